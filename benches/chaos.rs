@@ -22,14 +22,34 @@ use harness::{Chaos, run};
 #[tokio::main]
 async fn main() {
     // `cargo bench` adds a flag of its own.
-    let args: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let args: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with("--"))
+        .collect();
     let folder = tempfile::tempdir().unwrap();
     let kills = args.first().map_or(1000, |n| n.parse().unwrap());
-    let requested = args.get(1).cloned().unwrap_or_else(|| harness::sqlite_url(folder.path()));
+    let requested = args
+        .get(1)
+        .cloned()
+        .unwrap_or_else(|| harness::sqlite_url(folder.path()));
     let server = (requested == "postgres").then(|| postgres::Cluster::start().unwrap());
-    let url = server.as_ref().map_or(requested, postgres::Cluster::durable_url);
+    let url = server
+        .as_ref()
+        .map_or(requested, postgres::Cluster::durable_url);
     let seed = args.get(2).map_or(20_261_121, |n| n.parse().unwrap());
-    let chaos = Chaos { url, kills, engines: 4, seed, stop_every: 25, fault: None };
-    let figures = run(chaos, server).await.unwrap_or_else(|finding| panic!("{finding}"));
-    println!("{figures:#?}\n{:.1} kills per second", figures.kills as f64 / figures.took.as_secs_f64());
+    let chaos = Chaos {
+        url,
+        kills,
+        engines: 4,
+        seed,
+        stop_every: 25,
+        fault: None,
+    };
+    let figures = run(chaos, server)
+        .await
+        .unwrap_or_else(|finding| panic!("{finding}"));
+    println!(
+        "{figures:#?}\n{:.1} kills per second",
+        figures.kills as f64 / figures.took.as_secs_f64()
+    );
 }

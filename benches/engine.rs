@@ -3,7 +3,11 @@
 //! varies; a child that prints as fast as it can, against a reader that only counts.
 //! `cargo bench --bench engine -- [RUNS] [LINES] [URL]`.
 
-#![expect(clippy::cast_precision_loss, clippy::print_stdout, reason = "figures for people")]
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::print_stdout,
+    reason = "figures for people"
+)]
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,21 +34,33 @@ type Failure = Box<dyn std::error::Error>;
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     // `cargo bench` adds a flag of its own.
-    let args: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let args: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with("--"))
+        .collect();
     let count = |at: usize, default| args.get(at).map_or(Ok(default), |n| n.parse::<usize>());
     let (runs, lines) = (count(0, 10_000)?, count(1, 1_000_000)?);
     let folder = tempfile::tempdir()?;
-    let url = args.get(2).cloned().unwrap_or_else(|| format!("sqlite:{}", folder.path().join("bench.db").display()));
+    let url = args
+        .get(2)
+        .cloned()
+        .unwrap_or_else(|| format!("sqlite:{}", folder.path().join("bench.db").display()));
     let store = Store::open(&url).await?;
     let now = Clock::System.now();
-    let workspace = store.ensure_workspace(&format!("bench-{}", now.0), "UTC", now).await?.id;
+    let workspace = store
+        .ensure_workspace(&format!("bench-{}", now.0), "UTC", now)
+        .await?
+        .id;
     let mut shares = Vec::new();
     for _ in 0..ROUNDS {
         let raw = raw::claims(&url, runs / ROUNDS).await?;
         shares.push(claims(&store, workspace, runs / ROUNDS).await? / raw);
     }
     shares.sort_by(f64::total_cmp);
-    println!("  claims reach {:.0} % of the raw loop (median of {ROUNDS} rounds)", shares[ROUNDS / 2] * 100.0);
+    println!(
+        "  claims reach {:.0} % of the raw loop (median of {ROUNDS} rounds)",
+        shares[ROUNDS / 2] * 100.0
+    );
     one_run_per_service(&store, workspace, runs).await?;
     executes(&store, workspace, runs).await?;
     floor(lines).await?;
@@ -76,7 +92,18 @@ async fn submit_for(
     };
     let (actor, trigger) = ("bench".to_owned(), "cli".to_owned());
     let at = Clock::System.now();
-    Ok(store.submit(NewRun { workspace, plan, parent: None, actor, trigger, reason: None, at }).await?.id)
+    Ok(store
+        .submit(NewRun {
+            workspace,
+            plan,
+            parent: None,
+            actor,
+            trigger,
+            reason: None,
+            at,
+        })
+        .await?
+        .id)
 }
 
 /// Bare claims: two claimers take queued runs and do nothing with them. Claims per second.
@@ -103,7 +130,9 @@ async fn claims(store: &Store, workspace: i64, count: usize) -> Result<f64, Fail
     let rate = report(store, "bare claims, two claimers", claimed.len(), start);
     for claim in claimed {
         let end = opsroom::core::run::Transition::Cancel;
-        store.transition(claim, end, None, &[], Clock::System.now()).await?;
+        store
+            .transition(claim, end, None, &[], Clock::System.now())
+            .await?;
     }
     Ok(rate)
 }
@@ -111,7 +140,13 @@ async fn claims(store: &Store, workspace: i64, count: usize) -> Result<f64, Fail
 /// Claims and ends runs of 500 services, each of which allows one run at a time.
 async fn one_run_per_service(store: &Store, workspace: i64, count: usize) -> Result<(), Failure> {
     for n in 0..count {
-        submit_for(store, workspace, Vec::new(), vec![format!("svc{}", n % 500)]).await?;
+        submit_for(
+            store,
+            workspace,
+            Vec::new(),
+            vec![format!("svc{}", n % 500)],
+        )
+        .await?;
     }
     let start = Instant::now();
     let claimers = ["bench:1", "bench:2"].map(|holder| {
@@ -121,9 +156,20 @@ async fn one_run_per_service(store: &Store, workspace: i64, count: usize) -> Res
             let (mut ended, mut claiming) = (0, std::time::Duration::ZERO);
             loop {
                 let requested = Instant::now();
-                let Some((claim, _)) = store.claim(None, holder, now.plus_ms(3_600_000)).await? else { break };
+                let Some((claim, _)) = store.claim(None, holder, now.plus_ms(3_600_000)).await?
+                else {
+                    break;
+                };
                 claiming += requested.elapsed();
-                store.transition(claim, opsroom::core::run::Transition::Cancel, None, &[], now).await?;
+                store
+                    .transition(
+                        claim,
+                        opsroom::core::run::Transition::Cancel,
+                        None,
+                        &[],
+                        now,
+                    )
+                    .await?;
                 ended += 1;
             }
             Ok::<_, opsroom::store::StoreError>((ended, claiming))
@@ -135,8 +181,15 @@ async fn one_run_per_service(store: &Store, workspace: i64, count: usize) -> Res
         (ended, claiming) = (ended + count, claiming + time);
     }
     report(store, "claimed and ended, 500 services", ended, start);
-    println!("  a claim took {:.2} ms on average", claiming.as_secs_f64() * 1000.0 / ended.max(1) as f64);
-    if ended == count { Ok(()) } else { Err(format!("{ended} of {count} were claimed").into()) }
+    println!(
+        "  a claim took {:.2} ms on average",
+        claiming.as_secs_f64() * 1000.0 / ended.max(1) as f64
+    );
+    if ended == count {
+        Ok(())
+    } else {
+        Err(format!("{ended} of {count} were claimed").into())
+    }
 }
 
 /// The throughput of a pipe whose lines are only counted.
@@ -144,7 +197,9 @@ async fn floor(lines: usize) -> Result<(), Failure> {
     use tokio::io::AsyncReadExt;
     let start = Instant::now();
     let mut command = tokio::process::Command::new("sh");
-    command.args(["-c", &printer(lines)]).stdout(std::process::Stdio::piped());
+    command
+        .args(["-c", &printer(lines)])
+        .stdout(std::process::Stdio::piped());
     let mut child = command.spawn()?;
     let mut pipe = child.stdout.take().ok_or("the child has no output")?;
     let (mut buf, mut seen) = (vec![0; 64 * 1024], 0);
@@ -156,26 +211,47 @@ async fn floor(lines: usize) -> Result<(), Failure> {
         seen += memchr::memchr_iter(b'\n', &buf[..n]).count();
     }
     let rate = seen as f64 / start.elapsed().as_secs_f64();
-    println!("pipe      lines read and counted       {seen:>9} in {:>8.2?}, {rate:>9.0} per second", start.elapsed());
+    println!(
+        "pipe      lines read and counted       {seen:>9} in {:>8.2?}, {rate:>9.0} per second",
+        start.elapsed()
+    );
     Ok(())
 }
 
 /// Numbered lines of about eighty bytes.
 fn printer(lines: usize) -> String {
-    format!("seq -f 'line %.0f of a long log, with the kind of text that a build prints for every file' 1 {lines}")
+    format!(
+        "seq -f 'line %.0f of a long log, with the kind of text that a build prints for every file' 1 {lines}"
+    )
 }
 
 /// Two engines, one HTTP step per run, each request sent once.
 async fn executes(store: &Store, workspace: i64, count: usize) -> Result<(), Failure> {
     for n in 0..count {
         let (method, url) = ("POST".to_owned(), format!("http://job{n}.test/"));
-        let request = HttpRequest { method, url, ..HttpRequest::default() };
-        submit(store, workspace, vec![step(StepSpec::Http(Http::new(request)))]).await?;
+        let request = HttpRequest {
+            method,
+            url,
+            ..HttpRequest::default()
+        };
+        submit(
+            store,
+            workspace,
+            vec![step(StepSpec::Http(Http::new(request)))],
+        )
+        .await?;
     }
     let script = Arc::new(Script::default());
     let start = Instant::now();
-    let engine =
-        || Engine::start(store.clone(), Bus::default(), Adapters::scripted(script.clone()), Clock::System, config());
+    let engine = || {
+        Engine::start(
+            store.clone(),
+            Bus::default(),
+            Adapters::scripted(script.clone()),
+            Clock::System,
+            config(),
+        )
+    };
     let engines = [engine(), engine()];
     for engine in &engines {
         engine.idle().await;
@@ -188,7 +264,10 @@ async fn executes(store: &Store, workspace: i64, count: usize) -> Result<(), Fai
         }
     }
     let twice = requests.values().filter(|times| **times > 1).count();
-    println!("  asked {} of {count}, {twice} of them more than once", requests.len());
+    println!(
+        "  asked {} of {count}, {twice} of them more than once",
+        requests.len()
+    );
     if requests.len() != count || twice > 0 {
         return Err("not each run was executed once".into());
     }
@@ -210,7 +289,11 @@ async fn output(store: &Store, workspace: i64, lines: usize) -> Result<(), Failu
     );
     engine.idle().await;
     report(store, "lines of output stored", lines, start);
-    println!("  resident memory {} MiB before, {} MiB at its peak", before / 1024, memory_kb("VmHWM:") / 1024);
+    println!(
+        "  resident memory {} MiB before, {} MiB at its peak",
+        before / 1024,
+        memory_kb("VmHWM:") / 1024
+    );
     let run = store.run(id).await?;
     let (mut after, mut next) = (0, 1_usize);
     loop {
@@ -226,8 +309,16 @@ async fn output(store: &Store, workspace: i64, lines: usize) -> Result<(), Failu
             }
         }
     }
-    println!("  read back {} of {lines} in order; the run is {}", next - 1, run.status.name());
-    if next - 1 == lines && run.status == RunStatus::Succeeded { Ok(()) } else { Err("output is missing".into()) }
+    println!(
+        "  read back {} of {lines} in order; the run is {}",
+        next - 1,
+        run.status.name()
+    );
+    if next - 1 == lines && run.status == RunStatus::Succeeded {
+        Ok(())
+    } else {
+        Err("output is missing".into())
+    }
 }
 
 fn step(spec: StepSpec) -> PlanStep {
@@ -251,12 +342,16 @@ fn config() -> EngineConfig {
 fn memory_kb(which: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(which));
-    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0)
 }
 
 fn report(store: &Store, what: &str, count: usize, start: Instant) -> f64 {
     let took = start.elapsed();
     let rate = count as f64 / took.as_secs_f64();
-    println!("{:<9} {what:<28} {count:>9} in {took:>8.2?}, {rate:>9.0} per second", store.kind());
+    println!(
+        "{:<9} {what:<28} {count:>9} in {took:>8.2?}, {rate:>9.0} per second",
+        store.kind()
+    );
     rate
 }

@@ -11,8 +11,10 @@ const ROUNDS: usize = 40;
 
 /// Phrases of the tests, written for another stack: most names are unknown here, the expensive
 /// case.
-const FIXTURES: [&str; 2] =
-    [include_str!("../tests/fixtures/commands.toml"), include_str!("../tests/fixtures/commands_more.toml")];
+const FIXTURES: [&str; 2] = [
+    include_str!("../tests/fixtures/commands.toml"),
+    include_str!("../tests/fixtures/commands_more.toml"),
+];
 
 const PHRASES: &[&str] = &[
     "deploy prod",
@@ -69,7 +71,12 @@ fn report(what: &str, act: impl Fn(&str)) {
     costs.sort_unstable();
     let at = |len: usize, percent: usize| (len * percent / 100).min(len - 1);
     let cost = |percent| costs[at(costs.len(), percent)].0;
-    println!("{what}: {} phrases, cost p50={:?} p99={:?}", costs.len(), cost(50), cost(99));
+    println!(
+        "{what}: {} phrases, cost p50={:?} p99={:?}",
+        costs.len(),
+        cost(50),
+        cost(99)
+    );
     for (least, phrase) in costs.iter().rev().take(3) {
         println!("  {least:?}: {phrase:.80}");
     }
@@ -84,15 +91,27 @@ fn report(what: &str, act: impl Fn(&str)) {
 }
 
 fn phrases() -> Vec<String> {
-    let cases = FIXTURES.iter().filter_map(|f| f.parse::<toml::Table>().ok());
-    let cases = cases.filter_map(|t| t.get("case").and_then(|c| c.as_array().cloned())).flatten();
+    let cases = FIXTURES
+        .iter()
+        .filter_map(|f| f.parse::<toml::Table>().ok());
+    let cases = cases
+        .filter_map(|t| t.get("case").and_then(|c| c.as_array().cloned()))
+        .flatten();
     let texts = cases.filter_map(|c| c.get("text").and_then(|t| t.as_str().map(str::to_owned)));
-    PHRASES.iter().map(|p| (*p).to_owned()).chain(texts).collect()
+    PHRASES
+        .iter()
+        .map(|p| (*p).to_owned())
+        .chain(texts)
+        .collect()
 }
 
 fn catalogue() -> Catalogue {
-    let environments =
-        ["dev", "staging", "prod"].map(|name| Environment { name: name.to_owned(), ..Environment::default() }).to_vec();
+    let environments = ["dev", "staging", "prod"]
+        .map(|name| Environment {
+            name: name.to_owned(),
+            ..Environment::default()
+        })
+        .to_vec();
     let services = (0..1000)
         .map(|i| Service {
             name: format!("team-{} service {i}", i % 12),
@@ -101,15 +120,31 @@ fn catalogue() -> Catalogue {
             ..Service::default()
         })
         .collect();
-    let routines = (0..200).map(|i| Routine { name: format!("routine {i}"), ..Routine::default() }).collect();
+    let routines = (0..200)
+        .map(|i| Routine {
+            name: format!("routine {i}"),
+            ..Routine::default()
+        })
+        .collect();
     let runbooks: Vec<RunbookName> = (0..500)
         .map(|i| RunbookName {
             name: format!("procedure {i}"),
-            phrases: vec![format!("rotate credentials {i} of {{service}} in {{env}}"), format!("do thing number {i}")],
+            phrases: vec![
+                format!("rotate credentials {i} of {{service}} in {{env}}"),
+                format!("do thing number {i}"),
+            ],
             mutates: i % 2 == 0,
             inputs: vec![("target".to_owned(), false)],
             ..RunbookName::default()
         })
         .collect();
-    Catalogue::new(&Stack { environments, services, routines, ..Stack::default() }, &runbooks)
+    Catalogue::new(
+        &Stack {
+            environments,
+            services,
+            routines,
+            ..Stack::default()
+        },
+        &runbooks,
+    )
 }

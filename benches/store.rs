@@ -41,7 +41,11 @@ async fn opening(url: &str) -> Result<(), StoreError> {
     }
     took.sort();
     let ms = |time: &Duration| time.as_secs_f64() * 1000.0;
-    println!("open an existing store     median {:.1} ms, slowest of 20 {:.1} ms", ms(&took[10]), ms(&took[19]));
+    println!(
+        "open an existing store     median {:.1} ms, slowest of 20 {:.1} ms",
+        ms(&took[10]),
+        ms(&took[19])
+    );
     Ok(())
 }
 
@@ -52,9 +56,24 @@ async fn hold(store: &Store, workspace: i64) -> Result<Claim, Box<dyn std::error
 }
 
 async fn submit(store: &Store, workspace: i64) -> Result<(), StoreError> {
-    let plan = Plan { runbook: "bench".into(), title: "bench".into(), timeout_ms: 1000, ..Plan::default() };
+    let plan = Plan {
+        runbook: "bench".into(),
+        title: "bench".into(),
+        timeout_ms: 1000,
+        ..Plan::default()
+    };
     let (actor, trigger) = ("bench".to_owned(), "cli".to_owned());
-    store.submit(NewRun { workspace, plan, parent: None, actor, trigger, reason: None, at: NOW }).await?;
+    store
+        .submit(NewRun {
+            workspace,
+            plan,
+            parent: None,
+            actor,
+            trigger,
+            reason: None,
+            at: NOW,
+        })
+        .await?;
     Ok(())
 }
 
@@ -66,7 +85,14 @@ async fn events(store: &Store, claim: Claim, count: usize, batch: usize) -> Resu
         message: "GET /health answered 200 in 41 ms".into(),
         data: None,
     };
-    let entries = vec![NewEntry { at: NOW, step: Some(0), body }; batch];
+    let entries = vec![
+        NewEntry {
+            at: NOW,
+            step: Some(0),
+            body
+        };
+        batch
+    ];
     let start = Instant::now();
     for _ in 0..count / batch {
         store.append(claim, &entries).await?;
@@ -84,8 +110,9 @@ async fn output(store: &Store, claim: Claim, count: usize) -> Result<(), StoreEr
             text: format!("layer {i}: pulled 12.{} MB of 80 MB", i % 100),
         },
     };
-    let batches: Vec<Vec<NewEntry>> =
-        (0..count / 1000).map(|n| (n * 1000..(n + 1) * 1000).map(line).collect()).collect();
+    let batches: Vec<Vec<NewEntry>> = (0..count / 1000)
+        .map(|n| (n * 1000..(n + 1) * 1000).map(line).collect())
+        .collect();
     let start = Instant::now();
     for batch in &batches {
         store.append(claim, batch).await?;
@@ -102,7 +129,11 @@ async fn paging(store: &Store, claim: Claim) -> Result<(), StoreError> {
         let Some(last) = page.last() else { break };
         seen = last.seq;
     }
-    report("entries read, 500 per page", usize::try_from(seen).unwrap_or_default(), start);
+    report(
+        "entries read, 500 per page",
+        usize::try_from(seen).unwrap_or_default(),
+        start,
+    );
     Ok(())
 }
 

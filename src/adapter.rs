@@ -59,7 +59,10 @@ pub struct CancelTokens {
 
 impl From<CancellationToken> for CancelTokens {
     fn from(cancel: CancellationToken) -> Self {
-        Self { cancel, kill: CancellationToken::new() }
+        Self {
+            cancel,
+            kill: CancellationToken::new(),
+        }
     }
 }
 
@@ -86,7 +89,11 @@ impl Adapters {
     pub fn real(context: AdapterContext) -> Self {
         let client = http::Client::new(context.policy.clone());
         let limiter = RateLimiter::new(context.limits);
-        Self(Kind::Real(Arc::new(Real { context, client, limiter })))
+        Self(Kind::Real(Arc::new(Real {
+            context,
+            client,
+            limiter,
+        })))
     }
 
     /// Adapters that touch nothing and answer from `script`: a dry run, or a test.
@@ -113,23 +120,47 @@ impl Adapters {
     /// Whether the call could be made at all from here. `Err` is a problem on our side (an invalid
     /// address, a program that is not installed), so that it is not held against the target.
     pub fn check(&self, call: &Call) -> Result<(), String> {
-        let Kind::Real(real) = &self.0 else { return Ok(()) };
+        let Kind::Real(real) = &self.0 else {
+            return Ok(());
+        };
         match call {
             Call::Wait { .. } => Ok(()),
-            Call::Http { method, url, host, headers, secrets, .. } => {
+            Call::Http {
+                method,
+                url,
+                host,
+                headers,
+                secrets,
+                ..
+            } => {
                 let url = http::check(method, url, headers)?;
                 http::check_address(&url, *host, &real.context.policy)?;
-                secrets.iter().try_for_each(|s| http::check_secret(&real.context.vault, &s.secret, &url))
+                secrets
+                    .iter()
+                    .try_for_each(|s| http::check_secret(&real.context.vault, &s.secret, &url))
             }
-            Call::Shell { argv, env, dir, secrets, .. } => {
-                secrets.iter().try_for_each(|s| real.context.vault.check(&s.secret).map(drop))?;
+            Call::Shell {
+                argv,
+                env,
+                dir,
+                secrets,
+                ..
+            } => {
+                secrets
+                    .iter()
+                    .try_for_each(|s| real.context.vault.check(&s.secret).map(drop))?;
                 process::check(argv, env, dir.as_deref())
             }
-            Call::Sql { database, write, .. } => sql::check(database, *write, &real.context),
+            Call::Sql {
+                database, write, ..
+            } => sql::check(database, *write, &real.context),
             Call::Notify { to, .. } => notify::check(to, &real.context),
-            Call::Operate { operation, base_url, token, .. } => {
-                product::check(operation, base_url, token, &real.context)
-            }
+            Call::Operate {
+                operation,
+                base_url,
+                token,
+                ..
+            } => product::check(operation, base_url, token, &real.context),
             Call::Manual { .. } | Call::Approve { .. } | Call::Leave(_) => Err(NOT_OURS.to_owned()),
         }
     }
@@ -139,10 +170,18 @@ impl Adapters {
     /// the process group, KILL after a grace period, or at once when `kill` fires). Dropping the
     /// future ends children at once with KILL. Where a rate limit is used up the call waits, within
     /// its own deadline.
-    pub async fn perform(&self, call: Call, output: mpsc::Sender<CallEvent>, limits: impl Into<CancelTokens>) -> Reply {
+    pub async fn perform(
+        &self,
+        call: Call,
+        output: mpsc::Sender<CallEvent>,
+        limits: impl Into<CancelTokens>,
+    ) -> Reply {
         let limits = limits.into();
         match &self.0 {
-            Kind::Real(real) => real.perform(call, output, limits, true).await.unwrap_or_else(|reply| reply),
+            Kind::Real(real) => real
+                .perform(call, output, limits, true)
+                .await
+                .unwrap_or_else(|reply| reply),
             Kind::Scripted(script) => script.perform(call, output, limits.cancel).await,
         }
     }
@@ -157,7 +196,11 @@ impl Adapters {
     /// Names of the sessions that still have files on this machine.
     #[must_use]
     pub fn sessions(&self) -> Vec<String> {
-        if matches!(self.0, Kind::Real(_)) { process::sessions() } else { Vec::new() }
+        if matches!(self.0, Kind::Real(_)) {
+            process::sessions()
+        } else {
+            Vec::new()
+        }
     }
 
     /// Performs a call that is made now or not at all; its output is dropped. `None`: the rate
@@ -165,8 +208,13 @@ impl Adapters {
     pub async fn glance(&self, call: Call) -> Option<Reply> {
         let (output, _) = mpsc::channel(1);
         match &self.0 {
-            Kind::Real(real) => real.perform(call, output, CancelTokens::default(), false).await.ok(),
-            Kind::Scripted(script) => Some(script.perform(call, output, CancellationToken::new()).await),
+            Kind::Real(real) => real
+                .perform(call, output, CancelTokens::default(), false)
+                .await
+                .ok(),
+            Kind::Scripted(script) => {
+                Some(script.perform(call, output, CancellationToken::new()).await)
+            }
         }
     }
 }
@@ -181,35 +229,120 @@ impl Real {
         waits: bool,
     ) -> Result<Reply, Reply> {
         let context = &self.context;
-        let caller = |timeout_ms| Caller { timeout_ms, waits, output: &output, cancel: &limits.cancel };
+        let caller = |timeout_ms| Caller {
+            timeout_ms,
+            waits,
+            output: &output,
+            cancel: &limits.cancel,
+        };
         Ok(match call {
-            Call::Http { method, url, host, headers, body, secrets, timeout_ms } => {
+            Call::Http {
+                method,
+                url,
+                host,
+                headers,
+                body,
+                secrets,
+                timeout_ms,
+            } => {
                 let left = self.limiter.host(&url, caller(timeout_ms)).await?;
-                let request = http::HttpRequest { method, url, host, headers, body, secrets };
-                self.client.perform(request, &context.vault, left, limits.cancel).await
+                let request = http::HttpRequest {
+                    method,
+                    url,
+                    host,
+                    headers,
+                    body,
+                    secrets,
+                };
+                self.client
+                    .perform(request, &context.vault, left, limits.cancel)
+                    .await
             }
-            Call::Shell { argv, env, dir, secrets, artifacts, session, timeout_ms } => {
+            Call::Shell {
+                argv,
+                env,
+                dir,
+                secrets,
+                artifacts,
+                session,
+                timeout_ms,
+            } => {
                 // A command slot is free as soon as another command ends: a glance waits for that,
                 // too.
-                let (_place, left) = self.limiter.command(Caller { waits: true, ..caller(timeout_ms) }).await?;
-                let command = process::Invocation { argv, env, dir, secrets, artifacts, session };
+                let (_place, left) = self
+                    .limiter
+                    .command(Caller {
+                        waits: true,
+                        ..caller(timeout_ms)
+                    })
+                    .await?;
+                let command = process::Invocation {
+                    argv,
+                    env,
+                    dir,
+                    secrets,
+                    artifacts,
+                    session,
+                };
                 process::perform(&command, context, left, output, limits).await
             }
             Call::Wait { ms } => wait::perform(ms, limits.cancel).await,
-            Call::Manual { .. } | Call::Approve { .. } | Call::Leave(_) => {
-                Reply::Unreachable { message: NOT_OURS.to_owned() }
-            }
-            Call::Sql { database, statement, params, write, max_rows, timeout_ms } => {
-                let statement = sql::Statement { database, text: statement, params, write, max_rows };
+            Call::Manual { .. } | Call::Approve { .. } | Call::Leave(_) => Reply::Unreachable {
+                message: NOT_OURS.to_owned(),
+            },
+            Call::Sql {
+                database,
+                statement,
+                params,
+                write,
+                max_rows,
+                timeout_ms,
+            } => {
+                let statement = sql::Statement {
+                    database,
+                    text: statement,
+                    params,
+                    write,
+                    max_rows,
+                };
                 // Boxed, like the two below: seldom used, and far larger than the rest.
-                Box::pin(sql::perform(statement, context, timeout_ms, output, limits.cancel)).await
+                Box::pin(sql::perform(
+                    statement,
+                    context,
+                    timeout_ms,
+                    output,
+                    limits.cancel,
+                ))
+                .await
             }
-            Call::Notify { to, message, timeout_ms } => {
+            Call::Notify {
+                to,
+                message,
+                timeout_ms,
+            } => {
                 let ways = (&self.client, &self.limiter);
-                Box::pin(notify::perform(&to, &message, ways, context, caller(timeout_ms))).await
+                Box::pin(notify::perform(
+                    &to,
+                    &message,
+                    ways,
+                    context,
+                    caller(timeout_ms),
+                ))
+                .await
             }
-            Call::Operate { operation, args, base_url, token, timeout_ms } => {
-                let job = product::Job { operation, args, base_url, token };
+            Call::Operate {
+                operation,
+                args,
+                base_url,
+                token,
+                timeout_ms,
+            } => {
+                let job = product::Job {
+                    operation,
+                    args,
+                    base_url,
+                    token,
+                };
                 let ways = (&self.client, &self.limiter);
                 Box::pin(product::perform(job, ways, context, caller(timeout_ms))).await
             }
@@ -217,11 +350,14 @@ impl Real {
     }
 }
 
-const NOT_OURS: &str = "questions to people and artifacts are handled by the engine, not by an adapter";
+const NOT_OURS: &str =
+    "questions to people and artifacts are handled by the engine, not by an adapter";
 
 /// The answer to a call that was cancelled before it had one.
 fn cancelled() -> Reply {
-    Reply::Unreachable { message: "cancelled".to_owned() }
+    Reply::Unreachable {
+        message: "cancelled".to_owned(),
+    }
 }
 
 /// Milliseconds since `start`, whole.
@@ -231,5 +367,9 @@ fn elapsed_ms(start: Instant) -> i64 {
 
 /// A timeout as a duration: at least 1 ms, at most about 30 years (the limit of tokio's timers).
 fn deadline(timeout_ms: i64) -> std::time::Duration {
-    std::time::Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0).clamp(1, 1_000_000_000_000))
+    std::time::Duration::from_millis(
+        u64::try_from(timeout_ms)
+            .unwrap_or(0)
+            .clamp(1, 1_000_000_000_000),
+    )
 }

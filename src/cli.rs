@@ -59,8 +59,7 @@ pub struct Cli {
     pub command: Option<Command>,
 }
 
-const EXIT_CODES: &str =
-    "Exit codes: 0 succeeded, 1 failed, 2 usage or refused, 3 could not reach the store, 130 cancelled.";
+const EXIT_CODES: &str = "Exit codes: 0 succeeded, 1 failed, 2 usage or refused, 3 could not reach the store, 130 cancelled.";
 
 /// Flags of every subcommand; they beat OPSROOM_* variables, which beat the configuration file.
 #[derive(Debug, Clone, Default, Args)]
@@ -126,11 +125,18 @@ pub enum Next {
 pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Cli, Code> {
     let args: Vec<OsString> = args.into_iter().collect();
     if let Some(bad) = args.iter().find(|a| a.to_str().is_none()) {
-        return Err(Stop::Usage(format!("the argument {} is not UTF-8 text", bad.to_string_lossy())).report());
+        return Err(Stop::Usage(format!(
+            "the argument {} is not UTF-8 text",
+            bad.to_string_lossy()
+        ))
+        .report());
     }
     Cli::try_parse_from(&args).map_err(|error| {
         // The message repeats the arguments unescaped.
-        let is_safe = |arg: &OsString| arg.to_str().is_some_and(|arg| !arg.contains(text::is_unsafe));
+        let is_safe = |arg: &OsString| {
+            arg.to_str()
+                .is_some_and(|arg| !arg.contains(text::is_unsafe))
+        };
         if args.iter().all(is_safe) {
             // A closed stream leaves nothing to report to.
             let _ = error.print();
@@ -138,9 +144,15 @@ pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Cli, Code> {
             stop::print_message(&error.render().to_string());
         }
         if let Some(phrase) = meant_phrase(&error, &args) {
-            stop::print_message(&format!("to do what a phrase says: opsroom run \"{phrase}\""));
+            stop::print_message(&format!(
+                "to do what a phrase says: opsroom run \"{phrase}\""
+            ));
         }
-        if error.use_stderr() { Code::Refused } else { Code::Succeeded }
+        if error.use_stderr() {
+            Code::Refused
+        } else {
+            Code::Succeeded
+        }
     })
 }
 
@@ -149,10 +161,17 @@ fn meant_phrase(error: &clap::Error, args: &[OsString]) -> Option<String> {
     if error.kind() != ErrorKind::InvalidSubcommand {
         return None;
     }
-    let Some(ContextValue::String(verb)) = error.get(ContextKind::InvalidSubcommand) else { return None };
-    let words = args.iter().filter_map(|arg| arg.to_str()).skip_while(|arg| *arg != verb.as_str());
+    let Some(ContextValue::String(verb)) = error.get(ContextKind::InvalidSubcommand) else {
+        return None;
+    };
+    let words = args
+        .iter()
+        .filter_map(|arg| arg.to_str())
+        .skip_while(|arg| *arg != verb.as_str());
     let phrase = words.collect::<Vec<_>>().join(" ");
-    let plain = phrase.chars().all(|c| c.is_alphanumeric() || " -_.,=/:#@+".contains(c));
+    let plain = phrase
+        .chars()
+        .all(|c| c.is_alphanumeric() || " -_.,=/:#@+".contains(c));
     let (_, intent) = command::begins_like(&phrase).filter(|_| plain)?;
     command::makes_a_plan(intent).then_some(phrase)
 }
@@ -205,7 +224,11 @@ pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, St
         return Err(Refusal::ReadOnly.into());
     }
     let code = match command {
-        None => return console::open(start).await.map(|session| Next::Console(Box::new(session))),
+        None => {
+            return console::open(start)
+                .await
+                .map(|session| Next::Console(Box::new(session)));
+        }
         Some(Command::Demo(args)) => return demo::open(&args, start).await,
         Some(Command::Parse(args)) => parse::perform(&args, start).await?,
         Some(Command::Plan(args)) => plan::perform(&args, start).await?,

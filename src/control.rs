@@ -69,7 +69,9 @@ pub enum Refusal {
     NoWorkspace,
     #[error("the store holds several workspaces ({0}): choose one with --workspace")]
     WhichWorkspace(String),
-    #[error("there is no workspace {0} in this store; `opsroom apply` creates the one its file names")]
+    #[error(
+        "there is no workspace {0} in this store; `opsroom apply` creates the one its file names"
+    )]
     UnknownWorkspace(String),
     #[error("{0}")]
     Invalid(String),
@@ -83,7 +85,13 @@ impl Refusal {
         matches!(
             self,
             Self::NoStore(_)
-                | Self::Store(E::Open { .. } | E::Locked { .. } | E::Corrupt { .. } | E::Newer { .. } | E::Database(_))
+                | Self::Store(
+                    E::Open { .. }
+                        | E::Locked { .. }
+                        | E::Corrupt { .. }
+                        | E::Newer { .. }
+                        | E::Database(_)
+                )
         )
     }
 }
@@ -201,13 +209,18 @@ impl Control {
         }));
         control.refresh().await?;
         match control.0.settings.door {
-            ProcessKind::Console | ProcessKind::Serve if control.0.settings.read_only => control.start_watch(),
+            ProcessKind::Console | ProcessKind::Serve if control.0.settings.read_only => {
+                control.start_watch()
+            }
             ProcessKind::Cli if control.0.settings.read_only => {}
             ProcessKind::Console | ProcessKind::Serve => {
                 control.start_engine(None);
                 control.start_watch();
             }
-            ProcessKind::Cli => crate::engine::sweep_gone(control.0.store.for_engines(), &control.0.bus, clock).await,
+            ProcessKind::Cli => {
+                crate::engine::sweep_gone(control.0.store.for_engines(), &control.0.bus, clock)
+                    .await
+            }
         }
         Ok(control)
     }
@@ -233,7 +246,13 @@ impl Control {
     /// The loaded runbooks and the problems of the others.
     #[must_use]
     pub fn library(&self) -> Arc<Library> {
-        Arc::clone(&self.0.library.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(
+            &self
+                .0
+                .library
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 
     /// Subscribes to changes from now on.
@@ -251,8 +270,14 @@ impl Control {
         raw_text: &str,
     ) -> Result<PlanCard, Refusal> {
         let stack = self.refresh().await?;
-        let plan =
-            planning::plan(&self.library(), &stack, parsed, inputs, raw_text, &self.0.settings.context.integrations)?;
+        let plan = planning::plan(
+            &self.library(),
+            &stack,
+            parsed,
+            inputs,
+            raw_text,
+            &self.0.settings.context.integrations,
+        )?;
         let (last, changed) = match self.known_scope() {
             None => (Vec::new(), Vec::new()),
             Some(scope) => {
@@ -263,19 +288,31 @@ impl Control {
                     ..RunFilter::default()
                 };
                 let mut last = scope.runs(&filter).await?.runs;
-                let same = |run: &Run| run.plan.services.is_empty() || run.plan.shares_a_service(&plan);
+                let same =
+                    |run: &Run| run.plan.services.is_empty() || run.plan.shares_a_service(&plan);
                 last.retain(same);
                 last.truncate(OUTCOMES);
                 (last, changed(&scope, &plan).await?)
             }
         };
         let queue = self.blockers(&plan).await?;
-        Ok(PlanCard { plan, last, changed, queue })
+        Ok(PlanCard {
+            plan,
+            last,
+            changed,
+            queue,
+        })
     }
 
     /// Starts a plan. `typed` is the text typed into the confirmation, if one was needed.
-    pub async fn submit(&self, plan: Plan, typed: Option<&str>, reason: Option<&str>) -> Result<Run, Refusal> {
-        self.submit_as(plan, typed, reason, Beginning::default()).await
+    pub async fn submit(
+        &self,
+        plan: Plan,
+        typed: Option<&str>,
+        reason: Option<&str>,
+    ) -> Result<Run, Refusal> {
+        self.submit_as(plan, typed, reason, Beginning::default())
+            .await
     }
 
     /// [`Control::submit`] with a non-default beginning: step by step, or as the repetition of
@@ -310,16 +347,35 @@ impl Control {
 
     /// Answers a waiting manual step. One with a confirmation word is done only with it; a typo is
     /// refused and nothing is written, so that it does not fail the run.
-    pub async fn answer(&self, run: RunId, step: u32, done: bool, note: Option<&str>) -> Result<(), Refusal> {
+    pub async fn answer(
+        &self,
+        run: RunId,
+        step: u32,
+        done: bool,
+        note: Option<&str>,
+    ) -> Result<(), Refusal> {
         self.writable()?;
         let scope = self.scope().await?;
         let plan = scope.run(run).await?.plan;
-        let word = plan.numbered_step(step).and_then(|(step, _)| step.rules.word.as_deref());
+        let word = plan
+            .numbered_step(step)
+            .and_then(|(step, _)| step.rules.word.as_deref());
         if let Some(word) = word.filter(|word| done && note.map(str::trim) != Some(word)) {
-            return Err(Refusal::Invalid(format!("not confirmed: the note has to be `{word}`")));
+            return Err(Refusal::Invalid(format!(
+                "not confirmed: the note has to be `{word}`"
+            )));
         }
         let note = self.clean(note);
-        scope.answer(run, step, done, note.as_deref(), &self.0.settings.actor, self.0.clock.now()).await?;
+        scope
+            .answer(
+                run,
+                step,
+                done,
+                note.as_deref(),
+                &self.0.settings.actor,
+                self.0.clock.now(),
+            )
+            .await?;
         self.0.bus.publish(Notice::Steps(run));
         self.wake();
         Ok(())
@@ -337,7 +393,13 @@ impl Control {
         let approval = approval(&scope, &run, &steps).await?;
         let queued = self.queued(&run).await?;
         let artifacts = scope.artifacts(run.id).await?;
-        Ok(RunDetail { run, steps, artifacts, approval, queued })
+        Ok(RunDetail {
+            run,
+            steps,
+            artifacts,
+            approval,
+            queued,
+        })
     }
 
     /// The status of a run, without reading all of it.
@@ -346,7 +408,12 @@ impl Control {
     }
 
     /// Entries with `after < seq`, oldest first.
-    pub async fn entries_after(&self, run: RunId, after: i64, limit: u32) -> Result<Vec<Entry>, Refusal> {
+    pub async fn entries_after(
+        &self,
+        run: RunId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<Entry>, Refusal> {
         Ok(self.scope().await?.entries_after(run, after, limit).await?)
     }
 
@@ -367,7 +434,9 @@ impl Control {
     pub async fn remember(&self, text: &str) -> Result<(), Refusal> {
         if let Some(scope) = self.known_scope().filter(|_| !self.0.settings.read_only) {
             let text = self.clean(Some(text)).unwrap_or_default();
-            scope.remember(&self.0.settings.actor, &text, self.0.clock.now()).await?;
+            scope
+                .remember(&self.0.settings.actor, &text, self.0.clock.now())
+                .await?;
         }
         Ok(())
     }
@@ -383,7 +452,10 @@ impl Control {
     fn admit(&self, plan: &Plan, typed: Option<&str>) -> Result<(), Refusal> {
         self.writable()?;
         if let Some(risk) = plan.blocks().next() {
-            return Err(Refusal::Blocked { code: risk.code.clone(), message: risk.message.clone() });
+            return Err(Refusal::Blocked {
+                code: risk.code.clone(),
+                message: risk.message.clone(),
+            });
         }
         self.can_be_approved(plan, &[])?;
         Self::confirmed(plan, typed)
@@ -393,15 +465,25 @@ impl Control {
     fn confirmed(plan: &Plan, typed: Option<&str>) -> Result<(), Refusal> {
         match plan.confirm_word() {
             Some(word) if typed != Some(word) => {
-                let env = std::iter::once(plan).chain(&plan.then).find(|p| p.protected).and_then(|p| p.env.clone());
-                Err(Refusal::Unconfirmed { env: env.unwrap_or_default(), word: word.to_owned() })
+                let env = std::iter::once(plan)
+                    .chain(&plan.then)
+                    .find(|p| p.protected)
+                    .and_then(|p| p.env.clone());
+                Err(Refusal::Unconfirmed {
+                    env: env.unwrap_or_default(),
+                    word: word.to_owned(),
+                })
             }
             _ => Ok(()),
         }
     }
 
     fn writable(&self) -> Result<(), Refusal> {
-        if self.0.settings.read_only { Err(Refusal::ReadOnly) } else { Ok(()) }
+        if self.0.settings.read_only {
+            Err(Refusal::ReadOnly)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -409,7 +491,11 @@ impl Control {
 async fn changed(scope: &Scope, plan: &Plan) -> Result<Vec<String>, Refusal> {
     let mut changed = Vec::new();
     for link in plan.links() {
-        let filter = RunFilter { runbook: Some(link.runbook.clone()), limit: 1, ..RunFilter::default() };
+        let filter = RunFilter {
+            runbook: Some(link.runbook.clone()),
+            limit: 1,
+            ..RunFilter::default()
+        };
         let last = scope.runs(&filter).await?.runs.pop();
         if let Some(run) = last.filter(|run| run.plan.definition_hash != link.definition_hash) {
             changed.push(planning::changed(&run, link));

@@ -26,7 +26,9 @@ pub const DEFAULT_SEED: u64 = 206_274;
 /// Why the demo cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
-    #[error("the demo cannot make its temporary folder ({0}); set TMPDIR to a folder you may write to")]
+    #[error(
+        "the demo cannot make its temporary folder ({0}); set TMPDIR to a folder you may write to"
+    )]
     Folder(std::io::Error),
     #[error("the demo cannot listen on 127.0.0.1:{0} ({1}); choose another --port or leave it out")]
     Port(u16, std::io::Error),
@@ -48,21 +50,34 @@ pub struct World {
 impl World {
     /// Starts the demo with a seed on a port of loopback (0: any).
     pub async fn start(seed: u64, port: u16) -> Result<Self, DemoError> {
-        let folder = tempfile::Builder::new().prefix("opsroom-demo-").tempdir().map_err(DemoError::Folder)?;
+        let folder = tempfile::Builder::new()
+            .prefix("opsroom-demo-")
+            .tempdir()
+            .map_err(DemoError::Folder)?;
         std::fs::write(folder.path().join("release.sh"), RELEASE).map_err(DemoError::Folder)?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let listener = tokio::net::TcpListener::bind(address).await.map_err(|e| DemoError::Port(port, e))?;
-        let bound = listener.local_addr().map_err(|e| DemoError::Port(port, e))?;
+        let listener = tokio::net::TcpListener::bind(address)
+            .await
+            .map_err(|e| DemoError::Port(port, e))?;
+        let bound = listener
+            .local_addr()
+            .map_err(|e| DemoError::Port(port, e))?;
         let base = format!("http://{bound}");
         let stack = stack(&base, folder.path())?;
-        let town = simulation::Simulation::new(&stack, seed, folder.path()).map_err(DemoError::Folder)?;
+        let town =
+            simulation::Simulation::new(&stack, seed, folder.path()).map_err(DemoError::Folder)?;
         let router = server::RunningSimulation::new(town).router();
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
                 tracing::error!(%error, "the demo's server stopped");
             }
         });
-        Ok(Self { stack, base, folder, server })
+        Ok(Self {
+            stack,
+            base,
+            folder,
+            server,
+        })
     }
 
     /// The URL of its temporary store.
@@ -79,7 +94,11 @@ impl Drop for World {
 }
 
 fn stack(base: &str, folder: &Path) -> Result<Stack, DemoError> {
-    let dir = folder.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");
+    let dir = folder
+        .display()
+        .to_string()
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"");
     let text = STACK.replace("{base}", base).replace("{dir}", &dir);
     config::stack::read("demo/stack.toml", &text).map_err(DemoError::Stack)
 }
@@ -91,8 +110,16 @@ mod tests {
 
     /// Seconds with the default seed in which a target answers well, out of `seconds`.
     fn good_seconds(stack: &Stack, service: &str, env: &str, seconds: u64) -> u64 {
-        let probe = stack.service(service).and_then(|s| s.action(Verb::Probe, Some(env)));
-        let Some(Action { call: ActionCall::Http(request), .. }) = probe else { panic!("{service} has no probe") };
+        let probe = stack
+            .service(service)
+            .and_then(|s| s.action(Verb::Probe, Some(env)));
+        let Some(Action {
+            call: ActionCall::Http(request),
+            ..
+        }) = probe
+        else {
+            panic!("{service} has no probe")
+        };
         let max = u64::try_from(request.max_ms.unwrap()).unwrap();
         let dice = rng::Dice::new(DEFAULT_SEED).of(service).of(env);
         let good = |s: &u64| {
@@ -110,7 +137,12 @@ mod tests {
             let deployable = service.actions.iter().any(|a| a.verb == Verb::Deploy);
             for env in &service.environments {
                 if env == "staging" || (env == "prod" && deployable) {
-                    assert_eq!(good_seconds(&stack, &service.name, env, 150), 150, "{} in {env}", service.name);
+                    assert_eq!(
+                        good_seconds(&stack, &service.name, env, 150),
+                        150,
+                        "{} in {env}",
+                        service.name
+                    );
                 } else if good_seconds(&stack, &service.name, env, 10) == 0 {
                     bad.push(format!("{} in {env}", service.name));
                 }
@@ -127,26 +159,40 @@ mod tests {
         let mut requests = 0;
         for service in &world.stack.services {
             for action in &service.actions {
-                let ActionCall::Http(request) = &action.call else { continue };
+                let ActionCall::Http(request) = &action.call else {
+                    continue;
+                };
                 let path = request.url.strip_prefix(&world.base).unwrap();
-                let path = path.replace("{env}", &service.environments[0]).replace("{inputs.replicas}", "3");
+                let path = path
+                    .replace("{env}", &service.environments[0])
+                    .replace("{inputs.replicas}", "3");
                 let path = path.replace("{service}", &service.name.replace(' ', "%20"));
                 let status = status_of(&world.base, &request.method, &path).await;
-                assert!(!matches!(status, 400 | 404 | 405), "{} {path}: {status}", request.method);
+                assert!(
+                    !matches!(status, 400 | 404 | 405),
+                    "{} {path}: {status}",
+                    request.method
+                );
                 requests += 1;
             }
         }
         assert!(requests > 30, "{requests}");
-        assert_eq!(status_of(&world.base, "GET", "/prod/nosuch/health").await, 404);
+        assert_eq!(
+            status_of(&world.base, "GET", "/prod/nosuch/health").await,
+            404
+        );
         assert_eq!(status_of(&world.base, "GET", "/").await, 404);
     }
 
     /// Sends a hand-written request (only the adapter may use the HTTP client); returns its status.
     async fn status_of(base: &str, method: &str, path: &str) -> u16 {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-        let mut stream = tokio::net::TcpStream::connect(base.trim_start_matches("http://")).await.unwrap();
-        let request =
-            format!("{method} {path} HTTP/1.1\r\nhost: demo\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        let mut stream = tokio::net::TcpStream::connect(base.trim_start_matches("http://"))
+            .await
+            .unwrap();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: demo\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        );
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();

@@ -176,7 +176,13 @@ pub async fn is_served(store: &Store, clock: Clock) -> bool {
 
 impl Engine {
     /// Starts the background task. Needs a tokio runtime.
-    pub fn start(store: Store, bus: Bus, adapters: Adapters, clock: Clock, config: EngineConfig) -> Self {
+    pub fn start(
+        store: Store,
+        bus: Bus,
+        adapters: Adapters,
+        clock: Clock,
+        config: EngineConfig,
+    ) -> Self {
         let signals = Arc::new(Signals {
             wake: watch::Sender::new(1),
             mode: watch::Sender::new(Mode::Working),
@@ -203,7 +209,12 @@ impl Engine {
             let _over = over;
             claim::work(world).await;
         });
-        Self(Arc::new(Inner { holder, signals, ended, _task: AbortOnDropHandle::new(task) }))
+        Self(Arc::new(Inner {
+            holder,
+            signals,
+            ended,
+            _task: AbortOnDropHandle::new(task),
+        }))
     }
 
     /// Wakes the engine: something was queued, cancelled or answered.
@@ -213,7 +224,10 @@ impl Engine {
 
     /// Pulses this workspace from now on, beginning at once; a period of 0 or less stops the pulse.
     pub fn pulse(&self, workspace: i64, period_ms: i64) {
-        self.0.signals.pulse.send_replace((period_ms > 0).then_some((workspace, period_ms)));
+        self.0
+            .signals
+            .pulse
+            .send_replace((period_ms > 0).then_some((workspace, period_ms)));
     }
 
     /// This engine's identity as the store shows it: `host:pid:…`.
@@ -228,7 +242,10 @@ impl Engine {
 
     /// The number of active runs that wait for people.
     pub fn waiting(&self) -> usize {
-        Lane::ALL.iter().map(|lane| self.0.signals.waiting.of(*lane).load(Ordering::Acquire)).sum()
+        Lane::ALL
+            .iter()
+            .map(|lane| self.0.signals.waiting.of(*lane).load(Ordering::Acquire))
+            .sum()
     }
 
     /// Returns once no run is active and none it may claim is queued (or the engine has stopped).

@@ -16,7 +16,11 @@ macro_rules! planted {
         }
     };
     ($name:ident, $faulty:expr, $sound:expr) => {
-        if $crate::fault::is($crate::fault::Fault::$name) { $faulty } else { $sound }
+        if $crate::fault::is($crate::fault::Fault::$name) {
+            $faulty
+        } else {
+            $sound
+        }
     };
 }
 
@@ -129,7 +133,10 @@ mod active {
 
     static ACTIVE: LazyLock<Option<Fault>> = LazyLock::new(|| {
         let wanted = std::env::var(FAULT).ok()?;
-        Fault::ALL.iter().copied().find(|fault| fault.name() == wanted)
+        Fault::ALL
+            .iter()
+            .copied()
+            .find(|fault| fault.name() == wanted)
     });
 
     /// Whether that fault is active in this process.
@@ -139,13 +146,17 @@ mod active {
 
     /// Stops this process here if that was requested. It continues when another process sends CONT.
     pub fn stop_at(point: Point) {
-        static FOLDER: LazyLock<Option<std::path::PathBuf>> = LazyLock::new(|| std::env::var_os(STOPS).map(Into::into));
+        static FOLDER: LazyLock<Option<std::path::PathBuf>> =
+            LazyLock::new(|| std::env::var_os(STOPS).map(Into::into));
         let Some(folder) = &*FOLDER else { return };
         let order = folder.join(std::process::id().to_string());
         let requested = std::fs::read_to_string(&order).is_ok_and(|text| text == point.name());
         // Several threads may reach this at once; the one that removes the file stops the process.
         if requested && std::fs::remove_file(&order).is_ok() {
-            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+            let _ = rustix::process::kill_process(
+                rustix::process::getpid(),
+                rustix::process::Signal::STOP,
+            );
         }
     }
 }

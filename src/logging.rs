@@ -33,8 +33,14 @@ pub fn start(folder: &Path, level: LogLevel, vault: &Vault) -> Logging {
     let files = match appender(folder) {
         Ok(files) => files,
         Err(why) => {
-            let problem = Some(format!("no log file: {} cannot be used ({why})", folder.display()));
-            return Logging { problem, _guard: None };
+            let problem = Some(format!(
+                "no log file: {} cannot be used ({why})",
+                folder.display()
+            ));
+            return Logging {
+                problem,
+                _guard: None,
+            };
         }
     };
     let filter = EnvFilter::new(format!("warn,opsroom={}", level.name()));
@@ -45,9 +51,14 @@ pub fn start(folder: &Path, level: LogLevel, vault: &Vault) -> Logging {
         .with_writer(Redacted(writer, vault.clone()))
         .finish();
     let started = tracing::subscriber::set_global_default(subscriber);
-    let problem = started.err().map(|_| "the log was started twice; the first one stays".to_owned());
+    let problem = started
+        .err()
+        .map(|_| "the log was started twice; the first one stays".to_owned());
     report_panics(vault.clone());
-    Logging { problem, _guard: Some(guard) }
+    Logging {
+        problem,
+        _guard: Some(guard),
+    }
 }
 
 fn appender(folder: &Path) -> Result<RollingFileAppender, String> {
@@ -58,7 +69,9 @@ fn appender(folder: &Path) -> Result<RollingFileAppender, String> {
         .filename_suffix("log")
         .max_log_files(KEEP)
         .build(folder)
-        .map_err(|e| std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string))
+        .map_err(|e| {
+            std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string)
+        })
 }
 
 /// Redacts the values of secrets and makes messages safe to show. Each write is a whole message.
@@ -93,7 +106,11 @@ fn report_panics(vault: Vault) {
         let (message, redactor) = (info.to_string(), vault.redactor());
         if redactor.finds(&message) || message.contains(|c| c != '\n' && text::is_unsafe(c)) {
             // A closed stream leaves nothing to report to.
-            let _ = writeln!(io::stderr(), "{}", text::show_lines(&redactor.redact(&message)));
+            let _ = writeln!(
+                io::stderr(),
+                "{}",
+                text::show_lines(&redactor.redact(&message))
+            );
         } else {
             before(info);
         }
@@ -102,7 +119,11 @@ fn report_panics(vault: Vault) {
 
 fn report(info: &PanicHookInfo<'_>) -> String {
     let thread = std::thread::current();
-    format!("thread {}: {info}\n{}", thread.name().unwrap_or("unnamed"), Backtrace::force_capture())
+    format!(
+        "thread {}: {info}\n{}",
+        thread.name().unwrap_or("unnamed"),
+        Backtrace::force_capture()
+    )
 }
 
 #[cfg(test)]
@@ -116,32 +137,60 @@ mod tests {
         let blocked = folder.path().join("file");
         std::fs::write(&blocked, "").unwrap();
         let nowhere = start(&blocked.join("logs"), LogLevel::Info, &Vault::default());
-        assert!(nowhere.problem.as_ref().is_some_and(|p| p.contains("no log file")), "{:?}", nowhere.problem);
+        assert!(
+            nowhere
+                .problem
+                .as_ref()
+                .is_some_and(|p| p.contains("no log file")),
+            "{:?}",
+            nowhere.problem
+        );
 
         let logs = folder.path().join("state").join("opsroom");
         let token = folder.path().join("token");
         std::fs::write(&token, "pl4nted-value").unwrap();
-        std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .unwrap();
         let source = crate::core::secret::Source::File(token.display().to_string());
-        let vault = Vault::new(vec![crate::core::secret::Secret { name: "T".to_owned(), source, hosts: vec![] }]);
+        let vault = Vault::new(vec![crate::core::secret::Secret {
+            name: "T".to_owned(),
+            source,
+            hosts: vec![],
+        }]);
         let logging = start(&logs, LogLevel::Warn, &vault);
         assert_eq!(logging.problem, None);
         tracing::info!("not wanted");
         tracing::warn!("escape \u{1b}[31mred \u{202e}turned\u{9b}1m\u{7f}");
-        tracing::warn!(field = "pl4nted-value", "in a message: pl4nted-value, in base64: cGw0bnRlZC12YWx1ZQ==");
+        tracing::warn!(
+            field = "pl4nted-value",
+            "in a message: pl4nted-value, in base64: cGw0bnRlZC12YWx1ZQ=="
+        );
         let panicked = std::thread::spawn(|| panic!("token pl4nted-value refused")).join();
         assert!(panicked.is_err());
-        let caught =
-            std::thread::Builder::new().name("doomed".to_owned()).spawn(|| panic!("as planned")).unwrap().join();
+        let caught = std::thread::Builder::new()
+            .name("doomed".to_owned())
+            .spawn(|| panic!("as planned"))
+            .unwrap()
+            .join();
         assert!(caught.is_err());
         drop(logging);
         let logged: String = std::fs::read_dir(&logs)
             .unwrap()
             .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
             .collect();
-        assert!(logged.contains("token [secret T] refused") && logged.contains("in a message: [secret T]"), "{logged}");
-        assert!(!logged.contains("pl4nted") && !logged.contains("cGw0bnRlZC12"), "{logged}");
-        assert!(logged.contains("thread doomed") && logged.contains("as planned"), "{logged}");
+        assert!(
+            logged.contains("token [secret T] refused")
+                && logged.contains("in a message: [secret T]"),
+            "{logged}"
+        );
+        assert!(
+            !logged.contains("pl4nted") && !logged.contains("cGw0bnRlZC12"),
+            "{logged}"
+        );
+        assert!(
+            logged.contains("thread doomed") && logged.contains("as planned"),
+            "{logged}"
+        );
         assert!(
             logged.contains("red")
                 && !logged.contains(|c| c != '\n' && text::is_unsafe(c))

@@ -17,14 +17,22 @@ pub fn run() -> ExitCode {
         Err(code) => return code.into(),
     };
     let mut start = Start::new(&arguments.global, Clock::System);
-    let log =
-        start.settings().ok().map(|s| logging::start(&s.paths.state, s.log_level, &start.vault)).unwrap_or_default();
+    let log = start
+        .settings()
+        .ok()
+        .map(|s| logging::start(&s.paths.state, s.log_level, &start.vault))
+        .unwrap_or_default();
     start.log_problem.clone_from(&log.problem);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return Stop::System(error).report().into(),
     };
-    let code = runtime.block_on(go(arguments.command, &start)).unwrap_or_else(|stop| stop.report());
+    let code = runtime
+        .block_on(go(arguments.command, &start))
+        .unwrap_or_else(|stop| stop.report());
     runtime.shutdown_timeout(Duration::from_secs(1));
     code.into()
 }
@@ -33,12 +41,16 @@ async fn go(command: Option<cli::Command>, start: &Start) -> Result<Code, Stop> 
     match cli::perform(command, start).await? {
         Next::Exit(code) => Ok(code),
         Next::View(view) => {
-            let exit = tui::run_viewer(*view, start.console_keys(), start.clock).await.map_err(Stop::System)?;
+            let exit = tui::run_viewer(*view, start.console_keys(), start.clock)
+                .await
+                .map_err(Stop::System)?;
             Ok(exit.into())
         }
         Next::Console(session) => {
             let (keys, colours) = (start.console_keys(), start.settings()?.theme);
-            let exit = tui::run(&session.control, keys, colours, start.clock).await.map_err(Stop::System)?;
+            let exit = tui::run(&session.control, keys, colours, start.clock)
+                .await
+                .map_err(Stop::System)?;
             session.finish(exit).await
         }
     }

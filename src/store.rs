@@ -69,16 +69,24 @@ pub enum StoreError {
     /// Another program holds the database.
     #[error("the store {url} is locked by another program; close it or wait, then try again")]
     Locked { url: String },
-    #[error("the store {url} is damaged ({why}); move it aside and start again, or restore a backup")]
+    #[error(
+        "the store {url} is damaged ({why}); move it aside and start again, or restore a backup"
+    )]
     Corrupt { url: String, why: String },
-    #[error("the store {url} was written by a newer opsroom (schema {found}, this one knows {known}); update opsroom")]
+    #[error(
+        "the store {url} was written by a newer opsroom (schema {found}, this one knows {known}); update opsroom"
+    )]
     Newer { url: String, found: i64, known: i64 },
     /// The claim was lost: another engine may hold the run now. Nothing was changed.
     #[error("run {0} is no longer held by this engine; nothing was changed")]
     StaleToken(RunId),
     /// The (state, transition) table refuses it. Nothing was changed.
     #[error("run {run} is {status}; {what} is not possible", status = .status.name())]
-    Refused { run: RunId, status: RunStatus, what: &'static str },
+    Refused {
+        run: RunId,
+        status: RunStatus,
+        what: &'static str,
+    },
     /// A person has to decide the outcome of a step first.
     #[error(
         "the outcome of step {step} of run {run} is unknown: say whether it is done, to be repeated or given up, and why"
@@ -86,17 +94,27 @@ pub enum StoreError {
     Undecided { run: RunId, step: String },
     /// A step cannot be released or skipped.
     #[error("step {step} of run {run}: {why}")]
-    Step { run: RunId, step: String, why: &'static str },
+    Step {
+        run: RunId,
+        step: String,
+        why: &'static str,
+    },
     /// A person skipped the step before it began; it is not to begin.
     #[error("step {step} of run {run} was {message}")]
-    Skipped { run: RunId, step: u32, message: String },
+    Skipped {
+        run: RunId,
+        step: u32,
+        message: String,
+    },
     #[error("run {run}: {why}")]
     Vote { run: RunId, why: VoteError },
     /// A queued run was written by a newer version; it stays in the queue. Nothing was changed.
     #[error("run {run} stays in the queue: {why}", run = .place.run)]
     Unreadable { place: QueuePosition, why: String },
     /// Its runbook does not allow another run of its group at the same time. Nothing was changed.
-    #[error("group {group} is taken by {by}, and its runbook says policy = \"refuse\"; nothing was started")]
+    #[error(
+        "group {group} is taken by {by}, and its runbook says policy = \"refuse\"; nothing was started"
+    )]
     GroupTaken { group: String, by: Member },
     #[error("there is no {0}")]
     NotFound(String),

@@ -91,10 +91,18 @@ pub fn check_viewer() -> Result<(), String> {
 }
 
 /// Opens the console and runs it until it exits. Fails if the terminal cannot be opened.
-pub async fn run(control: &Control, keys: Keymap, colours: Colours, clock: Clock) -> io::Result<Exit> {
+pub async fn run(
+    control: &Control,
+    keys: Keymap,
+    colours: Colours,
+    clock: Clock,
+) -> io::Result<Exit> {
     let settings = control.settings();
-    let facts =
-        app::Facts { actor: settings.actor.clone(), read_only: settings.read_only, simulated: settings.simulated };
+    let facts = app::Facts {
+        actor: settings.actor.clone(),
+        read_only: settings.read_only,
+        simulated: settings.simulated,
+    };
     let (no_color, term) = (std::env::var("NO_COLOR").ok(), std::env::var("TERM").ok());
     let theme = match colours {
         Colours::Mono => Theme::new(false),
@@ -106,7 +114,17 @@ pub async fn run(control: &Control, keys: Keymap, colours: Colours, clock: Clock
     let (sender, answers) = mpsc::channel(ANSWERS);
     let mut performer = Performer::new(control, sender, clock);
     let perform = |effect| performer.perform(effect);
-    Ok(drive(Screen::open()?, app, Ports { notices: control.subscribe(), answers, perform, clock }).await)
+    Ok(drive(
+        Screen::open()?,
+        app,
+        Ports {
+            notices: control.subscribe(),
+            answers,
+            perform,
+            clock,
+        },
+    )
+    .await)
 }
 
 /// Opens the viewer on these logs and runs it until it exits. Fails if the terminal cannot be
@@ -123,9 +141,14 @@ pub async fn run_viewer(view: View, keys: Keymap, clock: Clock) -> io::Result<Ex
     let mut screen = Screen::open()?;
     screen.set_budget(view.budget);
     let (sender, answers) = mpsc::channel(ANSWERS);
-    let (files, runs): (Vec<_>, Vec<_>) = view.logs.into_iter().map(|log| (log.file, log.run)).unzip();
+    let (files, runs): (Vec<_>, Vec<_>) =
+        view.logs.into_iter().map(|log| (log.file, log.run)).unzip();
     let logs = LogView::new(files, view.follow, clock.now());
-    let mut log = OpenLog::start(logs, move |event| sender.blocking_send(Msg::File(Ticket::default(), event)).is_ok())?;
+    let mut log = OpenLog::start(logs, move |event| {
+        sender
+            .blocking_send(Msg::File(Ticket::default(), event))
+            .is_ok()
+    })?;
     for run in runs.into_iter().flatten() {
         log.feed(run.id, run.writer, &run.control);
     }
@@ -137,7 +160,17 @@ pub async fn run_viewer(view: View, keys: Keymap, clock: Clock) -> io::Result<Ex
     let viewer = Viewer::new(Ticket::default(), facts, keys, theme);
     // No notices are published here, but the channel has to stay open.
     let bus = Bus::default();
-    Ok(drive(screen, viewer, Ports { notices: bus.subscribe(), answers, perform, clock }).await)
+    Ok(drive(
+        screen,
+        viewer,
+        Ports {
+            notices: bus.subscribe(),
+            answers,
+            perform,
+            clock,
+        },
+    )
+    .await)
 }
 
 /// Logs and options of the viewer.
@@ -172,7 +205,10 @@ pub struct RunLog {
 
 impl Log {
     fn named(&self) -> Named {
-        Named { name: self.file.name.clone(), steps: self.run.as_ref().map(|run| run.steps.clone()) }
+        Named {
+            name: self.file.name.clone(),
+            steps: self.run.as_ref().map(|run| run.steps.clone()),
+        }
     }
 }
 
@@ -200,14 +236,28 @@ const ANSWERS: usize = 256;
 /// Runs the model on the terminal until it quits, the terminal goes away or a signal ends it.
 /// Restores the terminal on return and on unwind.
 pub async fn drive<M: Model, P: FnMut(Effect)>(screen: Screen, model: M, ports: Ports<P>) -> Exit {
-    let mut console = Console { model, screen, ports, drawn: None, pressed: None, wanted: true, allowed: None };
+    let mut console = Console {
+        model,
+        screen,
+        ports,
+        drawn: None,
+        pressed: None,
+        wanted: true,
+        allowed: None,
+    };
     let exit = console.run().await;
     if exit == Exit::Quit {
         console.screen.quiesce().await;
     }
     let stats = console.screen.stats();
     drop(console);
-    tracing::info!(?exit, frames = stats.frames, bytes = stats.bytes, writes = stats.writes, "screen closed");
+    tracing::info!(
+        ?exit,
+        frames = stats.frames,
+        bytes = stats.bytes,
+        writes = stats.writes,
+        "screen closed"
+    );
     exit
 }
 
@@ -276,7 +326,10 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
 
     async fn wait(&mut self) -> Wake {
         let due = self.due();
-        let tick = until_tick(self.model.wants_tick().unwrap_or(MINUTE), self.ports.clock.now());
+        let tick = until_tick(
+            self.model.wants_tick().unwrap_or(MINUTE),
+            self.ports.clock.now(),
+        );
         tokio::select! {
             biased;
             happened = self.screen.next() => Wake::Screen(happened),
@@ -289,11 +342,16 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
 
     /// When to draw the next frame; `None`: nothing to draw, or the last frame is not written yet.
     fn due(&mut self) -> Option<Instant> {
-        let answering = self.pressed.is_some_and(|pressed| pressed.elapsed() < ANSWERS_WITHIN);
+        let answering = self
+            .pressed
+            .is_some_and(|pressed| pressed.elapsed() < ANSWERS_WITHIN);
         let gap = if answering { FRAME_AFTER_KEY } else { FRAME };
         let next = self.drawn.map_or_else(Instant::now, |drawn| drawn + gap);
         let next = self.allowed.map_or(next, |allowed| next.max(allowed));
-        let next = self.screen.next_frame(answering).map_or(next, |free| next.max(free));
+        let next = self
+            .screen
+            .next_frame(answering)
+            .map_or(next, |free| next.max(free));
         (self.wanted && self.screen.ready()).then_some(next)
     }
 
@@ -308,7 +366,11 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
             Wake::Screen(happened) => self.happened(happened).await?,
         }
         self.drain().await?;
-        if self.due().is_some_and(|due| due <= Instant::now()) { self.draw() } else { ControlFlow::Continue(()) }
+        if self.due().is_some_and(|due| due <= Instant::now()) {
+            self.draw()
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 
     /// Handles further pending messages, so that one frame shows all of them.
@@ -349,9 +411,13 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
             TerminalEvent::Gone | TerminalEvent::Signal(SignalEvent::HangUp) => {
                 return ControlFlow::Break(Exit::Detached);
             }
-            TerminalEvent::Signal(SignalEvent::Stop(signal)) => return ControlFlow::Break(Exit::Signal(signal)),
+            TerminalEvent::Signal(SignalEvent::Stop(signal)) => {
+                return ControlFlow::Break(Exit::Signal(signal));
+            }
             // The screen debounces size changes; the rest of a frame was pushed above.
-            TerminalEvent::Signal(SignalEvent::Resized) | TerminalEvent::Retry => return ControlFlow::Continue(()),
+            TerminalEvent::Signal(SignalEvent::Resized) | TerminalEvent::Retry => {
+                return ControlFlow::Continue(());
+            }
         };
         self.apply(msg).await
     }
@@ -417,8 +483,15 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
         let now = Instant::now();
         let sent = self.screen.stats().bytes - before.bytes;
         // A frame without changes does not delay the next.
-        self.drawn = if sent > 0 || self.pressed.is_none() { Some(now) } else { self.drawn };
-        self.allowed = self.screen.budget().map(|budget| now + Duration::from_millis(sent * 1000 / budget.max(1)));
+        self.drawn = if sent > 0 || self.pressed.is_none() {
+            Some(now)
+        } else {
+            self.drawn
+        };
+        self.allowed = self
+            .screen
+            .budget()
+            .map(|budget| now + Duration::from_millis(sent * 1000 / budget.max(1)));
         self.wanted = false;
         ControlFlow::Continue(())
     }
@@ -482,7 +555,9 @@ fn present<T>(result: io::Result<T>) -> ControlFlow<Exit, T> {
 /// PTY tests check that a panic restores the terminal.
 #[cfg(debug_assertions)]
 fn test_panic(typed: &Typed, screen: &Screen) {
-    let (Typed::Key(_), Ok(place)) = (typed, std::env::var("OPSROOM_TEST_PANIC")) else { return };
+    let (Typed::Key(_), Ok(place)) = (typed, std::env::var("OPSROOM_TEST_PANIC")) else {
+        return;
+    };
     let _mark = screen.mark();
     match place.as_str() {
         "ui" => panic!("asked to panic in the screen's code"),

@@ -37,7 +37,11 @@ struct Redactors {
 
 impl Redactors {
     fn of(values: &BTreeMap<String, Vec<String>>) -> Self {
-        let pairs = || values.iter().flat_map(|(name, values)| values.iter().map(|v| (name.as_str(), v.as_str())));
+        let pairs = || {
+            values
+                .iter()
+                .flat_map(|(name, values)| values.iter().map(|v| (name.as_str(), v.as_str())))
+        };
         let all = Arc::new(Redactor::new(pairs()));
         let strict = if pairs().any(|(_, value)| is_word(value)) {
             Arc::new(Redactor::new(pairs().filter(|(_, value)| !is_word(value))))
@@ -94,9 +98,20 @@ impl Vault {
     #[must_use]
     pub fn new(secrets: Vec<Secret>) -> Self {
         let secrets: BTreeMap<_, _> = secrets.into_iter().map(|s| (s.name.clone(), s)).collect();
-        let vault = Self(Arc::new(Inner { secrets, ..Inner::default() }));
-        let early = vault.0.secrets.values().filter_map(|s| Some((s.name.clone(), source::at_once(&s.source)?.ok()?)));
-        vault.remember(early.filter_map(|(name, value)| Some((name, checked(value).ok()?))).collect());
+        let vault = Self(Arc::new(Inner {
+            secrets,
+            ..Inner::default()
+        }));
+        let early = vault
+            .0
+            .secrets
+            .values()
+            .filter_map(|s| Some((s.name.clone(), source::at_once(&s.source)?.ok()?)));
+        vault.remember(
+            early
+                .filter_map(|(name, value)| Some((name, checked(value).ok()?)))
+                .collect(),
+        );
         vault
     }
 
@@ -114,7 +129,11 @@ impl Vault {
     }
 
     fn redactors(&self) -> Redactors {
-        self.0.redactors.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .redactors
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Whether a secret is declared.
@@ -133,11 +152,19 @@ impl Vault {
     /// A sentence about what to write.
     pub fn check_host(&self, name: &str, host: &str, port: u16) -> Result<(), String> {
         let secret = self.check(name)?;
-        if secret.hosts.iter().any(|pattern| pattern.matches(host, port)) {
+        if secret
+            .hosts
+            .iter()
+            .any(|pattern| pattern.matches(host, port))
+        {
             return Ok(());
         }
         let hosts: Vec<String> = secret.hosts.iter().map(ToString::to_string).collect();
-        let only = if hosts.is_empty() { "no host".to_owned() } else { format!("only {}", hosts.join(", ")) };
+        let only = if hosts.is_empty() {
+            "no host".to_owned()
+        } else {
+            format!("only {}", hosts.join(", "))
+        };
         Err(format!(
             "the secret {name} may not be sent to {host} ({only}); if that is meant, add \"{host}\" to hosts of [secret.{name}]"
         ))
@@ -163,21 +190,30 @@ impl Vault {
             found.push((name.clone(), self.fetch(name).await?));
         }
         self.remember(found.clone());
-        Ok(found.into_iter().map(|(name, value)| (name, Value(value))).collect())
+        Ok(found
+            .into_iter()
+            .map(|(name, value)| (name, Value(value)))
+            .collect())
     }
 
     /// Variables that hold secrets: not inherited by child processes.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
-        self.0.secrets.values().filter_map(|secret| match &secret.source {
-            Source::Env(name) => Some(name.as_str()),
-            Source::File(_) | Source::Command(_) => None,
-        })
+        self.0
+            .secrets
+            .values()
+            .filter_map(|secret| match &secret.source {
+                Source::Env(name) => Some(name.as_str()),
+                Source::File(_) | Source::Command(_) => None,
+            })
     }
 
     /// Whether its value comes from a program.
     #[must_use]
     pub fn runs_a_program(&self, name: &str) -> bool {
-        self.0.secrets.get(name).is_some_and(|secret| matches!(secret.source, Source::Command(_)))
+        self.0
+            .secrets
+            .get(name)
+            .is_some_and(|secret| matches!(secret.source, Source::Command(_)))
     }
 
     /// Every secret, and whether its value can be read. Programs are run only if `run` is set.
@@ -185,15 +221,26 @@ impl Vault {
         let mut all = Vec::new();
         for secret in self.0.secrets.values() {
             let check = run || !self.runs_a_program(&secret.name);
-            let found = if check { Some(self.value(&secret.name).await.map(drop)) } else { None };
-            all.push(Presence { name: secret.name.clone(), source: secret.source.describe(), found });
+            let found = if check {
+                Some(self.value(&secret.name).await.map(drop))
+            } else {
+                None
+            };
+            all.push(Presence {
+                name: secret.name.clone(),
+                source: secret.source.describe(),
+                found,
+            });
         }
         all
     }
 
     async fn fetch(&self, name: &str) -> Result<String, String> {
         let secret = self.check(name)?;
-        source::fetch(&secret.source).await.and_then(checked).map_err(|why| format!("the secret {name} {why}"))
+        source::fetch(&secret.source)
+            .await
+            .and_then(checked)
+            .map_err(|why| format!("the secret {name} {why}"))
     }
 
     /// Returns when the redactors know the values, also if another thread rebuilds them: a value
@@ -211,14 +258,21 @@ impl Vault {
         }
         if changed {
             let redactors = Redactors::of(&known);
-            *self.0.redactors.write().unwrap_or_else(PoisonError::into_inner) = redactors;
+            *self
+                .0
+                .redactors
+                .write()
+                .unwrap_or_else(PoisonError::into_inner) = redactors;
         }
     }
 }
 
 /// Whether a value may also be an ordinary name.
 fn is_word(value: &str) -> bool {
-    value.len() < MIN_DISTINCTIVE && value.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
+    value.len() < MIN_DISTINCTIVE
+        && value
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
 /// Rejects values too short to be redacted.

@@ -17,7 +17,9 @@ struct Home {
 
 impl Home {
     fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -93,7 +95,10 @@ impl Ended {
     #[track_caller]
     fn says(self, texts: &[&str]) -> Self {
         for text in texts {
-            assert!(self.stderr.contains(text), "stderr lacks {text:?}: {self:#?}");
+            assert!(
+                self.stderr.contains(text),
+                "stderr lacks {text:?}: {self:#?}"
+            );
         }
         self
     }
@@ -101,7 +106,10 @@ impl Ended {
     #[track_caller]
     fn prints(self, texts: &[&str]) -> Self {
         for text in texts {
-            assert!(self.stdout.contains(text), "stdout lacks {text:?}: {self:#?}");
+            assert!(
+                self.stdout.contains(text),
+                "stdout lacks {text:?}: {self:#?}"
+            );
         }
         self
     }
@@ -121,16 +129,20 @@ impl Service {
         let port = listener.local_addr().unwrap().port();
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let thread = std::thread::spawn(move || {
-            tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-                let router = axum::Router::new()
-                    .route("/health", axum::routing::get(|| async { "fine" }))
-                    .route("/deploy", axum::routing::post(|| async { "deployed" }));
-                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-                tokio::select! {
-                    served = async { axum::serve(listener, router).await } => served.unwrap(),
-                    _ = stopped => {}
-                }
-            });
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap()
+                .block_on(async {
+                    let router = axum::Router::new()
+                        .route("/health", axum::routing::get(|| async { "fine" }))
+                        .route("/deploy", axum::routing::post(|| async { "deployed" }));
+                    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                    tokio::select! {
+                        served = async { axum::serve(listener, router).await } => served.unwrap(),
+                        _ = stopped => {}
+                    }
+                });
         });
         Self { port, stop, thread }
     }
@@ -141,7 +153,13 @@ impl Service {
     }
 
     fn stack(&self) -> String {
-        stack_of(self.port, &format!("http = {{ method = \"POST\", url = \"http://127.0.0.1:{}/deploy\" }}", self.port))
+        stack_of(
+            self.port,
+            &format!(
+                "http = {{ method = \"POST\", url = \"http://127.0.0.1:{}/deploy\" }}",
+                self.port
+            ),
+        )
     }
 }
 
@@ -185,25 +203,55 @@ email = "ana@acme.test"
 fn a_check_succeeds_while_the_service_runs_and_fails_with_the_reason_once_it_is_stopped() {
     let service = Service::start();
     let home = Home::with_stack(&service.stack());
-    home.run(&["run", "check web in prod"]).expect(0).prints(&["HTTP 200", "succeeded"]);
+    home.run(&["run", "check web in prod"])
+        .expect(0)
+        .prints(&["HTTP 200", "succeeded"]);
     service.stop();
-    home.run(&["run", "check web in prod"]).expect(1).prints(&["refused", "failed"]);
+    home.run(&["run", "check web in prod"])
+        .expect(1)
+        .prints(&["refused", "failed"]);
     let runs = home.json(&["runs", "--json"]);
-    let states: Vec<_> = runs.as_array().unwrap().iter().map(|r| r["status"].as_str().unwrap()).collect();
+    let states: Vec<_> = runs
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["status"].as_str().unwrap())
+        .collect();
     assert_eq!(states, ["failed", "succeeded"]);
-    home.run(&["log", "last-failed"]).expect(0).prints(&["refused"]);
-    home.run(&["services"]).expect(0).prints(&["failing", "ana@acme.test"]);
+    home.run(&["log", "last-failed"])
+        .expect(0)
+        .prints(&["refused"]);
+    home.run(&["services"])
+        .expect(0)
+        .prints(&["failing", "ana@acme.test"]);
     let health = home.json(&["health", "--json"]);
     assert_eq!(health["score"]["health"], "critical", "{health:#}");
     // `at` is when targets were seen, `derived_at` when health was computed; nothing probes here.
     let number = |value: &Value| value.as_i64().unwrap_or_else(|| panic!("{health:#}"));
-    assert_eq!(number(&health["at"]) + number(&health["age_ms"]), number(&health["derived_at"]));
+    assert_eq!(
+        number(&health["at"]) + number(&health["age_ms"]),
+        number(&health["derived_at"])
+    );
     assert!(health["engine"].is_null(), "{health:#}");
-    home.run(&["health"]).expect(0).prints(&["1 of 2 not seen; seen ", "no engine is running: nothing is probed"]);
-    home.run(&["services"]).expect(0).says(&["no engine is running: nothing is probed and no run starts"]);
+    home.run(&["health"]).expect(0).prints(&[
+        "1 of 2 not seen; seen ",
+        "no engine is running: nothing is probed",
+    ]);
+    home.run(&["services"])
+        .expect(0)
+        .says(&["no engine is running: nothing is probed and no run starts"]);
     let services = home.json(&["services", "--json"]);
-    let target = &services[0]["targets"].as_array().unwrap().iter().find(|t| t["env"] == "prod").unwrap().clone();
-    assert_eq!(number(&target["seen_at"]) + number(&target["age_ms"]), number(&services[0]["derived_at"]));
+    let target = &services[0]["targets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|t| t["env"] == "prod")
+        .unwrap()
+        .clone();
+    assert_eq!(
+        number(&target["seen_at"]) + number(&target["age_ms"]),
+        number(&services[0]["derived_at"])
+    );
 }
 
 /// Two changes queued by a process that has exited, with no engine running.
@@ -213,15 +261,29 @@ fn leftover_runs_are_listed_started_and_dropped_from_the_command_line() {
         "workspace = \"acme\"\n[[environment]]\nname = \"dev\"\n[[service]]\nname = \"web\"\nenvironments = [\"dev\"]\n\
          [[service.action]]\ndo = \"restart\"\nshell = \"echo again >> ran; sleep 60\"\n",
     );
-    home.run(&["start"]).expect(0).prints(&["no run waits in the queue"]);
-    let mut first = home.command(&["run", "--yes", "restart web in dev"]).spawn().unwrap();
+    home.run(&["start"])
+        .expect(0)
+        .prints(&["no run waits in the queue"]);
+    let mut first = home
+        .command(&["run", "--yes", "restart web in dev"])
+        .spawn()
+        .unwrap();
     let until = |what: &dyn Fn(&Value) -> bool| {
-        while !home.json(&["runs", "--json"]).as_array().unwrap().iter().any(what) {
+        while !home
+            .json(&["runs", "--json"])
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(what)
+        {
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
     };
     until(&|run| run["status"] == "running");
-    let mut second = home.command(&["run", "--yes", "restart web in dev"]).spawn().unwrap();
+    let mut second = home
+        .command(&["run", "--yes", "restart web in dev"])
+        .spawn()
+        .unwrap();
     until(&|run| run["status"] == "queued");
     for child in [&mut second, &mut first] {
         child.kill().unwrap();
@@ -229,31 +291,64 @@ fn leftover_runs_are_listed_started_and_dropped_from_the_command_line() {
     }
     let runs = home.run(&["runs"]).expect(0);
     runs.prints(&["no engine is running: start opsroom serve or a console, or `opsroom start 2`"]);
-    assert_eq!(home.json(&["runs", "--json"])[0]["queue"]["untaken"], "no_engine");
-    home.run(&["start"]).expect(0).prints(&["1 run waits since ", "opsroom start RUN", "#2"]);
+    assert_eq!(
+        home.json(&["runs", "--json"])[0]["queue"]["untaken"],
+        "no_engine"
+    );
+    home.run(&["start"])
+        .expect(0)
+        .prints(&["1 run waits since ", "opsroom start RUN", "#2"]);
     assert_eq!(home.json(&["start", "--json"])[0]["run"], 2);
-    home.run(&["start", "1", "--yes"]).expect(2).says(&["run #1 is interrupted; starting what waits in the queue"]);
+    home.run(&["start", "1", "--yes"])
+        .expect(2)
+        .says(&["run #1 is interrupted; starting what waits in the queue"]);
     home.run(&["start", "2"]).expect(2).says(&["--yes"]);
-    home.run(&["cancel", "--waiting", "--reason", "no longer wanted"]).expect(0).prints(&["run #2 is cancelled"]);
-    home.run(&["start"]).expect(0).prints(&["no run waits in the queue"]);
-    assert_eq!(std::fs::read_to_string(home.path("ran")).unwrap(), "again\n", "only the first has run");
+    home.run(&["cancel", "--waiting", "--reason", "no longer wanted"])
+        .expect(0)
+        .prints(&["run #2 is cancelled"]);
+    home.run(&["start"])
+        .expect(0)
+        .prints(&["no run waits in the queue"]);
+    assert_eq!(
+        std::fs::read_to_string(home.path("ran")).unwrap(),
+        "again\n",
+        "only the first has run"
+    );
 }
 
 #[test]
 fn a_chain_is_followed_to_its_end_and_stops_at_the_first_failure() {
     let service = Service::start();
     let home = Home::with_stack(&service.stack());
-    let ended = home.run(&["run", "check web in staging then check web in prod"]).expect(0);
-    assert!(ended.stdout.contains("run #1 succeeded") && ended.stdout.contains("run #2 succeeded"), "{ended:#?}");
+    let ended = home
+        .run(&["run", "check web in staging then check web in prod"])
+        .expect(0);
+    assert!(
+        ended.stdout.contains("run #1 succeeded") && ended.stdout.contains("run #2 succeeded"),
+        "{ended:#?}"
+    );
     service.stop();
-    let ended = home.run(&["run", "check web in staging then check web in prod"]).expect(1);
-    assert!(ended.stdout.contains("run #3 failed") && !ended.stdout.contains("#4"), "{ended:#?}");
-    let failed = home.json(&["runs", "--json", "--status", "failed", "--env", "staging", "--since", "1h"]);
+    let ended = home
+        .run(&["run", "check web in staging then check web in prod"])
+        .expect(1);
+    assert!(
+        ended.stdout.contains("run #3 failed") && !ended.stdout.contains("#4"),
+        "{ended:#?}"
+    );
+    let failed = home.json(&[
+        "runs", "--json", "--status", "failed", "--env", "staging", "--since", "1h",
+    ]);
     assert_eq!(failed.as_array().unwrap().len(), 1, "{failed:#}");
-    assert_eq!(home.json(&["runs", "--json", "--runbook", "deploy"]), Value::Array(Vec::new()));
+    assert_eq!(
+        home.json(&["runs", "--json", "--runbook", "deploy"]),
+        Value::Array(Vec::new())
+    );
     let log = home.run(&["log", "last", "--json"]).expect(0).stdout;
     let first: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
-    assert_eq!((&first["seq"], &first["body"]["kind"]), (&1.into(), &"event".into()));
+    assert_eq!(
+        (&first["seq"], &first["body"]["kind"]),
+        (&1.into(), &"event".into())
+    );
 }
 
 #[test]
@@ -268,14 +363,33 @@ fn a_protected_environment_requires_its_word_and_yes_is_not_enough() {
     ] {
         home.run(args).expect(2).says(&["web"]);
     }
-    assert_eq!(home.json(&["runs", "--json"]), Value::Array(Vec::new()), "nothing was started");
-    home.run(&["run", "deploy web to prod", "--confirm", "web", "--reason", "release day"])
-        .expect(0)
-        .prints(&["succeeded"]);
+    assert_eq!(
+        home.json(&["runs", "--json"]),
+        Value::Array(Vec::new()),
+        "nothing was started"
+    );
+    home.run(&[
+        "run",
+        "deploy web to prod",
+        "--confirm",
+        "web",
+        "--reason",
+        "release day",
+    ])
+    .expect(0)
+    .prints(&["succeeded"]);
     let runs = home.json(&["runs", "--json"]);
     assert_eq!(runs[0]["reason"], "release day");
     assert_eq!(runs[0]["actor"], "tester");
-    home.run(&["--read-only", "run", "deploy web to prod", "--confirm", "web"]).expect(2).says(&["read-only"]);
+    home.run(&[
+        "--read-only",
+        "run",
+        "deploy web to prod",
+        "--confirm",
+        "web",
+    ])
+    .expect(2)
+    .says(&["read-only"]);
     service.stop();
 }
 
@@ -283,26 +397,49 @@ fn a_protected_environment_requires_its_word_and_yes_is_not_enough() {
 fn a_changing_run_without_a_terminal_requires_yes() {
     let service = Service::start();
     let home = Home::with_stack(&service.stack());
-    home.run(&["run", "deploy web to staging"]).expect(2).says(&["--yes"]);
-    let ended = home.run(&["run", "deploy web to staging", "--yes", "--json"]).expect(0);
-    let lines: Vec<Value> = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    home.run(&["run", "deploy web to staging"])
+        .expect(2)
+        .says(&["--yes"]);
+    let ended = home
+        .run(&["run", "deploy web to staging", "--yes", "--json"])
+        .expect(0);
+    let lines: Vec<Value> = ended
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(lines.first().unwrap()["type"], "run");
     assert_eq!(lines.last().unwrap()["type"], "end");
     assert_eq!(lines.last().unwrap()["status"], "succeeded");
-    let numbers: Vec<_> = lines.iter().filter_map(|l| l["entry"]["seq"].as_i64()).collect();
-    assert_eq!(numbers, (1..=i64::try_from(numbers.len()).unwrap()).collect::<Vec<_>>(), "every entry once, in order");
+    let numbers: Vec<_> = lines
+        .iter()
+        .filter_map(|l| l["entry"]["seq"].as_i64())
+        .collect();
+    assert_eq!(
+        numbers,
+        (1..=i64::try_from(numbers.len()).unwrap()).collect::<Vec<_>>(),
+        "every entry once, in order"
+    );
     service.stop();
 }
 
 #[test]
 fn text_that_is_no_plan_is_refused_with_a_suggestion() {
     let home = Home::with_stack(&stack_of(9, "shell = \"true\""));
-    for text in ["deploy web", "deplyo web to staging", "don't deploy web to prod", "runs", "frobnicate the widgets"] {
+    for text in [
+        "deploy web",
+        "deplyo web to staging",
+        "don't deploy web to prod",
+        "runs",
+        "frobnicate the widgets",
+    ] {
         let ended = home.run(&["run", text, "--yes"]).expect(2);
         assert!(!ended.stderr.trim().is_empty(), "{text}: {ended:?}");
         assert!(ended.stdout.is_empty(), "{text}: {ended:?}");
     }
-    home.run(&["plan", "deploy web to staging"]).expect(0).prints(&["deploy web", "sh -c", "action"]);
+    home.run(&["plan", "deploy web to staging"])
+        .expect(0)
+        .prints(&["deploy web", "sh -c", "action"]);
     let plan = home.json(&["plan", "deploy web to prod", "--json"]);
     assert_eq!(plan["protected"], true);
     assert_eq!(home.json(&["runs", "--json"]), Value::Array(Vec::new()));
@@ -312,16 +449,27 @@ fn text_that_is_no_plan_is_refused_with_a_suggestion() {
 fn apply_shows_the_difference_and_is_idempotent_and_export_gives_it_back() {
     let home = Home::new();
     home.write("stack.toml", &stack_of(9, "shell = \"true\""));
-    home.run(&["apply", "stack.toml", "--dry-run"]).expect(0).prints(&["+ service web", "dry run"]);
+    home.run(&["apply", "stack.toml", "--dry-run"])
+        .expect(0)
+        .prints(&["+ service web", "dry run"]);
     home.run(&["export"]).expect(2).says(&["apply"]);
-    home.run(&["apply", "--yes", "stack.toml"]).expect(0).prints(&["+ service web", "+ environment prod", "applied"]);
-    home.run(&["apply", "--yes", "stack.toml"]).expect(0).prints(&["nothing to change"]);
+    home.run(&["apply", "--yes", "stack.toml"])
+        .expect(0)
+        .prints(&["+ service web", "+ environment prod", "applied"]);
+    home.run(&["apply", "--yes", "stack.toml"])
+        .expect(0)
+        .prints(&["nothing to change"]);
     let exported = home.run(&["export"]).expect(0).stdout;
     home.write("again.toml", &exported);
-    home.run(&["apply", "again.toml"]).expect(0).prints(&["nothing to change"]);
+    home.run(&["apply", "again.toml"])
+        .expect(0)
+        .prints(&["nothing to change"]);
     home.write(
         "stack.toml",
-        &stack_of(9, "shell = \"true\"").replace("ana@acme.test\"\nenvironments", "bo@acme.test\"\nenvironments"),
+        &stack_of(9, "shell = \"true\"").replace(
+            "ana@acme.test\"\nenvironments",
+            "bo@acme.test\"\nenvironments",
+        ),
     );
     home.run(&["apply", "--yes", "stack.toml"])
         .expect(0)
@@ -334,43 +482,72 @@ const TWO: &str = "workspace = \"acme\"\n[[environment]]\nname = \"dev\"\n[[envi
     [[service.action]]\ndo = \"probe\"\nshell = \"true\"\n\
     [[service]]\nname = \"api\"\nenvironments = [\"dev\"]\n\
     [[routine]]\nname = \"web-up\"\nservice = \"web\"\nenv = \"prod\"\nkind = \"http\"\nevery = \"1h\"\nrequest = { url = \"http://web.test/\" }\n";
-const ONE: &str =
-    "workspace = \"acme\"\n[[environment]]\nname = \"dev\"\n[[service]]\nname = \"api\"\nenvironments = [\"dev\"]\n";
+const ONE: &str = "workspace = \"acme\"\n[[environment]]\nname = \"dev\"\n[[service]]\nname = \"api\"\nenvironments = [\"dev\"]\n";
 
 #[test]
 fn apply_without_a_terminal_requires_yes_and_deletes_only_with_prune() {
     let home = Home::new();
     home.write("two.toml", TWO);
     home.write("one.toml", ONE);
-    for args in [&["apply", "two.toml"][..], &["apply", "two.toml", "--json"], &["apply", "two.toml", "--prune"]] {
+    for args in [
+        &["apply", "two.toml"][..],
+        &["apply", "two.toml", "--json"],
+        &["apply", "two.toml", "--prune"],
+    ] {
         home.run(args).expect(2).says(&["--yes"]);
     }
-    home.run(&["export"]).expect(2).says(&["the store is empty"]);
-    home.run(&["apply", "two.toml", "--yes"]).expect(0).prints(&["+ service web", "applied"]);
+    home.run(&["export"])
+        .expect(2)
+        .says(&["the store is empty"]);
+    home.run(&["apply", "two.toml", "--yes"])
+        .expect(0)
+        .prints(&["+ service web", "applied"]);
     home.run(&["run", "check web in dev"]).expect(0);
 
     // Objects the file no longer names are kept and listed, also when nothing else changes.
     let kept = "kept: service web is in the store but not in the file; --prune deletes it";
-    for args in [&["apply", "one.toml", "--yes"][..], &["apply", "one.toml"], &["apply", "one.toml", "--dry-run"]] {
+    for args in [
+        &["apply", "one.toml", "--yes"][..],
+        &["apply", "one.toml"],
+        &["apply", "one.toml", "--dry-run"],
+    ] {
         let ended = home.run(args).expect(0).prints(&[
             "nothing to change",
             kept,
             "kept: environment prod",
             "kept: routine web-up",
         ]);
-        assert!(ended.stdout.contains("(runs: 1 ended; routines: web-up; 1 observation)"), "{ended:#?}");
+        assert!(
+            ended
+                .stdout
+                .contains("(runs: 1 ended; routines: web-up; 1 observation)"),
+            "{ended:#?}"
+        );
     }
     let exported = home.run(&["export"]).expect(0).stdout;
-    assert!(exported.contains("\"web\"") && exported.contains("\"prod\""), "{exported}");
+    assert!(
+        exported.contains("\"web\"") && exported.contains("\"prod\""),
+        "{exported}"
+    );
     let json = home.json(&["apply", "one.toml", "--yes", "--json"]);
     assert_eq!(
-        (json[0]["changes"].as_array().map(Vec::len), json[0]["kept"].as_array().map(Vec::len)),
+        (
+            json[0]["changes"].as_array().map(Vec::len),
+            json[0]["kept"].as_array().map(Vec::len)
+        ),
         (Some(0), Some(3))
     );
 
     // With --prune they are listed first, with their dependents.
-    home.write("one.toml", &(ONE.to_owned() + "[[contact]]\nname = \"Ana\"\n"));
-    let shown = home.run(&["apply", "one.toml", "--prune", "--dry-run"]).expect(0).prints(&["dry run"]).stdout;
+    home.write(
+        "one.toml",
+        &(ONE.to_owned() + "[[contact]]\nname = \"Ana\"\n"),
+    );
+    let shown = home
+        .run(&["apply", "one.toml", "--prune", "--dry-run"])
+        .expect(0)
+        .prints(&["dry run"])
+        .stdout;
     let lines: Vec<&str> = shown.lines().collect();
     assert_eq!(
         lines[1..5],
@@ -381,22 +558,40 @@ fn apply_without_a_terminal_requires_yes_and_deletes_only_with_prune() {
             "+ contact Ana"
         ]
     );
-    home.run(&["apply", "one.toml", "--prune"]).expect(2).says(&["--yes"]);
-    assert_eq!(home.run(&["export"]).expect(0).stdout, exported, "nothing was changed");
-    home.run(&["apply", "one.toml", "--prune", "--yes"]).expect(0).prints(&["- service web", "applied"]);
+    home.run(&["apply", "one.toml", "--prune"])
+        .expect(2)
+        .says(&["--yes"]);
+    assert_eq!(
+        home.run(&["export"]).expect(0).stdout,
+        exported,
+        "nothing was changed"
+    );
+    home.run(&["apply", "one.toml", "--prune", "--yes"])
+        .expect(0)
+        .prints(&["- service web", "applied"]);
     let exported = home.run(&["export"]).expect(0).stdout;
-    assert!(!exported.contains("\"web\"") && !exported.contains("\"prod\"") && exported.contains("Ana"), "{exported}");
+    assert!(
+        !exported.contains("\"web\"") && !exported.contains("\"prod\"") && exported.contains("Ana"),
+        "{exported}"
+    );
 }
 
 #[test]
 fn kept_objects_must_fit_the_file() {
     let home = Home::new();
-    home.write("old.toml", "workspace = \"acme\"\n[[environment]]\nname = \"production\"\n");
+    home.write(
+        "old.toml",
+        "workspace = \"acme\"\n[[environment]]\nname = \"production\"\n",
+    );
     home.run(&["apply", "old.toml", "--yes"]).expect(0);
-    let new = "workspace = \"acme\"\n[[environment]]\nname = \"prod\"\naliases = [\"production\"]\n";
+    let new =
+        "workspace = \"acme\"\n[[environment]]\nname = \"prod\"\naliases = [\"production\"]\n";
     home.write("new.toml", new);
     let refused = home.run(&["apply", "new.toml", "--yes"]).expect(2);
-    refused.says(&["new.toml does not fit with what the store keeps (environment production)", "--prune"]);
+    refused.says(&[
+        "new.toml does not fit with what the store keeps (environment production)",
+        "--prune",
+    ]);
     home.run(&["apply", "new.toml", "--yes", "--prune"])
         .expect(0)
         .prints(&["- environment production", "+ environment prod"]);
@@ -421,33 +616,58 @@ fn a_run_is_found_by_service_environment_and_status_in_the_whole_store() {
         let ended = home.run(&["log", reference]).expect(0);
         assert!(ended.stderr.starts_with(chosen), "{reference}: {ended:#?}");
     }
-    home.run(&["log", "last-failed"]).expect(0).says(&["#1 check web in prod", "failed under 1 min ago"]);
+    home.run(&["log", "last-failed"])
+        .expect(0)
+        .says(&["#1 check web in prod", "failed under 1 min ago"]);
     // No other run is chosen when none matches.
-    home.run(&["log", "last run of api"]).expect(2).says(&["there is no run of api"]);
+    home.run(&["log", "last run of api"])
+        .expect(2)
+        .says(&["there is no run of api"]);
     home.run(&["retry", "last failed run of web in dev", "--yes"])
         .expect(2)
         .says(&["there is no failed run of web in dev"]);
-    home.run(&["cancel", "last failed run of web"]).expect(2).says(&["#1 check web in prod", "failed"]);
-    home.run(&["run", "logs of web in prod"]).expect(2).says(&["opsroom log \"last run of web in prod\""]);
+    home.run(&["cancel", "last failed run of web"])
+        .expect(2)
+        .says(&["#1 check web in prod", "failed"]);
+    home.run(&["run", "logs of web in prod"])
+        .expect(2)
+        .says(&["opsroom log \"last run of web in prod\""]);
     // Commands that change a run need it named: no misspelt name, no service alone.
-    home.run(&["cancel", "last run of wbe"]).expect(2).says(&["is no run", "wbe"]);
+    home.run(&["cancel", "last run of wbe"])
+        .expect(2)
+        .says(&["is no run", "wbe"]);
     for reference in ["web", "everything", "prod", "last run of wbe"] {
-        let refused = home.run(&["retry", reference, "--yes"]).expect(2).says(&["is no run"]);
+        let refused = home
+            .run(&["retry", reference, "--yes"])
+            .expect(2)
+            .says(&["is no run"]);
         assert!(!refused.stderr.contains("started"), "{refused:#?}");
     }
-    assert_eq!(home.json(&["runs", "--json"]).as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        home.json(&["runs", "--json"]).as_array().map(Vec::len),
+        Some(2)
+    );
     // The two services have different last runs: both are listed.
     home.run(&["run", "check api in dev"]).expect(0);
     let both = home.run(&["log", "last run of web and api"]).expect(2);
-    both.says(&["the last run of web and api may be one of these", "#3 check api in dev", "; #2 check web in dev"]);
-    home.run(&["log", "last run of nothing"]).expect(2).says(&["is no run", "not understood"]);
+    both.says(&[
+        "the last run of web and api may be one of these",
+        "#3 check api in dev",
+        "; #2 check web in dev",
+    ]);
+    home.run(&["log", "last run of nothing"])
+        .expect(2)
+        .says(&["is no run", "not understood"]);
 }
 
 #[test]
 fn a_phrase_in_the_place_of_a_subcommand_is_named_with_run() {
     let home = Home::new();
     let ended = home.run(&["deploy", "web", "to", "staging"]).expect(2);
-    ended.says(&["unrecognized subcommand 'deploy'", "opsroom run \"deploy web to staging\""]);
+    ended.says(&[
+        "unrecognized subcommand 'deploy'",
+        "opsroom run \"deploy web to staging\"",
+    ]);
     let ended = home.run(&["--read-only", "restart", "web"]).expect(2);
     ended.says(&["opsroom run \"restart web\""]);
     for other in [&["rnus"][..], &["deploy", "a\"b"], &["nonsense", "deploy"]] {
@@ -459,15 +679,36 @@ fn a_phrase_in_the_place_of_a_subcommand_is_named_with_run() {
 #[test]
 fn the_audit_log_is_listed_and_filtered() {
     let home = Home::with_stack(TWO);
-    home.run(&["run", "check web in dev", "--reason", "just\nlooking"]).expect(0);
-    let all =
-        home.run(&["audit"]).expect(0).prints(&["AT", "BY", "run.submit", "run #1", "just^Jlooking", "service web"]);
+    home.run(&["run", "check web in dev", "--reason", "just\nlooking"])
+        .expect(0);
+    let all = home.run(&["audit"]).expect(0).prints(&[
+        "AT",
+        "BY",
+        "run.submit",
+        "run #1",
+        "just^Jlooking",
+        "service web",
+    ]);
     let first = all.stdout.lines().nth(1).unwrap().to_owned();
     assert!(first.contains("run.submit"), "newest first: {first}");
-    assert_eq!(home.json(&["audit", "--json", "--limit", "1"])[0]["action"], "run.submit");
-    assert_eq!(home.json(&["audit", "--json", "--actor", "somebody"]), Value::Array(Vec::new()));
-    assert!(home.json(&["audit", "--json", "--actor", "tester", "--since", "1h"]).as_array().unwrap().len() > 3);
-    home.run(&["audit", "--since", "tomorrow"]).expect(2).says(&["--since", "tomorrow"]);
+    assert_eq!(
+        home.json(&["audit", "--json", "--limit", "1"])[0]["action"],
+        "run.submit"
+    );
+    assert_eq!(
+        home.json(&["audit", "--json", "--actor", "somebody"]),
+        Value::Array(Vec::new())
+    );
+    assert!(
+        home.json(&["audit", "--json", "--actor", "tester", "--since", "1h"])
+            .as_array()
+            .unwrap()
+            .len()
+            > 3
+    );
+    home.run(&["audit", "--since", "tomorrow"])
+        .expect(2)
+        .says(&["--since", "tomorrow"]);
 }
 
 #[test]
@@ -475,7 +716,14 @@ fn runs_are_listed_since_a_clock_time_or_a_day() {
     let home = Home::with_stack(TWO);
     home.run(&["run", "check web in dev"]).expect(0);
     for since in ["yesterday", "this year", "24h", "2020-01-01"] {
-        assert_eq!(home.json(&["runs", "--json", "--since", since]).as_array().unwrap().len(), 1, "{since}");
+        assert_eq!(
+            home.json(&["runs", "--json", "--since", since])
+                .as_array()
+                .unwrap()
+                .len(),
+            1,
+            "{since}"
+        );
     }
     home.run(&["runs", "--since", "02:00"]).expect(0);
 }
@@ -483,7 +731,13 @@ fn runs_are_listed_since_a_clock_time_or_a_day() {
 #[test]
 fn a_list_of_runs_has_one_line_per_run_however_long_its_texts() {
     let home = Home::with_stack(TWO);
-    home.run(&["run", "check web in dev", "--reason", &"because ".repeat(1000)]).expect(0);
+    home.run(&[
+        "run",
+        "check web in dev",
+        "--reason",
+        &"because ".repeat(1000),
+    ])
+    .expect(0);
     let title = "x".repeat(9000);
     let page = format!(
         "name = \"long\"\ntitle = \"{title}\"\nversion = \"1\"\nmutates = false\n[[step]]\nname = \"one\"\nphase = \"action\"\nwait = \"1ms\"\n"
@@ -492,11 +746,17 @@ fn a_list_of_runs_has_one_line_per_run_however_long_its_texts() {
     home.run(&["run", "run long"]).expect(0);
     for args in [&["runs"][..], &["audit"]] {
         let listed = home.run(args).expect(0).stdout;
-        assert!(listed.lines().all(|line| line.chars().count() < 400), "{listed}");
+        assert!(
+            listed.lines().all(|line| line.chars().count() < 400),
+            "{listed}"
+        );
     }
     let record = home.json(&["runs", "1", "--json"]);
     let reason = record["run"]["reason"].as_str().unwrap();
-    assert!(reason.len() <= 1024 && reason.contains("(7,999 bytes, first "), "{reason}");
+    assert!(
+        reason.len() <= 1024 && reason.contains("(7,999 bytes, first "),
+        "{reason}"
+    );
 }
 
 #[test]
@@ -507,11 +767,18 @@ fn a_bad_stack_file_is_reported_in_full_and_changes_nothing() {
     for command in ["apply", "check"] {
         let ended = home.run(&[command, "bad.toml"]).expect(2);
         for place in ["bad.toml:5:", "bad.toml:9:", "bad.toml:12:"] {
-            assert!(ended.stderr.contains(place), "{command} lacks {place}: {ended:#?}");
+            assert!(
+                ended.stderr.contains(place),
+                "{command} lacks {place}: {ended:#?}"
+            );
         }
     }
-    home.run(&["export"]).expect(3).says(&["there is no store", "opsroom apply"]);
-    home.run(&["apply", "missing.toml"]).expect(2).says(&["missing.toml"]);
+    home.run(&["export"])
+        .expect(3)
+        .says(&["there is no store", "opsroom apply"]);
+    home.run(&["apply", "missing.toml"])
+        .expect(2)
+        .says(&["missing.toml"]);
 }
 
 #[test]
@@ -524,8 +791,13 @@ fn unused_parts_of_a_stack_file_are_warned_about() {
     };
     home.write("stack.toml", &routine("response.status == 200"));
     let warning = "warning: stack.toml:3: routine: the routine of this file is kept, but nothing runs routines";
-    home.run(&["check", "stack.toml"]).expect(0).says(&[warning]).prints(&["no mistakes found"]);
-    home.run(&["apply", "--yes", "stack.toml"]).expect(0).says(&[warning]);
+    home.run(&["check", "stack.toml"])
+        .expect(0)
+        .says(&[warning])
+        .prints(&["no mistakes found"]);
+    home.run(&["apply", "--yes", "stack.toml"])
+        .expect(0)
+        .says(&[warning]);
     home.write("wrong.toml", &routine("response.status = 200"));
     for command in ["check", "apply"] {
         home.run(&[command, "wrong.toml"])
@@ -539,10 +811,18 @@ fn an_unavailable_intent_is_refused_in_one_sentence() {
     let home = Home::with_stack("workspace = \"acme\"\n[[environment]]\nname = \"prod\"\n");
     for command in ["run", "plan"] {
         let ended = home.run(&[command, "freeze prod"]).expect(2);
-        assert!(ended.stderr.contains("freeze is not available in this version; nothing was done"), "{ended:#?}");
+        assert!(
+            ended
+                .stderr
+                .contains("freeze is not available in this version; nothing was done"),
+            "{ended:#?}"
+        );
     }
     let parsed = home.json(&["parse", "freeze prod", "--json"]);
-    assert_eq!((&parsed["outcome"], &parsed["unavailable"]), (&"action".into(), &"freeze".into()));
+    assert_eq!(
+        (&parsed["outcome"], &parsed["unavailable"]),
+        (&"action".into(), &"freeze".into())
+    );
     assert_eq!(parsed["message"], "freeze is not available in this version");
 }
 
@@ -550,26 +830,47 @@ fn an_unavailable_intent_is_refused_in_one_sentence() {
 fn packed_logs_are_printed_unpacked() {
     use std::io::Write as _;
     let home = Home::new();
-    let text: String =
-        (0..2000).map(|n| format!("2026-11-21T09:{:02}:{:02}Z INFO line {n}\n", n / 60 % 60, n % 60)).collect();
+    let text: String = (0..2000)
+        .map(|n| {
+            format!(
+                "2026-11-21T09:{:02}:{:02}Z INFO line {n}\n",
+                n / 60 % 60,
+                n % 60
+            )
+        })
+        .collect();
     let gzip = |text: &str| {
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         packed.write_all(text.as_bytes()).unwrap();
         packed.finish().unwrap()
     };
-    let zstd = ruzstd::encoding::compress_to_vec(text.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest);
+    let zstd = ruzstd::encoding::compress_to_vec(
+        text.as_bytes(),
+        ruzstd::encoding::CompressionLevel::Fastest,
+    );
     let (first, second) = text.split_at(text.len() / 2);
     let whole = [gzip(first), gzip(second)].concat();
-    for (name, packed) in [("app.log.gz", &whole), ("app.log.zst", &zstd), ("app.log.1", &whole)] {
+    for (name, packed) in [
+        ("app.log.gz", &whole),
+        ("app.log.zst", &zstd),
+        ("app.log.1", &whole),
+    ] {
         std::fs::write(home.path(name), packed).unwrap();
         let ended = home.run(&["log", name]).expect(0);
         assert!(ended.stdout == text, "{name}: {} bytes", ended.stdout.len());
-        home.run(&["log", name, "--grep", "line 1999"]).expect(0).prints(&["INFO line 1999"]);
+        home.run(&["log", name, "--grep", "line 1999"])
+            .expect(0)
+            .prints(&["INFO line 1999"]);
     }
     std::fs::write(home.path("cut.gz"), &whole[..whole.len() * 3 / 4]).unwrap();
-    let ended =
-        home.run(&["log", "cut.gz"]).expect(1).says(&["cut.gz: the packed file ends in the middle; printed is"]);
-    assert!(ended.stdout.starts_with(first), "the readable part is printed");
+    let ended = home
+        .run(&["log", "cut.gz"])
+        .expect(1)
+        .says(&["cut.gz: the packed file ends in the middle; printed is"]);
+    assert!(
+        ended.stdout.starts_with(first),
+        "the readable part is printed"
+    );
 }
 
 #[test]
@@ -578,13 +879,23 @@ fn a_line_of_many_megabytes_is_searched_to_its_end() {
     let line = format!("{}needle{}", "x".repeat(20 << 20), "y".repeat(1 << 20));
     home.write("long.log", &format!("short\n{line}\nlast\n"));
     let ended = home.run(&["log", "long.log", "--grep", "needle"]).expect(0);
-    assert_eq!((ended.stdout.len(), ended.stdout.lines().count()), ((16 << 20) + 1, 1));
+    assert_eq!(
+        (ended.stdout.len(), ended.stdout.lines().count()),
+        ((16 << 20) + 1, 1)
+    );
     assert!(
-        ended.stderr.contains("long.log: line 2 has 22020102 bytes; printed are the first 16777216"),
+        ended
+            .stderr
+            .contains("long.log: line 2 has 22020102 bytes; printed are the first 16777216"),
         "{}",
         ended.stderr
     );
-    assert_eq!(home.run(&["log", "long.log", "--grep", "nothing"]).expect(0).stdout, "");
+    assert_eq!(
+        home.run(&["log", "long.log", "--grep", "nothing"])
+            .expect(0)
+            .stdout,
+        ""
+    );
 }
 
 #[test]
@@ -592,64 +903,135 @@ fn check_finds_the_mistakes_of_every_file_at_once() {
     let home = Home::with_stack("workspace = \"acme\"\n");
     home.write(".config/opsroom/opsroom.toml", "stroe = \"x\"\n");
     home.write(".config/opsroom/keymap.toml", "[global]\nquti = \"q\"\n");
-    home.write(".config/opsroom/runbooks/mine.toml", "name = \"mine\"\nphrazes = []\n");
-    home.run(&["check"]).expect(2).says(&["opsroom.toml:1", "keymap.toml:2", "mine.toml:2"]);
+    home.write(
+        ".config/opsroom/runbooks/mine.toml",
+        "name = \"mine\"\nphrazes = []\n",
+    );
+    home.run(&["check"])
+        .expect(2)
+        .says(&["opsroom.toml:1", "keymap.toml:2", "mine.toml:2"]);
     home.write(".config/opsroom/opsroom.toml", "");
     home.write(".config/opsroom/keymap.toml", "");
-    home.run(&["parse", "polish the widgets"]).expect(0).says(&["1 runbook file has mistakes: opsroom check"]);
-    home.run(&["run", "polish the widgets", "--yes"]).expect(2).says(&["1 runbook file has mistakes: opsroom check"]);
+    home.run(&["parse", "polish the widgets"])
+        .expect(0)
+        .says(&["1 runbook file has mistakes: opsroom check"]);
+    home.run(&["run", "polish the widgets", "--yes"])
+        .expect(2)
+        .says(&["1 runbook file has mistakes: opsroom check"]);
     std::fs::remove_file(home.path(".config/opsroom/runbooks/mine.toml")).unwrap();
     home.run(&["check"]).expect(0);
-    assert!(!home.run(&["parse", "polish the widgets"]).expect(0).stderr.contains("mistakes"));
+    assert!(
+        !home
+            .run(&["parse", "polish the widgets"])
+            .expect(0)
+            .stderr
+            .contains("mistakes")
+    );
 }
 
 #[test]
 fn a_damaged_or_unreachable_store_is_exit_code_three() {
     let home = Home::new();
     home.write("broken.db", &"this is no database ".repeat(500));
-    home.run(&["runs", "--store", "sqlite:broken.db"]).expect(3).says(&["broken.db"]);
+    home.run(&["runs", "--store", "sqlite:broken.db"])
+        .expect(3)
+        .says(&["broken.db"]);
     assert_eq!(
         std::fs::read_to_string(home.path("broken.db")).unwrap(),
         "this is no database ".repeat(500),
         "left alone"
     );
-    home.run(&["runs", "--store", "postgres://nobody@127.0.0.1:1/none"]).expect(3).says(&["127.0.0.1:1"]);
-    home.run(&["runs", "--store", "/dev/null/opsroom.db"]).expect(3);
-    let ended = home.run(&["doctor", "--store", "postgres://nobody:hunter2@127.0.0.1:1/none"]).expect(3);
-    assert!(!ended.stdout.contains("hunter2") && !ended.stderr.contains("hunter2"), "{ended:?}");
+    home.run(&["runs", "--store", "postgres://nobody@127.0.0.1:1/none"])
+        .expect(3)
+        .says(&["127.0.0.1:1"]);
+    home.run(&["runs", "--store", "/dev/null/opsroom.db"])
+        .expect(3);
+    let ended = home
+        .run(&[
+            "doctor",
+            "--store",
+            "postgres://nobody:hunter2@127.0.0.1:1/none",
+        ])
+        .expect(3);
+    assert!(
+        !ended.stdout.contains("hunter2") && !ended.stderr.contains("hunter2"),
+        "{ended:?}"
+    );
 }
 
 #[test]
 fn a_mistyped_store_or_filter_is_reported_and_nothing_is_created() {
     let service = Service::start();
     let home = Home::with_stack(&service.stack());
-    for args in [&["runs"][..], &["services"], &["log", "last"], &["run", "check web in prod"], &["cancel", "1"]] {
-        let args: Vec<&str> = args.iter().copied().chain(["--store", "mistyped.db"]).collect();
-        home.run(&args).expect(3).says(&["there is no store at sqlite:mistyped.db", "--store"]);
+    for args in [
+        &["runs"][..],
+        &["services"],
+        &["log", "last"],
+        &["run", "check web in prod"],
+        &["cancel", "1"],
+    ] {
+        let args: Vec<&str> = args
+            .iter()
+            .copied()
+            .chain(["--store", "mistyped.db"])
+            .collect();
+        home.run(&args)
+            .expect(3)
+            .says(&["there is no store at sqlite:mistyped.db", "--store"]);
         assert!(!home.path("mistyped.db").exists(), "{args:?}");
     }
-    home.run(&["doctor", "--store", "mistyped.db"]).expect(0).prints(&["there is no store at sqlite:mistyped.db"]);
+    home.run(&["doctor", "--store", "mistyped.db"])
+        .expect(0)
+        .prints(&["there is no store at sqlite:mistyped.db"]);
     assert!(!home.path("mistyped.db").exists());
-    home.run(&["runs", "--workspace", "acne"]).expect(2).says(&["there is no workspace acne"]);
-    home.run(&["runs", "--env", "stagin"]).expect(2).says(&["--env", "`stagin`", "did you mean `staging`?"]);
-    home.run(&["runs", "--service", "wbe", "--json"]).expect(2).says(&["--service", "did you mean `web`?"]);
-    home.run(&["runs", "--runbook", "moonshot"]).expect(2).says(&["--runbook", "known: ", "deploy"]);
-    for args in [["--env", "staging"], ["--service", "web"], ["--runbook", "deploy"]] {
-        assert_eq!(home.json(&["runs", "--json", args[0], args[1]]), Value::Array(Vec::new()));
+    home.run(&["runs", "--workspace", "acne"])
+        .expect(2)
+        .says(&["there is no workspace acne"]);
+    home.run(&["runs", "--env", "stagin"]).expect(2).says(&[
+        "--env",
+        "`stagin`",
+        "did you mean `staging`?",
+    ]);
+    home.run(&["runs", "--service", "wbe", "--json"])
+        .expect(2)
+        .says(&["--service", "did you mean `web`?"]);
+    home.run(&["runs", "--runbook", "moonshot"])
+        .expect(2)
+        .says(&["--runbook", "known: ", "deploy"]);
+    for args in [
+        ["--env", "staging"],
+        ["--service", "web"],
+        ["--runbook", "deploy"],
+    ] {
+        assert_eq!(
+            home.json(&["runs", "--json", args[0], args[1]]),
+            Value::Array(Vec::new())
+        );
     }
-    home.write("other.toml", "workspace = \"other\"\n[[environment]]\nname = \"dev\"\n");
+    home.write(
+        "other.toml",
+        "workspace = \"other\"\n[[environment]]\nname = \"dev\"\n",
+    );
     home.run(&["apply", "--yes", "other.toml"]).expect(0);
-    home.run(&["runs"]).expect(2).says(&["several workspaces", "--workspace"]);
+    home.run(&["runs"])
+        .expect(2)
+        .says(&["several workspaces", "--workspace"]);
 }
 
 #[test]
 fn read_only_executes_nothing() {
     let service = Service::start();
     let home = Home::with_stack(&service.stack());
-    home.run(&["--read-only", "run", "check web in prod"]).expect(2).says(&["read-only", "executes nothing"]);
-    home.run(&["--read-only", "run", "deploy web to staging", "--yes"]).expect(2).says(&["read-only"]);
+    home.run(&["--read-only", "run", "check web in prod"])
+        .expect(2)
+        .says(&["read-only", "executes nothing"]);
+    home.run(&["--read-only", "run", "deploy web to staging", "--yes"])
+        .expect(2)
+        .says(&["read-only"]);
     let both = "check web in prod then deploy web to staging";
-    home.run(&["--read-only", "run", both, "--yes"]).expect(2).says(&["read-only"]);
+    home.run(&["--read-only", "run", both, "--yes"])
+        .expect(2)
+        .says(&["read-only"]);
     home.run(&["run", "check web in prod"]).expect(0);
     for refused in [
         &["cancel", "1"][..],
@@ -666,7 +1048,9 @@ fn read_only_executes_nothing() {
         &["apply", "stack.toml", "--yes"],
         &["serve"],
     ] {
-        home.run(&[&["--read-only"], refused].concat()).expect(2).says(&["read-only: opsroom was started with"]);
+        home.run(&[&["--read-only"], refused].concat())
+            .expect(2)
+            .says(&["read-only: opsroom was started with"]);
     }
     assert_eq!(home.json(&["runs", "--json"]).as_array().unwrap().len(), 1);
 }
@@ -675,23 +1059,54 @@ fn read_only_executes_nothing() {
 fn parse_needs_no_store_and_makes_none() {
     let home = Home::new();
     home.write("stack.toml", &stack_of(9, "shell = \"true\""));
-    let parsed = home.json(&["parse", "check", "web", "in", "production", "--json", "--stack", "stack.toml"]);
+    let parsed = home.json(&[
+        "parse",
+        "check",
+        "web",
+        "in",
+        "production",
+        "--json",
+        "--stack",
+        "stack.toml",
+    ]);
     assert_eq!(
-        (&parsed["outcome"], &parsed["intent"], &parsed["env"], &parsed["services"]),
-        (&"plan".into(), &"healthcheck".into(), &"prod".into(), &serde_json::json!(["web"]))
+        (
+            &parsed["outcome"],
+            &parsed["intent"],
+            &parsed["env"],
+            &parsed["services"]
+        ),
+        (
+            &"plan".into(),
+            &"healthcheck".into(),
+            &"prod".into(),
+            &serde_json::json!(["web"])
+        )
     );
-    assert_eq!(home.json(&["parse", "deploy nothing known", "--json"])["mutates"].as_bool(), Some(true));
+    assert_eq!(
+        home.json(&["parse", "deploy nothing known", "--json"])["mutates"].as_bool(),
+        Some(true)
+    );
     home.run(&["parse", "qwertz uiop"]).expect(0);
-    assert!(!home.path(".local/share/opsroom").exists(), "no store was made");
+    assert!(
+        !home.path(".local/share/opsroom").exists(),
+        "no store was made"
+    );
     home.run(&["apply", "--yes", "stack.toml"]).expect(0);
-    assert_eq!(home.json(&["parse", "is web up", "--json"])["services"], serde_json::json!(["web"]));
+    assert_eq!(
+        home.json(&["parse", "is web up", "--json"])["services"],
+        serde_json::json!(["web"])
+    );
 }
 
 #[test]
 fn arguments_that_are_not_text_are_refused() {
     let home = Home::new();
     let ended = Ended::from(
-        home.command(&["parse"]).arg(std::ffi::OsString::from_vec(b"check \xff web".to_vec())).output().unwrap(),
+        home.command(&["parse"])
+            .arg(std::ffi::OsString::from_vec(b"check \xff web".to_vec()))
+            .output()
+            .unwrap(),
     );
     ended.expect(2).says(&["not UTF-8"]);
 }
@@ -701,12 +1116,21 @@ fn usage_errors_and_help_go_where_they_belong() {
     let home = Home::with_stack(ONE);
     let wrong = home.run(&["rnus"]).expect(2).says(&["runs"]);
     assert!(wrong.stdout.is_empty());
-    let help = home.run(&["--help"]).expect(0).prints(&["apply", "doctor", "Exit codes"]);
+    let help = home
+        .run(&["--help"])
+        .expect(0)
+        .prints(&["apply", "doctor", "Exit codes"]);
     assert!(help.stderr.is_empty());
-    home.run(&["log", "yesterday"]).expect(2).says(&["last-failed"]);
+    home.run(&["log", "yesterday"])
+        .expect(2)
+        .says(&["last-failed"]);
     home.run(&["log", "last"]).expect(2).says(&["no run"]);
-    home.run(&["log", "41"]).expect(2).says(&["there is no run #41 in workspace acme"]);
-    home.run(&["runs", "--since", "soon"]).expect(2).says(&["soon"]);
+    home.run(&["log", "41"])
+        .expect(2)
+        .says(&["there is no run #41 in workspace acme"]);
+    home.run(&["runs", "--since", "soon"])
+        .expect(2)
+        .says(&["soon"]);
 }
 
 #[test]
@@ -721,11 +1145,20 @@ fn the_console_without_a_terminal_says_what_it_needs() {
 #[test]
 fn a_reader_that_leaves_early_is_no_error() {
     let home = Home::with_stack(&stack_of(9, "shell = \"true\""));
-    for args in [&["man"][..], &["completions", "bash"], &["keys"], &["services"]] {
+    for args in [
+        &["man"][..],
+        &["completions", "bash"],
+        &["keys"],
+        &["services"],
+    ] {
         let mut child = home.command(args).spawn().unwrap();
         drop(child.stdout.take());
         let ended = Ended::from(child.wait_with_output().unwrap());
-        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{args:?}");
+        assert_eq!(
+            (ended.code, ended.stderr.as_str()),
+            (Some(0), ""),
+            "{args:?}"
+        );
     }
 }
 
@@ -748,12 +1181,20 @@ fn manuals_and_completions_cover_every_subcommand() {
 
 /// Starts a slow deploy to staging and waits until its command has printed.
 fn slow_deploy(home: &Home) -> (Child, BufReader<std::process::ChildStdout>) {
-    let mut child = home.command(&["run", "deploy web to staging", "--yes"]).process_group(0).spawn().unwrap();
+    let mut child = home
+        .command(&["run", "deploy web to staging", "--yes"])
+        .process_group(0)
+        .spawn()
+        .unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     while !line.contains("hello from the deploy") {
         line.clear();
-        assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "it ended before it began");
+        assert_ne!(
+            stdout.read_line(&mut line).unwrap(),
+            0,
+            "it ended before it began"
+        );
     }
     (child, stdout)
 }
@@ -761,20 +1202,28 @@ fn slow_deploy(home: &Home) -> (Child, BufReader<std::process::ChildStdout>) {
 #[test]
 fn after_a_kill_the_run_is_interrupted_and_its_step_unknown() {
     let service = Service::start();
-    let home = Home::with_stack(&stack_of(service.port, "shell = \"echo hello from the deploy; exec sleep 20\""));
+    let home = Home::with_stack(&stack_of(
+        service.port,
+        "shell = \"echo hello from the deploy; exec sleep 20\"",
+    ));
     let (mut child, _stdout) = slow_deploy(&home);
     child.kill().unwrap();
     child.wait().unwrap();
     let runs = home.json(&["runs", "--json"]);
     assert_eq!(runs[0]["status"], "interrupted", "{runs:#}");
-    home.run(&["log", "last"]).expect(0).prints(&["hello from the deploy", "unknown"]);
+    home.run(&["log", "last"])
+        .expect(0)
+        .prints(&["hello from the deploy", "unknown"]);
     service.stop();
 }
 
 #[test]
 fn an_interrupt_cancels_the_run() {
     let service = Service::start();
-    let home = Home::with_stack(&stack_of(service.port, "shell = \"echo hello from the deploy; exec sleep 20\""));
+    let home = Home::with_stack(&stack_of(
+        service.port,
+        "shell = \"echo hello from the deploy; exec sleep 20\"",
+    ));
     let (child, _stdout) = slow_deploy(&home);
     signal(&child, "INT");
     let ended = Ended::from(child.wait_with_output().unwrap()).expect(130);
@@ -786,7 +1235,8 @@ fn an_interrupt_cancels_the_run() {
 #[test]
 fn a_hang_up_or_a_lost_reader_lets_the_run_go_on() {
     let service = Service::start();
-    let script = "shell = \"echo hello from the deploy; while [ ! -e go ]; do sleep 0.1; done; echo done\"";
+    let script =
+        "shell = \"echo hello from the deploy; while [ ! -e go ]; do sleep 0.1; done; echo done\"";
     let home = Home::with_stack(&stack_of(service.port, script));
     let (mut child, stdout) = slow_deploy(&home);
     signal(&child, "HUP");
@@ -800,12 +1250,19 @@ fn a_hang_up_or_a_lost_reader_lets_the_run_go_on() {
 #[test]
 fn a_run_of_another_process_can_be_followed_and_cancelled() {
     let service = Service::start();
-    let home = Home::with_stack(&stack_of(service.port, "shell = \"echo hello from the deploy; exec sleep 20\""));
+    let home = Home::with_stack(&stack_of(
+        service.port,
+        "shell = \"echo hello from the deploy; exec sleep 20\"",
+    ));
     let (child, _stdout) = slow_deploy(&home);
     let follower = home.command(&["log", "last", "-f"]).spawn().unwrap();
-    home.run(&["cancel", "last", "--reason", "wrong branch"]).expect(0).prints(&["asked to stop"]);
+    home.run(&["cancel", "last", "--reason", "wrong branch"])
+        .expect(0)
+        .prints(&["asked to stop"]);
     Ended::from(child.wait_with_output().unwrap()).expect(130);
-    Ended::from(follower.wait_with_output().unwrap()).expect(0).prints(&["hello from the deploy", "cancel"]);
+    Ended::from(follower.wait_with_output().unwrap())
+        .expect(0)
+        .prints(&["hello from the deploy", "cancel"]);
     home.run(&["cancel", "last"]).expect(2).says(&["cancelled"]);
     service.stop();
 }
@@ -835,7 +1292,10 @@ shell = "echo reported"
 fn signing_off(args: &[&str], waits_for: &str) -> (Home, Child) {
     let home = Home::with_stack(&stack_of(9, "shell = \"true\""));
     home.write(".config/opsroom/runbooks/sign_off.toml", SIGN_OFF);
-    let child = home.command(&[&["run", "publish the notes in staging", "--yes"], args].concat()).spawn().unwrap();
+    let child = home
+        .command(&[&["run", "publish the notes in staging", "--yes"], args].concat())
+        .spawn()
+        .unwrap();
     waits(&home, waits_for);
     (home, child)
 }
@@ -853,7 +1313,12 @@ fn waits(home: &Home, what: &str) {
 }
 
 fn as_actor(home: &Home, actor: &str, args: &[&str]) -> Ended {
-    Ended::from(home.command(args).env("OPSROOM_ACTOR", actor).output().unwrap())
+    Ended::from(
+        home.command(args)
+            .env("OPSROOM_ACTOR", actor)
+            .output()
+            .unwrap(),
+    )
 }
 
 #[test]
@@ -864,24 +1329,58 @@ fn a_run_is_approved_by_another_person() {
     home.run(&["approve", "last", "--yes"])
         .expect(2)
         .says(&["tester requested it, and requesters cannot approve their own run"]);
-    as_actor(&home, "ana", &["approve", "last", "--plan", "0123456789"]).expect(2).says(&["review it again"]);
-    home.run(&["skip", "last", "ask", "--reason", "hurry"]).expect(2).says(&["never skipped"]);
-    let yes = as_actor(&home, "ana", &["approve", "last", "--yes", "--note", "tests are green"]);
-    yes.expect(0).says(&["ship it?", "plan "]).prints(&["approved by ana"]);
-    Ended::from(child.wait_with_output().unwrap()).expect(0).prints(&["shipped"]).says(&["opsroom approve 1"]);
-    as_actor(&home, "ana", &["approve", "last"]).expect(2).says(&["it waits for no approval"]);
+    as_actor(&home, "ana", &["approve", "last", "--plan", "0123456789"])
+        .expect(2)
+        .says(&["review it again"]);
+    home.run(&["skip", "last", "ask", "--reason", "hurry"])
+        .expect(2)
+        .says(&["never skipped"]);
+    let yes = as_actor(
+        &home,
+        "ana",
+        &["approve", "last", "--yes", "--note", "tests are green"],
+    );
+    yes.expect(0)
+        .says(&["ship it?", "plan "])
+        .prints(&["approved by ana"]);
+    Ended::from(child.wait_with_output().unwrap())
+        .expect(0)
+        .prints(&["shipped"])
+        .says(&["opsroom approve 1"]);
+    as_actor(&home, "ana", &["approve", "last"])
+        .expect(2)
+        .says(&["it waits for no approval"]);
 }
 
 #[test]
 fn a_rejected_run_is_cancelled_and_its_requester_cannot_approve_the_retry() {
     let (home, child) = signing_off(&[], "waits for 1 approval");
-    as_actor(&home, "ana", &["reject", "last"]).expect(2).says(&["--reason"]);
-    as_actor(&home, "ana", &["reject", "last", "--reason", "not on a friday"]).expect(0).prints(&["rejected"]);
+    as_actor(&home, "ana", &["reject", "last"])
+        .expect(2)
+        .says(&["--reason"]);
+    as_actor(
+        &home,
+        "ana",
+        &["reject", "last", "--reason", "not on a friday"],
+    )
+    .expect(0)
+    .prints(&["rejected"]);
     let ended = Ended::from(child.wait_with_output().unwrap()).expect(130);
-    assert!(ended.stdout.contains("cancelled: ask: denied by ana: not on a friday"), "{ended:?}");
-    let mut again = home.command(&["retry", "1", "--yes"]).env("OPSROOM_ACTOR", "ben").spawn().unwrap();
+    assert!(
+        ended
+            .stdout
+            .contains("cancelled: ask: denied by ana: not on a friday"),
+        "{ended:?}"
+    );
+    let mut again = home
+        .command(&["retry", "1", "--yes"])
+        .env("OPSROOM_ACTOR", "ben")
+        .spawn()
+        .unwrap();
     waits(&home, "waits for 1 approval");
-    home.run(&["approve", "2", "--yes"]).expect(2).says(&["tester requested it"]);
+    home.run(&["approve", "2", "--yes"])
+        .expect(2)
+        .says(&["tester requested it"]);
     as_actor(&home, "ana", &["approve", "2", "--yes"]).expect(0);
     assert_eq!(again.wait().unwrap().code(), Some(0));
 }
@@ -889,27 +1388,44 @@ fn a_rejected_run_is_cancelled_and_its_requester_cannot_approve_the_retry() {
 #[test]
 fn a_run_is_stepped_through_from_another_terminal() {
     let (home, child) = signing_off(&["--step"], "waits before step ask");
-    home.run(&["resume", "last", "--step"]).expect(0).prints(&["the step may go"]);
+    home.run(&["resume", "last", "--step"])
+        .expect(0)
+        .prints(&["the step may go"]);
     waits(&home, "waits for 1 approval");
     as_actor(&home, "ana", &["approve", "last", "--yes"]).expect(0);
     waits(&home, "waits before step say");
-    home.run(&["skip", "last", "no such step", "--reason", "x"]).expect(2).says(&["1 ask, 2 say, 3 report"]);
-    home.run(&["skip", "last", "say", "--reason", "done by hand"]).expect(0).prints(&["say is skipped"]);
+    home.run(&["skip", "last", "no such step", "--reason", "x"])
+        .expect(2)
+        .says(&["1 ask, 2 say, 3 report"]);
+    home.run(&["skip", "last", "say", "--reason", "done by hand"])
+        .expect(0)
+        .prints(&["say is skipped"]);
     waits(&home, "waits before step report");
-    home.run(&["resume", "last"]).expect(0).prints(&["may go on"]);
+    home.run(&["resume", "last"])
+        .expect(0)
+        .prints(&["may go on"]);
     let ended = Ended::from(child.wait_with_output().unwrap())
         .expect(0)
         .prints(&["reported", "skipped by tester: done by hand"]);
-    assert!(!ended.stdout.contains("| shipped") && !ended.stdout.contains("|           shipped"), "{ended:?}");
+    assert!(
+        !ended.stdout.contains("| shipped") && !ended.stdout.contains("|           shipped"),
+        "{ended:?}"
+    );
     home.run(&["pause", "last"]).expect(2).says(&["succeeded"]);
 }
 
 #[test]
 fn a_paused_run_stops_when_cancelled_after_its_step() {
     let (home, child) = signing_off(&["--step"], "waits before step ask");
-    home.run(&["cancel", "last", "--after-step"]).expect(0).prints(&["stop after its step"]);
-    Ended::from(child.wait_with_output().unwrap()).expect(130).prints(&["stopped after its step, as tester asked"]);
-    home.run(&["cancel", "last", "--after-step", "--kill"]).expect(2).says(&["cannot be used with"]);
+    home.run(&["cancel", "last", "--after-step"])
+        .expect(0)
+        .prints(&["stop after its step"]);
+    Ended::from(child.wait_with_output().unwrap())
+        .expect(130)
+        .prints(&["stopped after its step, as tester asked"]);
+    home.run(&["cancel", "last", "--after-step", "--kill"])
+        .expect(2)
+        .says(&["cannot be used with"]);
 }
 
 /// Three runbooks of one group, with the policies `queue`, `refuse` and `cancel_running`.
@@ -926,7 +1442,14 @@ fn sharing_a_group() -> Home {
     for (file, text) in [
         ("publish", runbook("publish the notes", "queue", ask)),
         ("print", runbook("print the notes", "refuse", ask)),
-        ("replace", runbook("replace the notes", "cancel_running", "shell = \"echo replaced\"")),
+        (
+            "replace",
+            runbook(
+                "replace the notes",
+                "cancel_running",
+                "shell = \"echo replaced\"",
+            ),
+        ),
     ] {
         home.write(&format!(".config/opsroom/runbooks/{file}.toml"), &text);
     }
@@ -939,7 +1462,14 @@ fn runs_of_a_group_wait_are_refused_or_take_over_and_each_reports_it() {
     let start = |args: &[&str]| home.command(&[&["run"], args].concat()).spawn().unwrap();
     let first = start(&["publish the notes in staging", "--yes"]);
     waits(&home, "waits for 1 approval");
-    let second = start(&["publish the notes in staging", "--yes", "--priority", "high", "--lane", "routine"]);
+    let second = start(&[
+        "publish the notes in staging",
+        "--yes",
+        "--priority",
+        "high",
+        "--lane",
+        "routine",
+    ]);
     let listed = || home.json(&["runs", "--json"]);
     let found = (0..200).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(50));
@@ -951,37 +1481,66 @@ fn runs_of_a_group_wait_are_refused_or_take_over_and_each_reports_it() {
         "lane": "routine", "ahead": 0, "waits_for": [{ "group": "notes-staging", "holder": 1, "ahead": 0 }],
         "untaken": null,
     });
-    assert_eq!((&run["queue"], &run["priority"], &run["lane"]), (&queue, &"high".into(), &"routine".into()));
+    assert_eq!(
+        (&run["queue"], &run["priority"], &run["lane"]),
+        (&queue, &"high".into(), &"routine".into())
+    );
     assert_eq!(listed()[1]["queue"], Value::Null, "it is under way");
     let waits_for = "waits for group notes-staging, held by run #1, next in line";
     home.run(&["pause", "2"]).expect(0);
-    home.run(&["runs"]).expect(0).prints(&["[high]", &format!("paused by tester; {waits_for}")]);
+    home.run(&["runs"])
+        .expect(0)
+        .prints(&["[high]", &format!("paused by tester; {waits_for}")]);
 
     let refused = "group notes-staging is taken by run #1 (waiting), and its runbook says policy = \"refuse\"";
-    home.run(&["run", "print the notes in staging", "--yes"]).expect(2).says(&[refused, "nothing was started"]);
-    let card = home.run(&["plan", "replace the notes in staging"]).expect(0);
+    home.run(&["run", "print the notes in staging", "--yes"])
+        .expect(2)
+        .says(&[refused, "nothing was started"]);
+    let card = home
+        .run(&["plan", "replace the notes in staging"])
+        .expect(0);
     card.prints(&[
         "notes-staging: one run at a time",
         "cancels run #1 (waiting), run #2 (queued), of group notes-staging",
     ]);
-    let replaced = home.run(&["run", "replace the notes in staging", "--yes"]).expect(0);
-    replaced.prints(&["group notes-staging: cancels run #1 (waiting), run #2 (queued)", "replaced"]);
+    let replaced = home
+        .run(&["run", "replace the notes in staging", "--yes"])
+        .expect(0);
+    replaced.prints(&[
+        "group notes-staging: cancels run #1 (waiting), run #2 (queued)",
+        "replaced",
+    ]);
     let first = Ended::from(first.wait_with_output().unwrap()).expect(130);
-    first.prints(&["cancellation requested by tester: run #3 takes its place in group notes-staging"]);
+    first.prints(&[
+        "cancellation requested by tester: run #3 takes its place in group notes-staging",
+    ]);
     let second = Ended::from(second.wait_with_output().unwrap()).expect(130);
-    second.says(&[waits_for]).prints(&["cancelled by tester: run #3 takes its place in group notes-staging"]);
+    second
+        .says(&[waits_for])
+        .prints(&["cancelled by tester: run #3 takes its place in group notes-staging"]);
     // A retry keeps priority and lane.
     let again = home.command(&["retry", "2", "--yes"]).spawn().unwrap();
     waits(&home, "waits for 1 approval");
     let run = &listed()[0];
-    assert_eq!((&run["retry_of"], &run["priority"], &run["lane"]), (&2.into(), &"high".into(), &"routine".into()));
+    assert_eq!(
+        (&run["retry_of"], &run["priority"], &run["lane"]),
+        (&2.into(), &"high".into(), &"routine".into())
+    );
     home.run(&["cancel", "last"]).expect(0);
     Ended::from(again.wait_with_output().unwrap()).expect(130);
     // Another environment is another group.
-    home.run(&["plan", "print the notes in prod"]).expect(0).prints(&["notes-prod: one run at a time"]);
-    home.run(&["run", "replace the notes in staging", "--yes", "--priority", "asap"])
-        .expect(2)
-        .says(&["`asap` is none of low, normal, high, urgent"]);
+    home.run(&["plan", "print the notes in prod"])
+        .expect(0)
+        .prints(&["notes-prod: one run at a time"]);
+    home.run(&[
+        "run",
+        "replace the notes in staging",
+        "--yes",
+        "--priority",
+        "asap",
+    ])
+    .expect(2)
+    .says(&["`asap` is none of low, normal, high, urgent"]);
 }
 
 #[test]
@@ -989,10 +1548,19 @@ fn escape_sequences_of_a_service_never_reach_plain_output() {
     let service = Service::start();
     let script = r"shell = '''printf '\033[31mred\033]0;title\007 \001\000bell\n' '''";
     let home = Home::with_stack(&stack_of(service.port, script));
-    let ended = home.run(&["run", "deploy web to staging", "--yes"]).expect(0).prints(&["red"]);
-    assert!(!ended.stdout.contains(['\u{1b}', '\u{7}', '\u{1}']), "{ended:?}");
+    let ended = home
+        .run(&["run", "deploy web to staging", "--yes"])
+        .expect(0)
+        .prints(&["red"]);
+    assert!(
+        !ended.stdout.contains(['\u{1b}', '\u{7}', '\u{1}']),
+        "{ended:?}"
+    );
     let log = home.run(&["log", "last"]).expect(0);
-    assert!(!log.stdout.contains(['\u{1b}', '\u{7}', '\u{1}']), "{log:?}");
+    assert!(
+        !log.stdout.contains(['\u{1b}', '\u{7}', '\u{1}']),
+        "{log:?}"
+    );
     service.stop();
 }
 
@@ -1001,20 +1569,38 @@ fn a_runs_log_is_printed_in_whole_records_that_match() {
     let service = Service::start();
     let script = r"shell = '''printf 'ERROR boom\n  at x\n  at y\nplain\n' '''";
     let home = Home::with_stack(&stack_of(service.port, script));
-    home.run(&["run", "deploy web to staging", "--yes"]).expect(0);
+    home.run(&["run", "deploy web to staging", "--yes"])
+        .expect(0);
     let texts = |args: &[&str]| {
-        let printed = home.run(&[&["log", "last", "--json"], args].concat()).expect(0).stdout;
-        let text = |line: &str| serde_json::from_str::<Value>(line).unwrap()["body"]["text"].clone();
+        let printed = home
+            .run(&[&["log", "last", "--json"], args].concat())
+            .expect(0)
+            .stdout;
+        let text =
+            |line: &str| serde_json::from_str::<Value>(line).unwrap()["body"]["text"].clone();
         printed.lines().map(text).collect::<Vec<_>>()
     };
-    assert_eq!(texts(&["--grep", "^  at y"]), ["ERROR boom", "  at x", "  at y"]);
-    assert_eq!(texts(&["--level", "error"]), ["ERROR boom", "  at x", "  at y"]);
+    assert_eq!(
+        texts(&["--grep", "^  at y"]),
+        ["ERROR boom", "  at x", "  at y"]
+    );
+    assert_eq!(
+        texts(&["--level", "error"]),
+        ["ERROR boom", "  at x", "  at y"]
+    );
     assert_eq!(texts(&["--grep", "^plain", "--since", "1h"]), ["plain"]);
     assert!(texts(&["--grep", "plain", "--level", "warn"]).is_empty());
-    let plain = home.run(&["log", "last", "1", "--grep", "at x", "--level", "warn"]).expect(0).stdout;
+    let plain = home
+        .run(&["log", "last", "1", "--grep", "at x", "--level", "warn"])
+        .expect(0)
+        .stdout;
     assert_eq!(plain.matches("ERROR boom").count(), 2, "{plain}");
-    home.run(&["log", "last", "--grep", "("]).expect(2).says(&["--grep", "unclosed"]);
-    home.run(&["log", "last", "--budget", "8k"]).expect(2).says(&["--budget is for the viewer"]);
+    home.run(&["log", "last", "--grep", "("])
+        .expect(2)
+        .says(&["--grep", "unclosed"]);
+    home.run(&["log", "last", "--budget", "8k"])
+        .expect(2)
+        .says(&["--budget is for the viewer"]);
     service.stop();
 }
 
@@ -1025,8 +1611,17 @@ fn doctor_says_where_things_come_from() {
     command.env("OPSROOM_LOG_LEVEL", "debug");
     let ended = Ended::from(command.output().unwrap());
     assert!(matches!(ended.code, Some(0 | 1)), "{ended:?}");
-    ended.prints(&["time zones", "sqlite", "1 services", "$OPSROOM_LOG_LEVEL", "healthcheck"]);
-    assert!(home.path(".local/state/opsroom").exists(), "the log is where doctor says");
+    ended.prints(&[
+        "time zones",
+        "sqlite",
+        "1 services",
+        "$OPSROOM_LOG_LEVEL",
+        "healthcheck",
+    ]);
+    assert!(
+        home.path(".local/state/opsroom").exists(),
+        "the log is where doctor says"
+    );
 }
 
 #[test]
@@ -1034,20 +1629,33 @@ fn the_demo_world_answers_its_own_runbooks() {
     let home = Home::new();
     let mut world = KillOnDrop(home.command(&["demo", "--serve-only"]).spawn().unwrap());
     let mut line = String::new();
-    BufReader::new(world.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(world.0.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
     let announced: Value = serde_json::from_str(&line).unwrap();
     let store = announced["store"].as_str().unwrap().to_owned();
     let run = |args: &[&str]| home.run(&[args, &["--store", &store]].concat());
-    run(&["run", "check api in staging"]).expect(0).prints(&["HTTP 200"]);
+    run(&["run", "check api in staging"])
+        .expect(0)
+        .prints(&["HTTP 200"]);
     run(&["run", "restart api in staging", "--yes"]).expect(0);
-    run(&["run", "deploy web to staging", "--yes"]).expect(0).prints(&["test    112 passed", "is current"]);
+    run(&["run", "deploy web to staging", "--yes"])
+        .expect(0)
+        .prints(&["test    112 passed", "is current"]);
     run(&["run", "scale api in staging to 4", "--yes"]).expect(0);
-    run(&["run", "deploy prod", "--yes"]).expect(2).says(&["prod"]);
+    run(&["run", "deploy prod", "--yes"])
+        .expect(2)
+        .says(&["prod"]);
     run(&["run", "generate spec for dashboard"]).expect(0);
-    run(&["run", "restart cdn in prod", "--confirm", "cdn"]).expect(2).says(&["cdn"]);
+    run(&["run", "restart cdn in prod", "--confirm", "cdn"])
+        .expect(2)
+        .says(&["cdn"]);
     signal(&world.0, "TERM");
     assert_eq!(world.0.wait().unwrap().code(), Some(0));
-    assert!(!std::path::Path::new(store.trim_start_matches("sqlite:")).exists(), "the throw-away store is gone");
+    assert!(
+        !std::path::Path::new(store.trim_start_matches("sqlite:")).exists(),
+        "the throw-away store is gone"
+    );
 }
 
 /// Kills its child when the test ends.
@@ -1063,7 +1671,10 @@ impl Drop for KillOnDrop {
 
 /// Sends a signal with the `kill` program.
 fn signal(child: &Child, name: &str) {
-    let status = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
+    let status = Command::new("kill")
+        .args([&format!("-{name}"), &child.id().to_string()])
+        .status()
+        .unwrap();
     assert!(status.success());
 }
 
@@ -1076,16 +1687,38 @@ fn a_value_that_looks_like_shell_stays_a_value() {
          required = true\n[[step]]\nname = \"say\"\nphase = \"action\"\nshell = 'printf \"[%s]\" \"$OPSROOM_INPUT_WHO\"'\n",
     );
     // A missing value is prompted for; `--set` supplies it.
-    home.run(&["run", "run greet", "--yes"]).expect(2).says(&["which who?"]);
-    for value in ["$(touch pwned)", "a\"b'c", "`id`; touch pwned", "two\nlines", "--help"] {
-        let ended = home.run(&["run", "run greet", "--yes", "--set", &format!("who={value}")]).expect(0);
+    home.run(&["run", "run greet", "--yes"])
+        .expect(2)
+        .says(&["which who?"]);
+    for value in [
+        "$(touch pwned)",
+        "a\"b'c",
+        "`id`; touch pwned",
+        "two\nlines",
+        "--help",
+    ] {
+        let ended = home
+            .run(&[
+                "run",
+                "run greet",
+                "--yes",
+                "--set",
+                &format!("who={value}"),
+            ])
+            .expect(0);
         for (at, line) in value.lines().enumerate() {
-            let shown = if at == 0 { format!("[{line}") } else { line.to_owned() };
+            let shown = if at == 0 {
+                format!("[{line}")
+            } else {
+                line.to_owned()
+            };
             assert!(ended.stdout.contains(&shown), "{value}: {}", ended.stdout);
         }
     }
     assert!(!home.path("pwned").exists());
-    home.run(&["run", "run greet", "--yes", "--set", "who=\u{1b}[31m"]).expect(2).says(&["U+001B"]);
+    home.run(&["run", "run greet", "--yes", "--set", "who=\u{1b}[31m"])
+        .expect(2)
+        .says(&["U+001B"]);
 }
 
 const NAMED: &str = r#"
@@ -1104,14 +1737,28 @@ key = { secret_ref = "HOOK" }
 #[test]
 fn declared_databases_and_notifiers_are_listed_and_tested() {
     let home = Home::new();
-    home.run(&["notify"]).expect(0).prints(&["no notifiers: add [notify.NAME]"]);
+    home.run(&["notify"])
+        .expect(0)
+        .prints(&["no notifiers: add [notify.NAME]"]);
     home.write(".config/opsroom/opsroom.toml", NAMED);
-    home.run(&["notify"]).expect(0).prints(&["hook", "webhook http://127.0.0.1:1/in"]);
-    home.run(&["notify", "nobody", "--test", "x"]).expect(2).says(&["known are hook"]);
-    home.run(&["notify", "hook", "--test", "x", "--read-only"]).expect(2).says(&["read-only"]);
-    home.run(&["notify", "hook", "--test", "x"]).expect(1).says(&["$HOOK_KEY is not set"]);
-    let ended: Ended =
-        home.command(&["notify", "hook", "--test", "x"]).env("HOOK_KEY", "hunter2-key").output().unwrap().into();
+    home.run(&["notify"])
+        .expect(0)
+        .prints(&["hook", "webhook http://127.0.0.1:1/in"]);
+    home.run(&["notify", "nobody", "--test", "x"])
+        .expect(2)
+        .says(&["known are hook"]);
+    home.run(&["notify", "hook", "--test", "x", "--read-only"])
+        .expect(2)
+        .says(&["read-only"]);
+    home.run(&["notify", "hook", "--test", "x"])
+        .expect(1)
+        .says(&["$HOOK_KEY is not set"]);
+    let ended: Ended = home
+        .command(&["notify", "hook", "--test", "x"])
+        .env("HOOK_KEY", "hunter2-key")
+        .output()
+        .unwrap()
+        .into();
     ended.expect(1).says(&["connection refused by 127.0.0.1:1"]);
     home.run(&["doctor"]).prints(&[
         "database    notes (sqlite:",
@@ -1123,33 +1770,56 @@ fn declared_databases_and_notifiers_are_listed_and_tested() {
         home.path("ran").display()
     );
     home.write(".config/opsroom/opsroom.toml", &secret);
-    home.run(&["doctor"]).prints(&["not tried: a command gives the secret URL; doctor --run-secrets"]);
+    home.run(&["doctor"])
+        .prints(&["not tried: a command gives the secret URL; doctor --run-secrets"]);
     assert!(!home.path("ran").exists());
-    home.run(&["doctor", "--run-secrets"]).prints(&["the secret URL"]);
+    home.run(&["doctor", "--run-secrets"])
+        .prints(&["the secret URL"]);
     assert!(home.path("ran").exists());
     home.run(&["check"]).expect(0);
-    home.write(".config/opsroom/opsroom.toml", &NAMED.replace("[secret.HOOK]", "[secret.HOOKS]"));
-    home.run(&["check"]).expect(2).says(&["opsroom.toml:11: notify.hook.key: the secret HOOK is not declared"]);
+    home.write(
+        ".config/opsroom/opsroom.toml",
+        &NAMED.replace("[secret.HOOK]", "[secret.HOOKS]"),
+    );
+    home.run(&["check"])
+        .expect(2)
+        .says(&["opsroom.toml:11: notify.hook.key: the secret HOOK is not declared"]);
 }
 
 #[test]
 fn a_breaker_opens_is_listed_and_reset() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     let home = Home::with_stack(&format!(
         "workspace = \"acme\"\n[[environment]]\nname = \"dev\"\n[[service]]\nname = \"web\"\nenvironments = [\"dev\"]\n\
          [[service.action]]\ndo = \"restart\"\nhttp = {{ method = \"POST\", url = \"http://127.0.0.1:{port}/restart\" }}\n"
     ));
-    home.run(&["breakers"]).expect(0).prints(&["every breaker is closed"]);
-    home.run(&["breakers", "--reset", "web"]).expect(2).says(&["no breaker of web is open"]);
+    home.run(&["breakers"])
+        .expect(0)
+        .prints(&["every breaker is closed"]);
+    home.run(&["breakers", "--reset", "web"])
+        .expect(2)
+        .says(&["no breaker of web is open"]);
     let restart = ["run", "--yes", "restart web in dev"];
     for _ in 0..5 {
         home.run(&restart).expect(1).prints(&["connection refused"]);
     }
-    home.run(&restart).expect(1).prints(&["not called: the breaker of web in dev"]);
-    home.run(&["breakers"]).expect(0).prints(&["web in dev", "open since", "connection refused"]);
+    home.run(&restart)
+        .expect(1)
+        .prints(&["not called: the breaker of web in dev"]);
+    home.run(&["breakers"])
+        .expect(0)
+        .prints(&["web in dev", "open since", "connection refused"]);
     assert_eq!(home.json(&["breakers", "--json"])[0]["state"], "open");
-    home.run(&["run", "reset breaker of web in dev"]).expect(0).says(&["the breaker of web in dev", "is closed"]);
-    home.run(&["breakers"]).expect(0).prints(&["every breaker is closed"]);
+    home.run(&["run", "reset breaker of web in dev"])
+        .expect(0)
+        .says(&["the breaker of web in dev", "is closed"]);
+    home.run(&["breakers"])
+        .expect(0)
+        .prints(&["every breaker is closed"]);
 }
 
 /// A run's artifacts, requester and status changes are shown; a secret's value appears nowhere.
@@ -1157,7 +1827,10 @@ fn a_breaker_opens_is_listed_and_reset() {
 fn a_run_is_shown_in_full_and_its_artifacts_are_printed() {
     let home = Home::with_stack("workspace = \"acme\"\n[[environment]]\nname = \"dev\"\n");
     let token = home.write("token", "hunter2/hunter2");
-    let settings = format!("pulse = \"off\"\n[secret.TOKEN]\nfrom = \"file:{}\"\n", token.display());
+    let settings = format!(
+        "pulse = \"off\"\n[secret.TOKEN]\nfrom = \"file:{}\"\n",
+        token.display()
+    );
     home.write(".config/opsroom/opsroom.toml", &settings);
     std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     home.write(
@@ -1171,17 +1844,41 @@ fn a_run_is_shown_in_full_and_its_artifacts_are_printed() {
             home.dir.path()
         ),
     );
-    home.run(&["run", "--yes", "write the report", "--reason", "because hunter2/hunter2"]).expect(0);
+    home.run(&[
+        "run",
+        "--yes",
+        "write the report",
+        "--reason",
+        "because hunter2/hunter2",
+    ])
+    .expect(0);
 
     let listed = home.json(&["artifacts", "last", "--json"]);
-    let titles: Vec<_> = listed.as_array().unwrap().iter().map(|a| a["title"].as_str().unwrap()).collect();
+    let titles: Vec<_> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|a| a["title"].as_str().unwrap())
+        .collect();
     assert_eq!(titles, ["report.bin", "notes.txt", "manifest of run #1"]);
-    home.run(&["artifacts", "1"]).expect(0).prints(&["build", "16 B", "notes.txt"]);
-    let bytes = home.command(&["artifacts", "1", "report.bin"]).output().unwrap().stdout;
+    home.run(&["artifacts", "1"])
+        .expect(0)
+        .prints(&["build", "16 B", "notes.txt"]);
+    let bytes = home
+        .command(&["artifacts", "1", "report.bin"])
+        .output()
+        .unwrap()
+        .stdout;
     assert_eq!(bytes, b"a\0[secret TOKEN]");
-    home.run(&["artifacts", "1", "2"]).expect(0).prints(&["two"]);
-    home.run(&["artifacts", "1", "none"]).expect(2).says(&["it has no artifact none; it has report.bin, notes.txt"]);
-    home.run(&["artifacts", "2"]).expect(2).says(&["there is no run #2"]);
+    home.run(&["artifacts", "1", "2"])
+        .expect(0)
+        .prints(&["two"]);
+    home.run(&["artifacts", "1", "none"])
+        .expect(2)
+        .says(&["it has no artifact none; it has report.bin, notes.txt"]);
+    home.run(&["artifacts", "2"])
+        .expect(2)
+        .says(&["there is no run #2"]);
 
     home.run(&["runs", "1"]).expect(0).prints(&[
         "write the report: succeeded",
@@ -1193,17 +1890,44 @@ fn a_run_is_shown_in_full_and_its_artifacts_are_printed() {
         "report.bin",
     ]);
     let record = home.json(&["runs", "1", "--json"]);
-    let statuses: Vec<_> =
-        record["changes"].as_array().unwrap().iter().map(|c| c["status"].as_str().unwrap()).collect();
-    assert_eq!(statuses, ["queued", "claimed", "running", "running", "succeeded", "succeeded"]);
+    let statuses: Vec<_> = record["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["status"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        statuses,
+        [
+            "queued",
+            "claimed",
+            "running",
+            "running",
+            "succeeded",
+            "succeeded"
+        ]
+    );
     assert_eq!(record["run"]["plan"]["inputs"]["for"], "all");
-    home.run(&["runs", "1", "--limit", "3"]).expect(2).says(&["cannot be used with"]);
-
-    home.run(&["run", "--yes", "write the report", "--set", "for=hunter2/hunter2"])
+    home.run(&["runs", "1", "--limit", "3"])
         .expect(2)
-        .says(&["the input for holds the value of a secret"]);
-    home.write("bad.toml", "workspace = \"acme\"\n[[service]]\nname = \"web\"\nnotes = \"it is hunter2/hunter2\"\n");
-    home.run(&["apply", "bad.toml"]).expect(2).says(&["service web holds the value of a secret"]);
+        .says(&["cannot be used with"]);
+
+    home.run(&[
+        "run",
+        "--yes",
+        "write the report",
+        "--set",
+        "for=hunter2/hunter2",
+    ])
+    .expect(2)
+    .says(&["the input for holds the value of a secret"]);
+    home.write(
+        "bad.toml",
+        "workspace = \"acme\"\n[[service]]\nname = \"web\"\nnotes = \"it is hunter2/hunter2\"\n",
+    );
+    home.run(&["apply", "bad.toml"])
+        .expect(2)
+        .says(&["service web holds the value of a secret"]);
     let data = std::fs::read_dir(home.path(".local/share/opsroom")).unwrap();
     for file in data.chain(std::fs::read_dir(home.path(".local/state/opsroom")).unwrap()) {
         let text = std::fs::read(file.unwrap().path()).unwrap();
@@ -1212,7 +1936,9 @@ fn a_run_is_shown_in_full_and_its_artifacts_are_printed() {
 }
 
 /// Control characters, and characters that change how text is displayed.
-const UNSAFE: [char; 6] = ['\u{1b}', '\u{9b}', '\u{7f}', '\u{202e}', '\u{200b}', '\u{2066}'];
+const UNSAFE: [char; 6] = [
+    '\u{1b}', '\u{9b}', '\u{7f}', '\u{202e}', '\u{200b}', '\u{2066}',
+];
 
 #[test]
 fn nothing_unsafe_reaches_a_terminal() {
@@ -1232,19 +1958,35 @@ fn nothing_unsafe_reaches_a_terminal() {
     ] {
         let ended = home.run(&args);
         let shown = ended.stdout.clone() + &ended.stderr;
-        assert!(!shown.is_empty() && !shown.contains(UNSAFE), "{args:?}: {shown:?}");
+        assert!(
+            !shown.is_empty() && !shown.contains(UNSAFE),
+            "{args:?}: {shown:?}"
+        );
     }
     // The output of a step's command.
     let shell = r#"shell = "printf 'a\\342\\200\\256b\\302\\2331m\\177'""#;
     let service = Service::start();
     let home = Home::with_stack(&stack_of(service.port, shell));
-    let ended = home.run(&["run", "deploy web to staging", "--yes", "--json"]).expect(0);
+    let ended = home
+        .run(&["run", "deploy web to staging", "--yes", "--json"])
+        .expect(0);
     service.stop();
     let log = home.run(&["log", "last", "--json"]).expect(0);
     for stdout in [ended.stdout, log.stdout] {
-        assert!(!stdout.contains(UNSAFE) && stdout.contains(r"a\u202eb\u009b1m\u007f"), "{stdout}");
-        let lines: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert!(lines.iter().any(|line| line.to_string().contains("a\u{202e}b")), "it is the same value: {lines:?}");
+        assert!(
+            !stdout.contains(UNSAFE) && stdout.contains(r"a\u202eb\u009b1m\u007f"),
+            "{stdout}"
+        );
+        let lines: Vec<Value> = stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.to_string().contains("a\u{202e}b")),
+            "it is the same value: {lines:?}"
+        );
     }
     assert!(!home.run(&["log", "last"]).expect(0).stdout.contains(UNSAFE));
 }
@@ -1259,12 +2001,21 @@ fn a_store_of_an_earlier_version_reads_the_same() {
     std::fs::create_dir_all(store.parent().unwrap()).unwrap();
     std::fs::copy(old.join("opsroom.db"), &store).unwrap();
 
-    assert_eq!(home.json(&["runs", "--json"]), serde_json::from_str::<Value>(&read("runs.json")).unwrap());
+    assert_eq!(
+        home.json(&["runs", "--json"]),
+        serde_json::from_str::<Value>(&read("runs.json")).unwrap()
+    );
     for run in ["2", "3", "6", "7", "8"] {
         let expected: Value = serde_json::from_str(&read(&format!("run{run}.json"))).unwrap();
         assert_eq!(home.json(&["runs", run, "--json"]), expected, "run {run}");
-        assert_eq!(home.run(&["log", run]).expect(0).stdout, read(&format!("log{run}.txt")), "run {run}");
+        assert_eq!(
+            home.run(&["log", run]).expect(0).stdout,
+            read(&format!("log{run}.txt")),
+            "run {run}"
+        );
     }
     assert_eq!(home.run(&["export"]).expect(0).stdout, read("stack.toml"));
-    home.run(&["retry", "1", "--yes"]).expect(0).prints(&["run #10 succeeded"]);
+    home.run(&["retry", "1", "--yes"])
+        .expect(0)
+        .prints(&["run #10 succeeded"]);
 }

@@ -4,14 +4,21 @@
 
 use std::path::Path;
 
-use opsroom::core::command::{Catalogue, ParseOutcome, Parsed, RunbookName, complete, intents, parse};
+use opsroom::core::command::{
+    Catalogue, ParseOutcome, Parsed, RunbookName, complete, intents, parse,
+};
 use opsroom::core::service::{Environment, Routine, Service, Stack};
 use proptest::prelude::*;
 use toml::{Table, Value};
 
 fn file(name: &str) -> Table {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
-    std::fs::read_to_string(&path).unwrap().parse().unwrap_or_else(|e| panic!("{name}: {e}"))
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(name);
+    std::fs::read_to_string(&path)
+        .unwrap()
+        .parse()
+        .unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
 fn text(table: &Value, key: &str) -> Option<String> {
@@ -19,19 +26,35 @@ fn text(table: &Value, key: &str) -> Option<String> {
 }
 
 fn texts(table: &Value, key: &str) -> Vec<String> {
-    let list = table.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    let list = table
+        .get(key)
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    list.iter()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The parts of a stack file that the language refers to.
 fn acme() -> Stack {
     let file = file("acme.toml");
-    let list = |key: &str| file.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    let list = |key: &str| {
+        file.get(key)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
     let name = |v: &Value| text(v, "name").unwrap();
     Stack {
         environments: list("environment")
             .iter()
-            .map(|v| Environment { name: name(v), aliases: texts(v, "aliases"), protected: false })
+            .map(|v| Environment {
+                name: name(v),
+                aliases: texts(v, "aliases"),
+                protected: false,
+            })
             .collect(),
         services: list("service")
             .iter()
@@ -43,26 +66,52 @@ fn acme() -> Stack {
                 ..Service::default()
             })
             .collect(),
-        routines: list("routine").iter().map(|v| Routine { name: name(v), ..Routine::default() }).collect(),
+        routines: list("routine")
+            .iter()
+            .map(|v| Routine {
+                name: name(v),
+                ..Routine::default()
+            })
+            .collect(),
         ..Stack::default()
     }
 }
 
 fn catalogue() -> Catalogue {
-    let built_in =
-        ["deploy", "rollback", "healthcheck", "restart", "scale", "spec", "incident", "schema_sync", "backup"];
-    let mut runbooks: Vec<RunbookName> =
-        built_in.iter().map(|n| RunbookName { name: (*n).to_owned(), ..RunbookName::default() }).collect();
+    let built_in = [
+        "deploy",
+        "rollback",
+        "healthcheck",
+        "restart",
+        "scale",
+        "spec",
+        "incident",
+        "schema_sync",
+        "backup",
+    ];
+    let mut runbooks: Vec<RunbookName> = built_in
+        .iter()
+        .map(|n| RunbookName {
+            name: (*n).to_owned(),
+            ..RunbookName::default()
+        })
+        .collect();
     runbooks.push(RunbookName {
         name: "rotate-keys".to_owned(),
-        phrases: vec!["rotate [api] keys of {service} in {env}".to_owned(), "rotate keys".to_owned()],
+        phrases: vec![
+            "rotate [api] keys of {service} in {env}".to_owned(),
+            "rotate keys".to_owned(),
+        ],
         mutates: true,
         inputs: vec![("env".to_owned(), true), ("vault".to_owned(), false)],
         ..RunbookName::default()
     });
     runbooks.push(RunbookName {
         name: "weekly report".to_owned(),
-        phrases: vec!["weekly report for {week}".to_owned(), "write the weekly report".to_owned()],
+        phrases: vec![
+            "weekly report for {week}".to_owned(),
+            "write the weekly report".to_owned(),
+        ],
         mutates: false,
         inputs: vec![("week".to_owned(), true)],
         ..RunbookName::default()
@@ -91,7 +140,11 @@ fn differences(expected: &Value, got: &Parsed) -> Vec<String> {
                 let links = want.as_array().unwrap();
                 if links.len() == got.then.len() {
                     for (i, (want, link)) in links.iter().zip(&got.then).enumerate() {
-                        out.extend(differences(want, link).into_iter().map(|d| format!("then[{i}].{d}")));
+                        out.extend(
+                            differences(want, link)
+                                .into_iter()
+                                .map(|d| format!("then[{i}].{d}")),
+                        );
                     }
                     true
                 } else {
@@ -100,23 +153,36 @@ fn differences(expected: &Value, got: &Parsed) -> Vec<String> {
             }
             "only_if" => match &got.only_if {
                 Some(check) => {
-                    out.extend(differences(want, check).into_iter().map(|d| format!("only_if.{d}")));
+                    out.extend(
+                        differences(want, check)
+                            .into_iter()
+                            .map(|d| format!("only_if.{d}")),
+                    );
                     true
                 }
                 None => false,
             },
             "suggestions_include" => {
-                let all: Vec<String> = texts(expected, key).iter().map(|s| s.to_lowercase()).collect();
-                got.suggestions.iter().any(|s| all.iter().all(|w| s.to_lowercase().contains(w.as_str())))
+                let all: Vec<String> = texts(expected, key)
+                    .iter()
+                    .map(|s| s.to_lowercase())
+                    .collect();
+                got.suggestions
+                    .iter()
+                    .any(|s| all.iter().all(|w| s.to_lowercase().contains(w.as_str())))
             }
             "ambiguous_include" => {
                 let all = texts(expected, key);
-                all.iter().all(|w| got.ambiguous.iter().any(|a| a.contains(w.as_str())))
+                all.iter()
+                    .all(|w| got.ambiguous.iter().any(|a| a.contains(w.as_str())))
             }
             "offers_only_looks" => got.suggestions.iter().all(|s| !parse(s, shared()).mutates),
             "refused_as_unavailable" => {
                 got.message.contains("not available in this version")
-                    && got.suggestions.iter().all(|s| parse(s, shared()).unavailable.is_none())
+                    && got
+                        .suggestions
+                        .iter()
+                        .all(|s| parse(s, shared()).unavailable.is_none())
             }
             "unknown_nonempty" => !got.unknown.is_empty(),
             "negated" => got.negated == want.as_bool().unwrap(),
@@ -147,7 +213,13 @@ fn run(name: &str) {
             ));
         }
     }
-    assert!(failures.is_empty(), "{} of {} wrong in {name}:\n{}", failures.len(), cases.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} of {} wrong in {name}:\n{}",
+        failures.len(),
+        cases.len(),
+        failures.join("\n")
+    );
 }
 
 #[test]
@@ -166,12 +238,23 @@ fn every_intent_file_is_in_the_list() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/core/command/intent");
     let mut files: Vec<String> = std::fs::read_dir(dir)
         .unwrap()
-        .map(|e| e.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .map(|e| {
+            e.unwrap()
+                .path()
+                .file_stem()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
+        })
         .collect();
     let mut listed: Vec<String> = intents().map(|(name, ..)| name.to_owned()).collect();
     files.sort();
     listed.sort();
-    assert_eq!(files, listed, "src/core/command/intent/*.rs against ALL in src/core/command/intent.rs");
+    assert_eq!(
+        files, listed,
+        "src/core/command/intent/*.rs against ALL in src/core/command/intent.rs"
+    );
 }
 
 /// The form that is shown to people must parse as its intent.
@@ -196,12 +279,17 @@ fn every_form_selects_its_intent() {
         (" M", " 4"),
     ];
     for (name, form, available) in intents() {
-        let text = values.iter().fold(form.to_owned(), |text, (from, to)| text.replace(from, to));
+        let text = values
+            .iter()
+            .fold(form.to_owned(), |text, (from, to)| text.replace(from, to));
         let got = parse(&text, &catalogue);
         let intent = got.intent.split(':').next().unwrap();
         assert_eq!(intent, name, "{text}: {got:?}");
         assert!(
-            !matches!(got.outcome, ParseOutcome::Question | ParseOutcome::Suggest | ParseOutcome::Nothing),
+            !matches!(
+                got.outcome,
+                ParseOutcome::Question | ParseOutcome::Suggest | ParseOutcome::Nothing
+            ),
             "{text}: {got:?}"
         );
         assert_eq!(got.unavailable.is_none(), available, "{text}: {got:?}");
@@ -215,14 +303,23 @@ fn why_and_carets_point_into_the_text() {
     let got = parse(text, &catalogue);
     let words: Vec<&str> = got.unknown_at.iter().map(|&(a, b)| &text[a..b]).collect();
     assert_eq!(words, ["Déjà", "“x”", "Produktion", "sideways"]);
-    let why: Vec<(&str, &str)> = got.why.iter().map(|w| (&text[w.start..w.end], w.slot.as_str())).collect();
+    let why: Vec<(&str, &str)> = got
+        .why
+        .iter()
+        .map(|w| (&text[w.start..w.end], w.slot.as_str()))
+        .collect();
     assert_eq!(why, [("deploy", "intent"), ("Web-App", "services")]);
 }
 
 #[test]
 fn the_json_has_the_documented_keys() {
     let got = serde_json::to_value(parse("deploy web to prod", &catalogue())).unwrap();
-    let mut keys: Vec<&str> = got.as_object().unwrap().keys().map(String::as_str).collect();
+    let mut keys: Vec<&str> = got
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
     keys.sort_unstable();
     let mut documented = [
         "outcome",
@@ -246,15 +343,25 @@ fn the_json_has_the_documented_keys() {
     documented.sort_unstable();
     assert_eq!(keys, documented);
     assert_eq!(got["outcome"], "plan");
-    assert_eq!(got["why"][0], serde_json::json!({ "text": "deploy", "slot": "intent" }));
-    assert_eq!(serde_json::to_value(parse("", &catalogue())).unwrap()["env"], serde_json::Value::Null);
+    assert_eq!(
+        got["why"][0],
+        serde_json::json!({ "text": "deploy", "slot": "intent" })
+    );
+    assert_eq!(
+        serde_json::to_value(parse("", &catalogue())).unwrap()["env"],
+        serde_json::Value::Null
+    );
 }
 
 #[test]
 fn long_texts_are_refused_at_once() {
     let catalogue = catalogue();
     let started = std::time::Instant::now();
-    for text in ["deploy web to prod ".repeat(300_000), "é".repeat(5_000_000), " ".repeat(5_000_000)] {
+    for text in [
+        "deploy web to prod ".repeat(300_000),
+        "é".repeat(5_000_000),
+        " ".repeat(5_000_000),
+    ] {
         let got = parse(&text, &catalogue);
         assert_eq!(got.outcome, ParseOutcome::Suggest);
         assert!(got.message.contains("4096"), "{}", got.message);
@@ -278,7 +385,17 @@ fn with_runbooks(runbooks: &[(&str, &[&str], bool)]) -> Catalogue {
 #[test]
 fn a_phrase_never_overrides_a_command() {
     let catalogue = with_runbooks(&[
-        ("hijack", &["check web", "is web up", "restart web", "web check", "check {what} in {env}"], false),
+        (
+            "hijack",
+            &[
+                "check web",
+                "is web up",
+                "restart web",
+                "web check",
+                "check {what} in {env}",
+            ],
+            false,
+        ),
         ("nice", &["tidy the carts"], false),
     ]);
     for (text, command) in [
@@ -293,17 +410,30 @@ fn a_phrase_never_overrides_a_command() {
         assert_eq!(got.outcome, ParseOutcome::Question, "{text}: {got:?}");
         assert!(got.mutates && got.runbook.is_none(), "{text}: {got:?}");
         assert!(got.ambiguous[0].starts_with(command), "{text}: {got:?}");
-        assert!(got.ambiguous.iter().any(|a| a.starts_with("run hijack")), "{text}: {got:?}");
+        assert!(
+            got.ambiguous.iter().any(|a| a.starts_with("run hijack")),
+            "{text}: {got:?}"
+        );
     }
     let got = parse("tidy the carts in staging", &catalogue);
-    assert_eq!((got.outcome, got.intent.as_str()), (ParseOutcome::Plan, "runbook:nice"));
+    assert_eq!(
+        (got.outcome, got.intent.as_str()),
+        (ParseOutcome::Plan, "runbook:nice")
+    );
     let got = parse("run hijack in staging", &catalogue);
-    assert_eq!((got.outcome, got.intent.as_str()), (ParseOutcome::Plan, "runbook:hijack"));
+    assert_eq!(
+        (got.outcome, got.intent.as_str()),
+        (ParseOutcome::Plan, "runbook:hijack")
+    );
 }
 
 #[test]
 fn a_page_named_like_the_object_of_a_command_overrides_none() {
-    let catalogue = with_runbooks(&[("run-41", &[], true), ("web", &[], true), ("disk-full", &[], true)]);
+    let catalogue = with_runbooks(&[
+        ("run-41", &[], true),
+        ("web", &[], true),
+        ("disk-full", &[], true),
+    ]);
     for (text, intent) in [
         ("follow run 41", "tail_run"),
         ("start run 41", "start_run"),
@@ -322,9 +452,11 @@ fn a_page_named_like_the_object_of_a_command_overrides_none() {
 #[test]
 fn waiting_runs_are_started_and_dropped_by_everyday_phrases() {
     let catalogue = catalogue();
-    for (text, intent) in
-        [("drop last run", "cancel_run"), ("drop the latest run", "cancel_run"), ("start queued runs", "start_run")]
-    {
+    for (text, intent) in [
+        ("drop last run", "cancel_run"),
+        ("drop the latest run", "cancel_run"),
+        ("start queued runs", "start_run"),
+    ] {
         let got = parse(text, &catalogue);
         assert_eq!(got.intent, intent, "{text}: {got:?}");
         assert_ne!(got.outcome, ParseOutcome::Suggest, "{text}: {got:?}");
@@ -333,19 +465,35 @@ fn waiting_runs_are_started_and_dropped_by_everyday_phrases() {
 
 #[test]
 fn a_phrase_of_two_runbooks_is_asked_about() {
-    let catalogue = with_runbooks(&[("left", &["tidy the carts"], false), ("right", &["Tidy the carts"], false)]);
+    let catalogue = with_runbooks(&[
+        ("left", &["tidy the carts"], false),
+        ("right", &["Tidy the carts"], false),
+    ]);
     let got = parse("tidy the carts in staging", &catalogue);
     assert_eq!(got.outcome, ParseOutcome::Question, "{got:?}");
-    assert_eq!(got.ambiguous, ["run left in staging", "run right in staging"]);
-    assert_eq!(got.message, "which one: run left in staging or run right in staging?");
+    assert_eq!(
+        got.ambiguous,
+        ["run left in staging", "run right in staging"]
+    );
+    assert_eq!(
+        got.message,
+        "which one: run left in staging or run right in staging?"
+    );
 }
 
 #[test]
 fn a_runbook_about_no_environment_is_not_asked_for_one() {
-    let catalogue = with_runbooks(&[("do each", &["tidy the carts"], true), ("placed", &[], false)]);
+    let catalogue = with_runbooks(&[
+        ("do each", &["tidy the carts"], true),
+        ("placed", &[], false),
+    ]);
     for text in ["run do each", "tidy the carts"] {
         let got = parse(text, &catalogue);
-        assert_eq!((got.outcome, got.intent.as_str()), (ParseOutcome::Plan, "runbook:do each"), "{text}: {got:?}");
+        assert_eq!(
+            (got.outcome, got.intent.as_str()),
+            (ParseOutcome::Plan, "runbook:do each"),
+            "{text}: {got:?}"
+        );
     }
     assert_eq!(parse("run placed", &catalogue).missing, ["env"]);
 }
@@ -354,7 +502,11 @@ fn a_runbook_about_no_environment_is_not_asked_for_one() {
 fn an_input_of_a_spec_is_no_part_of_its_subject() {
     let spec = RunbookName {
         name: "spec".to_owned(),
-        inputs: vec![("subject".to_owned(), true), ("repo".to_owned(), false), ("branch".to_owned(), false)],
+        inputs: vec![
+            ("subject".to_owned(), true),
+            ("repo".to_owned(), false),
+            ("branch".to_owned(), false),
+        ],
         ..RunbookName::default()
     };
     let catalogue = Catalogue::new(&acme(), &[spec]);
@@ -367,13 +519,26 @@ fn an_input_of_a_spec_is_no_part_of_its_subject() {
     ] {
         let got = parse(text, &catalogue);
         let input = |name: &str| got.inputs.get(name).map(String::as_str);
-        assert_eq!((got.outcome, input("repo")), (ParseOutcome::Plan, Some("a/b")), "{text}: {got:?}");
+        assert_eq!(
+            (got.outcome, input("repo")),
+            (ParseOutcome::Plan, Some("a/b")),
+            "{text}: {got:?}"
+        );
         assert_eq!(input("subject"), Some("dashboard"), "{text}: {got:?}");
     }
-    let got = parse("generate spec for search with filters and facets with repo=a/b and branch=x", &catalogue);
+    let got = parse(
+        "generate spec for search with filters and facets with repo=a/b and branch=x",
+        &catalogue,
+    );
     assert_eq!(got.inputs["subject"], "search with filters and facets");
-    let got = parse("generate spec for the a/b test with colour=blue", &catalogue);
-    assert_eq!((got.outcome, got.unknown), (ParseOutcome::Question, vec!["colour=blue".to_owned()]));
+    let got = parse(
+        "generate spec for the a/b test with colour=blue",
+        &catalogue,
+    );
+    assert_eq!(
+        (got.outcome, got.unknown),
+        (ParseOutcome::Question, vec!["colour=blue".to_owned()])
+    );
 }
 
 #[test]
@@ -391,10 +556,23 @@ fn unavailable_intents_are_refused_at_once_and_offered_nowhere() {
     ] {
         let got = parse(text, &catalogue);
         assert_eq!(got.unavailable.as_deref(), Some(what), "{text}: {got:?}");
-        assert_eq!(got.message, format!("{what} is not available in this version"), "{text}");
-        assert!(got.suggestions.is_empty() && got.ambiguous.is_empty(), "{text}: {got:?}");
+        assert_eq!(
+            got.message,
+            format!("{what} is not available in this version"),
+            "{text}"
+        );
+        assert!(
+            got.suggestions.is_empty() && got.ambiguous.is_empty(),
+            "{text}: {got:?}"
+        );
     }
-    for text in ["deploy web to prod", "pause run 4", "stop", "resume", "check web"] {
+    for text in [
+        "deploy web to prod",
+        "pause run 4",
+        "stop",
+        "resume",
+        "check web",
+    ] {
         assert_eq!(parse(text, &catalogue).unavailable, None, "{text}");
     }
 }
@@ -402,26 +580,50 @@ fn unavailable_intents_are_refused_at_once_and_offered_nowhere() {
 #[test]
 fn leaving_out_a_step_is_no_refusal() {
     let got = parse("please skip the step drain of run 41", &catalogue());
-    assert_eq!((got.outcome, got.mutates), (ParseOutcome::Suggest, false), "{got:?}");
-    assert!(got.message.contains("opsroom skip RUN STEP"), "{}", got.message);
+    assert_eq!(
+        (got.outcome, got.mutates),
+        (ParseOutcome::Suggest, false),
+        "{got:?}"
+    );
+    assert!(
+        got.message.contains("opsroom skip RUN STEP"),
+        "{}",
+        got.message
+    );
     assert_eq!(got.suggestions, ["show run 41"]);
     for text in ["skip the deploy of web", "don't skip step drain of run 41"] {
-        assert_eq!(parse(text, &catalogue()).outcome, ParseOutcome::Nothing, "{text}");
+        assert_eq!(
+            parse(text, &catalogue()).outcome,
+            ParseOutcome::Nothing,
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn two_things_of_one_name_are_listed() {
-    let service =
-        |name: &str| Service { name: name.to_owned(), aliases: vec!["core".to_owned()], ..Service::default() };
-    let environment = Environment { name: "prod".to_owned(), ..Environment::default() };
+    let service = |name: &str| Service {
+        name: name.to_owned(),
+        aliases: vec!["core".to_owned()],
+        ..Service::default()
+    };
+    let environment = Environment {
+        name: "prod".to_owned(),
+        ..Environment::default()
+    };
     let stack = Stack {
         environments: vec![environment],
         services: vec![service("left"), service("right")],
         ..Stack::default()
     };
     let got = parse("restart core in prod", &Catalogue::new(&stack, &[]));
-    assert_eq!((got.outcome, got.ambiguous), (ParseOutcome::Question, vec!["left".to_owned(), "right".to_owned()]));
+    assert_eq!(
+        (got.outcome, got.ambiguous),
+        (
+            ParseOutcome::Question,
+            vec!["left".to_owned(), "right".to_owned()]
+        )
+    );
 }
 
 /// Words of the command language, names of the stack, and unknown words.
@@ -614,7 +816,9 @@ const CHANGING: &[&str] = &[
 ];
 
 /// Verbs of orders that need no more than a service and an environment.
-const ORDERS: &[&str] = &["deploy", "restart", "rollback", "release", "promote", "bounce", "snapshot", "backup"];
+const ORDERS: &[&str] = &[
+    "deploy", "restart", "rollback", "release", "promote", "bounce", "snapshot", "backup",
+];
 
 /// Texts that mention an order without giving it: questions, reports, doubts, refusals, quotes,
 /// half orders.
@@ -793,14 +997,23 @@ fn with_typo(text: &str, typo: prop::sample::Index) -> String {
 /// is the exception that reference/commands.md makes (ruling 17): scaling to zero and restarting
 /// are offered instead.
 fn is_same_except_for_typos(text: &str, suggestion: &str) -> bool {
-    let squashed =
-        |text: &str| -> String { text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect() };
+    let squashed = |text: &str| -> String {
+        text.chars()
+            .filter(|c| c.is_alphanumeric())
+            .flat_map(char::to_lowercase)
+            .collect()
+    };
     // Also where one of these words is misspelt itself.
-    let stop = |w: &str| ["stop", "kill", "terminate"].iter().any(|stop| strsim::damerau_levenshtein(w, stop) <= 1);
+    let stop = |w: &str| {
+        ["stop", "kill", "terminate"]
+            .iter()
+            .any(|stop| strsim::damerau_levenshtein(w, stop) <= 1)
+    };
     let stops = text.split(|c: char| !c.is_alphanumeric()).any(stop);
     let instead = stops && (suggestion.starts_with("scale ") || suggestion.starts_with("restart "));
     instead
-        || strsim::damerau_levenshtein(&squashed(text), &squashed(suggestion)) <= 2 * text.split_whitespace().count()
+        || strsim::damerau_levenshtein(&squashed(text), &squashed(suggestion))
+            <= 2 * text.split_whitespace().count()
 }
 
 fn shared() -> &'static Catalogue {

@@ -22,28 +22,43 @@ name = "web"
 environments = ["prod"]
 "#;
 
-#[expect(clippy::unwrap_used, reason = "clippy knows tests by their attribute, not their helpers")]
+#[expect(
+    clippy::unwrap_used,
+    reason = "clippy knows tests by their attribute, not their helpers"
+)]
 fn problems(text: &str) -> Vec<Problem> {
     config::stack::read("stack.toml", text).unwrap_err()
 }
 
 fn report(problems: &[Problem]) -> String {
-    problems.iter().flat_map(|p| [p.to_string(), "\n".to_owned()]).collect()
+    problems
+        .iter()
+        .flat_map(|p| [p.to_string(), "\n".to_owned()])
+        .collect()
 }
 
 /// The one problem of `GOOD` with more lines; its line is counted from the first of those.
 fn the_problem(more: &str) -> (usize, String) {
     let found = problems(&format!("{GOOD}{more}"));
     assert_eq!(found.len(), 1, "{more}\n{}", report(&found));
-    (found[0].line - GOOD.lines().count(), format!("{}: {}", found[0].key, found[0].message))
+    (
+        found[0].line - GOOD.lines().count(),
+        format!("{}: {}", found[0].key, found[0].message),
+    )
 }
 
 #[test]
 fn every_mistake_is_reported_at_once() {
     let found = problems(BAD);
     insta::assert_snapshot!(report(&found));
-    let marked = BAD.lines().enumerate().filter(|(_, l)| l.contains("# !")).map(|(n, _)| n + 1);
-    let silent: Vec<usize> = marked.filter(|n| *n > 1 && found.iter().all(|p| p.line != *n)).collect();
+    let marked = BAD
+        .lines()
+        .enumerate()
+        .filter(|(_, l)| l.contains("# !"))
+        .map(|(n, _)| n + 1);
+    let silent: Vec<usize> = marked
+        .filter(|n| *n > 1 && found.iter().all(|p| p.line != *n))
+        .collect();
     assert_eq!(silent, [0; 0], "lines marked as wrong without a report");
 }
 
@@ -55,15 +70,30 @@ fn syntax_errors_do_not_hide_the_rest() {
 #[test]
 fn a_lost_header_does_not_blame_the_keys_below_it() {
     let found = problems("workspace = \"acme\"\n[[service]\nname = \"web\"\nowner = \"Ana\"\n");
-    assert_eq!(report(&found), "stack.toml:2: not TOML: unclosed array table, expected `]`\n");
+    assert_eq!(
+        report(&found),
+        "stack.toml:2: not TOML: unclosed array table, expected `]`\n"
+    );
 }
 
 #[test]
 fn problems_are_reported_at_their_line() {
     for (more, line, message) in [
-        ("owner = 5", 1, "service \"web\".owner: must be a text in quotes, not a whole number"),
-        ("\n\ntier = \"high\"", 3, "service \"web\".tier: `high` is not one of low, standard, critical"),
-        ("depends_on = [\n  \"web\",\n]", 2, "service \"web\".depends_on: `web` cannot depend on itself; remove it"),
+        (
+            "owner = 5",
+            1,
+            "service \"web\".owner: must be a text in quotes, not a whole number",
+        ),
+        (
+            "\n\ntier = \"high\"",
+            3,
+            "service \"web\".tier: `high` is not one of low, standard, critical",
+        ),
+        (
+            "depends_on = [\n  \"web\",\n]",
+            2,
+            "service \"web\".depends_on: `web` cannot depend on itself; remove it",
+        ),
         (
             "notes = \"\"\"\na\nb\n\"\"\"\nseats = { licensed = 99999999999999999999 }",
             5,
@@ -130,12 +160,25 @@ fn routines_are_warned_about_with_their_lines_until_something_runs_them() {
             "[[routine]]\nname = \"r{n}\"\nkind = \"http\"\nevery = \"5m\"\nrequest = {{ url = \"http://x.test\" }}\n"
         )
     };
-    let warned = |count: u32| report(&config::stack::warnings("s.toml", &(1..=count).map(routine).collect::<String>()));
+    let warned = |count: u32| {
+        report(&config::stack::warnings(
+            "s.toml",
+            &(1..=count).map(routine).collect::<String>(),
+        ))
+    };
     assert_eq!(warned(0), "");
     let one = "s.toml:1: routine: the routine of this file is kept, but nothing runs routines in this version\n";
     assert_eq!(warned(1), one);
-    assert!(warned(7).contains("all routines of this file are kept"), "{}", warned(7));
-    assert!(warned(7).contains("(lines 1, 6, 11, 16, 21 and 2 more)"), "{}", warned(7));
+    assert!(
+        warned(7).contains("all routines of this file are kept"),
+        "{}",
+        warned(7)
+    );
+    assert!(
+        warned(7).contains("(lines 1, 6, 11, 16, 21 and 2 more)"),
+        "{}",
+        warned(7)
+    );
 }
 
 #[test]
@@ -161,13 +204,20 @@ fn files_with_crlf_or_a_byte_order_mark_are_read() {
         assert_eq!(config::stack::read("acme.toml", &text).as_ref(), Ok(&stack));
     }
     let found = problems(&BAD.replace('\n', "\r\n"));
-    assert_eq!(found, problems(BAD), "line numbers do not depend on the kind of line end");
+    assert_eq!(
+        found,
+        problems(BAD),
+        "line numbers do not depend on the kind of line end"
+    );
 }
 
 #[test]
 fn an_empty_file_lacks_a_workspace() {
     for empty in ["", "\n", "# nothing\n", "\u{feff}"] {
-        assert_eq!(report(&problems(empty)), "stack.toml:1: workspace: is missing; add workspace = \"NAME\"\n");
+        assert_eq!(
+            report(&problems(empty)),
+            "stack.toml:1: workspace: is missing; add workspace = \"NAME\"\n"
+        );
     }
 }
 
@@ -175,7 +225,13 @@ fn an_empty_file_lacks_a_workspace() {
 fn a_file_of_rubbish_does_not_fill_the_screen() {
     let found = problems(&"= ]\n".repeat(20_000));
     assert!(found.len() <= 501, "{}", found.len());
-    assert!(found.last().unwrap().message.ends_with("there are more problems; correct these first"));
+    assert!(
+        found
+            .last()
+            .unwrap()
+            .message
+            .ends_with("there are more problems; correct these first")
+    );
 }
 
 #[test]
@@ -248,7 +304,11 @@ fn a_file_cut_anywhere_crashes_nothing() {
     for end in (0..ACME.len()).filter(|at| ACME.is_char_boundary(*at)) {
         if let Err(found) = config::stack::read("cut.toml", &ACME[..end]) {
             let lines = ACME[..end].bytes().filter(|b| *b == b'\n').count() + 1;
-            assert!(found.iter().all(|p| (1..=lines).contains(&p.line)), "{end}: {}", report(&found));
+            assert!(
+                found.iter().all(|p| (1..=lines).contains(&p.line)),
+                "{end}: {}",
+                report(&found)
+            );
         }
     }
 }
@@ -261,7 +321,13 @@ fn files_are_read_from_disk() {
     assert_eq!(config::stack::read_file(&path).unwrap().services.len(), 12);
     std::fs::write(&path, b"workspace = \"a\"\n# \xff\n").unwrap();
     let found = config::stack::read_file(&path).unwrap_err();
-    assert_eq!(report(&found), format!("{}:2: byte 0xff is not UTF-8; save the file as UTF-8\n", path.display()));
+    assert_eq!(
+        report(&found),
+        format!(
+            "{}:2: byte 0xff is not UTF-8; save the file as UTF-8\n",
+            path.display()
+        )
+    );
 }
 
 proptest! {

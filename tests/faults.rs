@@ -2,7 +2,12 @@
 //! found within 250 kills, and without a fault nothing is found.
 //! `cargo test --features faults --test faults [NAME]`.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test code")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test code"
+)]
 
 #[path = "chaos/harness.rs"]
 mod harness;
@@ -16,11 +21,21 @@ use opsroom::fault::Fault;
 const KILLS: usize = 250;
 
 fn seed() -> u64 {
-    std::env::var("OPSROOM_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(|| u64::from(std::process::id()))
+    std::env::var("OPSROOM_SEED")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or_else(|| u64::from(std::process::id()))
 }
 
 fn chaos(url: String, kills: usize, fault: Option<&'static str>) -> Chaos {
-    Chaos { url, kills, engines: 4, seed: seed(), stop_every: 10, fault }
+    Chaos {
+        url,
+        kills,
+        engines: 4,
+        seed: seed(),
+        stop_every: 10,
+        fault,
+    }
 }
 
 /// Prints past the test harness, which captures output.
@@ -32,7 +47,10 @@ fn report(line: &str) {
 async fn is_found(url: String, fault: Fault) {
     let name = fault.name();
     match run(chaos(url, KILLS, Some(name)), None).await {
-        Err(finding) => report(&format!("{name}: found by {}", finding.to_string().lines().next().unwrap_or_default())),
+        Err(finding) => report(&format!(
+            "{name}: found by {}",
+            finding.to_string().lines().next().unwrap_or_default()
+        )),
         Ok(figures) => panic!("{name} was not found in {KILLS} kills: {figures:?}"),
     }
 }
@@ -86,7 +104,9 @@ faults! {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_fencing_token_is_found_on_postgres() {
-    let Some(schema) = postgres::schema().await else { return };
+    let Some(schema) = postgres::schema().await else {
+        return;
+    };
     is_found(schema.url.clone(), Fault::UnfencedWrites).await;
     schema.remove().await;
 }
@@ -94,7 +114,9 @@ async fn a_missing_fencing_token_is_found_on_postgres() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_fault_nothing_is_found_though_engines_stop_within_their_writes() {
     let folder = tempfile::tempdir().unwrap();
-    let figures = run(chaos(sqlite_url(folder.path()), 100, None), None).await.unwrap_or_else(|f| panic!("{f}"));
+    let figures = run(chaos(sqlite_url(folder.path()), 100, None), None)
+        .await
+        .unwrap_or_else(|f| panic!("{f}"));
     report(&format!("no fault: {figures:?}"));
     assert!(figures.taken > 0 && figures.resumed > 0, "{figures:?}");
 }

@@ -1,7 +1,10 @@
 //! Reads the sources and fails, with file, line and rule, on a forbidden dependency between
 //! modules, a file without a head comment, and debugging code.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot read the sources has failed")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot read the sources has failed"
+)]
 
 use std::fmt::Write as _;
 use std::fs;
@@ -67,7 +70,15 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ),
     (
         "src/adapter",
-        &["crate::store", "crate::engine", "crate::control", "crate::tui", "crate::cli", "sqlx", "ratatui"],
+        &[
+            "crate::store",
+            "crate::engine",
+            "crate::control",
+            "crate::tui",
+            "crate::cli",
+            "sqlx",
+            "ratatui",
+        ],
     ),
     (
         "src/logfile",
@@ -86,15 +97,67 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
             "crate::config",
         ],
     ),
-    ("src/engine", &["crate::control", "crate::tui", "crate::cli", "sqlx", "reqwest", "ratatui"]),
-    ("src/control", &["ratatui", "crossterm", "clap", "axum", "crate::tui", "crate::cli", "sqlx", "reqwest"]),
+    (
+        "src/engine",
+        &[
+            "crate::control",
+            "crate::tui",
+            "crate::cli",
+            "sqlx",
+            "reqwest",
+            "ratatui",
+        ],
+    ),
+    (
+        "src/control",
+        &[
+            "ratatui",
+            "crossterm",
+            "clap",
+            "axum",
+            "crate::tui",
+            "crate::cli",
+            "sqlx",
+            "reqwest",
+        ],
+    ),
     (
         "src/demo",
-        &["sqlx", "reqwest", "ratatui", "crossterm", "crate::store", "crate::engine", "crate::tui", "crate::cli"],
+        &[
+            "sqlx",
+            "reqwest",
+            "ratatui",
+            "crossterm",
+            "crate::store",
+            "crate::engine",
+            "crate::tui",
+            "crate::cli",
+        ],
     ),
-    ("src/tui", &["crate::engine", "crate::adapter", "crate::cli", "sqlx", "reqwest"]),
-    ("src/cli", &["crate::engine", "crate::adapter", "sqlx", "reqwest"]),
-    ("src/program.rs", &["crate::store", "crate::engine", "crate::adapter", "sqlx", "reqwest"]),
+    (
+        "src/tui",
+        &[
+            "crate::engine",
+            "crate::adapter",
+            "crate::cli",
+            "sqlx",
+            "reqwest",
+        ],
+    ),
+    (
+        "src/cli",
+        &["crate::engine", "crate::adapter", "sqlx", "reqwest"],
+    ),
+    (
+        "src/program.rs",
+        &[
+            "crate::store",
+            "crate::engine",
+            "crate::adapter",
+            "sqlx",
+            "reqwest",
+        ],
+    ),
     ("src/tui/app", &["tokio", "crate::control::Control"]),
     ("src/tui/msg", &["tokio", "crate::control::Control"]),
     ("src/tui/keys", &["tokio", "crate::control"]),
@@ -106,8 +169,11 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
 ];
 
 /// (files, name, why): exceptions to the rules above.
-const EXCEPTIONS: &[(&str, &str, &str)] =
-    &[("src/adapter/sql", "sqlx", "connects to the databases that runbooks name, never to the store")];
+const EXCEPTIONS: &[(&str, &str, &str)] = &[(
+    "src/adapter/sql",
+    "sqlx",
+    "connects to the databases that runbooks name, never to the store",
+)];
 
 /// Only subcommands print: output would damage the screen of the console.
 const PRINTING: &[&str] = &["println!(", "print!(", "eprintln!(", "eprint!("];
@@ -120,17 +186,40 @@ fn dependencies_point_one_way() {
         let name = file.display().to_string();
         let text = fs::read_to_string(&file).unwrap();
         if !text.starts_with("//!") {
-            let _ = writeln!(wrong, "{name}:1: every file starts with //! lines that say what it is");
+            let _ = writeln!(
+                wrong,
+                "{name}:1: every file starts with //! lines that say what it is"
+            );
         }
         for (number, line) in production_lines(&text) {
-            for (prefix, words) in FORBIDDEN.iter().filter(|(prefix, _)| name.starts_with(prefix)) {
-                let excepted = |word: &str| EXCEPTIONS.iter().any(|(file, w, _)| name.starts_with(file) && *w == word);
-                for word in words.iter().filter(|word| uses(line, word) && !excepted(word)) {
-                    let _ = writeln!(wrong, "{name}:{number}: {prefix} may not use {word}: {}", line.trim());
+            for (prefix, words) in FORBIDDEN
+                .iter()
+                .filter(|(prefix, _)| name.starts_with(prefix))
+            {
+                let excepted = |word: &str| {
+                    EXCEPTIONS
+                        .iter()
+                        .any(|(file, w, _)| name.starts_with(file) && *w == word)
+                };
+                for word in words
+                    .iter()
+                    .filter(|word| uses(line, word) && !excepted(word))
+                {
+                    let _ = writeln!(
+                        wrong,
+                        "{name}:{number}: {prefix} may not use {word}: {}",
+                        line.trim()
+                    );
                 }
             }
-            if PRINTING.iter().any(|p| uses(line, p)) && !MAY_PRINT.iter().any(|p| name.starts_with(p)) {
-                let _ = writeln!(wrong, "{name}:{number}: only subcommands print: {}", line.trim());
+            if PRINTING.iter().any(|p| uses(line, p))
+                && !MAY_PRINT.iter().any(|p| name.starts_with(p))
+            {
+                let _ = writeln!(
+                    wrong,
+                    "{name}:{number}: only subcommands print: {}",
+                    line.trim()
+                );
             }
         }
     }
@@ -144,16 +233,30 @@ fn every_file_is_listed() {
     for file in sources() {
         let stem = file.file_stem().unwrap().to_string_lossy().into_owned();
         let dir = file.parent().unwrap();
-        let parent = if dir == Path::new("src") { PathBuf::from("src/lib.rs") } else { dir.with_extension("rs") };
+        let parent = if dir == Path::new("src") {
+            PathBuf::from("src/lib.rs")
+        } else {
+            dir.with_extension("rs")
+        };
         if ["lib", "main"].contains(&stem.as_str()) {
             continue;
         }
-        let listed = fs::read_to_string(&parent).unwrap_or_default().lines().any(|l| {
-            l.trim_start_matches("pub ").trim_start_matches("pub(crate) ").trim_start_matches("pub(super) ")
-                == format!("mod {stem};")
-        });
+        let listed = fs::read_to_string(&parent)
+            .unwrap_or_default()
+            .lines()
+            .any(|l| {
+                l.trim_start_matches("pub ")
+                    .trim_start_matches("pub(crate) ")
+                    .trim_start_matches("pub(super) ")
+                    == format!("mod {stem};")
+            });
         if !listed {
-            let _ = writeln!(missing, "{} is not declared in {}", file.display(), parent.display());
+            let _ = writeln!(
+                missing,
+                "{} is not declared in {}",
+                file.display(),
+                parent.display()
+            );
         }
     }
     assert!(missing.is_empty(), "\n{missing}");

@@ -6,7 +6,11 @@
 //! slow machines; they sleep only for gaps between bytes and to check that nothing happens.
 
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap fails the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failed unwrap fails the test"
+)]
 
 mod pty {
     mod attacks;

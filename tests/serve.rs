@@ -28,7 +28,10 @@ impl Home {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", dir.path().join("ops.db").display());
         let store = Store::open(&url).await.unwrap();
-        store.ensure_workspace("acme", "UTC", Clock::System.now()).await.unwrap();
+        store
+            .ensure_workspace("acme", "UTC", Clock::System.now())
+            .await
+            .unwrap();
         store.close().await;
         let settings = Settings {
             store_url: url,
@@ -44,7 +47,10 @@ impl Home {
             door: ProcessKind::Console,
             context: AdapterContext::default(),
         };
-        Self { dir, control: Control::open(settings, Clock::System).await.unwrap() }
+        Self {
+            dir,
+            control: Control::open(settings, Clock::System).await.unwrap(),
+        }
     }
 
     fn command(&self, args: &[&str]) -> Command {
@@ -65,16 +71,32 @@ impl Home {
 
     /// Runs the program to its end: exit code, stdout and stderr.
     fn run(&self, args: &[&str]) -> (i32, String) {
-        let Output { status, stdout, stderr } = self.command(args).output().unwrap();
-        (status.code().unwrap(), String::from_utf8([stdout, stderr].concat()).unwrap())
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = self.command(args).output().unwrap();
+        (
+            status.code().unwrap(),
+            String::from_utf8([stdout, stderr].concat()).unwrap(),
+        )
     }
 
     /// Starts a server and waits until its engine is visible.
     async fn serve(&self) -> Server {
         let mut command = self.command(&["serve"]);
-        let server = Server(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        let server = Server(
+            command
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap(),
+        );
         let wait = async {
-            while !matches!(self.control.overview().await.unwrap().engine, EnginePlace::Elsewhere(_)) {
+            while !matches!(
+                self.control.overview().await.unwrap().engine,
+                EnginePlace::Elsewhere(_)
+            ) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
@@ -83,8 +105,24 @@ impl Home {
     }
 
     async fn submit(&self, step: PlanStep) -> RunId {
-        let plan = Plan { runbook: "test".into(), title: "test".into(), steps: vec![step], ..Plan::default() };
-        self.control.submit(Plan { timeout_ms: 60_000, ..plan }, None, None).await.unwrap().id
+        let plan = Plan {
+            runbook: "test".into(),
+            title: "test".into(),
+            steps: vec![step],
+            ..Plan::default()
+        };
+        self.control
+            .submit(
+                Plan {
+                    timeout_ms: 60_000,
+                    ..plan
+                },
+                None,
+                None,
+            )
+            .await
+            .unwrap()
+            .id
     }
 
     async fn until(&self, id: RunId, condition: impl Fn(&Run) -> bool) -> Run {
@@ -108,15 +146,33 @@ impl Home {
 #[tokio::test]
 async fn done_without_the_required_word_is_refused_and_fails_nothing() {
     let home = Home::new().await;
-    let spec = StepSpec::Manual(Manual { prompt: "Grow the disk?".to_owned() });
-    let rules = Rules { word: Some("grow".to_owned()), ..Rules::default() };
-    let id = home.submit(PlanStep { rules, ..step(spec) }).await;
+    let spec = StepSpec::Manual(Manual {
+        prompt: "Grow the disk?".to_owned(),
+    });
+    let rules = Rules {
+        word: Some("grow".to_owned()),
+        ..Rules::default()
+    };
+    let id = home
+        .submit(PlanStep {
+            rules,
+            ..step(spec)
+        })
+        .await;
     home.until(id, |run| run.status == RunStatus::Waiting).await;
     for note in [None, Some("yes")] {
-        let refused = home.control.answer(id, 0, true, note).await.unwrap_err().to_string();
+        let refused = home
+            .control
+            .answer(id, 0, true, note)
+            .await
+            .unwrap_err()
+            .to_string();
         assert_eq!(refused, "not confirmed: the note has to be `grow`");
     }
-    home.control.answer(id, 0, true, Some(" grow ")).await.unwrap();
+    home.control
+        .answer(id, 0, true, Some(" grow "))
+        .await
+        .unwrap();
     let run = home.until(id, |run| run.status.is_terminal()).await;
     assert_eq!(run.status, RunStatus::Succeeded, "{:?}", run.message);
 }
@@ -132,12 +188,21 @@ async fn runbooks_written_meanwhile_are_loaded_by_a_reload() {
     let mut news = home.control.subscribe();
     assert_eq!(home.control.reload().await.unwrap(), before + 1);
     assert!(home.control.library().get("tidy").is_some());
-    assert_eq!(news.recv().await.unwrap(), Notice::Stack, "readers of the stack are notified");
+    assert_eq!(
+        news.recv().await.unwrap(),
+        Notice::Stack,
+        "readers of the stack are notified"
+    );
 
     std::fs::write(folder.join("broken.toml"), "no runbook").unwrap();
     home.control.reload().await.unwrap();
     let problems = home.control.overview().await.unwrap().problems;
-    assert!(problems.iter().any(|problem| problem.contains("broken.toml:1")), "{problems:?}");
+    assert!(
+        problems
+            .iter()
+            .any(|problem| problem.contains("broken.toml:1")),
+        "{problems:?}"
+    );
 }
 
 /// Killed when the test ends.
@@ -145,7 +210,9 @@ struct Server(Child);
 
 impl Server {
     fn holds(&self, run: &Run) -> bool {
-        run.holder.as_ref().is_some_and(|holder| holder.split(':').nth(1) == Some(&self.0.id().to_string()))
+        run.holder
+            .as_ref()
+            .is_some_and(|holder| holder.split(':').nth(1) == Some(&self.0.id().to_string()))
     }
 
     fn signal(&self, signal: Signal) {
@@ -183,8 +250,15 @@ async fn a_console_only_submits_while_a_server_lives_and_takes_over_when_it_is_g
     server.0.kill().unwrap();
     server.0.wait().unwrap();
     let run = home.until(id, |r| r.status == RunStatus::Succeeded).await;
-    assert!(!server.holds(&run), "the console has taken over: {:?}", run.holder);
-    assert_eq!(home.control.overview().await.unwrap().engine, EnginePlace::Here);
+    assert!(
+        !server.holds(&run),
+        "the console has taken over: {:?}",
+        run.holder
+    );
+    assert_eq!(
+        home.control.overview().await.unwrap().engine,
+        EnginePlace::Here
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -193,28 +267,66 @@ async fn a_read_only_process_claims_and_probes_nothing_and_says_what_could_run()
     let settings = home.control.settings().clone();
     home.control.close(false).await;
     let store = Store::open(&settings.store_url).await.unwrap();
-    let plan = Plan { runbook: "test".into(), title: "test".into(), steps: vec![shell("true")], ..Plan::default() };
+    let plan = Plan {
+        runbook: "test".into(),
+        title: "test".into(),
+        steps: vec![shell("true")],
+        ..Plan::default()
+    };
     let (actor, trigger, at) = ("amos".to_owned(), "console".to_owned(), Clock::System.now());
     let workspace = store.workspaces().await.unwrap()[0].id;
     // Queued by no process: any engine would take it.
-    let new = NewRun { workspace, plan, parent: None, actor, trigger, reason: None, at };
+    let new = NewRun {
+        workspace,
+        plan,
+        parent: None,
+        actor,
+        trigger,
+        reason: None,
+        at,
+    };
     let run = store.submit(new).await.unwrap().id;
-    let read_only = Settings { read_only: true, pulse_ms: 1000, ..settings.clone() };
-    let control = Control::open(read_only.clone(), Clock::System).await.unwrap();
+    let read_only = Settings {
+        read_only: true,
+        pulse_ms: 1000,
+        ..settings.clone()
+    };
+    let control = Control::open(read_only.clone(), Clock::System)
+        .await
+        .unwrap();
     control.idle().await;
     let overview = control.overview().await.unwrap();
     assert_eq!(overview.engine, EnginePlace::Nowhere);
-    assert!(overview.problems[0].contains("read-only consoles run nothing"), "{:?}", overview.problems);
+    assert!(
+        overview.problems[0].contains("read-only consoles run nothing"),
+        "{:?}",
+        overview.problems
+    );
     let queued = control.run(run).await.unwrap().queued.unwrap();
-    assert!(queued.to_string().starts_with("no engine is running"), "{queued}");
+    assert!(
+        queued.to_string().starts_with("no engine is running"),
+        "{queued}"
+    );
     assert!(store.engines().await.unwrap().is_empty(), "it is no engine");
     control.remember("show the runs").await.unwrap();
-    assert!(control.remembered().await.unwrap().is_empty(), "not even the history is written");
-    for refused in [control.start(run, None, None).await.map(drop), control.cancel(run, None).await.map(drop)] {
+    assert!(
+        control.remembered().await.unwrap().is_empty(),
+        "not even the history is written"
+    );
+    for refused in [
+        control.start(run, None, None).await.map(drop),
+        control.cancel(run, None).await.map(drop),
+    ] {
         assert!(matches!(refused, Err(Refusal::ReadOnly)), "{refused:?}");
     }
-    let served = Settings { door: ProcessKind::Serve, ..read_only };
-    assert!(matches!(Control::open(served, Clock::System).await, Err(Refusal::ReadOnly)));
+    let served = Settings {
+        door: ProcessKind::Serve,
+        ..read_only
+    };
+    assert!(matches!(
+        Control::open(served, Clock::System).await,
+        Err(Refusal::ReadOnly)
+    ));
     assert_eq!(store.run(run).await.unwrap().status, RunStatus::Queued);
 
     // A console that may write takes the run, and the read-only one shows its engine.
@@ -226,19 +338,31 @@ async fn a_read_only_process_claims_and_probes_nothing_and_says_what_could_run()
     };
     tokio::time::timeout(TIMEOUT, wait).await.unwrap();
     let seen = control.overview().await.unwrap().engine.to_string();
-    assert!(seen.starts_with("engine: console ") && seen.contains(&format!(":{}", std::process::id())), "{seen}");
+    assert!(
+        seen.starts_with("engine: console ") && seen.contains(&format!(":{}", std::process::id())),
+        "{seen}"
+    );
     other.close(false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_console_pulses_at_the_period_of_its_settings() {
     let home = Home::new().await;
-    let settings = Settings { pulse_ms: 3_600_000, ..home.control.settings().clone() };
+    let settings = Settings {
+        pulse_ms: 3_600_000,
+        ..home.control.settings().clone()
+    };
     home.control.close(false).await;
     let store = Store::open(&settings.store_url).await.unwrap();
     let control = Control::open(settings, Clock::System).await.unwrap();
     let wait = async {
-        while !store.engines().await.unwrap().iter().any(|engine| engine.pulse_ms == 3_600_000) {
+        while !store
+            .engines()
+            .await
+            .unwrap()
+            .iter()
+            .any(|engine| engine.pulse_ms == 3_600_000)
+        {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -246,7 +370,10 @@ async fn a_console_pulses_at_the_period_of_its_settings() {
     let overview = control.overview().await.unwrap();
     assert_eq!(overview.store_kind, "sqlite");
     let stale_ms = overview.stale_ms;
-    assert!(stale_ms >= 3_600_000, "an observation is stale before the next pulse: {stale_ms} ms");
+    assert!(
+        stale_ms >= 3_600_000,
+        "an observation is stale before the next pulse: {stale_ms} ms"
+    );
     control.close(false).await;
 }
 
@@ -254,7 +381,11 @@ async fn a_console_pulses_at_the_period_of_its_settings() {
 async fn a_run_that_waits_for_people_is_counted_apart() {
     let home = Home::new().await;
     assert_eq!(home.control.waiting(), 0);
-    let id = home.submit(step(StepSpec::Manual(Manual { prompt: "Grow the disk?".to_owned() }))).await;
+    let id = home
+        .submit(step(StepSpec::Manual(Manual {
+            prompt: "Grow the disk?".to_owned(),
+        })))
+        .await;
     let wait = async {
         while home.control.waiting() != 1 {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -274,7 +405,10 @@ async fn a_terminated_server_finishes_its_active_runs() {
     server.signal(Signal::TERM);
     assert_eq!(server.0.wait().unwrap().code(), Some(0));
     let run = home.control.run(id).await.unwrap().run;
-    assert!(run.status == RunStatus::Succeeded && server.holds(&run), "{run:?}");
+    assert!(
+        run.status == RunStatus::Succeeded && server.holds(&run),
+        "{run:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -292,7 +426,10 @@ async fn a_server_terminated_twice_interrupts_its_run_with_an_unknown_outcome() 
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let detail = home.control.run(id).await.unwrap();
-    assert_eq!((detail.run.status, detail.steps[0].status), (RunStatus::Interrupted, StepStatus::Unknown));
+    assert_eq!(
+        (detail.run.status, detail.steps[0].status),
+        (RunStatus::Interrupted, StepStatus::Unknown)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -300,8 +437,11 @@ async fn the_command_line_resolves_an_unknown_outcome_and_retries_a_run() {
     let home = Home::new().await;
     let mut server = home.serve().await;
     let (flag, pid) = (home.path("flag"), home.path("pid"));
-    let id =
-        home.submit(shell(&format!("test -e {flag} || {{ touch {flag}; echo $$ > {pid}; exec sleep 60; }}"))).await;
+    let id = home
+        .submit(shell(&format!(
+            "test -e {flag} || {{ touch {flag}; echo $$ > {pid}; exec sleep 60; }}"
+        )))
+        .await;
     while !std::path::Path::new(&flag).exists() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -310,19 +450,38 @@ async fn the_command_line_resolves_an_unknown_outcome_and_retries_a_run() {
     home.until(id, |r| r.status == RunStatus::Interrupted).await;
 
     let (code, output) = home.run(&["resume", "1"]);
-    assert!(code == 2 && output.contains("the outcome of step work of run #1 is unknown"), "{output}");
+    assert!(
+        code == 2 && output.contains("the outcome of step work of run #1 is unknown"),
+        "{output}"
+    );
     let (code, output) = home.run(&["resume", "1", "--done"]);
     assert!(code == 2 && output.contains("--reason"), "{output}");
-    let (code, output) = home.run(&["resume", "1", "--give-up", "--reason", "the server was replaced"]);
-    assert!(code == 0 && output.contains("given up by tester: the server was replaced"), "{output}");
+    let (code, output) = home.run(&[
+        "resume",
+        "1",
+        "--give-up",
+        "--reason",
+        "the server was replaced",
+    ]);
+    assert!(
+        code == 0 && output.contains("given up by tester: the server was replaced"),
+        "{output}"
+    );
     let (code, output) = home.run(&["resume", "1", "--repeat", "--reason", "again"]);
-    assert!(code == 2 && output.contains("resuming it is not possible"), "{output}");
+    assert!(
+        code == 2 && output.contains("resuming it is not possible"),
+        "{output}"
+    );
 
     let (code, output) = home.run(&["retry", "last-failed"]);
     assert!(code == 0 && output.contains("run #2 succeeded"), "{output}");
     let run = home.control.run(RunId(2)).await.unwrap().run;
     assert_eq!(run.reason.as_deref(), Some("retry of run #1"));
-    let orphan = std::fs::read_to_string(pid).unwrap().trim().parse().unwrap();
+    let orphan = std::fs::read_to_string(pid)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
     let _ = kill_process(Pid::from_raw(orphan).unwrap(), Signal::KILL);
 }
 
@@ -331,7 +490,11 @@ async fn entries_of_another_process_are_noticed_within_200_ms() {
     let home = Home::new().await;
     let _server = home.serve().await;
     let mut news = home.control.subscribe();
-    let id = home.submit(shell("for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 0.15; done")).await;
+    let id = home
+        .submit(shell(
+            "for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 0.15; done",
+        ))
+        .await;
     let (mut lags, mut after) = (Vec::new(), 0);
     while home.control.run(id).await.unwrap().run.status != RunStatus::Succeeded {
         let notice = tokio::time::timeout(TIMEOUT, news.recv()).await.unwrap();
@@ -347,5 +510,8 @@ async fn entries_of_another_process_are_noticed_within_200_ms() {
     lags.sort_unstable();
     assert!(lags.len() > 15, "{lags:?}");
     // The median: the first entries may wait for a one-second poll, and the machine may be busy.
-    assert!(lags[lags.len() / 2] <= 200, "milliseconds from written to noticed: {lags:?}");
+    assert!(
+        lags[lags.len() / 2] <= 200,
+        "milliseconds from written to noticed: {lags:?}"
+    );
 }

@@ -1,6 +1,10 @@
 //! The store suite: every test is written once and runs on SQLite and on PostgreSQL.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap fails the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failed unwrap fails the test"
+)]
 
 #[path = "store/artifacts.rs"]
 mod artifacts;
@@ -59,8 +63,16 @@ pub struct Place {
 impl Place {
     async fn new(url: &str) -> Self {
         let store = Store::open(url).await.unwrap();
-        let workspace = store.ensure_workspace("acme", "Europe/Berlin", at(0)).await.unwrap().id;
-        Self { url: url.into(), store, workspace }
+        let workspace = store
+            .ensure_workspace("acme", "Europe/Berlin", at(0))
+            .await
+            .unwrap()
+            .id;
+        Self {
+            url: url.into(),
+            store,
+            workspace,
+        }
     }
 
     pub async fn submit(&self, plan: Plan) -> Run {
@@ -81,14 +93,26 @@ impl Place {
 
     /// The queued runs that wait for more than a free worker, and what they wait for.
     pub async fn waiting(&self) -> Vec<(RunId, String)> {
-        let queue = self.store.queue(self.workspace, RunId(0), RunId(i64::MAX)).await.unwrap();
-        queue.into_iter().filter(|q| !q.waits_for.is_empty()).map(|q| (q.run, q.to_string())).collect()
+        let queue = self
+            .store
+            .queue(self.workspace, RunId(0), RunId(i64::MAX))
+            .await
+            .unwrap();
+        queue
+            .into_iter()
+            .filter(|q| !q.waits_for.is_empty())
+            .map(|q| (q.run, q.to_string()))
+            .collect()
     }
 
     /// Queues a run of three steps and claims it until 1000.
     pub async fn claimed(&self) -> Claim {
         let run = self.submit(plan("deploy")).await;
-        let claimed = self.store.claim(Some(run.id), "host:1", at(1000)).await.unwrap();
+        let claimed = self
+            .store
+            .claim(Some(run.id), "host:1", at(1000))
+            .await
+            .unwrap();
         claimed.expect("it is queued").0
     }
 }
@@ -125,12 +149,23 @@ pub fn event(message: &str) -> NewEntry {
         message: message.into(),
         data: None,
     };
-    NewEntry { at: at(30), step: Some(0), body }
+    NewEntry {
+        at: at(30),
+        step: Some(0),
+        body,
+    }
 }
 
 pub fn line(step: u32, text: &str) -> NewEntry {
-    let body = EntryBody::Output { stream: Stream::Stdout, text: text.into() };
-    NewEntry { at: at(31), step: Some(step), body }
+    let body = EntryBody::Output {
+        stream: Stream::Stdout,
+        text: text.into(),
+    };
+    NewEntry {
+        at: at(31),
+        step: Some(step),
+        body,
+    }
 }
 
 /// The message or output text of an entry.
@@ -143,14 +178,20 @@ pub fn message_of(body: &EntryBody) -> &str {
 
 async fn on_sqlite<F: Future<Output = ()>>(test: impl FnOnce(Place) -> F) {
     let folder = tempfile::tempdir().unwrap();
-    let place = Place::new(&format!("sqlite:{}", folder.path().join("a folder/opsroom.db").display())).await;
+    let place = Place::new(&format!(
+        "sqlite:{}",
+        folder.path().join("a folder/opsroom.db").display()
+    ))
+    .await;
     let store = place.store.clone();
     test(place).await;
     store.close().await;
 }
 
 async fn on_postgres<F: Future<Output = ()> + Send + 'static>(test: impl FnOnce(Place) -> F) {
-    let Some(schema) = postgres::schema().await else { return };
+    let Some(schema) = postgres::schema().await else {
+        return;
+    };
     let place = Place::new(&schema.url).await;
     let store = place.store.clone();
     let outcome = tokio::spawn(test(place)).await;
@@ -227,19 +268,27 @@ suite! {
 /// The source of every file of the store, and of this suite.
 fn sources(of: &str) -> String {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(of);
-    let files = std::fs::read_dir(root.join("store")).unwrap().map(|entry| entry.unwrap().path());
-    let texts = files.chain([root.join("store.rs")]).map(|file| std::fs::read_to_string(file).unwrap());
+    let files = std::fs::read_dir(root.join("store"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let texts = files
+        .chain([root.join("store.rs")])
+        .map(|file| std::fs::read_to_string(file).unwrap());
     texts.collect::<Vec<_>>().join("\n")
 }
 
 #[test]
 fn every_public_method_is_called_by_the_suite() {
     let (store, suite) = (sources("src"), sources("tests"));
-    let methods: BTreeSet<&str> =
-        store.split("pub async fn ").skip(1).filter_map(|rest| rest.split(['(', '<']).next()).collect();
+    let methods: BTreeSet<&str> = store
+        .split("pub async fn ")
+        .skip(1)
+        .filter_map(|rest| rest.split(['(', '<']).next())
+        .collect();
     assert!(methods.len() > 30, "found only {methods:?}");
     for method in methods {
-        let called = suite.contains(&format!(".{method}(")) || suite.contains(&format!("Store::{method}("));
+        let called =
+            suite.contains(&format!(".{method}(")) || suite.contains(&format!("Store::{method}("));
         assert!(called, "Store::{method} is never called by tests/store");
     }
 }
@@ -252,7 +301,10 @@ fn every_test_is_in_the_list() {
         let written: BTreeSet<&str> = text
             .split("pub async fn ")
             .skip(1)
-            .filter(|rest| rest.split_once(')').is_some_and(|(head, _)| head.contains("Place")))
+            .filter(|rest| {
+                rest.split_once(')')
+                    .is_some_and(|(head, _)| head.contains("Place"))
+            })
             .filter_map(|rest| rest.split('(').next())
             .collect();
         assert_eq!(written, tests.iter().copied().collect(), "{module}");

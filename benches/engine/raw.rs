@@ -25,14 +25,19 @@ pub async fn claims(url: &str, count: usize) -> Result<f64, Failure> {
     let plan = serde_json::to_string(&opsroom::core::plan::Plan::default())?;
     let count = i64::try_from(count)?;
     if url.starts_with("postgres") {
-        let pool = sqlx::postgres::PgPoolOptions::new().test_before_acquire(false).connect(url).await?;
+        let pool = sqlx::postgres::PgPoolOptions::new()
+            .test_before_acquire(false)
+            .connect(url)
+            .await?;
         postgres(&pool, &plan, count).await
     } else {
         let options = sqlx::sqlite::SqliteConnectOptions::new()
             .filename(url.trim_start_matches("sqlite:"))
             .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
             .synchronous(sqlx::sqlite::SqliteSynchronous::Normal);
-        let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).test_before_acquire(false);
+        let pool = sqlx::sqlite::SqlitePoolOptions::new()
+            .max_connections(1)
+            .test_before_acquire(false);
         sqlite(&pool.connect_with(options).await?, &plan, count).await
     }
 }

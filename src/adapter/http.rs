@@ -56,7 +56,10 @@ struct Pair {
 
 impl Client {
     pub(super) fn new(policy: Policy) -> Self {
-        Self { policy: Arc::new(policy), built: OnceLock::new() }
+        Self {
+            policy: Arc::new(policy),
+            built: OnceLock::new(),
+        }
     }
 
     /// Sends the request and reads the answer; `timeout_ms` covers all of it except fetching
@@ -69,11 +72,21 @@ impl Client {
         cancel: CancellationToken,
     ) -> Reply {
         let sent = async {
-            let (url, secrets) = self.permit(&request, vault).await.map_err(Failure::Refused)?;
+            let (url, secrets) = self
+                .permit(&request, vault)
+                .await
+                .map_err(Failure::Refused)?;
             let start = Instant::now();
-            match timeout(deadline(timeout_ms), self.exchange(&request, &url, &secrets, start)).await {
+            match timeout(
+                deadline(timeout_ms),
+                self.exchange(&request, &url, &secrets, start),
+            )
+            .await
+            {
                 Ok(answer) => answer,
-                Err(_) => Ok(Reply::TimedOut { after_ms: elapsed_ms(start) }),
+                Err(_) => Ok(Reply::TimedOut {
+                    after_ms: elapsed_ms(start),
+                }),
             }
         };
         tokio::select! {
@@ -98,7 +111,10 @@ impl Client {
         let mut secrets = Vec::new();
         for wanted in &request.secrets {
             check_secret(vault, &wanted.secret, &url)?;
-            secrets.push((wanted.header.clone(), vault.value(&wanted.secret).await?.after(wanted.prefix)));
+            secrets.push((
+                wanted.header.clone(),
+                vault.value(&wanted.secret).await?.after(wanted.prefix),
+            ));
         }
         Ok((url, secrets))
     }
@@ -110,24 +126,43 @@ impl Client {
         secrets: &[(String, Value)],
         start: Instant,
     ) -> Result<Reply, Failure> {
-        let pair =
-            self.built.get_or_init(|| Pair::new(&self.policy)).as_ref().map_err(|e| Failure::Refused(e.clone()))?;
-        let client = if is_loopback(url) { &pair.loopback } else { &pair.outbound };
+        let pair = self
+            .built
+            .get_or_init(|| Pair::new(&self.policy))
+            .as_ref()
+            .map_err(|e| Failure::Refused(e.clone()))?;
+        let client = if is_loopback(url) {
+            &pair.loopback
+        } else {
+            &pair.outbound
+        };
         let request = build(client, request, url, secrets).map_err(Failure::Refused)?;
         let failed = |e: &reqwest::Error| match resolver::refusal(e) {
             Some(refusal) => Failure::Refused(refusal),
             None => Failure::Unreachable(errors::describe(e, url)),
         };
-        let mut response = client.execute(request).await.map_err(|e| match (failed(&e), proxy_in_use(url)) {
-            (Failure::Unreachable(message), Some(name)) if e.is_connect() => {
-                Failure::Unreachable(format!("{message} (or the proxy in ${name} did not let us through)"))
-            }
-            (failure, _) => failure,
-        })?;
+        let mut response =
+            client
+                .execute(request)
+                .await
+                .map_err(|e| match (failed(&e), proxy_in_use(url)) {
+                    (Failure::Unreachable(message), Some(name)) if e.is_connect() => {
+                        Failure::Unreachable(format!(
+                            "{message} (or the proxy in ${name} did not let us through)"
+                        ))
+                    }
+                    (failure, _) => failure,
+                })?;
         let status = response.status().as_u16();
         let headers = readable(response.headers());
         let (body, truncated) = read_body(&mut response).await.map_err(|e| failed(&e))?;
-        Ok(Reply::Http { status, headers, body, truncated, ms: elapsed_ms(start) })
+        Ok(Reply::Http {
+            status,
+            headers,
+            body,
+            truncated,
+            ms: elapsed_ms(start),
+        })
     }
 }
 
@@ -135,7 +170,10 @@ impl Pair {
     fn new(policy: &Arc<Policy>) -> Result<Self, String> {
         let tls = tls::config()?;
         let build = |proxied: bool| {
-            #[expect(clippy::disallowed_methods, reason = "this is the one factory; TLS is preconfigured below")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "this is the one factory; TLS is preconfigured below"
+            )]
             let builder = reqwest::Client::builder()
                 .tls_backend_preconfigured(tls.clone())
                 .redirect(reqwest::redirect::Policy::none())
@@ -143,14 +181,23 @@ impl Pair {
                 .dns_resolver(Arc::new(resolver::Checked::new(policy.clone(), proxied)))
                 .user_agent(concat!("opsroom/", env!("CARGO_PKG_VERSION")));
             let builder = if proxied { builder } else { builder.no_proxy() };
-            builder.build().map_err(|e| format!("cannot set up HTTP: {}", errors::innermost(&e)))
+            builder
+                .build()
+                .map_err(|e| format!("cannot set up HTTP: {}", errors::innermost(&e)))
         };
-        Ok(Self { outbound: build(true)?, loopback: build(false)? })
+        Ok(Self {
+            outbound: build(true)?,
+            loopback: build(false)?,
+        })
     }
 }
 
 /// Whether such a request can be sent at all; its address.
-pub(super) fn check(method: &str, url: &str, headers: &BTreeMap<String, String>) -> Result<reqwest::Url, String> {
+pub(super) fn check(
+    method: &str,
+    url: &str,
+    headers: &BTreeMap<String, String>,
+) -> Result<reqwest::Url, String> {
     let url = parse_url(url)?;
     parse_method(method)?;
     for (name, value) in headers {
@@ -162,7 +209,11 @@ pub(super) fn check(method: &str, url: &str, headers: &BTreeMap<String, String>)
 
 /// Whether the outbound policy allows the host of the call. The addresses a name resolves to are
 /// checked when it is resolved.
-pub(super) fn check_address(url: &reqwest::Url, host: HostFrom, policy: &Policy) -> Result<(), String> {
+pub(super) fn check_address(
+    url: &reqwest::Url,
+    host: HostFrom,
+    policy: &Policy,
+) -> Result<(), String> {
     match address(url) {
         Some(address) => policy.check(address, host.into()),
         None => policy.check_name(url.host_str().unwrap_or_default(), host.into()),
@@ -171,7 +222,11 @@ pub(super) fn check_address(url: &reqwest::Url, host: HostFrom, policy: &Policy)
 
 /// Whether a secret is declared, and bound to that host.
 pub(super) fn check_secret(vault: &Vault, name: &str, url: &reqwest::Url) -> Result<(), String> {
-    vault.check_host(name, url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(0))
+    vault.check_host(
+        name,
+        url.host_str().unwrap_or_default(),
+        url.port_or_known_default().unwrap_or(0),
+    )
 }
 
 fn build(
@@ -197,28 +252,41 @@ fn build(
 }
 
 fn parse_method(method: &str) -> Result<reqwest::Method, String> {
-    method.parse().map_err(|_| format!("{method:?} is not an HTTP method"))
+    method
+        .parse()
+        .map_err(|_| format!("{method:?} is not an HTTP method"))
 }
 
 fn parse_header(
     name: &str,
     value: &str,
 ) -> Result<(reqwest::header::HeaderName, reqwest::header::HeaderValue), String> {
-    let parsed = name.parse().map_err(|_| format!("{name:?} is not a header name"))?;
-    let value = value.parse().map_err(|_| format!("the value of header {name} has characters no header may have"))?;
+    let parsed = name
+        .parse()
+        .map_err(|_| format!("{name:?} is not a header name"))?;
+    let value = value
+        .parse()
+        .map_err(|_| format!("the value of header {name} has characters no header may have"))?;
     Ok((parsed, value))
 }
 
 fn parse_url(url: &str) -> Result<reqwest::Url, String> {
-    let parsed: reqwest::Url = url.parse().map_err(|e| format!("{url:?} is not a URL: {e}"))?;
+    let parsed: reqwest::Url = url
+        .parse()
+        .map_err(|e| format!("{url:?} is not a URL: {e}"))?;
     match parsed.scheme() {
         "http" | "https" if parsed.has_host() => Ok(parsed),
-        scheme => Err(format!("cannot ask {scheme}: addresses begin with http:// or https://")),
+        scheme => Err(format!(
+            "cannot ask {scheme}: addresses begin with http:// or https://"
+        )),
     }
 }
 
 fn is_loopback(url: &reqwest::Url) -> bool {
-    address(url).map_or_else(|| is_localhost(url.host_str().unwrap_or_default()), |ip| ip.to_canonical().is_loopback())
+    address(url).map_or_else(
+        || is_localhost(url.host_str().unwrap_or_default()),
+        |ip| ip.to_canonical().is_loopback(),
+    )
 }
 
 /// The address, when the host is one and not a name. The URL parser has already normalized octal,
@@ -229,10 +297,17 @@ fn address(url: &reqwest::Url) -> Option<IpAddr> {
 
 /// The variable that names a proxy for such addresses.
 fn proxy_in_use(url: &reqwest::Url) -> Option<&'static str> {
-    let own = if url.scheme() == "https" { ["https_proxy", "HTTPS_PROXY"] } else { ["http_proxy", "HTTP_PROXY"] };
+    let own = if url.scheme() == "https" {
+        ["https_proxy", "HTTPS_PROXY"]
+    } else {
+        ["http_proxy", "HTTP_PROXY"]
+    };
     let all = ["all_proxy", "ALL_PROXY"];
     let named = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    own.into_iter().chain(all).find(named).filter(|_| !is_loopback(url))
+    own.into_iter()
+        .chain(all)
+        .find(named)
+        .filter(|_| !is_loopback(url))
 }
 
 fn readable(headers: &reqwest::header::HeaderMap) -> BTreeMap<String, String> {

@@ -39,24 +39,33 @@ pub(super) async fn perform(
     }
 }
 
-async fn send(email: &Email, message: &Message, context: &AdapterContext, limit: Duration) -> Result<(), Reply> {
+async fn send(
+    email: &Email,
+    message: &Message,
+    context: &AdapterContext,
+    limit: Duration,
+) -> Result<(), Reply> {
     let refused = |message: String| Reply::Refused { message };
     let letter = letter(email, message).map_err(refused)?;
     let credentials = credentials(email, context).await.map_err(refused)?;
     let addresses = addresses(email, &context.policy).await?;
-    let mut last = Reply::Unreachable { message: format!("unknown host {}", email.server) };
+    let mut last = Reply::Unreachable {
+        message: format!("unknown host {}", email.server),
+    };
     for address in addresses {
-        let private = || TlsParameters::new(email.server.clone()).map_err(|e| refused(describe(&e)));
+        let private =
+            || TlsParameters::new(email.server.clone()).map_err(|e| refused(describe(&e)));
         let tls = match email.tls {
             Tls::Starttls => Private::Required(private()?),
             Tls::Implicit => Private::Wrapper(private()?),
             Tls::None => Private::None,
         };
-        let mut server = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(address.to_string())
-            .port(email.port)
-            .tls(tls)
-            .hello_name(ClientId::Domain("opsroom.invalid".to_owned()))
-            .timeout(Some(limit));
+        let mut server =
+            AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(address.to_string())
+                .port(email.port)
+                .tls(tls)
+                .hello_name(ClientId::Domain("opsroom.invalid".to_owned()))
+                .timeout(Some(limit));
         if let Some(credentials) = credentials.clone() {
             server = server.credentials(credentials);
         }
@@ -76,20 +85,36 @@ async fn send(email: &Email, message: &Message, context: &AdapterContext, limit:
 }
 
 fn letter(email: &Email, message: &Message) -> Result<Letter, String> {
-    let mailbox = |text: &str| text.parse::<Mailbox>().map_err(|e| format!("{text:?} is not an e-mail address: {e}"));
+    let mailbox = |text: &str| {
+        text.parse::<Mailbox>()
+            .map_err(|e| format!("{text:?} is not an e-mail address: {e}"))
+    };
     let (subject, text) = Email::letter(message);
-    let mut builder = Letter::builder().from(mailbox(&email.from)?).subject(subject).header(ContentType::TEXT_PLAIN);
+    let mut builder = Letter::builder()
+        .from(mailbox(&email.from)?)
+        .subject(subject)
+        .header(ContentType::TEXT_PLAIN);
     for to in &email.to {
         builder = builder.to(mailbox(to)?);
     }
-    builder.body(text).map_err(|e| format!("the mail cannot be written: {e}"))
+    builder
+        .body(text)
+        .map_err(|e| format!("the mail cannot be written: {e}"))
 }
 
-async fn credentials(email: &Email, context: &AdapterContext) -> Result<Option<Credentials>, String> {
-    let Some((user, name)) = email.user.as_ref().zip(email.password.as_ref()) else { return Ok(None) };
+async fn credentials(
+    email: &Email,
+    context: &AdapterContext,
+) -> Result<Option<Credentials>, String> {
+    let Some((user, name)) = email.user.as_ref().zip(email.password.as_ref()) else {
+        return Ok(None);
+    };
     context.vault.check_host(name, &email.server, email.port)?;
     let value = context.vault.value(name).await?;
-    Ok(Some(Credentials::new(user.clone(), value.expose().to_owned())))
+    Ok(Some(Credentials::new(
+        user.clone(),
+        value.expose().to_owned(),
+    )))
 }
 
 /// The addresses of the server that the policy allows.
@@ -100,9 +125,13 @@ async fn addresses(email: &Email, policy: &Policy) -> Result<Vec<IpAddr>, Reply>
         policy.check(address, Written::Literally).map_err(refused)?;
         return Ok(vec![address]);
     }
-    policy.check_name(name, Written::Literally).map_err(refused)?;
+    policy
+        .check_name(name, Written::Literally)
+        .map_err(refused)?;
     let found = tokio::net::lookup_host((name, email.port)).await;
-    let unknown = |e: std::io::Error| Reply::Unreachable { message: format!("unknown host {name} ({e})") };
+    let unknown = |e: std::io::Error| Reply::Unreachable {
+        message: format!("unknown host {name} ({e})"),
+    };
     let found: Vec<IpAddr> = found.map_err(unknown)?.map(|a| a.ip()).collect();
     for address in &found {
         policy.check(*address, Written::As(name)).map_err(refused)?;
@@ -113,9 +142,18 @@ async fn addresses(email: &Email, policy: &Policy) -> Result<Vec<IpAddr>, Reply>
 fn failure(error: &Error, place: &str) -> Reply {
     let message = format!("{place}: {}", describe(error));
     match error {
-        e if e.is_permanent() => Reply::Declined { message, again: false },
-        e if e.is_transient() => Reply::Declined { message, again: true },
-        e if e.is_tls() || e.is_client() => Reply::Declined { message, again: false },
+        e if e.is_permanent() => Reply::Declined {
+            message,
+            again: false,
+        },
+        e if e.is_transient() => Reply::Declined {
+            message,
+            again: true,
+        },
+        e if e.is_tls() || e.is_client() => Reply::Declined {
+            message,
+            again: false,
+        },
         _ => Reply::Unreachable { message },
     }
 }

@@ -30,7 +30,8 @@ pub(super) async fn perform(
             Err(reply) => reply,
         })
     };
-    sent.await.unwrap_or_else(|message: String| Reply::Refused { message })
+    sent.await
+        .unwrap_or_else(|message: String| Reply::Refused { message })
 }
 
 /// Whether the message could be sent at all.
@@ -39,14 +40,16 @@ pub(super) fn check(to: &str, context: &AdapterContext) -> Result<(), String> {
     if let Some(Address::Secret(name)) = way.address() {
         context.vault.check(&name)?;
     }
-    way.key().map_or(Ok(()), |name| context.vault.check(name).map(drop))
+    way.key()
+        .map_or(Ok(()), |name| context.vault.check(name).map(drop))
 }
 
 fn declared<'o>(to: &str, context: &'o AdapterContext) -> Result<&'o Notifier, String> {
-    context
-        .integrations
-        .notifier(to)
-        .ok_or_else(|| format!("there is no notifier {to} here; add [notify.{to}] with kind = \"…\" to opsroom.toml"))
+    context.integrations.notifier(to).ok_or_else(|| {
+        format!(
+            "there is no notifier {to} here; add [notify.{to}] with kind = \"…\" to opsroom.toml"
+        )
+    })
 }
 
 /// The request, with its secrets fetched now. A key that is sent goes only to its allowed hosts.
@@ -77,5 +80,12 @@ async fn request(
     let (url, headers, body) = (post.url, post.headers, Some(post.body));
     // The host is from the settings, or from the secret they name.
     let host = HostFrom::File;
-    Ok(http::HttpRequest { method: "POST".to_owned(), url, host, headers, body, secrets: Vec::new() })
+    Ok(http::HttpRequest {
+        method: "POST".to_owned(),
+        url,
+        host,
+        headers,
+        body,
+        secrets: Vec::new(),
+    })
 }

@@ -100,11 +100,16 @@ pub(super) async fn perform(
         Ok(started) => started,
         Err(message) => return Reply::Unreachable { message },
     };
-    if !running.release(outputs.path(), &output, &limits.cancel).await {
+    if !running
+        .release(outputs.path(), &output, &limits.cancel)
+        .await
+    {
         return cancelled();
     }
     let limit = deadline(timeout_ms);
-    let end = running.follow(limit, &vault.redactor(), &output, &limits).await;
+    let end = running
+        .follow(limit, &vault.redactor(), &output, &limits)
+        .await;
     let ms = elapsed_ms(start);
     // The files of a failed command often explain the failure. For a cancelled one
     // `files::gather` returns at once.
@@ -112,15 +117,35 @@ pub(super) async fn perform(
         Vec::new()
     } else {
         let max_wait = files::max_wait(limit, start.elapsed());
-        files::gather(what, context.artifacts, outputs.made(), max_wait, &output, cancel).await
+        files::gather(
+            what,
+            context.artifacts,
+            outputs.made(),
+            max_wait,
+            &output,
+            cancel,
+        )
+        .await
     };
     match end {
         End::Exited(status) => {
-            let outputs = if status.success() { outputs.read(&output).await } else { BTreeMap::new() };
-            Reply::Exited { code: status.code(), signal: status.signal(), outputs, lacks, ms }
+            let outputs = if status.success() {
+                outputs.read(&output).await
+            } else {
+                BTreeMap::new()
+            };
+            Reply::Exited {
+                code: status.code(),
+                signal: status.signal(),
+                outputs,
+                lacks,
+                ms,
+            }
         }
         End::TimedOut => Reply::TimedOut { after_ms: ms },
-        End::Lost(why) => Reply::Unreachable { message: format!("lost track of the process: {why}") },
+        End::Lost(why) => Reply::Unreachable {
+            message: format!("lost track of the process: {why}"),
+        },
     }
 }
 
@@ -152,20 +177,42 @@ impl Running {
             command.env_remove(name);
         }
         command.envs(secrets.iter().map(|(name, value)| (name, value.expose())));
-        command.envs(&what.env).env("OPSROOM_OUTPUT", outputs.path());
+        command
+            .envs(&what.env)
+            .env("OPSROOM_OUTPUT", outputs.path());
         if let Some(dir) = &what.dir {
             command.current_dir(dir);
         }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().map_err(|e| program::describe_spawn_error(&what.argv[0], &e))?;
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        let mut child = command
+            .spawn()
+            .map_err(|e| program::describe_spawn_error(&what.argv[0], &e))?;
         let group = Group::of(child.id());
         let (gate, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        Ok((Self { child, group, gate, stdout, stderr }, outputs))
+        Ok((
+            Self {
+                child,
+                group,
+                gate,
+                stdout,
+                stderr,
+            },
+            outputs,
+        ))
     }
 
     /// Releases the command once its process group is recorded (or the listener is gone). False:
     /// cancelled before.
-    async fn release(&mut self, mark: &Path, output: &mpsc::Sender<CallEvent>, cancel: &CancellationToken) -> bool {
+    async fn release(
+        &mut self,
+        mark: &Path,
+        output: &mpsc::Sender<CallEvent>,
+        cancel: &CancellationToken,
+    ) -> bool {
         let birth = Birth::of(self.child.id(), mark);
         let (noted, wait) = oneshot::channel();
         let noting = async {
@@ -208,7 +255,11 @@ impl Running {
             ended.unwrap_or((End::TimedOut, None))
         };
         self.group.disarm();
-        let drain = if matches!(end, End::Exited(_)) && !limits.cancel.is_cancelled() { DRAIN } else { DRAIN_KILLED };
+        let drain = if matches!(end, End::Exited(_)) && !limits.cancel.is_cancelled() {
+            DRAIN
+        } else {
+            DRAIN_KILLED
+        };
         let left_open = !capture.drain(drain, output).await;
         let notes = [note, left_open.then(|| OUTPUT_HELD.to_owned())];
         for note in notes.into_iter().flatten() {
@@ -223,10 +274,19 @@ impl Running {
 async fn fetch(wanted: &[SecretVariable], vault: &Vault) -> Result<Vec<(String, Value)>, String> {
     let names: Vec<String> = wanted.iter().map(|w| w.secret.clone()).collect();
     let found = vault.values(&names).await?;
-    if let Some((name, _)) = found.iter().find(|(_, value)| value.expose().contains('\0')) {
-        return Err(format!("the secret {name} holds a NUL character, which no variable can"));
+    if let Some((name, _)) = found
+        .iter()
+        .find(|(_, value)| value.expose().contains('\0'))
+    {
+        return Err(format!(
+            "the secret {name} holds a NUL character, which no variable can"
+        ));
     }
-    Ok(wanted.iter().map(|w| w.variable.clone()).zip(found.into_iter().map(|(_, value)| value)).collect())
+    Ok(wanted
+        .iter()
+        .map(|w| w.variable.clone())
+        .zip(found.into_iter().map(|(_, value)| value))
+        .collect())
 }
 
 /// Waits for a line, or ends at the end of input; then execs the command with an empty stdin.
@@ -246,13 +306,21 @@ fn detached(program: &Path, argv: &[String]) -> Command {
         command.process_group(0);
         command
     };
-    command.args(["-c", GATE, "sh"]).arg(program).args(&argv[1..]);
+    command
+        .args(["-c", GATE, "sh"])
+        .arg(program)
+        .args(&argv[1..]);
     command
 }
 
 /// Waits for the child; ends the whole group on timeout or cancellation. Also returns a note when
 /// KILL was needed or did not work.
-async fn life(child: &mut Child, group: &Group, limit: Duration, limits: &CancelTokens) -> (End, Option<String>) {
+async fn life(
+    child: &mut Child,
+    group: &Group,
+    limit: Duration,
+    limits: &CancelTokens,
+) -> (End, Option<String>) {
     let timed_out = tokio::select! {
         biased;
         status = child.wait() => return (status.map_or_else(End::Lost, End::Exited), None),
@@ -283,9 +351,14 @@ async fn terminate(child: &mut Child, group: &Group, kill: &CancellationToken) -
     group.kill();
     let dead = timeout(AFTER_KILL, gone(child, group)).await.is_ok();
     Some(match (dead, kill.is_cancelled()) {
-        (false, _) => format!("processes of group {group} are still there after KILL; look at them by hand"),
+        (false, _) => {
+            format!("processes of group {group} are still there after KILL; look at them by hand")
+        }
         (true, true) => "it was killed at once, as requested".to_owned(),
-        (true, false) => format!("it did not end on TERM within {} s and was killed", GRACE.as_secs_f32()),
+        (true, false) => format!(
+            "it did not end on TERM within {} s and was killed",
+            GRACE.as_secs_f32()
+        ),
     })
 }
 
@@ -311,7 +384,11 @@ struct Capture {
 }
 
 impl Capture {
-    fn new(stdout: Option<ChildStdout>, stderr: Option<ChildStderr>, redactor: &Arc<Redactor>) -> Self {
+    fn new(
+        stdout: Option<ChildStdout>,
+        stderr: Option<ChildStderr>,
+        redactor: &Arc<Redactor>,
+    ) -> Self {
         Self {
             stdout,
             stderr,
@@ -386,7 +463,10 @@ impl Capture {
     }
 }
 
-async fn read<R: tokio::io::AsyncRead + Unpin>(pipe: &mut Option<R>, buf: &mut [u8]) -> std::io::Result<usize> {
+async fn read<R: tokio::io::AsyncRead + Unpin>(
+    pipe: &mut Option<R>,
+    buf: &mut [u8],
+) -> std::io::Result<usize> {
     match pipe {
         Some(pipe) => pipe.read(buf).await,
         None => std::future::pending().await,

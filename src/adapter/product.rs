@@ -40,16 +40,38 @@ pub(super) async fn perform(
         let request = request(product, operation, stage, &job, &kept);
         let requested = format!("{} {}", request.method, request.url);
         let timeout_ms = caller.timeout_ms.saturating_sub(elapsed_ms(start));
-        let reply = match limiter.product(product, account, Caller { timeout_ms, ..caller }).await {
-            Ok(left) if left > 0 => client.perform(request, &context.vault, left, caller.cancel.clone()).await,
-            Ok(_) => Reply::TimedOut { after_ms: elapsed_ms(start) },
+        let reply = match limiter
+            .product(
+                product,
+                account,
+                Caller {
+                    timeout_ms,
+                    ..caller
+                },
+            )
+            .await
+        {
+            Ok(left) if left > 0 => {
+                client
+                    .perform(request, &context.vault, left, caller.cancel.clone())
+                    .await
+            }
+            Ok(_) => Reply::TimedOut {
+                after_ms: elapsed_ms(start),
+            },
             Err(reply) => reply,
         };
         let good = keep(stage, &reply, &mut kept);
         if let Reply::Http { status, ms, .. } = &reply {
             let text = format!("{requested}: HTTP {status} in {ms} ms");
             // No listener: the line is dropped.
-            let _ = caller.output.send(CallEvent::Lines(vec![OutputLine { stream: Stream::Stdout, text }])).await;
+            let _ = caller
+                .output
+                .send(CallEvent::Lines(vec![OutputLine {
+                    stream: Stream::Stdout,
+                    text,
+                }]))
+                .await;
         }
         last = Some((at, reply));
         if !good {
@@ -59,23 +81,44 @@ pub(super) async fn perform(
     match last {
         // The first request was refused: so is the whole operation.
         Some((0, reply @ Reply::Refused { .. })) => reply,
-        Some((stage, reply)) => Reply::Operated(Progress { stage, last: Box::new(reply), kept, ms: elapsed_ms(start) }),
-        None => Reply::Refused { message: format!("{} makes no request", job.operation) },
+        Some((stage, reply)) => Reply::Operated(Progress {
+            stage,
+            last: Box::new(reply),
+            kept,
+            ms: elapsed_ms(start),
+        }),
+        None => Reply::Refused {
+            message: format!("{} makes no request", job.operation),
+        },
     }
 }
 
 /// Whether the first request could be made at all.
-pub(super) fn check(operation: &str, base_url: &str, token: &str, context: &AdapterContext) -> Result<(), String> {
+pub(super) fn check(
+    operation: &str,
+    base_url: &str,
+    token: &str,
+    context: &AdapterContext,
+) -> Result<(), String> {
     product::find(operation)?;
     let url = http::check("GET", base_url, &BTreeMap::new())?;
     http::check_address(&url, HostFrom::File, &context.policy)?;
     http::check_secret(&context.vault, token, &url)
 }
 
-fn request(product: Product, operation: &Operation, stage: &Stage, job: &Job, kept: &Kept) -> http::HttpRequest {
+fn request(
+    product: Product,
+    operation: &Operation,
+    stage: &Stage,
+    job: &Job,
+    kept: &Kept,
+) -> http::HttpRequest {
     let made = product::request(operation, stage, &job.args, kept);
-    let mut headers: BTreeMap<String, String> =
-        product.headers().iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let mut headers: BTreeMap<String, String> = product
+        .headers()
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
     if made.body.is_some() {
         headers.insert("content-type".to_owned(), "application/json".to_owned());
     }
@@ -92,12 +135,18 @@ fn request(product: Product, operation: &Operation, stage: &Stage, job: &Job, ke
 
 /// The token, as every one of the products takes it.
 pub(super) fn bearer(token: &str) -> SecretHeader {
-    SecretHeader { header: "authorization".to_owned(), prefix: "Bearer ", secret: token.to_owned() }
+    SecretHeader {
+        header: "authorization".to_owned(),
+        prefix: "Bearer ",
+        secret: token.to_owned(),
+    }
 }
 
 /// Keeps the values the stage needs; returns whether the answer was a good one.
 fn keep(stage: &Stage, reply: &Reply, kept: &mut Kept) -> bool {
-    let Reply::Http { status, body, .. } = reply else { return false };
+    let Reply::Http { status, body, .. } = reply else {
+        return false;
+    };
     if !stage.good.contains(status) {
         return false;
     }

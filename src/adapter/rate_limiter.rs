@@ -50,7 +50,11 @@ pub(super) struct Caller<'c> {
 
 impl Caller<'_> {
     fn max_wait(&self) -> Duration {
-        if self.waits { deadline(self.timeout_ms) } else { Duration::ZERO }
+        if self.waits {
+            deadline(self.timeout_ms)
+        } else {
+            Duration::ZERO
+        }
     }
 
     async fn note(&self, message: String) {
@@ -62,11 +66,18 @@ impl Caller<'_> {
 impl RateLimiter {
     pub fn new(limits: Limits) -> Self {
         let commands = limits.shell_at_once.map(|limit| {
-            let room = usize::try_from(limit).unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS);
+            let room = usize::try_from(limit)
+                .unwrap_or(usize::MAX)
+                .clamp(1, Semaphore::MAX_PERMITS);
             (Semaphore::new(room), limit)
         });
         let http_per_minute = limits.http_per_minute;
-        Self { begun: Instant::now(), http_per_minute, recent: Mutex::default(), commands }
+        Self {
+            begun: Instant::now(),
+            http_per_minute,
+            recent: Mutex::default(),
+            commands,
+        }
     }
 
     /// Waits for a slot for a call to that address. Returns its remaining time, or the refusal.
@@ -78,24 +89,43 @@ impl RateLimiter {
     }
 
     /// The same for a request to a product, which has a limit of its own.
-    pub async fn product(&self, product: Product, account: Option<&Account>, caller: Caller<'_>) -> Result<i64, Reply> {
+    pub async fn product(
+        &self,
+        product: Product,
+        account: Option<&Account>,
+        caller: Caller<'_>,
+    ) -> Result<i64, Reply> {
         let per_minute = account.map_or(PER_MINUTE, |account| account.per_minute);
-        self.wait(LimitKey::Product(product), per_minute, caller).await
+        self.wait(LimitKey::Product(product), per_minute, caller)
+            .await
     }
 
     /// Waits until one more command may run. Returns its permit and its remaining time.
-    pub async fn command(&self, caller: Caller<'_>) -> Result<(Option<SemaphorePermit<'_>>, i64), Reply> {
-        let Some((places, limit)) = &self.commands else { return Ok((None, caller.timeout_ms)) };
+    pub async fn command(
+        &self,
+        caller: Caller<'_>,
+    ) -> Result<(Option<SemaphorePermit<'_>>, i64), Reply> {
+        let Some((places, limit)) = &self.commands else {
+            return Ok((None, caller.timeout_ms));
+        };
         if let Ok(place) = places.try_acquire() {
             return Ok((Some(place), caller.timeout_ms));
         }
         let start = Instant::now();
         let full = format!(
             "{limit} {} already, and more are not let",
-            if *limit == 1 { "command runs" } else { "commands run" }
+            if *limit == 1 {
+                "command runs"
+            } else {
+                "commands run"
+            }
         );
         let refused = || {
-            let waited = if caller.waits { format!(" in {}", human_ms(elapsed_ms(start))) } else { String::new() };
+            let waited = if caller.waits {
+                format!(" in {}", human_ms(elapsed_ms(start)))
+            } else {
+                String::new()
+            };
             let message = format!(
                 "not started: {full}, and none has ended{waited}; raise shell_at_once of [limits] in opsroom.toml"
             );
@@ -118,14 +148,25 @@ impl RateLimiter {
         }
     }
 
-    async fn wait(&self, lane: LimitKey, per_minute: u32, caller: Caller<'_>) -> Result<i64, Reply> {
+    async fn wait(
+        &self,
+        lane: LimitKey,
+        per_minute: u32,
+        caller: Caller<'_>,
+    ) -> Result<i64, Reply> {
         let start = Instant::now();
         let mut slot = self.reserve(lane, per_minute, caller)?;
         let until = self.begun + slot.at;
         let wait = until.saturating_duration_since(start);
         let waiting = async {
             if wait > REPORT_FROM {
-                caller.note(format!("waits {}: {}", human_wait(wait), slot.lane.describe(per_minute))).await;
+                caller
+                    .note(format!(
+                        "waits {}: {}",
+                        human_wait(wait),
+                        slot.lane.describe(per_minute)
+                    ))
+                    .await;
             }
             if !wait.is_zero() {
                 sleep_until(until).await;
@@ -140,18 +181,34 @@ impl RateLimiter {
         Ok(caller.timeout_ms - elapsed_ms(start))
     }
 
-    fn reserve(&self, lane: LimitKey, per_minute: u32, caller: Caller<'_>) -> Result<Reservation<'_>, Reply> {
+    fn reserve(
+        &self,
+        lane: LimitKey,
+        per_minute: u32,
+        caller: Caller<'_>,
+    ) -> Result<Reservation<'_>, Reply> {
         let mut all = self.recent();
         let now = self.begun.elapsed();
         all.retain(|_, recent| !recent.is_idle(now));
-        let booked = all.entry(lane.clone()).or_default().reserve(now, per_minute, caller.max_wait());
+        let booked =
+            all.entry(lane.clone())
+                .or_default()
+                .reserve(now, per_minute, caller.max_wait());
         drop(all);
         match booked {
-            Ok(at) => Ok(Reservation { limiter: self, lane, at, used: false }),
+            Ok(at) => Ok(Reservation {
+                limiter: self,
+                lane,
+                at,
+                used: false,
+            }),
             Err(wait) => {
-                let (limit, wait, remedy) = (lane.describe(per_minute), human_wait(wait), lane.remedy());
+                let (limit, wait, remedy) =
+                    (lane.describe(per_minute), human_wait(wait), lane.remedy());
                 Err(Reply::Refused {
-                    message: format!("not called: the limit of {limit} is used up for {wait}; raise {remedy}"),
+                    message: format!(
+                        "not called: the limit of {limit} is used up for {wait}; raise {remedy}"
+                    ),
                 })
             }
         }
@@ -194,7 +251,9 @@ impl LimitKey {
     fn remedy(&self) -> String {
         match self {
             Self::Host(_) => "http_per_minute of [limits] in opsroom.toml".to_owned(),
-            Self::Product(product) => format!("per_minute of [adapter.{}] in opsroom.toml", product.name()),
+            Self::Product(product) => {
+                format!("per_minute of [adapter.{}] in opsroom.toml", product.name())
+            }
         }
     }
 }

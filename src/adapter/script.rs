@@ -46,19 +46,30 @@ impl Script {
     /// Adds an answer.
     #[must_use]
     pub fn on(self, to: &str, act: Act) -> Self {
-        self.answer(ScriptedAnswer { to: to.to_owned(), says: Vec::new(), after_ms: 0, act })
+        self.answer(ScriptedAnswer {
+            to: to.to_owned(),
+            says: Vec::new(),
+            after_ms: 0,
+            act,
+        })
     }
 
     /// Adds an answer with output and a delay.
     #[must_use]
     pub fn answer(self, answer: ScriptedAnswer) -> Self {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
+        self.answers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(answer);
         self
     }
 
     /// The calls made so far, oldest first.
     pub fn calls(&self) -> Vec<Call> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.calls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(super) async fn perform(
@@ -69,7 +80,10 @@ impl Script {
     ) -> Reply {
         let answer = self.choose(&call);
         let timeout = call.timeout_ms().unwrap_or(i64::MAX);
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+        self.calls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(call);
         if !answer.says.is_empty() {
             // No listener: the lines are dropped.
             let _ = output.send(CallEvent::Lines(answer.says)).await;
@@ -96,8 +110,14 @@ impl Script {
         let text = describe(call);
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         let fitting = |a: &ScriptedAnswer| text.contains(&a.to);
-        let Some(first) = answers.iter().position(fitting) else { return plain(call) };
-        if answers.iter().skip(first + 1).any(fitting) { answers.remove(first) } else { answers[first].clone() }
+        let Some(first) = answers.iter().position(fitting) else {
+            return plain(call);
+        };
+        if answers.iter().skip(first + 1).any(fitting) {
+            answers.remove(first)
+        } else {
+            answers[first].clone()
+        }
     }
 }
 
@@ -109,7 +129,11 @@ fn describe(call: &Call) -> String {
         Call::Manual { prompt, .. } => prompt.clone(),
         Call::Approve { ask, .. } => ask.prompt.clone(),
         Call::Leave(_) => "leave".to_owned(),
-        Call::Sql { database, statement, .. } => format!("sql {database}: {statement}"),
+        Call::Sql {
+            database,
+            statement,
+            ..
+        } => format!("sql {database}: {statement}"),
         Call::Notify { to, message, .. } => format!("notify {to}: {}", message.title),
         Call::Operate { operation, .. } => operation.clone(),
     }
@@ -118,32 +142,70 @@ fn describe(call: &Call) -> String {
 fn plain(call: &Call) -> ScriptedAnswer {
     let reply = match call {
         Call::Http { .. } => good_http(),
-        Call::Shell { .. } => {
-            Reply::Exited { code: Some(0), signal: None, outputs: BTreeMap::new(), lacks: Vec::new(), ms: 0 }
-        }
+        Call::Shell { .. } => Reply::Exited {
+            code: Some(0),
+            signal: None,
+            outputs: BTreeMap::new(),
+            lacks: Vec::new(),
+            ms: 0,
+        },
         Call::Wait { ms } => Reply::Waited { ms: *ms },
-        Call::Manual { .. } | Call::Approve { .. } => {
-            Reply::Answered { done: true, by: "the script".to_owned(), note: None }
-        }
+        Call::Manual { .. } | Call::Approve { .. } => Reply::Answered {
+            done: true,
+            by: "the script".to_owned(),
+            note: None,
+        },
         Call::Leave(_) => Reply::Stored,
-        Call::Sql { .. } => {
-            Reply::Rows(Rows { columns: Vec::new(), rows: Vec::new(), affected: 0, truncated: false, ms: 0 })
-        }
+        Call::Sql { .. } => Reply::Rows(Rows {
+            columns: Vec::new(),
+            rows: Vec::new(),
+            affected: 0,
+            truncated: false,
+            ms: 0,
+        }),
         Call::Notify { .. } => good_http(),
         Call::Operate { operation, .. } => operated(operation),
     };
-    ScriptedAnswer { to: String::new(), says: Vec::new(), after_ms: 0, act: Act::Reply(reply) }
+    ScriptedAnswer {
+        to: String::new(),
+        says: Vec::new(),
+        after_ms: 0,
+        act: Act::Reply(reply),
+    }
 }
 
 fn good_http() -> Reply {
-    Reply::Http { status: 200, headers: BTreeMap::new(), body: String::new(), truncated: false, ms: 0 }
+    Reply::Http {
+        status: 200,
+        headers: BTreeMap::new(),
+        body: String::new(),
+        truncated: false,
+        ms: 0,
+    }
 }
 
 /// All requests were answered with the expected status.
 fn operated(operation: &str) -> Reply {
-    let stages = product::find(operation).map(|(_, operation)| operation.stages).unwrap_or_default();
-    let status = stages.last().and_then(|stage| stage.good.first()).copied().unwrap_or(200);
-    let last = Reply::Http { status, headers: BTreeMap::new(), body: String::new(), truncated: false, ms: 0 };
+    let stages = product::find(operation)
+        .map(|(_, operation)| operation.stages)
+        .unwrap_or_default();
+    let status = stages
+        .last()
+        .and_then(|stage| stage.good.first())
+        .copied()
+        .unwrap_or(200);
+    let last = Reply::Http {
+        status,
+        headers: BTreeMap::new(),
+        body: String::new(),
+        truncated: false,
+        ms: 0,
+    };
     let stage = stages.len().saturating_sub(1);
-    Reply::Operated(Progress { stage, last: Box::new(last), kept: product::Kept::new(), ms: 0 })
+    Reply::Operated(Progress {
+        stage,
+        last: Box::new(last),
+        kept: product::Kept::new(),
+        ms: 0,
+    })
 }

@@ -71,13 +71,18 @@ pub(super) async fn perform(
     };
     let done = match found {
         Err(why) => Err(Failure::Refused(why)),
-        Ok(Address::Postgres(options)) => postgres::perform(&what, *options, &context.policy, until, &cancel).await,
+        Ok(Address::Postgres(options)) => {
+            postgres::perform(&what, *options, &context.policy, until, &cancel).await
+        }
         Ok(Address::Sqlite(path)) => sqlite::perform(&what, &path, until, &cancel).await,
     };
     match done {
         Ok(mut rows) => {
             rows.ms = elapsed_ms(start);
-            let line = |text| OutputLine { stream: Stream::Stdout, text };
+            let line = |text| OutputLine {
+                stream: Stream::Stdout,
+                text,
+            };
             let lines: Vec<_> = table::lines(&rows).into_iter().map(line).collect();
             for lines in lines.chunks(500) {
                 // No listener: the lines are dropped.
@@ -88,7 +93,9 @@ pub(super) async fn perform(
         Err(Failure::Refused(message)) => Reply::Refused { message },
         Err(Failure::Unreachable(message)) => Reply::Unreachable { message },
         Err(Failure::Declined { message, again }) => Reply::Declined { message, again },
-        Err(Failure::TimedOut) => Reply::TimedOut { after_ms: elapsed_ms(start) },
+        Err(Failure::TimedOut) => Reply::TimedOut {
+            after_ms: elapsed_ms(start),
+        },
         Err(Failure::Cancelled) => cancelled(),
     }
 }
@@ -100,12 +107,18 @@ pub(super) fn check(name: &str, write: bool, context: &AdapterContext) -> Result
     secrets.try_for_each(|name| context.vault.check(name).map(drop))
 }
 
-fn declared<'o>(name: &str, write: bool, context: &'o AdapterContext) -> Result<&'o Database, String> {
+fn declared<'o>(
+    name: &str,
+    write: bool,
+    context: &'o AdapterContext,
+) -> Result<&'o Database, String> {
     let database = context.integrations.database(name).ok_or_else(|| {
         format!("there is no database {name} here; add [database.{name}] with url = \"…\" to opsroom.toml")
     })?;
     if write && database.read_only {
-        return Err(format!("the database {name} is only read here; say read_only = false in [database.{name}]"));
+        return Err(format!(
+            "the database {name} is only read here; say read_only = false in [database.{name}]"
+        ));
     }
     Ok(database)
 }
@@ -130,13 +143,20 @@ async fn address(what: &Statement, context: &AdapterContext) -> Result<Address, 
             what.database
         ));
     }
-    let options: sqlx::postgres::PgConnectOptions =
-        url.parse().map_err(|_| format!("the address of the database {} is not a URL", what.database))?;
+    let options: sqlx::postgres::PgConnectOptions = url
+        .parse()
+        .map_err(|_| format!("the address of the database {} is not a URL", what.database))?;
     let options = options.application_name("opsroom");
-    let Some(name) = &database.password else { return Ok(Address::Postgres(Box::new(options))) };
-    context.vault.check_host(name, options.get_host(), options.get_port())?;
+    let Some(name) = &database.password else {
+        return Ok(Address::Postgres(Box::new(options)));
+    };
+    context
+        .vault
+        .check_host(name, options.get_host(), options.get_port())?;
     let value = context.vault.value(name).await?;
-    Ok(Address::Postgres(Box::new(options.password(value.expose()))))
+    Ok(Address::Postgres(Box::new(
+        options.password(value.expose()),
+    )))
 }
 
 /// A parameter as it is bound.
@@ -150,8 +170,16 @@ fn bound(params: &[Param]) -> Result<Vec<Bound>, Failure> {
     let wrong = |p: &Param, what: &str| Failure::Refused(format!("{:?} is not {what}", p.text));
     let value = |p: &Param| match p.kind {
         ParamKind::Text => Ok(Bound::Text(p.text.clone())),
-        ParamKind::Int => p.text.parse().map(Bound::Int).map_err(|_| wrong(p, "a whole number")),
-        ParamKind::Bool => p.text.parse().map(Bound::Bool).map_err(|_| wrong(p, "true or false")),
+        ParamKind::Int => p
+            .text
+            .parse()
+            .map(Bound::Int)
+            .map_err(|_| wrong(p, "a whole number")),
+        ParamKind::Bool => p
+            .text
+            .parse()
+            .map(Bound::Bool)
+            .map_err(|_| wrong(p, "true or false")),
     };
     params.iter().map(value).collect()
 }
@@ -165,8 +193,18 @@ struct Gathered {
 
 impl Gathered {
     fn new(columns: Vec<String>, max_rows: u32) -> Self {
-        let rows = Rows { columns, rows: Vec::new(), affected: 0, truncated: false, ms: 0 };
-        Self { rows, max_rows: usize::try_from(max_rows).unwrap_or(usize::MAX), bytes: 0 }
+        let rows = Rows {
+            columns,
+            rows: Vec::new(),
+            affected: 0,
+            truncated: false,
+            ms: 0,
+        };
+        Self {
+            rows,
+            max_rows: usize::try_from(max_rows).unwrap_or(usize::MAX),
+            bytes: 0,
+        }
     }
 
     /// Takes a row; `false`: the limit is reached.
@@ -194,16 +232,32 @@ fn size(value: &serde_json::Value) -> usize {
 /// The failure of the statement itself. `retry` are the codes of errors that may be transient.
 fn declined(error: &dyn DatabaseError, more: &str, retry: &[&str]) -> Failure {
     let code = error.code().unwrap_or_default();
-    let message = if code.is_empty() { error.message().to_owned() } else { format!("{} ({code})", error.message()) };
-    Failure::Declined { message: message + more, again: retry.contains(&code.as_ref()) }
+    let message = if code.is_empty() {
+        error.message().to_owned()
+    } else {
+        format!("{} ({code})", error.message())
+    };
+    Failure::Declined {
+        message: message + more,
+        again: retry.contains(&code.as_ref()),
+    }
 }
 
 /// Duplicate column names would hide each other in `response.rows`: later ones get a number.
 fn distinct(columns: impl Iterator<Item = String>) -> Vec<String> {
     let mut seen = HashSet::new();
     let unique = |name: String| {
-        let free = (1_u32..).map(|n| if n == 1 { name.clone() } else { format!("{name}_{n}") });
-        let free = free.into_iter().find(|candidate| !seen.contains(candidate)).unwrap_or(name);
+        let free = (1_u32..).map(|n| {
+            if n == 1 {
+                name.clone()
+            } else {
+                format!("{name}_{n}")
+            }
+        });
+        let free = free
+            .into_iter()
+            .find(|candidate| !seen.contains(candidate))
+            .unwrap_or(name);
         seen.insert(free.clone());
         free
     };

@@ -30,7 +30,8 @@ pub struct ApplyArgs {
     /// Do not ask; needed where there is no terminal
     #[arg(long, short = 'y')]
     yes: bool,
-    /// One JSON array, an object for each file: changes (deletions with --prune), and what is kept without it
+    /// One JSON array, an object for each file: changes (deletions with --prune), and what is kept
+    /// without it
     #[arg(long)]
     json: bool,
 }
@@ -44,7 +45,8 @@ impl ApplyArgs {
 pub(super) async fn perform(args: &ApplyArgs, start: &Start) -> Result<Code, Stop> {
     let stacks = read(&args.files)?;
     for file in &args.files {
-        let warnings = config::read_text(file).map(|text| config::stack::warnings(&file.display().to_string(), &text));
+        let warnings = config::read_text(file)
+            .map(|text| config::stack::warnings(&file.display().to_string(), &text));
         for warning in warnings.into_iter().flatten() {
             print_message(&format!("warning: {warning}"));
         }
@@ -62,7 +64,9 @@ pub(super) async fn perform(args: &ApplyArgs, start: &Start) -> Result<Code, Sto
         }
         all.push(difference);
     }
-    let changes = all.iter().any(|difference| difference.wanted(args.prune).next().is_some());
+    let changes = all
+        .iter()
+        .any(|difference| difference.wanted(args.prune).next().is_some());
     if changes && !args.dry_run {
         consent(args).await?;
         for difference in &all {
@@ -71,9 +75,17 @@ pub(super) async fn perform(args: &ApplyArgs, start: &Start) -> Result<Code, Sto
     }
     control.close(false).await;
     if args.json {
-        out.json(&all.iter().map(|difference| Applied::of(difference, args.prune)).collect::<Vec<_>>())?;
+        out.json(
+            &all.iter()
+                .map(|difference| Applied::of(difference, args.prune))
+                .collect::<Vec<_>>(),
+        )?;
     } else if changes {
-        out.line(if args.dry_run { "dry run: nothing was changed" } else { "applied" })?;
+        out.line(if args.dry_run {
+            "dry run: nothing was changed"
+        } else {
+            "applied"
+        })?;
     }
     Ok(Code::Succeeded)
 }
@@ -83,9 +95,15 @@ async fn consent(args: &ApplyArgs) -> Result<(), Stop> {
         return Ok(());
     }
     if args.json || !can_ask() {
-        return Err(Stop::Usage("this changes the store: add --yes to apply it without a question".to_owned()));
+        return Err(Stop::Usage(
+            "this changes the store: add --yes to apply it without a question".to_owned(),
+        ));
     }
-    match ask("apply these changes? [y/N] ").await?.as_deref().map(str::trim) {
+    match ask("apply these changes? [y/N] ")
+        .await?
+        .as_deref()
+        .map(str::trim)
+    {
         Some("y" | "Y" | "yes") => Ok(()),
         _ => Err(Stop::Usage("not confirmed; nothing was changed".to_owned())),
     }
@@ -99,16 +117,24 @@ fn read(files: &[PathBuf]) -> Result<Vec<(String, Stack)>, Stop> {
         let name = file.display().to_string();
         match config::read_text(file).and_then(|text| config::stack::read(&name, &text)) {
             Err(found) => problems.extend(found),
-            Ok(stack) if stacks.iter().any(|(_, s)| s.workspace == stack.workspace) => problems.push(Problem {
-                file: name,
-                line: 0,
-                key: "workspace".to_owned(),
-                message: format!("{} is already in an earlier file; a workspace is one file", stack.workspace),
-            }),
+            Ok(stack) if stacks.iter().any(|(_, s)| s.workspace == stack.workspace) => problems
+                .push(Problem {
+                    file: name,
+                    line: 0,
+                    key: "workspace".to_owned(),
+                    message: format!(
+                        "{} is already in an earlier file; a workspace is one file",
+                        stack.workspace
+                    ),
+                }),
             Ok(stack) => stacks.push((name, stack)),
         }
     }
-    if problems.is_empty() { Ok(stacks) } else { Err(Stop::Problems(problems)) }
+    if problems.is_empty() {
+        Ok(stacks)
+    } else {
+        Err(Stop::Problems(problems))
+    }
 }
 
 /// Checks that the file and the objects kept in the store form a valid stack: an alias in the file
@@ -118,9 +144,18 @@ fn fits_with_what_is_kept(file: &str, difference: &Difference) -> Result<(), Sto
         return Ok(());
     }
     let together = config::stack::write(&difference.after(false));
-    let Err(problems) = config::stack::read(file, &together) else { return Ok(()) };
-    let kept: Vec<String> = difference.deletions.iter().map(|deletion| deletion.change.object()).collect();
-    let problems: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    let Err(problems) = config::stack::read(file, &together) else {
+        return Ok(());
+    };
+    let kept: Vec<String> = difference
+        .deletions
+        .iter()
+        .map(|deletion| deletion.change.object())
+        .collect();
+    let problems: Vec<&str> = problems
+        .iter()
+        .map(|problem| problem.message.as_str())
+        .collect();
     Err(Stop::Usage(format!(
         "{file} does not fit with what the store keeps ({}): {}; delete that with --prune, or name it in the file",
         kept.join(", "),
@@ -136,14 +171,24 @@ fn show(out: &mut Out, difference: &Difference, args: &ApplyArgs) -> Result<(), 
     }
     for Deletion { change, attached } in &difference.deletions {
         let (object, attached) = (change.object(), attached.to_string());
-        let attached = if attached.is_empty() { attached } else { format!(" ({attached})") };
+        let attached = if attached.is_empty() {
+            attached
+        } else {
+            format!(" ({attached})")
+        };
         out.line(&if args.prune {
             format!("- {object}{attached}")
         } else {
-            format!("kept: {object} is in the store but not in the file; --prune deletes it{attached}")
+            format!(
+                "kept: {object} is in the store but not in the file; --prune deletes it{attached}"
+            )
         })?;
     }
-    difference.changes.iter().flat_map(describe).try_for_each(|line| out.line(&line))
+    difference
+        .changes
+        .iter()
+        .flat_map(describe)
+        .try_for_each(|line| out.line(&line))
 }
 
 /// The output of `--json` for one file.

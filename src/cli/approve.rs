@@ -17,7 +17,8 @@ pub struct ApproveArgs {
     /// A comment, kept in the log of the run and in the audit log
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
-    /// The hash of the plan you have looked at (it is shown when left out); another plan is not approved
+    /// The hash of the plan you have looked at (it is shown when left out); another plan is not
+    /// approved
     #[arg(long, value_name = "HASH")]
     plan: Option<String>,
     /// Do not ask once more
@@ -48,8 +49,7 @@ pub(super) async fn perform(args: &ApproveArgs, start: &Start) -> Result<Code, S
     };
     if !args.yes && args.plan.is_none() {
         if !can_ask() {
-            let why =
-                "without a terminal add --yes, or --plan HASH of the plan you have reviewed; nothing was approved";
+            let why = "without a terminal add --yes, or --plan HASH of the plan you have reviewed; nothing was approved";
             return Err(Stop::Usage(why.to_owned()));
         }
         let answer = ask("approve? [y/N] ").await?;
@@ -57,7 +57,10 @@ pub(super) async fn perform(args: &ApproveArgs, start: &Start) -> Result<Code, S
             return Err(Stop::Usage("nothing was approved".to_owned()));
         }
     }
-    let tally = control.vote(id, true, args.note.as_deref(), &seen).await.map_err(with_hint)?;
+    let tally = control
+        .vote(id, true, args.note.as_deref(), &seen)
+        .await
+        .map_err(with_hint)?;
     finish(&control, id, &tally).await
 }
 
@@ -73,11 +76,21 @@ pub(super) async fn reject(args: &RejectArgs, start: &Start) -> Result<Code, Sto
 /// Prints the question; returns the hash of the plan it is about.
 fn show_question(control: &Control, detail: &RunDetail) -> Result<String, Stop> {
     let run = &detail.run;
-    let question = detail.approval.as_ref().and_then(|a| Some((a, a.question(run)?)));
+    let question = detail
+        .approval
+        .as_ref()
+        .and_then(|a| Some((a, a.question(run)?)));
     let Some((approval, question)) = question else {
-        return Err(Stop::Usage(format!("run {} is {}: it waits for no approval", run.id, run.status.name())));
+        return Err(Stop::Usage(format!(
+            "run {} is {}: it waits for no approval",
+            run.id,
+            run.status.name()
+        )));
     };
-    print_message(&format!("run {} {}, requested by {}", run.id, run.plan.title, run.actor));
+    print_message(&format!(
+        "run {} {}, requested by {}",
+        run.id, run.plan.title, run.actor
+    ));
     print_message(&question.ask.prompt);
     print_message(&question.describe(&control.settings().actor));
     print_message(&format!("plan {}", approval.plan_hash));
@@ -87,9 +100,10 @@ fn show_question(control: &Control, detail: &RunDetail) -> Result<String, Stop> 
 /// Adds the flag for the missing comment to a refusal.
 fn with_hint(refusal: Refusal) -> Stop {
     match refusal {
-        Refusal::Store(StoreError::Vote { why: VoteError::NoComment, .. }) => {
-            Stop::Usage(format!("{refusal} with --note TEXT"))
-        }
+        Refusal::Store(StoreError::Vote {
+            why: VoteError::NoComment,
+            ..
+        }) => Stop::Usage(format!("{refusal} with --note TEXT")),
         other => other.into(),
     }
 }

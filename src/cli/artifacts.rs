@@ -16,7 +16,8 @@ use crate::tui::{Log, View};
 
 /// List the artifacts of a run, or open one
 ///
-/// On a terminal an artifact of text opens in the viewer of logs; into a pipe or file it is written as it is.
+/// On a terminal an artifact of text opens in the viewer of logs; into a pipe or file it is written
+/// as it is.
 #[derive(Debug, clap::Args)]
 pub struct ArtifactsArgs {
     /// The run: a number, `last` or `last-failed`
@@ -52,12 +53,17 @@ async fn find(args: &ArtifactsArgs, control: &Control) -> Result<Found, Stop> {
         } else if detail.artifacts.is_empty() {
             out.line(&format!("run {} has no artifacts", detail.run.id))?;
         } else {
-            let rows: Vec<_> = detail.artifacts.iter().map(|a| row(a, &detail.run)).collect();
+            let rows: Vec<_> = detail
+                .artifacts
+                .iter()
+                .map(|a| row(a, &detail.run))
+                .collect();
             out.table(["NO", "KIND", "SIZE", "STEP", "SHA256", "NAME"], &rows)?;
         }
         return Ok(Found::Listed);
     };
-    let artifact = pick(&detail.artifacts, name).map_err(|why| Stop::Usage(format!("run {}: {why}", detail.run.id)))?;
+    let artifact = pick(&detail.artifacts, name)
+        .map_err(|why| Stop::Usage(format!("run {}: {why}", detail.run.id)))?;
     if args.json {
         Out::new().json(artifact)?;
         return Ok(Found::Listed);
@@ -75,7 +81,10 @@ pub(super) fn row(artifact: &Artifact, run: &Run) -> [String; 6] {
         human_bytes(artifact.bytes),
         step.map_or_else(|| "–".to_owned(), |(step, _)| step.name.clone()),
         artifact.hash.chars().take(12).collect(),
-        artifact.url.as_ref().map_or_else(|| title.clone(), |url| format!("{title} {url}")),
+        artifact
+            .url
+            .as_ref()
+            .map_or_else(|| title.clone(), |url| format!("{title} {url}")),
     ]
 }
 
@@ -87,13 +96,23 @@ fn pick<'a>(all: &'a [Artifact], name: &str) -> Result<&'a Artifact, String> {
         [] => {}
         several => {
             let numbers: Vec<String> = several.iter().map(|a| a.number.to_string()).collect();
-            return Err(format!("several artifacts are called {name}; give the number: {}", numbers.join(", ")));
+            return Err(format!(
+                "several artifacts are called {name}; give the number: {}",
+                numbers.join(", ")
+            ));
         }
     }
-    let numbered = name.parse().ok().and_then(|number: u32| all.iter().find(|a| a.number == number));
+    let numbered = name
+        .parse()
+        .ok()
+        .and_then(|number: u32| all.iter().find(|a| a.number == number));
     numbered.ok_or_else(|| {
         let titles: Vec<&str> = all.iter().map(|a| a.title.as_str()).collect();
-        let there = if titles.is_empty() { "nothing".to_owned() } else { titles.join(", ") };
+        let there = if titles.is_empty() {
+            "nothing".to_owned()
+        } else {
+            titles.join(", ")
+        };
         format!("it has no artifact {name}; it has {there}")
     })
 }
@@ -111,8 +130,14 @@ fn give(artifact: &Artifact, content: Vec<u8>) -> Result<Next, Stop> {
         )));
     }
     crate::tui::check_viewer().map_err(Stop::Usage)?;
-    let file = Tracked::spool(&artifact.title, std::io::Cursor::new(content)).map_err(Stop::System)?;
-    Ok(Next::View(Box::new(View { logs: vec![Log { file, run: None }], follow: false, budget: None, timezone: None })))
+    let file =
+        Tracked::spool(&artifact.title, std::io::Cursor::new(content)).map_err(Stop::System)?;
+    Ok(Next::View(Box::new(View {
+        logs: vec![Log { file, run: None }],
+        follow: false,
+        budget: None,
+        timezone: None,
+    })))
 }
 
 #[cfg(test)]
@@ -135,10 +160,19 @@ mod tests {
             url: None,
             at: Timestamp(0),
         };
-        let all = [artifact(1, "3"), artifact(2, "a"), artifact(3, "b"), artifact(4, "a")];
-        for (name, wanted) in
-            [("3", Ok(1)), ("b", Ok(3)), ("4", Ok(4)), ("a", Err("2, 4")), ("c", Err("it has no artifact c"))]
-        {
+        let all = [
+            artifact(1, "3"),
+            artifact(2, "a"),
+            artifact(3, "b"),
+            artifact(4, "a"),
+        ];
+        for (name, wanted) in [
+            ("3", Ok(1)),
+            ("b", Ok(3)),
+            ("4", Ok(4)),
+            ("a", Err("2, 4")),
+            ("c", Err("it has no artifact c")),
+        ] {
             let picked = pick(&all, name).map(|a| a.number);
             match wanted {
                 Ok(number) => assert_eq!(picked, Ok(number), "{name}"),

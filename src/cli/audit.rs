@@ -10,7 +10,8 @@ use crate::core::time::parse_since;
 /// List the audit log, newest first
 #[derive(Debug, clap::Args)]
 pub struct AuditArgs {
-    /// Only rows since: 24h, 02:00, today, yesterday, monday, 2026-11-21 or 2026-11-21T09:00:00Z (UTC)
+    /// Only rows since: 24h, 02:00, today, yesterday, monday, 2026-11-21 or 2026-11-21T09:00:00Z
+    /// (UTC)
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
     /// Only what this person (or `engine`) did
@@ -26,10 +27,19 @@ pub struct AuditArgs {
 
 pub(super) async fn perform(args: &AuditArgs, start: &Start) -> Result<Code, Stop> {
     let now = start.clock.now();
-    let since = args.since.as_deref().map(|text| parse_since(text, now)).transpose();
+    let since = args
+        .since
+        .as_deref()
+        .map(|text| parse_since(text, now))
+        .transpose();
     let since = since.map_err(|why| Stop::Usage(format!("--since: {why}")))?;
     let control = start.open_cli().await?;
-    let filter = AuditFilter { since, actor: args.actor.clone(), limit: args.limit, ..AuditFilter::default() };
+    let filter = AuditFilter {
+        since,
+        actor: args.actor.clone(),
+        limit: args.limit,
+        ..AuditFilter::default()
+    };
     let rows = control.audit(&filter).await?;
     control.close(false).await;
     let mut out = Out::new();

@@ -42,7 +42,9 @@ pub(super) async fn perform(args: &BreakersArgs, start: &Start) -> Result<Code, 
     let control = start.open_cli().await?;
     let mut out = Out::new();
     if let Some(target) = &args.reset {
-        let closed = control.reset_breaker(target, args.env.as_deref(), args.reason.as_deref()).await?;
+        let closed = control
+            .reset_breaker(target, args.env.as_deref(), args.reason.as_deref())
+            .await?;
         control.close(false).await;
         for way in closed {
             out.line(&format!("the breaker of {way} is closed"))?;
@@ -52,21 +54,40 @@ pub(super) async fn perform(args: &BreakersArgs, start: &Start) -> Result<Code, 
     let breakers = control.breakers().await?;
     control.close(false).await;
     if args.json {
-        let listed: Vec<_> = breakers.iter().map(|breaker| Listed { breaker, words: breaker.describe() }).collect();
+        let listed: Vec<_> = breakers
+            .iter()
+            .map(|breaker| Listed {
+                breaker,
+                words: breaker.describe(),
+            })
+            .collect();
         out.json(&listed)?;
     } else if breakers.is_empty() {
         out.line("every breaker is closed and nothing has failed")?;
     } else {
-        out.table(["TARGET", "HOST", "STATE", "FAILURES", "HOW"], &breakers.iter().map(row).collect::<Vec<_>>())?;
+        out.table(
+            ["TARGET", "HOST", "STATE", "FAILURES", "HOW"],
+            &breakers.iter().map(row).collect::<Vec<_>>(),
+        )?;
     }
     Ok(Code::Succeeded)
 }
 
 fn row(breaker: &Breaker) -> [String; 5] {
-    let target = breaker.way.target.as_ref().map_or_else(|| "–".to_owned(), ToString::to_string);
+    let target = breaker
+        .way
+        .target
+        .as_ref()
+        .map_or_else(|| "–".to_owned(), ToString::to_string);
     let failures = match breaker.state {
         State::Closed { failures } => failures.to_string(),
         State::Open { .. } | State::HalfOpen { .. } => "–".to_owned(),
     };
-    [target, breaker.way.host.clone(), breaker.state.name().to_owned(), failures, breaker.describe()]
+    [
+        target,
+        breaker.way.host.clone(),
+        breaker.state.name().to_owned(),
+        failures,
+        breaker.describe(),
+    ]
 }

@@ -13,7 +13,8 @@ pub struct CancelArgs {
     /// Its number, or `last`
     #[arg(value_name = "RUN", required_unless_present = "waiting")]
     run: Option<Which>,
-    /// All runs that wait in the queue because the process that queued them is gone (`opsroom start` lists them)
+    /// All runs that wait in the queue because the process that queued them is gone (`opsroom
+    /// start` lists them)
     #[arg(long, conflicts_with_all = ["run", "How"])]
     waiting: bool,
     #[command(flatten)]
@@ -36,14 +37,18 @@ struct How {
 
 pub(super) async fn perform(args: &CancelArgs, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
-    let Some(which) = &args.run else { return waiting(args, &control).await };
+    let Some(which) = &args.run else {
+        return waiting(args, &control).await;
+    };
     let id = which.find(&control).await?;
     let ending = match (args.how.after_step, args.how.kill) {
         (true, _) => Ending::AfterStep,
         (_, true) => Ending::Kill,
         _ => Ending::Cancel,
     };
-    let status = control.order(id, Order::End(ending), args.reason.as_deref()).await?;
+    let status = control
+        .order(id, Order::End(ending), args.reason.as_deref())
+        .await?;
     control.close(false).await;
     let outcome = match ending {
         _ if status.is_terminal() => "is cancelled",

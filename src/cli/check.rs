@@ -14,7 +14,8 @@ use crate::tui::keys::Keymap;
 /// Find mistakes in the configuration, the keymap, runbooks and stack files
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
-    /// Stack files, runbooks, keymap.toml or opsroom.toml, besides those in the configuration folder
+    /// Stack files, runbooks, keymap.toml or opsroom.toml, besides those in the configuration
+    /// folder
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 }
@@ -34,7 +35,9 @@ pub(super) fn perform(args: &CheckArgs, start: &Start) -> Result<Code, Stop> {
         problems.extend(lines(&found));
     }
     problems.extend(start.keymap().problems);
-    problems.extend(lines(&Library::load(start.runbook_dir().as_deref()).problems));
+    problems.extend(lines(
+        &Library::load(start.runbook_dir().as_deref()).problems,
+    ));
     for file in &args.files {
         problems.extend(of_file(file));
     }
@@ -54,9 +57,15 @@ pub(super) fn perform(args: &CheckArgs, start: &Start) -> Result<Code, Stop> {
 
 /// Problems of the runbooks among the files, including conflicts between them.
 fn between(files: &[PathBuf]) -> Vec<Problem> {
-    let is_runbook = |file: &&PathBuf| config::read_text(file).is_ok_and(|text| kind(file, &text) == Kind::Runbook);
+    let is_runbook = |file: &&PathBuf| {
+        config::read_text(file).is_ok_and(|text| kind(file, &text) == Kind::Runbook)
+    };
     let runbooks: Vec<PathBuf> = files.iter().filter(is_runbook).cloned().collect();
-    if runbooks.is_empty() { Vec::new() } else { Library::of_files(&runbooks).problems }
+    if runbooks.is_empty() {
+        Vec::new()
+    } else {
+        Library::of_files(&runbooks).problems
+    }
 }
 
 fn of_file(file: &Path) -> Vec<String> {
@@ -69,9 +78,14 @@ fn of_file(file: &Path) -> Vec<String> {
         Kind::Keymap => Keymap::with_user(&name, &text).problems,
         // Checked together; see [`between`].
         Kind::Runbook => Vec::new(),
-        Kind::Stack => config::stack::read(&name, &text).map_or_else(|found| lines(&found), |_| Vec::new()),
+        Kind::Stack => {
+            config::stack::read(&name, &text).map_or_else(|found| lines(&found), |_| Vec::new())
+        }
         Kind::Settings => {
-            let flags = Flags { config: Some(file.to_owned()), ..Flags::default() };
+            let flags = Flags {
+                config: Some(file.to_owned()),
+                ..Flags::default()
+            };
             // Only the file is checked, so all variables but HOME are hidden.
             let home = |variable: &str| std::env::var_os(variable).filter(|_| variable == "HOME");
             settings::load(&flags, &home).map_or_else(|found| lines(&found), |_| Vec::new())
@@ -81,9 +95,15 @@ fn of_file(file: &Path) -> Vec<String> {
 
 /// Warnings about parts of a stack file that are valid but have no effect.
 fn warnings(file: &Path) -> Vec<Problem> {
-    let Ok(text) = config::read_text(file) else { return Vec::new() };
+    let Ok(text) = config::read_text(file) else {
+        return Vec::new();
+    };
     let is_stack = kind(file, &text) == Kind::Stack;
-    if is_stack { config::stack::warnings(&file.display().to_string(), &text) } else { Vec::new() }
+    if is_stack {
+        config::stack::warnings(&file.display().to_string(), &text)
+    } else {
+        Vec::new()
+    }
 }
 
 /// Recognizes a kind by the usual file name, else by keys that only runbooks have.
@@ -92,7 +112,12 @@ fn kind(file: &Path, text: &str) -> Kind {
         Some("opsroom.toml") => Kind::Settings,
         Some("keymap.toml") => Kind::Keymap,
         Some(name) if runbook::is_page(name) => Kind::Runbook,
-        _ if text.lines().any(|line| line.trim_start().starts_with("[[step]]")) => Kind::Runbook,
+        _ if text
+            .lines()
+            .any(|line| line.trim_start().starts_with("[[step]]")) =>
+        {
+            Kind::Runbook
+        }
         _ => Kind::Stack,
     }
 }
@@ -110,7 +135,11 @@ mod tests {
         for (name, text, expected) in [
             ("/etc/opsroom.toml", "", Kind::Settings),
             ("keymap.toml", "", Kind::Keymap),
-            ("deploy.toml", "name = \"deploy\"\n\n[[step]]\n", Kind::Runbook),
+            (
+                "deploy.toml",
+                "name = \"deploy\"\n\n[[step]]\n",
+                Kind::Runbook,
+            ),
             ("disk-full.md", "# Disk full", Kind::Runbook),
             ("acme.toml", "workspace = \"acme\"\n", Kind::Stack),
             ("acme.toml", "", Kind::Stack),

@@ -73,8 +73,14 @@ impl ConsoleSession {
             return Ok(exit.into());
         }
         if exit == Exit::Quit && live > 0 {
-            let wait = if waiting > 0 { format!(", {waiting} of them for people") } else { String::new() };
-            print_message(&format!("waiting for {live} run(s) to end{wait}; Ctrl-C exits and leaves them interrupted"));
+            let wait = if waiting > 0 {
+                format!(", {waiting} of them for people")
+            } else {
+                String::new()
+            };
+            print_message(&format!(
+                "waiting for {live} run(s) to end{wait}; Ctrl-C exits and leaves them interrupted"
+            ));
         }
         if exit == Exit::Quit && queued > 0 {
             print_message(&format!(

@@ -32,8 +32,14 @@ pub(super) async fn open(args: &DemoArgs, start: &Start) -> Result<Next, Stop> {
     if !args.serve_only {
         check_terminal().map_err(Stop::Usage)?;
     }
-    let world = World::start(args.seed, args.port).await.map_err(|e| Stop::Usage(e.to_string()))?;
-    let door = if args.serve_only { ProcessKind::Cli } else { ProcessKind::Console };
+    let world = World::start(args.seed, args.port)
+        .await
+        .map_err(|e| Stop::Usage(e.to_string()))?;
+    let door = if args.serve_only {
+        ProcessKind::Cli
+    } else {
+        ProcessKind::Console
+    };
     let control = Control::open(settings(&world, start, door)?, start.clock).await?;
     let difference = control.difference(&world.stack).await?;
     control.apply(&difference, false).await?;
@@ -41,18 +47,29 @@ pub(super) async fn open(args: &DemoArgs, start: &Start) -> Result<Next, Stop> {
         control.close(false).await;
         return serve(&world).await.map(Next::Exit);
     }
-    Ok(Next::Console(Box::new(ConsoleSession::new(control, Some(world)))))
+    Ok(Next::Console(Box::new(ConsoleSession::new(
+        control,
+        Some(world),
+    ))))
 }
 
 fn settings(world: &World, start: &Start, door: ProcessKind) -> Result<Settings, Stop> {
     let usual = start.control(door)?;
-    Ok(Settings { store_url: world.store_url(), workspace: None, simulated: true, pulse_ms: PULSE_MS, ..usual })
+    Ok(Settings {
+        store_url: world.store_url(),
+        workspace: None,
+        simulated: true,
+        pulse_ms: PULSE_MS,
+        ..usual
+    })
 }
 
 async fn serve(world: &World) -> Result<Code, Stop> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Stop::System)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Stop::System)?;
-    Out::new().json_line(&serde_json::json!({ "base": world.base, "store": world.store_url(), "simulated": true }))?;
+    Out::new().json_line(
+        &serde_json::json!({ "base": world.base, "store": world.store_url(), "simulated": true }),
+    )?;
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

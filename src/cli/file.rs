@@ -19,7 +19,9 @@ use crate::logfile::unpack::{self, ByteSource};
 pub(super) fn open(path: &str) -> Result<Tracked, Stop> {
     let opened = match path {
         "-" if std::io::stdin().is_terminal() => {
-            return Err(Stop::Usage("standard input is the keyboard; pipe the log: `… | opsroom log -`".to_owned()));
+            return Err(Stop::Usage(
+                "standard input is the keyboard; pipe the log: `… | opsroom log -`".to_owned(),
+            ));
         }
         "-" => Tracked::spool("standard input", std::io::stdin()),
         path => Tracked::open(Path::new(path)),
@@ -27,7 +29,12 @@ pub(super) fn open(path: &str) -> Result<Tracked, Stop> {
     opened.map_err(|error| Stop::Usage(format!("cannot read {path}: {error}")))
 }
 
-pub(super) fn print(paths: &[String], wanted: &RunQuery, json: bool, now: Timestamp) -> Result<Code, Stop> {
+pub(super) fn print(
+    paths: &[String],
+    wanted: &RunQuery,
+    json: bool,
+    now: Timestamp,
+) -> Result<Code, Stop> {
     let mut out = Out::new();
     let mut code = Code::Succeeded;
     for path in paths {
@@ -42,11 +49,17 @@ pub(super) fn print(paths: &[String], wanted: &RunQuery, json: bool, now: Timest
             number += 1;
             let printed = records.take(line);
             if let Some(whole) = line.whole.filter(|_| !printed.is_empty()) {
-                print_message(&format!("{path}: line {number} has {whole} bytes; printed are the first {LONGEST}"));
+                print_message(&format!(
+                    "{path}: line {number} has {whole} bytes; printed are the first {LONGEST}"
+                ));
             }
             printed.into_iter().try_for_each(|line| {
                 let text = String::from_utf8_lossy(&line);
-                if json { out.json_line(&records.object(&text)) } else { out.line(&text) }
+                if json {
+                    out.json_line(&records.object(&text))
+                } else {
+                    out.line(&text)
+                }
             })
         });
         match read {
@@ -86,7 +99,9 @@ fn each_line(
     let mut line = Vec::new();
     loop {
         line.clear();
-        let read = (&mut input).take(LONGEST as u64).read_until(b'\n', &mut line);
+        let read = (&mut input)
+            .take(LONGEST as u64)
+            .read_until(b'\n', &mut line);
         if line.is_empty() {
             return read.map(|_| Ok(()));
         }
@@ -94,12 +109,21 @@ fn each_line(
         let end = line.len() - usize::from(line.last() == Some(&b'\n'));
         let text = &line[..end];
         let one = if is_whole {
-            Read { text, whole: None, found: None }
+            Read {
+                text,
+                whole: None,
+                found: None,
+            }
         } else {
             let (more, found) = rest_of_line(&mut input, regex, text)?;
-            let begins = || regex.is_some_and(|regex| matches_in_piece(regex, text, false, more > 0));
+            let begins =
+                || regex.is_some_and(|regex| matches_in_piece(regex, text, false, more > 0));
             let whole = (more > 0).then_some(LONGEST as u64 + more);
-            Read { text, whole, found: Some(found || begins()) }
+            Read {
+                text,
+                whole,
+                found: Some(found || begins()),
+            }
         };
         if let Err(stop) = each(&one) {
             return Ok(Err(stop));
@@ -109,7 +133,11 @@ fn each_line(
 }
 
 /// Reads a line to its end: how many more bytes it has, and whether they match.
-fn rest_of_line(input: &mut impl BufRead, regex: Option<&Regex>, begun: &[u8]) -> std::io::Result<(u64, bool)> {
+fn rest_of_line(
+    input: &mut impl BufRead,
+    regex: Option<&Regex>,
+    begun: &[u8],
+) -> std::io::Result<(u64, bool)> {
     let mut piece = begun[begun.len().saturating_sub(OVERLAP)..].to_vec();
     let (mut more, mut found) = (0, false);
     loop {
@@ -139,7 +167,13 @@ struct Records {
 
 impl Records {
     const fn new(wanted: RunQuery, now: Timestamp) -> Self {
-        Self { picker: Picker::new(wanted), now, level: Level::Info, at: None, headed: false }
+        Self {
+            picker: Picker::new(wanted),
+            now,
+            level: Level::Info,
+            at: None,
+            headed: false,
+        }
     }
 
     /// Adds the next line; returns the lines of its record to be printed now.
@@ -180,40 +214,68 @@ mod tests {
             let mut records = Records::new(wanted.clone(), now);
             let mut got = Vec::new();
             each_line(Box::new(text.as_bytes()), wanted.grep(), |line| {
-                got.extend(records.take(line).iter().map(|line| line[line.len().saturating_sub(4)..].to_vec()));
+                got.extend(
+                    records
+                        .take(line)
+                        .iter()
+                        .map(|line| line[line.len().saturating_sub(4)..].to_vec()),
+                );
                 Ok(())
             })
             .unwrap()
             .unwrap();
-            got.into_iter().map(|l| String::from_utf8(l).unwrap().trim().to_owned()).collect::<Vec<_>>()
+            got.into_iter()
+                .map(|l| String::from_utf8(l).unwrap().trim().to_owned())
+                .collect::<Vec<_>>()
         };
         assert_eq!(run(None, Level::Error, None), ["OR b", "at b", "ime"]);
         assert_eq!(run(None, Level::Debug, Some(15)), ["RN c", "ime"]);
         assert_eq!(run(Some("warn"), Level::Info, None), ["RN c"]);
-        assert_eq!(run(Some("at b"), Level::Info, None), ["OR b", "at b"], "a trace comes with its first line");
+        assert_eq!(
+            run(Some("at b"), Level::Info, None),
+            ["OR b", "at b"],
+            "a trace comes with its first line"
+        );
         assert_eq!(run(Some("at b"), Level::Info, Some(15)), [""; 0]);
     }
 
     #[test]
     fn a_line_is_searched_to_its_end_and_printed_up_to_a_limit() {
-        let text =
-            format!("{}needle{}pin\nneedle\n{}", "x".repeat(LONGEST - 2), "y".repeat(9 << 20), "z".repeat(LONGEST));
+        let text = format!(
+            "{}needle{}pin\nneedle\n{}",
+            "x".repeat(LONGEST - 2),
+            "y".repeat(9 << 20),
+            "z".repeat(LONGEST)
+        );
         let read = |grep: &str| {
             let regex = crate::logfile::scan::pattern(grep).unwrap();
             let mut got = Vec::new();
-            each_line(Box::new(std::io::Cursor::new(text.clone().into_bytes())), Some(&regex), |line| {
-                let found = line.found.unwrap_or_else(|| regex.is_match(line.text));
-                got.push((line.text.len(), line.whole, found));
-                Ok(())
-            })
+            each_line(
+                Box::new(std::io::Cursor::new(text.clone().into_bytes())),
+                Some(&regex),
+                |line| {
+                    let found = line.found.unwrap_or_else(|| regex.is_match(line.text));
+                    got.push((line.text.len(), line.whole, found));
+                    Ok(())
+                },
+            )
             .unwrap()
             .unwrap();
             got
         };
         let whole = LONGEST as u64 - 2 + 9 + (9 << 20);
-        let lines =
-            |found: [bool; 3]| vec![(LONGEST, Some(whole), found[0]), (6, None, found[1]), (LONGEST, None, found[2])];
-        assert_eq!(read("needle"), lines([true, true, false]), "across the limit");
+        let lines = |found: [bool; 3]| {
+            vec![
+                (LONGEST, Some(whole), found[0]),
+                (6, None, found[1]),
+                (LONGEST, None, found[2]),
+            ]
+        };
+        assert_eq!(
+            read("needle"),
+            lines([true, true, false]),
+            "across the limit"
+        );
         assert_eq!(read("pin$"), lines([true, false, false]), "far beyond it");
         assert_eq!(read("^y"), lines([false; 3]));
         assert_eq!(read("z$"), lines([false, false, true]));

@@ -63,7 +63,9 @@ pub(super) async fn perform(args: &HealthArgs, start: &Start) -> Result<Code, St
 }
 
 fn show(out: &mut Out, score: &Score, now: Timestamp) -> Result<(), Stop> {
-    let value = score.value.map_or_else(|| "–".to_owned(), |v| v.to_string());
+    let value = score
+        .value
+        .map_or_else(|| "–".to_owned(), |v| v.to_string());
     let ago = |at| format!("; seen {} ago", human_ms(now.ms_since(at).max(0)));
     let seen = score.seen_at.map(ago).unwrap_or_default();
     out.line(&format!(
@@ -72,7 +74,10 @@ fn show(out: &mut Out, score: &Score, now: Timestamp) -> Result<(), Stop> {
         score.components,
         score.unseen().unwrap_or_else(|| "all seen".to_owned()),
     ))?;
-    score.lines.iter().try_for_each(|line| out.line(&format!("  −{:<4}{}", line.points, line.text)))
+    score
+        .lines
+        .iter()
+        .try_for_each(|line| out.line(&format!("  −{:<4}{}", line.points, line.text)))
 }
 
 const fn label(health: Health) -> &'static str {

@@ -28,7 +28,8 @@ const POLL: Duration = Duration::from_millis(300);
 /// View the logs of runs, and log files
 #[derive(Debug, clap::Args)]
 pub struct LogArgs {
-    /// Runs (a number, `last`, `last-failed`) and files (`-`: standard input); several are merged by time
+    /// Runs (a number, `last`, `last-failed`) and files (`-`: standard input); several are merged
+    /// by time
     #[arg(value_name = "RUN|FILE", required = true)]
     what: Vec<String>,
     /// Begin at the end and follow; printing: keep on until the runs have ended
@@ -43,7 +44,8 @@ pub struct LogArgs {
     /// Printing: only records of this level and worse (debug, info, warn, error)
     #[arg(long, value_name = "LEVEL", value_parser = level)]
     level: Option<Level>,
-    /// Printing: only records since: 15m, 02:00, today, yesterday, 2026-11-21 or 2026-11-21T09:00:00Z (UTC)
+    /// Printing: only records since: 15m, 02:00, today, yesterday, 2026-11-21 or
+    /// 2026-11-21T09:00:00Z (UTC)
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
     /// Bytes a second the viewer may send to the terminal (8k)
@@ -52,12 +54,19 @@ pub struct LogArgs {
 }
 
 fn level(text: &str) -> Result<Level, String> {
-    Level::from_name(text).ok_or_else(|| format!("`{text}` is no level: debug, info, warn or error"))
+    Level::from_name(text)
+        .ok_or_else(|| format!("`{text}` is no level: debug, info, warn or error"))
 }
 
 fn bytes(text: &str) -> Result<u64, String> {
-    let (number, factor) = text.strip_suffix(['k', 'K']).map_or((text, 1), |number| (number, 1024));
-    let most = number.parse::<u64>().ok().and_then(|n| n.checked_mul(factor)).filter(|n| *n >= 512);
+    let (number, factor) = text
+        .strip_suffix(['k', 'K'])
+        .map_or((text, 1), |number| (number, 1024));
+    let most = number
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(factor))
+        .filter(|n| *n >= 512);
     most.ok_or_else(|| format!("`{text}` is no number of bytes: write 8k; at least 512"))
 }
 
@@ -81,7 +90,9 @@ impl std::str::FromStr for Which {
 }
 
 fn no_run(text: &str) -> String {
-    format!("`{text}` is no run: give its number, `last`, `last-failed`, or words: \"last failed run of web in prod\"")
+    format!(
+        "`{text}` is no run: give its number, `last`, `last-failed`, or words: \"last failed run of web in prod\""
+    )
 }
 
 impl Which {
@@ -101,31 +112,51 @@ impl Which {
             Self::Phrase(text) => text,
         };
         let catalogue = control.catalogue().await?;
-        let phrase = text.replace("last-failed", "last failed run").replace("last_failed", "last failed run");
-        let is_of_a_run = |p: &Parsed| p.outcome == ParseOutcome::View && matches!(&*p.intent, "tail_run" | "show_run");
-        let parsed = Some(command::parse(&phrase, &catalogue)).filter(|p| to_read && is_of_a_run(p));
-        let parsed = parsed.unwrap_or_else(|| command::parse(&format!("tail {phrase}"), &catalogue));
+        let phrase = text
+            .replace("last-failed", "last failed run")
+            .replace("last_failed", "last failed run");
+        let is_of_a_run = |p: &Parsed| {
+            p.outcome == ParseOutcome::View && matches!(&*p.intent, "tail_run" | "show_run")
+        };
+        let parsed =
+            Some(command::parse(&phrase, &catalogue)).filter(|p| to_read && is_of_a_run(p));
+        let parsed =
+            parsed.unwrap_or_else(|| command::parse(&format!("tail {phrase}"), &catalogue));
         let place = parsed.services.iter().any(|name| name != "*") || parsed.env.is_some();
         let named = parsed.inputs.contains_key("run") || (to_read && place);
         // A misspelt name is not corrected: the command may change the run.
         if !is_of_a_run(&parsed) || !named || !parsed.corrections.is_empty() {
-            let near = parsed.corrections.iter().map(|fix| format!("did you mean {}?", fix.to)).next();
-            let question =
-                Some(parsed.message).filter(|why| parsed.outcome == ParseOutcome::Question && !why.is_empty());
+            let near = parsed
+                .corrections
+                .iter()
+                .map(|fix| format!("did you mean {}?", fix.to))
+                .next();
+            let question = Some(parsed.message)
+                .filter(|why| parsed.outcome == ParseOutcome::Question && !why.is_empty());
             return Err(Stop::Usage(
-                no_run(text) + &near.or(question).map(|why| format!(" ({why})")).unwrap_or_default(),
+                no_run(text)
+                    + &near
+                        .or(question)
+                        .map(|why| format!(" ({why})"))
+                        .unwrap_or_default(),
             ));
         }
-        let chosen = control.find_run(&RunRef::of(&parsed, control.clock().now()).map_err(Stop::Usage)?).await?;
+        let chosen = control
+            .find_run(&RunRef::of(&parsed, control.clock().now()).map_err(Stop::Usage)?)
+            .await?;
         print_message(&chosen.line);
         Ok(chosen.run)
     }
 }
 
 pub(super) async fn perform(args: &LogArgs, start: &Start) -> Result<Next, Stop> {
-    let is_file = |text: &String| text == "-" || text.contains(['/', '.']) || std::path::Path::new(text).exists();
+    let is_file = |text: &String| {
+        text == "-" || text.contains(['/', '.']) || std::path::Path::new(text).exists()
+    };
     if args.what.iter().filter(|text| *text == "-").count() > 1 {
-        return Err(Stop::Usage("standard input can be read once: give `-` once".to_owned()));
+        return Err(Stop::Usage(
+            "standard input can be read once: give `-` once".to_owned(),
+        ));
     }
     let picks = args.grep.is_some() || args.level.is_some() || args.since.is_some();
     if !args.json && !picks && std::io::stdout().is_terminal() {
@@ -136,31 +167,52 @@ pub(super) async fn perform(args: &LogArgs, start: &Start) -> Result<Next, Stop>
         return refuse("--budget is for the viewer: leave it out to print lines");
     }
     let now = start.clock.now();
-    let since = args.since.as_deref().map(|text| parse_since(text, now)).transpose();
+    let since = args
+        .since
+        .as_deref()
+        .map(|text| parse_since(text, now))
+        .transpose();
     let since = since.map_err(|why| Stop::Usage(format!("--since: {why}")))?;
     let wanted = RunQuery::new(args.grep.as_deref(), args.level, since)?;
     if args.what.iter().all(is_file) {
         if args.follow {
-            return refuse("--follow needs a terminal; to print what is added, pipe: `tail -f FILE | opsroom log -`");
+            return refuse(
+                "--follow needs a terminal; to print what is added, pipe: `tail -f FILE | opsroom log -`",
+            );
         }
         return file::print(&args.what, &wanted, args.json, now).map(Next::Exit);
     }
     if args.what.iter().any(is_file) {
-        return refuse("runs and files together are for the viewer; to print, name only runs or only files");
+        return refuse(
+            "runs and files together are for the viewer; to print, name only runs or only files",
+        );
     }
-    let runs = args.what.iter().map(|text| text.parse().map_err(Stop::Usage)).collect::<Result<Vec<Which>, _>>()?;
-    print_runs(&runs, &wanted, args, start).await.map(Next::Exit)
+    let runs = args
+        .what
+        .iter()
+        .map(|text| text.parse().map_err(Stop::Usage))
+        .collect::<Result<Vec<Which>, _>>()?;
+    print_runs(&runs, &wanted, args, start)
+        .await
+        .map(Next::Exit)
 }
 
 /// Opens runs and files in the viewer.
-async fn view(args: &LogArgs, start: &Start, is_file: impl Fn(&String) -> bool) -> Result<Next, Stop> {
+async fn view(
+    args: &LogArgs,
+    start: &Start,
+    is_file: impl Fn(&String) -> bool,
+) -> Result<Next, Stop> {
     crate::tui::check_viewer().map_err(Stop::Usage)?;
     let mut follow = args.follow || args.what.iter().any(|text| text == "-");
     let mut logs = Vec::new();
     let mut control = None;
     for text in &args.what {
         if is_file(text) {
-            logs.push(Log { file: file::open(text)?, run: None });
+            logs.push(Log {
+                file: file::open(text)?,
+                run: None,
+            });
             continue;
         }
         let which: Which = text.parse().map_err(Stop::Usage)?;
@@ -176,16 +228,36 @@ async fn view(args: &LogArgs, start: &Start, is_file: impl Fn(&String) -> bool) 
         Some(control) => Some(control.overview().await?.stack.timezone.clone()),
         None => None,
     };
-    Ok(Next::View(Box::new(View { logs, follow, budget: args.budget, timezone })))
+    Ok(Next::View(Box::new(View {
+        logs,
+        follow,
+        budget: args.budget,
+        timezone,
+    })))
 }
 
 /// The log of a run, and whether the run is still active.
 async fn run_log(which: &Which, control: &Control) -> Result<(Log, bool), Stop> {
     let run = control.run(which.find_to_read(control).await?).await?.run;
     let (file, writer) = Tracked::run(&format!("run {}", run.id)).map_err(Stop::System)?;
-    let steps = run.plan.numbered().map(|(_, step)| step.name.clone()).collect();
-    let run_log = RunLog { id: run.id, steps, writer, control: control.clone() };
-    Ok((Log { file, run: Some(run_log) }, !run.status.is_terminal()))
+    let steps = run
+        .plan
+        .numbered()
+        .map(|(_, step)| step.name.clone())
+        .collect();
+    let run_log = RunLog {
+        id: run.id,
+        steps,
+        writer,
+        control: control.clone(),
+    };
+    Ok((
+        Log {
+            file,
+            run: Some(run_log),
+        },
+        !run.status.is_terminal(),
+    ))
 }
 
 /// The entries of a run, read page by page.
@@ -199,13 +271,22 @@ struct Entries {
 
 impl Entries {
     fn new(run: RunId, wanted: RunQuery) -> Self {
-        Self { run, after: 0, page: VecDeque::new(), joining: Joining::default(), picker: Picker::new(wanted) }
+        Self {
+            run,
+            after: 0,
+            page: VecDeque::new(),
+            joining: Joining::default(),
+            picker: Picker::new(wanted),
+        }
     }
 
     /// The next entry, if it has been written.
     async fn peek(&mut self, control: &Control) -> Result<Option<&Entry>, Stop> {
         if self.page.is_empty() {
-            self.page = control.entries_after(self.run, self.after, PAGE).await?.into();
+            self.page = control
+                .entries_after(self.run, self.after, PAGE)
+                .await?
+                .into();
             self.after = self.page.back().map_or(self.after, |entry| entry.seq);
         }
         Ok(self.page.front())
@@ -213,10 +294,15 @@ impl Entries {
 
     /// Takes the next entry; returns the entries of its record to be printed now.
     fn take(&mut self) -> Vec<Entry> {
-        let Some(entry) = self.page.pop_front() else { return Vec::new() };
+        let Some(entry) = self.page.pop_front() else {
+            return Vec::new();
+        };
         let (level, text) = match &entry.body {
             EntryBody::Event { level, message, .. } => (*level, message.clone()),
-            EntryBody::Output { text, .. } => (record::level(text.as_bytes()).unwrap_or(Level::Info), text.clone()),
+            EntryBody::Output { text, .. } => (
+                record::level(text.as_bytes()).unwrap_or(Level::Info),
+                text.clone(),
+            ),
         };
         if !self.joining.joins(&entry) {
             self.picker.begin(level, Some(entry.at));
@@ -225,11 +311,19 @@ impl Entries {
     }
 }
 
-async fn print_runs(runs: &[Which], wanted: &RunQuery, args: &LogArgs, start: &Start) -> Result<Code, Stop> {
+async fn print_runs(
+    runs: &[Which],
+    wanted: &RunQuery,
+    args: &LogArgs,
+    start: &Start,
+) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let mut all = Vec::new();
     for which in runs {
-        all.push(Entries::new(which.find_to_read(&control).await?, wanted.clone()));
+        all.push(Entries::new(
+            which.find_to_read(&control).await?,
+            wanted.clone(),
+        ));
     }
     let mut out = Out::new();
     loop {
@@ -249,7 +343,12 @@ async fn print_runs(runs: &[Which], wanted: &RunQuery, args: &LogArgs, start: &S
 }
 
 /// Prints the entries written so far, merged by time.
-async fn print_merged(control: &Control, out: &mut Out, all: &mut [Entries], json: bool) -> Result<(), Stop> {
+async fn print_merged(
+    control: &Control,
+    out: &mut Out,
+    all: &mut [Entries],
+    json: bool,
+) -> Result<(), Stop> {
     let several = all.len() > 1;
     loop {
         let mut first: Option<(Timestamp, usize)> = None;
@@ -265,7 +364,11 @@ async fn print_merged(control: &Control, out: &mut Out, all: &mut [Entries], jso
             match (json, several) {
                 (true, _) => out.json_line(&entry)?,
                 (false, false) => out.line(&entry_line(&entry))?,
-                (false, true) => out.line(&format!("{:<6} {}", entry.run.to_string(), entry_line(&entry)))?,
+                (false, true) => out.line(&format!(
+                    "{:<6} {}",
+                    entry.run.to_string(),
+                    entry_line(&entry)
+                ))?,
             }
         }
     }
@@ -275,11 +378,24 @@ async fn print_merged(control: &Control, out: &mut Out, all: &mut [Entries], jso
 /// a level.
 pub(super) fn entry_line(entry: &Entry) -> String {
     let (level, phase, text) = match &entry.body {
-        EntryBody::Event { level, phase, message, .. } => {
-            (level.name(), phase.map_or("", Phase::name), message.as_str())
-        }
-        EntryBody::Output { stream: Stream::Stdout, text } => ("  |", "", text.as_str()),
-        EntryBody::Output { stream: Stream::Stderr, text } => ("  !", "", text.as_str()),
+        EntryBody::Event {
+            level,
+            phase,
+            message,
+            ..
+        } => (
+            level.name(),
+            phase.map_or("", Phase::name),
+            message.as_str(),
+        ),
+        EntryBody::Output {
+            stream: Stream::Stdout,
+            text,
+        } => ("  |", "", text.as_str()),
+        EntryBody::Output {
+            stream: Stream::Stderr,
+            text,
+        } => ("  !", "", text.as_str()),
     };
     format!("{} {level:<8}{phase:<10}{text}", entry.at.clock_utc())
 }
@@ -294,7 +410,10 @@ mod tests {
             ("41", Some(Which::Number(RunId(41)))),
             ("#41", Some(Which::Number(RunId(41)))),
             ("last", Some(Which::Phrase("last".to_owned()))),
-            ("last run of web", Some(Which::Phrase("last run of web".to_owned()))),
+            (
+                "last run of web",
+                Some(Which::Phrase("last run of web".to_owned())),
+            ),
             ("0", None),
             ("-1", None),
             ("#", None),

@@ -18,9 +18,16 @@ pub struct ManArgs {
 pub(super) fn perform(args: &ManArgs) -> Result<Code, Stop> {
     let pages = pages()?;
     match &args.out {
-        None => Out::new().raw(&pages.into_iter().flat_map(|(_, page)| page).collect::<Vec<_>>())?,
+        None => Out::new().raw(
+            &pages
+                .into_iter()
+                .flat_map(|(_, page)| page)
+                .collect::<Vec<_>>(),
+        )?,
         Some(folder) => {
-            let failed = |e: std::io::Error| Stop::Usage(format!("cannot write into {}: {e}", folder.display()));
+            let failed = |e: std::io::Error| {
+                Stop::Usage(format!("cannot write into {}: {e}", folder.display()))
+            };
             std::fs::create_dir_all(folder).map_err(failed)?;
             for (name, page) in pages {
                 std::fs::write(folder.join(format!("{name}.1")), page).map_err(failed)?;
@@ -35,15 +42,23 @@ fn pages() -> Result<Vec<(String, Vec<u8>)>, Stop> {
     let mut program = super::definition();
     program.build();
     let mut commands = vec![("opsroom".to_owned(), program.clone())];
-    for sub in program.get_subcommands().filter(|s| !s.is_hide_set() && s.get_name() != "help") {
+    for sub in program
+        .get_subcommands()
+        .filter(|s| !s.is_hide_set() && s.get_name() != "help")
+    {
         let name = format!("opsroom-{}", sub.get_name());
-        commands.push((name.clone(), sub.clone().name(name).version(env!("CARGO_PKG_VERSION"))));
+        commands.push((
+            name.clone(),
+            sub.clone().name(name).version(env!("CARGO_PKG_VERSION")),
+        ));
     }
     commands
         .into_iter()
         .map(|(name, command)| {
             let mut page = Vec::new();
-            Man::new(command).manual("opsroom manual").render(&mut page)?;
+            Man::new(command)
+                .manual("opsroom manual")
+                .render(&mut page)?;
             Ok((name, page))
         })
         .collect()

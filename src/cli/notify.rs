@@ -29,12 +29,27 @@ pub(super) async fn perform(args: &NotifyArgs, start: &Start) -> Result<Code, St
         return list(start);
     };
     if settings.integrations.notifier(name).is_none() {
-        let names: Vec<&str> = settings.integrations.notifiers.iter().map(|n| n.name.as_str()).collect();
-        let known =
-            if names.is_empty() { "there is none".to_owned() } else { format!("known are {}", names.join(", ")) };
-        return Err(Stop::Usage(format!("there is no notifier {name}: {known}; add [notify.{name}] to opsroom.toml")));
+        let names: Vec<&str> = settings
+            .integrations
+            .notifiers
+            .iter()
+            .map(|n| n.name.as_str())
+            .collect();
+        let known = if names.is_empty() {
+            "there is none".to_owned()
+        } else {
+            format!("known are {}", names.join(", "))
+        };
+        return Err(Stop::Usage(format!(
+            "there is no notifier {name}: {known}; add [notify.{name}] to opsroom.toml"
+        )));
     }
-    let outcome = integrations::send(start.context(settings), name, message(text, &settings.actor)).await;
+    let outcome = integrations::send(
+        start.context(settings),
+        name,
+        message(text, &settings.actor),
+    )
+    .await;
     if integrations::is_sent(&outcome) {
         Out::new().line(&outcome.message)?;
         return Ok(Code::Succeeded);
@@ -45,7 +60,11 @@ pub(super) async fn perform(args: &NotifyArgs, start: &Start) -> Result<Code, St
 
 fn message(text: &str, actor: &str) -> Message {
     Message {
-        title: text.split(['\r', '\n']).next().unwrap_or_default().to_owned(),
+        title: text
+            .split(['\r', '\n'])
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
         text: format!("{text}\n\nA test of opsroom by {actor}."),
         severity: Severity::Info,
         event: Event::Trigger,
@@ -60,6 +79,8 @@ fn list(start: &Start) -> Result<Code, Stop> {
     if notifiers.is_empty() {
         out.line("no notifiers: add [notify.NAME] with kind = \"…\" to opsroom.toml")?;
     }
-    notifiers.iter().try_for_each(|n| out.line(&format!("{:<16} {}", n.name, n.way.describe())))?;
+    notifiers
+        .iter()
+        .try_for_each(|n| out.line(&format!("{:<16} {}", n.name, n.way.describe())))?;
     Ok(Code::Succeeded)
 }

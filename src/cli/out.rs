@@ -53,12 +53,22 @@ impl Out {
     }
 
     /// Prints rows under a heading. A column is as wide as its widest cell, at most [`CELL`].
-    pub(super) fn table<const N: usize>(&mut self, heading: [&str; N], rows: &[[String; N]]) -> Result<(), Stop> {
-        let safe: Vec<[String; N]> =
-            rows.iter().map(|row| row.each_ref().map(|c| text::show_limited(c, CELL))).collect();
+    pub(super) fn table<const N: usize>(
+        &mut self,
+        heading: [&str; N],
+        rows: &[[String; N]],
+    ) -> Result<(), Stop> {
+        let safe: Vec<[String; N]> = rows
+            .iter()
+            .map(|row| row.each_ref().map(|c| text::show_limited(c, CELL)))
+            .collect();
         let heading = heading.map(str::to_owned);
         let widths: [usize; N] = std::array::from_fn(|column| {
-            std::iter::once(&heading).chain(&safe).map(|row| text::width(&row[column])).max().unwrap_or(0)
+            std::iter::once(&heading)
+                .chain(&safe)
+                .map(|row| text::width(&row[column]))
+                .max()
+                .unwrap_or(0)
         });
         for row in std::iter::once(&heading).chain(&safe) {
             let mut line = String::new();
@@ -88,7 +98,8 @@ pub(super) async fn ask(question: &str) -> Result<Option<String>, Stop> {
         let mut answer = String::new();
         let read = std::io::stdin().read_line(&mut answer);
         // The receiver is gone when a signal came before the answer.
-        let _ = sender.send(read.map(|n| (n > 0).then(|| answer.trim_end_matches(['\r', '\n']).to_owned())));
+        let _ = sender
+            .send(read.map(|n| (n > 0).then(|| answer.trim_end_matches(['\r', '\n']).to_owned())));
     });
     match receiver.await {
         Ok(answer) => Ok(answer?),

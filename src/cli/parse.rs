@@ -39,7 +39,10 @@ pub(super) async fn perform(args: &ParseArgs, start: &Start) -> Result<Code, Sto
         out.json(&parsed)?;
     } else {
         show(&mut out, &parsed)?;
-        if let Some(warning) = understand::unread(&parsed).then(|| library.warning()).flatten() {
+        if let Some(warning) = understand::unread(&parsed)
+            .then(|| library.warning())
+            .flatten()
+        {
             print_message(&warning);
         }
     }
@@ -48,7 +51,9 @@ pub(super) async fn perform(args: &ParseArgs, start: &Start) -> Result<Code, Sto
 
 fn read(file: &std::path::Path) -> Result<Stack, Stop> {
     let name = file.display().to_string();
-    config::read_text(file).and_then(|text| config::stack::read(&name, &text)).map_err(Stop::Problems)
+    config::read_text(file)
+        .and_then(|text| config::stack::read(&name, &text))
+        .map_err(Stop::Problems)
 }
 
 async fn stored(start: &Start) -> Result<Stack, Stop> {
@@ -60,24 +65,56 @@ async fn stored(start: &Start) -> Result<Stack, Stop> {
 
 fn show(out: &mut Out, parsed: &Parsed) -> Result<(), Stop> {
     out.line(&parsed.message)?;
-    let mut fact =
-        |name: &str, value: String| if value.is_empty() { Ok(()) } else { out.line(&format!("  {name:<13}{value}")) };
+    let mut fact = |name: &str, value: String| {
+        if value.is_empty() {
+            Ok(())
+        } else {
+            out.line(&format!("  {name:<13}{value}"))
+        }
+    };
     fact("outcome", outcome(parsed.outcome).to_owned())?;
-    fact("unavailable", parsed.unavailable.clone().unwrap_or_default())?;
+    fact(
+        "unavailable",
+        parsed.unavailable.clone().unwrap_or_default(),
+    )?;
     fact("intent", parsed.intent.clone())?;
     fact("env", parsed.env.clone().unwrap_or_default())?;
     fact("services", parsed.services.join(", "))?;
     fact("runbook", parsed.runbook.clone().unwrap_or_default())?;
     fact("routine", parsed.routine.clone().unwrap_or_default())?;
-    fact("inputs", parsed.inputs.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" "))?;
-    fact("mutates", if parsed.mutates { "yes" } else { "" }.to_owned())?;
+    fact(
+        "inputs",
+        parsed
+            .inputs
+            .iter()
+            .map(|(k, v)| format!("{k}={v}"))
+            .collect::<Vec<_>>()
+            .join(" "),
+    )?;
+    fact(
+        "mutates",
+        if parsed.mutates { "yes" } else { "" }.to_owned(),
+    )?;
     fact("missing", parsed.missing.join(", "))?;
     fact("unknown", parsed.unknown.join(", "))?;
     fact(
         "read as",
-        parsed.corrections.iter().map(|c| format!("{} → {}", c.from, c.to)).collect::<Vec<_>>().join(", "),
+        parsed
+            .corrections
+            .iter()
+            .map(|c| format!("{} → {}", c.from, c.to))
+            .collect::<Vec<_>>()
+            .join(", "),
     )?;
-    fact("because", parsed.why.iter().map(|w| format!("{} → {}", w.text, w.slot)).collect::<Vec<_>>().join(", "))?;
+    fact(
+        "because",
+        parsed
+            .why
+            .iter()
+            .map(|w| format!("{} → {}", w.text, w.slot))
+            .collect::<Vec<_>>()
+            .join(", "),
+    )?;
     for reading in &parsed.ambiguous {
         fact("could mean", reading.clone())?;
     }
@@ -85,7 +122,11 @@ fn show(out: &mut Out, parsed: &Parsed) -> Result<(), Stop> {
         fact("try", suggestion.clone())?;
     }
     if let Some(condition) = &parsed.only_if {
-        out.line(if parsed.negated { "unless:" } else { "only if:" })?;
+        out.line(if parsed.negated {
+            "unless:"
+        } else {
+            "only if:"
+        })?;
         show(out, condition)?;
     }
     for next in &parsed.then {

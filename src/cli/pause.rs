@@ -38,7 +38,11 @@ pub struct SkipArgs {
 pub(super) async fn perform(args: &PauseArgs, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let id = args.run.find(&control).await?;
-    let order = if args.step { Order::StepThrough } else { Order::Pause };
+    let order = if args.step {
+        Order::StepThrough
+    } else {
+        Order::Pause
+    };
     let status = control.order(id, order, args.reason.as_deref()).await?;
     control.close(false).await;
     Out::new().line(&format!("run {id} {} ({})", order.label(), status.name()))?;
@@ -50,24 +54,42 @@ pub(super) async fn skip(args: &SkipArgs, start: &Start) -> Result<Code, Stop> {
     let id = args.run.find(&control).await?;
     let plan = control.run(id).await?.run.plan;
     let step = step_named(&plan, &args.step).map_err(Stop::Usage)?;
-    control.order(id, Order::Skip(step), Some(&args.reason)).await?;
+    control
+        .order(id, Order::Skip(step), Some(&args.reason))
+        .await?;
     control.close(false).await;
-    let name = plan.numbered_step(step).map_or(args.step.as_str(), |(s, _)| s.name.as_str());
+    let name = plan
+        .numbered_step(step)
+        .map_or(args.step.as_str(), |(s, _)| s.name.as_str());
     Out::new().line(&format!("run {id}: step {name} is skipped"))?;
     Ok(Code::Succeeded)
 }
 
 /// The number of the named step; a name shared by several steps is refused.
 fn step_named(plan: &Plan, text: &str) -> Result<u32, String> {
-    let named: Vec<u32> = plan.numbered().filter(|(_, s)| s.name == text).map(|(n, _)| n).collect();
+    let named: Vec<u32> = plan
+        .numbered()
+        .filter(|(_, s)| s.name == text)
+        .map(|(n, _)| n)
+        .collect();
     match named.as_slice() {
         [one] => return Ok(*one),
         [] => {}
-        many => return Err(format!("{} steps are called {text}: say which by its number", many.len())),
+        many => {
+            return Err(format!(
+                "{} steps are called {text}: say which by its number",
+                many.len()
+            ));
+        }
     }
     let number = text.parse::<u32>().ok().and_then(|n| n.checked_sub(1));
-    number.filter(|n| plan.numbered_step(*n).is_some()).ok_or_else(|| {
-        let all: Vec<_> = plan.numbered().map(|(n, s)| format!("{} {}", n + 1, s.name)).collect();
-        format!("there is no step {text}; its steps: {}", all.join(", "))
-    })
+    number
+        .filter(|n| plan.numbered_step(*n).is_some())
+        .ok_or_else(|| {
+            let all: Vec<_> = plan
+                .numbered()
+                .map(|(n, s)| format!("{} {}", n + 1, s.name))
+                .collect();
+            format!("there is no step {text}; its steps: {}", all.join(", "))
+        })
 }

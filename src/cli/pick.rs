@@ -17,9 +17,16 @@ pub(super) struct RunQuery {
 }
 
 impl RunQuery {
-    pub(super) fn new(grep: Option<&str>, level: Option<Level>, from: Option<Timestamp>) -> Result<Self, Stop> {
+    pub(super) fn new(
+        grep: Option<&str>,
+        level: Option<Level>,
+        from: Option<Timestamp>,
+    ) -> Result<Self, Stop> {
         Ok(Self {
-            grep: grep.map(pattern).transpose().map_err(|why| Stop::Usage(format!("--grep: {why}")))?,
+            grep: grep
+                .map(pattern)
+                .transpose()
+                .map_err(|why| Stop::Usage(format!("--grep: {why}")))?,
             level: level.unwrap_or(Level::Debug),
             from,
         })
@@ -51,24 +58,43 @@ pub(super) struct Picker<T> {
 
 impl<T> Picker<T> {
     pub(super) const fn new(wanted: RunQuery) -> Self {
-        Self { wanted, may: false, matched: false, held: Vec::new(), bytes: 0 }
+        Self {
+            wanted,
+            may: false,
+            matched: false,
+            held: Vec::new(),
+            bytes: 0,
+        }
     }
 
     /// Begins a record.
     pub(super) fn begin(&mut self, level: Level, at: Option<Timestamp>) {
-        self.may = level >= self.wanted.level && self.wanted.from.is_none_or(|from| at.is_some_and(|at| at >= from));
+        self.may = level >= self.wanted.level
+            && self
+                .wanted
+                .from
+                .is_none_or(|from| at.is_some_and(|at| at >= from));
         self.matched = self.wanted.grep.is_none();
         self.forget();
     }
 
     /// Adds a line. Returns the lines to print now: with the first match, all lines kept so far.
     pub(super) fn take(&mut self, text: &[u8], line: impl FnOnce() -> T) -> Vec<T> {
-        let found = self.wanted.grep.as_ref().is_some_and(|regex| self.may && !self.matched && regex.is_match(text));
+        let found = self
+            .wanted
+            .grep
+            .as_ref()
+            .is_some_and(|regex| self.may && !self.matched && regex.is_match(text));
         self.take_found(text.len(), found, line)
     }
 
     /// The same for a line that has already been matched.
-    pub(super) fn take_found(&mut self, bytes: usize, found: bool, line: impl FnOnce() -> T) -> Vec<T> {
+    pub(super) fn take_found(
+        &mut self,
+        bytes: usize,
+        found: bool,
+        line: impl FnOnce() -> T,
+    ) -> Vec<T> {
         if !self.may {
             return Vec::new();
         }
@@ -101,7 +127,11 @@ mod tests {
         let mut printed = Vec::new();
         for (level, at, lines) in records {
             picker.begin(*level, Some(Timestamp(*at)));
-            printed.extend(lines.iter().map(|line| picker.take(line.as_bytes(), || *line).join("+")));
+            printed.extend(
+                lines
+                    .iter()
+                    .map(|line| picker.take(line.as_bytes(), || *line).join("+")),
+            );
         }
         printed
     }
@@ -113,12 +143,29 @@ mod tests {
             (Level::Info, 2000, &["at x"]),
             (Level::Warn, 3000, &["b", "c"]),
         ];
-        let wanted = |grep, level, from: Option<i64>| RunQuery::new(grep, level, from.map(Timestamp)).unwrap();
-        assert_eq!(picked(&wanted(None, None, None), records), ["a", "at x", "at y", "at x", "b", "c"]);
-        assert_eq!(picked(&wanted(Some("at x"), None, None), records), ["", "a+at x", "at y", "at x", "", ""]);
-        assert_eq!(picked(&wanted(None, Some(Level::Warn), None), records), ["a", "at x", "at y", "", "b", "c"]);
-        assert_eq!(picked(&wanted(None, None, Some(2000)), records), ["", "", "", "at x", "b", "c"]);
-        assert_eq!(picked(&wanted(Some("x"), Some(Level::Warn), Some(2000)), records), [""; 6]);
+        let wanted = |grep, level, from: Option<i64>| {
+            RunQuery::new(grep, level, from.map(Timestamp)).unwrap()
+        };
+        assert_eq!(
+            picked(&wanted(None, None, None), records),
+            ["a", "at x", "at y", "at x", "b", "c"]
+        );
+        assert_eq!(
+            picked(&wanted(Some("at x"), None, None), records),
+            ["", "a+at x", "at y", "at x", "", ""]
+        );
+        assert_eq!(
+            picked(&wanted(None, Some(Level::Warn), None), records),
+            ["a", "at x", "at y", "", "b", "c"]
+        );
+        assert_eq!(
+            picked(&wanted(None, None, Some(2000)), records),
+            ["", "", "", "at x", "b", "c"]
+        );
+        assert_eq!(
+            picked(&wanted(Some("x"), Some(Level::Warn), Some(2000)), records),
+            [""; 6]
+        );
         assert!(RunQuery::new(Some("("), None, None).is_err());
     }
 
@@ -131,7 +178,10 @@ mod tests {
             assert!(picker.take(&line, || number).is_empty() && picker.bytes <= MOST);
         }
         let printed = picker.take(b"needle", || 40);
-        assert!(printed.len() <= 17 && printed.last() == Some(&40), "{printed:?}");
+        assert!(
+            printed.len() <= 17 && printed.last() == Some(&40),
+            "{printed:?}"
+        );
         assert_eq!(picker.take(b"x", || 41), [41]);
     }
 

@@ -31,7 +31,10 @@ pub(super) async fn perform(args: &PlanArgs, start: &Start) -> Result<Code, Stop
     if args.json {
         out.json(&card.plan)?;
     } else {
-        card_lines(&card).iter().flat_map(|line| line.lines()).try_for_each(|line| out.line(line))?;
+        card_lines(&card)
+            .iter()
+            .flat_map(|line| line.lines())
+            .try_for_each(|line| out.line(line))?;
     }
     Ok(Code::Succeeded)
 }
@@ -44,18 +47,34 @@ pub(super) fn card_lines(card: &PlanCard) -> Vec<String> {
         lines.push(format!("confirm      type `{word}` (--confirm {word})"));
     }
     lines.extend(card.queue.iter().map(|line| format!("queue        {line}")));
-    lines.extend(card.changed.iter().map(|line| format!("changed      {line}")));
+    lines.extend(
+        card.changed
+            .iter()
+            .map(|line| format!("changed      {line}")),
+    );
     for run in &card.last {
-        lines.push(format!("last         {} {} {}", run.id, run.status.name(), run.requested_at.rfc3339()));
+        lines.push(format!(
+            "last         {} {} {}",
+            run.id,
+            run.status.name(),
+            run.requested_at.rfc3339()
+        ));
     }
     lines
 }
 
 fn plan_lines(plan: &Plan, lines: &mut Vec<String>) {
     lines.push(plan.title.clone());
-    lines.push(format!("runbook      {} {} ({})", plan.runbook, plan.version, plan.definition_hash));
+    lines.push(format!(
+        "runbook      {} {} ({})",
+        plan.runbook, plan.version, plan.definition_hash
+    ));
     if !plan.inputs.is_empty() {
-        let inputs: Vec<_> = plan.inputs.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        let inputs: Vec<_> = plan
+            .inputs
+            .iter()
+            .map(|(k, v)| format!("{k}={v}"))
+            .collect();
         lines.push(format!("inputs       {}", inputs.join(" ")));
     }
     if !plan.integrations.is_empty() {
@@ -69,10 +88,19 @@ fn plan_lines(plan: &Plan, lines: &mut Vec<String>) {
         lines.push(format!("group        {concurrency}"));
     }
     for risk in &plan.risks {
-        lines.push(format!("risk         {} {}: {}", risk.level.name(), risk.code, risk.message));
+        lines.push(format!(
+            "risk         {} {}: {}",
+            risk.level.name(),
+            risk.code,
+            risk.message
+        ));
     }
     if let Some(gate) = &plan.only_if {
-        lines.push(format!("{:<12} {}", if gate.negated { "unless" } else { "only if" }, gate.text));
+        lines.push(format!(
+            "{:<12} {}",
+            if gate.negated { "unless" } else { "only if" },
+            gate.text
+        ));
         lines.extend(gate.steps.iter().map(step_line));
     }
     for phase in Phase::ALL {
@@ -98,7 +126,19 @@ fn plan_lines(plan: &Plan, lines: &mut Vec<String>) {
 }
 
 fn step_line(step: &PlanStep) -> String {
-    let tries = step.retry.map(|r| format!(", up to {} times", r.attempts)).unwrap_or_default();
-    let rules = step.rules.describe().iter().fold(String::new(), |all, rule| all + "\n    " + rule);
-    format!("  {}: {} (within {}{tries}){rules}", step.name, step.spec.describe(), write_duration(step.timeout_ms))
+    let tries = step
+        .retry
+        .map(|r| format!(", up to {} times", r.attempts))
+        .unwrap_or_default();
+    let rules = step
+        .rules
+        .describe()
+        .iter()
+        .fold(String::new(), |all, rule| all + "\n    " + rule);
+    format!(
+        "  {}: {} (within {}{tries}){rules}",
+        step.name,
+        step.spec.describe(),
+        write_duration(step.timeout_ms)
+    )
 }

@@ -19,14 +19,29 @@ pub(super) async fn print(which: &Which, json: bool, start: &Start) -> Result<Co
         return Ok(Code::Succeeded);
     }
     head(&record, &mut out)?;
-    let steps: Vec<_> = record.steps.iter().map(|step| step_row(step, &record.run)).collect();
+    let steps: Vec<_> = record
+        .steps
+        .iter()
+        .map(|step| step_row(step, &record.run))
+        .collect();
     out.line("")?;
-    out.table(["STEP", "PHASE", "STATUS", "TRIES", "TOOK", "RESULT"], &steps)?;
+    out.table(
+        ["STEP", "PHASE", "STATUS", "TRIES", "TOOK", "RESULT"],
+        &steps,
+    )?;
     out.line("")?;
-    let changes: Vec<_> = record.changes.iter().map(|change| change_row(change, &record.run)).collect();
+    let changes: Vec<_> = record
+        .changes
+        .iter()
+        .map(|change| change_row(change, &record.run))
+        .collect();
     out.table(["WHEN", "WHAT", "BECAME", "BY"], &changes)?;
     if !record.artifacts.is_empty() {
-        let rows: Vec<_> = record.artifacts.iter().map(|a| super::artifacts::row(a, &record.run)).collect();
+        let rows: Vec<_> = record
+            .artifacts
+            .iter()
+            .map(|a| super::artifacts::row(a, &record.run))
+            .collect();
         out.line("")?;
         out.table(["NO", "KIND", "SIZE", "STEP", "SHA256", "ARTIFACT"], &rows)?;
     }
@@ -37,15 +52,36 @@ pub(super) async fn print(which: &Which, json: bool, start: &Start) -> Result<Co
 fn head(record: &Record, out: &mut Out) -> Result<(), Stop> {
     let (run, plan) = (&record.run, &record.run.plan);
     let why = run.why().map(|why| format!(": {why}")).unwrap_or_default();
-    out.line(&format!("run {} {}: {}{why}", run.id, plan.title, run.status.name()))?;
-    let inputs: Vec<String> = plan.inputs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    out.line(&format!(
+        "run {} {}: {}{why}",
+        run.id,
+        plan.title,
+        run.status.name()
+    ))?;
+    let inputs: Vec<String> = plan
+        .inputs
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     let after = run.parent.map(|parent| format!(", after run {parent}"));
     let again = run.retry_of.map(|of| format!(", run {of} again"));
-    let from = format!("{} from {}{}{}", run.actor, run.trigger, after.unwrap_or_default(), again.unwrap_or_default());
-    let definition = format!("{} {} (definition {})", plan.runbook, plan.version, plan.definition_hash);
+    let from = format!(
+        "{} from {}{}{}",
+        run.actor,
+        run.trigger,
+        after.unwrap_or_default(),
+        again.unwrap_or_default()
+    );
+    let definition = format!(
+        "{} {} (definition {})",
+        plan.runbook, plan.version, plan.definition_hash
+    );
     for (name, value) in [
         ("by", from.as_str()),
-        ("queue", format!("lane {}, {} priority", run.lane.name(), run.priority.name()).as_str()),
+        (
+            "queue",
+            format!("lane {}, {} priority", run.lane.name(), run.priority.name()).as_str(),
+        ),
         ("reason", run.reason.as_deref().unwrap_or_default()),
         ("asked", plan.raw_text.as_str()),
         ("understood", plan.restatement.as_str()),
@@ -64,9 +100,16 @@ fn head(record: &Record, out: &mut Out) -> Result<(), Stop> {
 }
 
 fn step_row(step: &RunStep, run: &Run) -> [String; 6] {
-    let (name, phase) =
-        run.plan.numbered_step(step.index).map_or(("?", "?"), |(planned, phase)| (planned.name.as_str(), phase));
-    let took = step.started_at.zip(step.finished_at).map(|(from, to)| human_ms(to.ms_since(from)));
+    let (name, phase) = run
+        .plan
+        .numbered_step(step.index)
+        .map_or(("?", "?"), |(planned, phase)| {
+            (planned.name.as_str(), phase)
+        });
+    let took = step
+        .started_at
+        .zip(step.finished_at)
+        .map(|(from, to)| human_ms(to.ms_since(from)));
     [
         name.to_owned(),
         phase.to_owned(),
@@ -80,9 +123,22 @@ fn step_row(step: &RunStep, run: &Run) -> [String; 6] {
 fn change_row(change: &Change, run: &Run) -> [String; 4] {
     let what = change.step.map_or_else(
         || format!("run {}", run.id),
-        |step| run.plan.numbered_step(step).map_or_else(|| format!("step {step}"), |(step, _)| step.name.clone()),
+        |step| {
+            run.plan
+                .numbered_step(step)
+                .map_or_else(|| format!("step {step}"), |(step, _)| step.name.clone())
+        },
     );
-    let attempt = change.attempt.filter(|attempt| *attempt > 1).map(|n| format!(" (attempt {n})")).unwrap_or_default();
+    let attempt = change
+        .attempt
+        .filter(|attempt| *attempt > 1)
+        .map(|n| format!(" (attempt {n})"))
+        .unwrap_or_default();
     let by = change.by.clone().unwrap_or_default();
-    [change.at.rfc3339(), format!("{what}{attempt}"), change.status.clone(), by]
+    [
+        change.at.rfc3339(),
+        format!("{what}{attempt}"),
+        change.status.clone(),
+        by,
+    ]
 }

@@ -66,7 +66,11 @@ pub struct RetryArgs {
 }
 
 pub(super) async fn perform(args: &ResumeArgs, start: &Start) -> Result<Code, Stop> {
-    let decision = match (args.decision.done, args.decision.repeat, args.decision.give_up) {
+    let decision = match (
+        args.decision.done,
+        args.decision.repeat,
+        args.decision.give_up,
+    ) {
         (true, ..) => Some(Decision::Done),
         (_, true, _) => Some(Decision::Repeat),
         (.., true) => Some(Decision::GiveUp),
@@ -75,13 +79,19 @@ pub(super) async fn perform(args: &ResumeArgs, start: &Start) -> Result<Code, St
     let control = start.open_cli().await?;
     let id = args.run.find(&control).await?;
     let detail = control.run(id).await?;
-    if detail.run.status != RunStatus::Interrupted && (args.step || detail.run.orders.pace != Pace::Free) {
+    if detail.run.status != RunStatus::Interrupted
+        && (args.step || detail.run.orders.pace != Pace::Free)
+    {
         return let_go(&control, &detail, args).await;
     }
     let run = control.resume(id, decision, args.reason.as_deref()).await?;
     if run.status.is_terminal() {
         control.close(false).await;
-        Out::new().line(&format!("run {id} {}: {}", run.status.name(), run.why().unwrap_or_default()))?;
+        Out::new().line(&format!(
+            "run {id} {}: {}",
+            run.status.name(),
+            run.why().unwrap_or_default()
+        ))?;
         return Ok(Code::Succeeded);
     }
     follow_to_end(&control, run, args.json).await
@@ -91,7 +101,12 @@ pub(super) async fn perform(args: &ResumeArgs, start: &Start) -> Result<Code, St
 async fn let_go(control: &Control, detail: &RunDetail, args: &ResumeArgs) -> Result<Code, Stop> {
     let (id, order) = match next_step(&detail.run.plan, &detail.steps).filter(|_| args.step) {
         Some(step) => (detail.run.id, Order::LetGo(step)),
-        None if args.step => return Err(Stop::Usage(format!("run {} has no step left to let go", detail.run.id))),
+        None if args.step => {
+            return Err(Stop::Usage(format!(
+                "run {} has no step left to let go",
+                detail.run.id
+            )));
+        }
         None => (detail.run.id, Order::Continue),
     };
     let status = control.order(id, order, args.reason.as_deref()).await?;
@@ -109,13 +124,20 @@ pub(super) async fn retry(args: &RetryArgs, start: &Start) -> Result<Code, Stop>
     let id = args.run.find(&control).await?;
     let plan = control.run(id).await?.run.plan;
     let queue = control.blockers(&plan).await?;
-    let card = PlanCard { plan, last: Vec::new(), changed: Vec::new(), queue };
+    let card = PlanCard {
+        plan,
+        last: Vec::new(),
+        changed: Vec::new(),
+        queue,
+    };
     if !args.json {
         for line in card_lines(&card) {
             print_message(&line);
         }
     }
     let typed = consent(&card.plan, args.yes, args.confirm.as_ref()).await?;
-    let run = control.retry(id, typed.as_deref(), args.reason.as_deref()).await?;
+    let run = control
+        .retry(id, typed.as_deref(), args.reason.as_deref())
+        .await?;
     follow_to_end(&control, run, args.json).await
 }

@@ -60,20 +60,34 @@ pub struct RunArgs {
 }
 
 fn priority(text: &str) -> Result<Priority, String> {
-    Priority::from_name(text).ok_or_else(|| format!("`{text}` is none of {}", Priority::NAMES.join(", ")))
+    Priority::from_name(text)
+        .ok_or_else(|| format!("`{text}` is none of {}", Priority::NAMES.join(", ")))
 }
 
 fn lane(text: &str) -> Result<Lane, String> {
-    Lane::from_name(text).ok_or_else(|| format!("`{text}` is neither {}", Lane::ALL.map(Lane::name).join(" nor ")))
+    Lane::from_name(text).ok_or_else(|| {
+        format!(
+            "`{text}` is neither {}",
+            Lane::ALL.map(Lane::name).join(" nor ")
+        )
+    })
 }
 
 /// One line of `--json`.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum Line<'a> {
-    Run { run: &'a Run },
-    Entry { entry: &'a Entry },
-    End { id: RunId, status: RunStatus, message: Option<&'a str> },
+    Run {
+        run: &'a Run,
+    },
+    Entry {
+        entry: &'a Entry,
+    },
+    End {
+        id: RunId,
+        status: RunStatus,
+        message: Option<&'a str>,
+    },
 }
 
 pub(super) async fn perform(args: &RunArgs, start: &Start) -> Result<Code, Stop> {
@@ -91,9 +105,25 @@ pub(super) async fn perform(args: &RunArgs, start: &Start) -> Result<Code, Stop>
     }
     let typed = consent(&card.plan, args.yes, args.confirm.as_ref()).await?;
     let signals = Signals::new()?;
-    let pace = if args.step { Pace::Stepping } else { Pace::Free };
-    let beginning = Beginning { pace, lane: Some(args.lane), priority: args.priority, ..Beginning::default() };
-    let run = control.submit_as(card.plan, typed.as_deref(), args.reason.as_deref(), beginning).await?;
+    let pace = if args.step {
+        Pace::Stepping
+    } else {
+        Pace::Free
+    };
+    let beginning = Beginning {
+        pace,
+        lane: Some(args.lane),
+        priority: args.priority,
+        ..Beginning::default()
+    };
+    let run = control
+        .submit_as(
+            card.plan,
+            typed.as_deref(),
+            args.reason.as_deref(),
+            beginning,
+        )
+        .await?;
     follow(&control, run, args.json, signals).await
 }
 
@@ -102,8 +132,19 @@ pub(super) async fn follow_to_end(control: &Control, run: Run, json: bool) -> Re
     follow(control, run, json, Signals::new()?).await
 }
 
-async fn follow(control: &Control, run: Run, json: bool, mut signals: Signals) -> Result<Code, Stop> {
-    let mut follower = Follower { control, out: Some(Out::new()), json, prompted: BTreeSet::new(), reported: None };
+async fn follow(
+    control: &Control,
+    run: Run,
+    json: bool,
+    mut signals: Signals,
+) -> Result<Code, Stop> {
+    let mut follower = Follower {
+        control,
+        out: Some(Out::new()),
+        json,
+        prompted: BTreeSet::new(),
+        reported: None,
+    };
     let code = follower.follow_chain(run, &mut signals).await?;
     control.close(true).await;
     Ok(code)
@@ -111,7 +152,11 @@ async fn follow(control: &Control, run: Run, json: bool, mut signals: Signals) -
 
 /// The text typed to confirm, if one is required. Risks that block are left to `submit`, which
 /// refuses them.
-pub(super) async fn consent(plan: &Plan, yes: bool, confirm: Option<&String>) -> Result<Option<String>, Stop> {
+pub(super) async fn consent(
+    plan: &Plan,
+    yes: bool,
+    confirm: Option<&String>,
+) -> Result<Option<String>, Stop> {
     if plan.blocks().next().is_some() {
         return Ok(confirm.cloned());
     }
@@ -119,7 +164,9 @@ pub(super) async fn consent(plan: &Plan, yes: bool, confirm: Option<&String>) ->
         Some(_) if confirm.is_some() => Ok(confirm.cloned()),
         Some(word) if can_ask() => {
             let typed = ask(&format!("protected environment: type `{word}` to start: ")).await?;
-            typed.map(Some).ok_or_else(|| Stop::Usage("not confirmed; nothing was started".to_owned()))
+            typed
+                .map(Some)
+                .ok_or_else(|| Stop::Usage("not confirmed; nothing was started".to_owned()))
         }
         Some(word) => Err(Stop::Usage(format!(
             "protected environment: add --confirm {word} (--yes is not enough); nothing was started"
@@ -129,7 +176,9 @@ pub(super) async fn consent(plan: &Plan, yes: bool, confirm: Option<&String>) ->
             Some("y" | "Y" | "yes") => Ok(None),
             _ => Err(Stop::Usage("not confirmed; nothing was started".to_owned())),
         },
-        None => Err(Stop::Usage("this changes something: add --yes to start it without a terminal".to_owned())),
+        None => Err(Stop::Usage(
+            "this changes something: add --yes to start it without a terminal".to_owned(),
+        )),
     }
 }
 
@@ -203,14 +252,19 @@ impl Follower<'_> {
         let (mut shown, mut stopped) = (0, false);
         loop {
             // One read of the run covers all notices received before it.
-            while !matches!(news.try_recv(), Err(TryRecvError::Empty | TryRecvError::Closed)) {}
+            while !matches!(
+                news.try_recv(),
+                Err(TryRecvError::Empty | TryRecvError::Closed)
+            ) {}
             let detail = self.control.run(id).await?;
             shown = self.print_after(id, shown, detail.run.last_seq).await?;
             if detail.run.status.is_terminal() {
                 return Ok((detail.run, stopped));
             }
-            if let Some(queued) =
-                detail.queued.as_ref().filter(|q| !q.waits_for.is_empty() && self.reported != Some(id))
+            if let Some(queued) = detail
+                .queued
+                .as_ref()
+                .filter(|q| !q.waits_for.is_empty() && self.reported != Some(id))
             {
                 self.reported = Some(id);
                 print_message(&format!("run {id} {queued}"));
@@ -246,18 +300,34 @@ impl Follower<'_> {
     }
 
     fn started(&mut self, run: &Run) -> Result<(), Stop> {
-        self.print(&format!("run {} {}", run.id, run.plan.title), &Line::Run { run })
+        self.print(
+            &format!("run {} {}", run.id, run.plan.title),
+            &Line::Run { run },
+        )
     }
 
     fn ended(&mut self, run: &Run) -> Result<(), Stop> {
         let why = run.why().map(|m| format!(": {m}")).unwrap_or_default();
         let line = format!("run {} {}{why}", run.id, run.status.name());
-        self.print(&line, &Line::End { id: run.id, status: run.status, message: run.message.as_deref() })
+        self.print(
+            &line,
+            &Line::End {
+                id: run.id,
+                status: run.status,
+                message: run.message.as_deref(),
+            },
+        )
     }
 
     fn print(&mut self, line: &str, json: &Line<'_>) -> Result<(), Stop> {
-        let Some(out) = &mut self.out else { return Ok(()) };
-        match if self.json { out.json_line(json) } else { out.line(line) } {
+        let Some(out) = &mut self.out else {
+            return Ok(());
+        };
+        match if self.json {
+            out.json_line(json)
+        } else {
+            out.line(line)
+        } {
             Err(Stop::Pipe | Stop::Output(_)) => self.out = None,
             other => other?,
         }
@@ -267,24 +337,50 @@ impl Follower<'_> {
     /// A manual step waits for a person: asks here on a terminal, else prints where to answer.
     async fn answer(&mut self, detail: &RunDetail) -> Result<(), Stop> {
         let run = detail.run.id;
-        if let Some(approval) = detail.approval.as_ref().filter(|a| !self.prompted.contains(&(run, a.step))) {
+        if let Some(approval) = detail
+            .approval
+            .as_ref()
+            .filter(|a| !self.prompted.contains(&(run, a.step)))
+        {
             self.prompted.insert((run, approval.step));
-            let question = approval.question(&detail.run).map(|q| q.describe(&self.control.settings().actor));
-            print_message(&format!("{} (opsroom approve {})", question.unwrap_or_default(), run.0));
+            let question = approval
+                .question(&detail.run)
+                .map(|q| q.describe(&self.control.settings().actor));
+            print_message(&format!(
+                "{} (opsroom approve {})",
+                question.unwrap_or_default(),
+                run.0
+            ));
         }
-        for step in detail.steps.iter().filter(|s| s.status == StepStatus::Waiting) {
-            let plan = detail.run.plan.numbered_step(step.index).map(|(step, _)| step);
-            let Some(StepSpec::Manual(manual)) = plan.map(|p| &p.spec) else { continue };
+        for step in detail
+            .steps
+            .iter()
+            .filter(|s| s.status == StepStatus::Waiting)
+        {
+            let plan = detail
+                .run
+                .plan
+                .numbered_step(step.index)
+                .map(|(step, _)| step);
+            let Some(StepSpec::Manual(manual)) = plan.map(|p| &p.spec) else {
+                continue;
+            };
             if !self.prompted.insert((run, step.index)) {
                 continue;
             }
             if !can_ask() {
-                let how = format!("answer in the console, run {run}; `opsroom cancel {}` gives it up", run.0);
+                let how = format!(
+                    "answer in the console, run {run}; `opsroom cancel {}` gives it up",
+                    run.0
+                );
                 print_message(&format!("waiting for a person: {} ({how})", manual.prompt));
                 continue;
             }
             let word = plan.and_then(|step| step.rules.word.as_deref());
-            let asks = word.map_or_else(|| "done? [y/N]".to_owned(), |word| format!("type `{word}` to confirm:"));
+            let asks = word.map_or_else(
+                || "done? [y/N]".to_owned(),
+                |word| format!("type `{word}` to confirm:"),
+            );
             let question = format!("{}\n{asks} ", manual.prompt);
             let answer = tokio::select! {
                 answer = ask(&question) => answer?,
@@ -296,7 +392,9 @@ impl Follower<'_> {
                 Some(word) => typed == Some(word),
                 None => matches!(typed, Some("y" | "Y" | "yes")),
             };
-            self.control.answer(run, step.index, done, word.filter(|_| done)).await?;
+            self.control
+                .answer(run, step.index, done, word.filter(|_| done))
+                .await?;
         }
         Ok(())
     }

@@ -30,7 +30,8 @@ pub struct RunsArgs {
     /// Only runs in this environment
     #[arg(long, value_name = "NAME")]
     env: Option<String>,
-    /// Only runs requested since: 24h, 02:00, today, yesterday, monday, 2026-11-21 or 2026-11-21T09:00:00Z (UTC)
+    /// Only runs requested since: 24h, 02:00, today, yesterday, monday, 2026-11-21 or
+    /// 2026-11-21T09:00:00Z (UTC)
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
     /// At most this many
@@ -46,7 +47,11 @@ pub(super) async fn perform(args: &RunsArgs, start: &Start) -> Result<Code, Stop
         return super::record::print(which, args.json, start).await;
     }
     let now = start.clock.now();
-    let since = args.since.as_deref().map(|text| parse_since(text, now)).transpose();
+    let since = args
+        .since
+        .as_deref()
+        .map(|text| parse_since(text, now))
+        .transpose();
     let since = since.map_err(|why| Stop::Usage(format!("--since: {why}")))?;
     let filter = RunFilter {
         status: args.status.clone(),
@@ -58,14 +63,35 @@ pub(super) async fn perform(args: &RunsArgs, start: &Start) -> Result<Code, Stop
         ..RunFilter::default()
     };
     let control = start.open_cli().await?;
-    let RunPage { runs, queue, unreadable, .. } = control.runs(&filter).await?;
+    let RunPage {
+        runs,
+        queue,
+        unreadable,
+        ..
+    } = control.runs(&filter).await?;
     if runs.is_empty() && unreadable.is_empty() {
         let stack = control.overview().await?.stack;
         let library = control.library();
         for (option, requested, known) in [
-            ("--env", &args.env, stack.environments.iter().map(|e| &*e.name).collect::<Vec<_>>()),
-            ("--service", &args.service, stack.services.iter().map(|s| &*s.name).collect()),
-            ("--runbook", &args.runbook, library.all().iter().map(|r| &*r.name).collect()),
+            (
+                "--env",
+                &args.env,
+                stack
+                    .environments
+                    .iter()
+                    .map(|e| &*e.name)
+                    .collect::<Vec<_>>(),
+            ),
+            (
+                "--service",
+                &args.service,
+                stack.services.iter().map(|s| &*s.name).collect(),
+            ),
+            (
+                "--runbook",
+                &args.runbook,
+                library.all().iter().map(|r| &*r.name).collect(),
+            ),
         ] {
             known_name(option, requested.as_deref(), &known)?;
         }
@@ -73,7 +99,10 @@ pub(super) async fn perform(args: &RunsArgs, start: &Start) -> Result<Code, Stop
     control.close(false).await;
     let mut out = Out::new();
     if args.json {
-        let rows = runs.iter().map(|run| Listed { run, queue: queue.iter().find(|q| q.run == run.id) });
+        let rows = runs.iter().map(|run| Listed {
+            run,
+            queue: queue.iter().find(|q| q.run == run.id),
+        });
         out.json(&rows.collect::<Vec<_>>())?;
     } else {
         let rows: Vec<_> = runs.iter().map(|run| row(run, now, &queue)).collect();
@@ -88,13 +117,17 @@ pub(super) async fn perform(args: &RunsArgs, start: &Start) -> Result<Code, Stop
 /// For an empty result: an unknown name is an error, not an empty list. Deleted names may still
 /// have runs.
 fn known_name(option: &str, requested: Option<&str>, known: &[&str]) -> Result<(), Stop> {
-    let Some(requested) = requested.filter(|requested| !known.contains(requested)) else { return Ok(()) };
+    let Some(requested) = requested.filter(|requested| !known.contains(requested)) else {
+        return Ok(());
+    };
     let hint = match (nearest(requested, known), known) {
         (Some(near), _) => format!("did you mean `{near}`?"),
         (None, []) => "none is known; `opsroom apply FILE` brings some".to_owned(),
         (None, known) => format!("known: {}", known.join(", ")),
     };
-    Err(Stop::Usage(format!("{option}: there is no `{requested}`, and no run of it; {hint}")))
+    Err(Stop::Usage(format!(
+        "{option}: there is no `{requested}`, and no run of it; {hint}"
+    )))
 }
 
 /// A run as `--json` lists it.
@@ -107,10 +140,19 @@ struct Listed<'a> {
 }
 
 fn row(run: &Run, now: Timestamp, queue: &[Queued]) -> [String; 6] {
-    let took =
-        run.started_at.map_or_else(|| "–".to_owned(), |from| human_ms(run.finished_at.unwrap_or(now).ms_since(from)));
-    let why = run.status_reason(queue.iter().find(|q| q.run == run.id)).map(|m| format!(": {m}")).unwrap_or_default();
-    let priority = if run.priority.is_normal() { String::new() } else { format!(" [{}]", run.priority.name()) };
+    let took = run.started_at.map_or_else(
+        || "–".to_owned(),
+        |from| human_ms(run.finished_at.unwrap_or(now).ms_since(from)),
+    );
+    let why = run
+        .status_reason(queue.iter().find(|q| q.run == run.id))
+        .map(|m| format!(": {m}"))
+        .unwrap_or_default();
+    let priority = if run.priority.is_normal() {
+        String::new()
+    } else {
+        format!(" [{}]", run.priority.name())
+    };
     [
         run.id.to_string(),
         run.status.name().to_owned(),

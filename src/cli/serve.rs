@@ -17,7 +17,10 @@ pub(super) async fn perform(_args: &ServeArgs, start: &Start) -> Result<Code, St
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Stop::System)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(Stop::System)?;
     let control = Control::open(start.control(ProcessKind::Serve)?, start.clock).await?;
-    print_message(&format!("executing runs of {}; TERM or Ctrl-C stops", control.store_url()));
+    print_message(&format!(
+        "executing runs of {}; TERM or Ctrl-C stops",
+        control.store_url()
+    ));
     let adopts_from = start.clock.now().plus_ms(-control.settings().adopt_ms);
     let mut waiting = control.left_over().await?;
     waiting.retain(|waits| waits.queued_at < adopts_from);
@@ -39,7 +42,10 @@ pub(super) async fn perform(_args: &ServeArgs, start: &Start) -> Result<Code, St
 
 async fn shut_down(control: &Control, terminate: &mut Signal, interrupt: &mut Signal) {
     if control.live() > 0 {
-        print_message(&format!("{} under way finish first; once more interrupts them", control.live()));
+        print_message(&format!(
+            "{} under way finish first; once more interrupts them",
+            control.live()
+        ));
     }
     tokio::select! {
         () = control.close(true) => {}

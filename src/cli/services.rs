@@ -53,11 +53,31 @@ pub(super) async fn perform(args: &ServicesArgs, start: &Start) -> Result<Code, 
     control.close(false).await;
     let mut out = Out::new();
     if args.json {
-        let listed: Vec<_> = overview.stack.services.iter().map(|s| listed(s, &overview, simulated)).collect();
+        let listed: Vec<_> = overview
+            .stack
+            .services
+            .iter()
+            .map(|s| listed(s, &overview, simulated))
+            .collect();
         out.json(&listed)?;
     } else {
-        let rows: Vec<_> = overview.stack.services.iter().flat_map(|s| rows(s, &overview)).collect();
-        out.table(["SERVICE", "ENV", "STATE", "UPTIME 24H", "OWNER", "LAST SEEN"], &rows)?;
+        let rows: Vec<_> = overview
+            .stack
+            .services
+            .iter()
+            .flat_map(|s| rows(s, &overview))
+            .collect();
+        out.table(
+            [
+                "SERVICE",
+                "ENV",
+                "STATE",
+                "UPTIME 24H",
+                "OWNER",
+                "LAST SEEN",
+            ],
+            &rows,
+        )?;
         if overview.engine == EnginePlace::Nowhere {
             print_message(&overview.engine.sentence(read_only));
         }
@@ -74,14 +94,22 @@ fn listed<'a>(service: &'a Service, overview: &'a Overview, simulated: bool) -> 
                 env,
                 state: current_state.state,
                 seen_at: current_state.seen_at,
-                age_ms: current_state.seen_at.map(|at| overview.at.ms_since(at).max(0)),
+                age_ms: current_state
+                    .seen_at
+                    .map(|at| overview.at.ms_since(at).max(0)),
                 detail: current_state.detail,
                 uptime_pct: summary.and_then(TargetSummary::uptime_pct),
                 summary,
             }
         })
         .collect();
-    Listed { service, targets, engine: overview.engine.name(), derived_at: overview.at, simulated }
+    Listed {
+        service,
+        targets,
+        engine: overview.engine.name(),
+        derived_at: overview.at,
+        simulated,
+    }
 }
 
 fn rows(service: &Service, overview: &Overview) -> Vec<[String; 6]> {
@@ -92,7 +120,11 @@ fn rows(service: &Service, overview: &Overview) -> Vec<[String; 6]> {
         let uptime = summary.and_then(TargetSummary::uptime_pct);
         let seen = summary.map(|s| match state {
             State::Unknown => current_state.detail,
-            _ => format!("{} ago, {}", human_ms(overview.at.ms_since(s.latest.at).max(0)), s.latest.message),
+            _ => format!(
+                "{} ago, {}",
+                human_ms(overview.at.ms_since(s.latest.at).max(0)),
+                s.latest.message
+            ),
         });
         [
             service.name.clone(),
@@ -109,14 +141,29 @@ fn rows(service: &Service, overview: &Overview) -> Vec<[String; 6]> {
 /// The environments of a service; one without any is a single target.
 fn environments(service: &Service) -> impl Iterator<Item = Option<&str>> {
     let none = service.environments.is_empty().then_some(None);
-    service.environments.iter().map(|env| Some(env.as_str())).chain(none)
+    service
+        .environments
+        .iter()
+        .map(|env| Some(env.as_str()))
+        .chain(none)
 }
 
 fn target(service: &Service, env: Option<&str>) -> Target {
-    Target { service: service.name.clone(), env: env.map(str::to_owned) }
+    Target {
+        service: service.name.clone(),
+        env: env.map(str::to_owned),
+    }
 }
 
-fn summary<'a>(overview: &'a Overview, service: &Service, env: Option<&str>) -> Option<&'a TargetSummary> {
+fn summary<'a>(
+    overview: &'a Overview,
+    service: &Service,
+    env: Option<&str>,
+) -> Option<&'a TargetSummary> {
     let wanted = target(service, env);
-    overview.states.iter().find(|(target, _)| *target == wanted).map(|(_, summary)| summary)
+    overview
+        .states
+        .iter()
+        .find(|(target, _)| *target == wanted)
+        .map(|(_, summary)| summary)
 }

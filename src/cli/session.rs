@@ -29,24 +29,43 @@ impl Start {
     #[must_use]
     pub fn new(global: &Global, clock: Clock) -> Self {
         let settings = settings::load(&global.flags(), &environment);
-        let vault = Vault::new(settings.as_ref().map(|s| s.secrets.clone()).unwrap_or_default());
-        Self { clock, settings, vault, log_problem: None }
+        let vault = Vault::new(
+            settings
+                .as_ref()
+                .map(|s| s.secrets.clone())
+                .unwrap_or_default(),
+        );
+        Self {
+            clock,
+            settings,
+            vault,
+            log_problem: None,
+        }
     }
 
     /// The settings, or their problems as an error.
     pub fn settings(&self) -> Result<&settings::Settings, Stop> {
-        self.settings.as_ref().map_err(|problems| Stop::Problems(problems.clone()))
+        self.settings
+            .as_ref()
+            .map_err(|problems| Stop::Problems(problems.clone()))
     }
 
     /// The active keymap. A file that cannot be read is a problem of the keymap, not an error.
     pub(super) fn keymap(&self) -> Keymap {
-        let file = self.config_folder().map(|folder| folder.join("keymap.toml")).filter(|file| file.exists());
-        let Some(file) = file else { return Keymap::built_in() };
+        let file = self
+            .config_folder()
+            .map(|folder| folder.join("keymap.toml"))
+            .filter(|file| file.exists());
+        let Some(file) = file else {
+            return Keymap::built_in();
+        };
         match crate::config::read_text(&file) {
             Ok(text) => Keymap::with_user(&file.display().to_string(), &text),
             Err(problems) => {
                 let mut keymap = Keymap::built_in();
-                keymap.problems.extend(problems.iter().map(ToString::to_string));
+                keymap
+                    .problems
+                    .extend(problems.iter().map(ToString::to_string));
                 keymap
             }
         }
@@ -141,17 +160,32 @@ fn environment(name: &str) -> Option<OsString> {
 impl Global {
     fn flags(&self) -> Flags {
         let mut values = BTreeMap::new();
-        values.extend(self.store.as_deref().map(|store| ("store", store_url(store))));
-        values.extend(self.workspace.clone().map(|workspace| ("workspace", workspace)));
+        values.extend(
+            self.store
+                .as_deref()
+                .map(|store| ("store", store_url(store))),
+        );
+        values.extend(
+            self.workspace
+                .clone()
+                .map(|workspace| ("workspace", workspace)),
+        );
         values.extend(self.read_only.then(|| ("read_only", "true".to_owned())));
-        Flags { config: self.config.clone(), values }
+        Flags {
+            config: self.config.clone(),
+            values,
+        }
     }
 }
 
 /// A plain path is an `SQLite` file.
 fn store_url(text: &str) -> String {
     let is_url = text.contains("://") || text.starts_with("sqlite:");
-    if is_url || text.is_empty() { text.to_owned() } else { format!("sqlite:{text}") }
+    if is_url || text.is_empty() {
+        text.to_owned()
+    } else {
+        format!("sqlite:{text}")
+    }
 }
 
 #[cfg(test)]

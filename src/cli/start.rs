@@ -55,7 +55,12 @@ pub(super) async fn perform(args: &StartArgs, start: &Start) -> Result<Code, Sto
     let control = start.open_cli().await?;
     let runs = match &args.run {
         Some(which) => vec![which.find(&control).await?],
-        None if args.all => control.left_over().await?.iter().map(|waits| waits.run).collect(),
+        None if args.all => control
+            .left_over()
+            .await?
+            .iter()
+            .map(|waits| waits.run)
+            .collect(),
         None => return list(args, &control).await,
     };
     let Some((last, before)) = runs.split_last() else {
@@ -74,14 +79,21 @@ pub(super) async fn perform(args: &StartArgs, start: &Start) -> Result<Code, Sto
 
 async fn begin(args: &StartArgs, control: &Control, run: RunId) -> Result<(), Stop> {
     let plan = control.run(run).await?.run.plan;
-    let card = PlanCard { plan, last: Vec::new(), changed: Vec::new(), queue: Vec::new() };
+    let card = PlanCard {
+        plan,
+        last: Vec::new(),
+        changed: Vec::new(),
+        queue: Vec::new(),
+    };
     if !args.json {
         for line in card_lines(&card) {
             print_message(&line);
         }
     }
     let typed = consent(&card.plan, args.yes, args.confirm.as_ref()).await?;
-    control.start(run, typed.as_deref(), args.reason.as_deref()).await?;
+    control
+        .start(run, typed.as_deref(), args.reason.as_deref())
+        .await?;
     Ok(())
 }
 
@@ -99,7 +111,9 @@ async fn list(args: &StartArgs, control: &Control) -> Result<Code, Stop> {
         Some(what) => {
             let rows: Vec<_> = waiting.iter().map(row).collect();
             out.table(["RUN", "SINCE", "BY", "QUEUED BY", "WHAT"], &rows)?;
-            out.line(&format!("{what}: opsroom start RUN (or --all), opsroom cancel RUN (or --waiting)"))?;
+            out.line(&format!(
+                "{what}: opsroom start RUN (or --all), opsroom cancel RUN (or --waiting)"
+            ))?;
         }
     }
     Ok(Code::Succeeded)

@@ -112,15 +112,31 @@ mod tests {
 
     #[test]
     fn only_a_store_that_cannot_be_reached_is_exit_code_three() {
-        let refused = StoreError::Refused { run: RunId(1), status: RunStatus::Failed, what: "cancel" };
-        let unreachable = StoreError::Open { url: "sqlite:/nowhere".to_owned(), why: "no such folder".to_owned() };
+        let refused = StoreError::Refused {
+            run: RunId(1),
+            status: RunStatus::Failed,
+            what: "cancel",
+        };
+        let unreachable = StoreError::Open {
+            url: "sqlite:/nowhere".to_owned(),
+            why: "no such folder".to_owned(),
+        };
         for (stop, code) in [
             (Stop::Refused(Refusal::Store(unreachable)), Code::NoStore),
             (Stop::Refused(Refusal::Store(refused)), Code::Refused),
-            (Stop::Refused(Refusal::Store(StoreError::NotFound("run #9".to_owned()))), Code::Refused),
+            (
+                Stop::Refused(Refusal::Store(StoreError::NotFound("run #9".to_owned()))),
+                Code::Refused,
+            ),
             (Stop::Refused(Refusal::ReadOnly), Code::Refused),
-            (Stop::from(std::io::Error::from(std::io::ErrorKind::BrokenPipe)), Code::Succeeded),
-            (Stop::from(std::io::Error::from(std::io::ErrorKind::StorageFull)), Code::Failed),
+            (
+                Stop::from(std::io::Error::from(std::io::ErrorKind::BrokenPipe)),
+                Code::Succeeded,
+            ),
+            (
+                Stop::from(std::io::Error::from(std::io::ErrorKind::StorageFull)),
+                Code::Failed,
+            ),
         ] {
             assert_eq!(stop.code(), code, "{stop:?}");
         }

@@ -9,20 +9,28 @@ use crate::core::time::Timestamp;
 /// `key=value` on the command line.
 pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        Some((key, value)) if !key.trim().is_empty() => {
+            Ok((key.trim().to_owned(), value.to_owned()))
+        }
         _ => Err(format!("`{text}` is not KEY=VALUE")),
     }
 }
 
 /// Parses the phrase and makes its plan; anything else is refused with the message of the parser.
-pub(super) async fn plan(control: &Control, text: &str, inputs: &[(String, String)]) -> Result<PlanCard, Stop> {
+pub(super) async fn plan(
+    control: &Control,
+    text: &str,
+    inputs: &[(String, String)],
+) -> Result<PlanCard, Stop> {
     let catalogue = control.catalogue().await?;
     let mut parsed = command::parse(text, &catalogue);
     if let Some(completed) = with_given(text, &parsed.missing, inputs) {
         parsed = command::parse(&completed, &catalogue);
     }
     if parsed.outcome != ParseOutcome::Plan || parsed.unavailable.is_some() {
-        let warning = unread(&parsed).then(|| control.library().warning()).flatten();
+        let warning = unread(&parsed)
+            .then(|| control.library().warning())
+            .flatten();
         return Err(Stop::Usage(
             why_not(&parsed) + &warning.map_or_else(String::new, |warning| format!("\n{warning}")),
         ));
@@ -36,20 +44,35 @@ pub(super) async fn plan(control: &Control, text: &str, inputs: &[(String, Strin
 /// Adds the missing inputs that `--set` gives to the phrase. Only their names: the values are
 /// filled into the plan.
 fn with_given(text: &str, missing: &[String], inputs: &[(String, String)]) -> Option<String> {
-    let given: Vec<&str> = missing.iter().filter(|m| inputs.iter().any(|(k, _)| k == *m)).map(String::as_str).collect();
-    let completed = given.iter().fold(text.to_owned(), |text, name| text + " " + name + "=given");
+    let given: Vec<&str> = missing
+        .iter()
+        .filter(|m| inputs.iter().any(|(k, _)| k == *m))
+        .map(String::as_str)
+        .collect();
+    let completed = given
+        .iter()
+        .fold(text.to_owned(), |text, name| text + " " + name + "=given");
     (!given.is_empty()).then_some(completed)
 }
 
 /// Executes a phrase that is an action without a run; `None`: the phrase is something else.
-pub(super) async fn act(control: &Control, text: &str, reason: Option<&str>) -> Result<Option<Code>, Stop> {
+pub(super) async fn act(
+    control: &Control,
+    text: &str,
+    reason: Option<&str>,
+) -> Result<Option<Code>, Stop> {
     let parsed = command::parse(text, &*control.catalogue().await?);
     let target = parsed.inputs.get("target");
-    let (ParseOutcome::Action, "reset_breaker", Some(target)) = (parsed.outcome, parsed.intent.as_str(), target) else {
+    let (ParseOutcome::Action, "reset_breaker", Some(target)) =
+        (parsed.outcome, parsed.intent.as_str(), target)
+    else {
         return Ok(None);
     };
     let reason = reason.or(parsed.inputs.get("reason").map(String::as_str));
-    for way in control.reset_breaker(target, parsed.env.as_deref(), reason).await? {
+    for way in control
+        .reset_breaker(target, parsed.env.as_deref(), reason)
+        .await?
+    {
         print_message(&format!("the breaker of {way} is closed"));
     }
     Ok(Some(Code::Succeeded))
@@ -81,23 +104,46 @@ fn subcommand(parsed: &Parsed) -> String {
 
 /// Whether not every word was understood: the phrase may name a runbook that failed to load.
 pub(super) fn unread(parsed: &Parsed) -> bool {
-    let no_command = matches!(parsed.outcome, ParseOutcome::Suggest | ParseOutcome::Nothing);
+    let no_command = matches!(
+        parsed.outcome,
+        ParseOutcome::Suggest | ParseOutcome::Nothing
+    );
     no_command || (parsed.outcome == ParseOutcome::Question && !parsed.unknown.is_empty())
 }
 
 /// Why a phrase makes no plan, and what to type instead.
 pub(super) fn why_not(parsed: &Parsed) -> String {
     let mut lines = vec![match parsed.outcome {
-        _ if parsed.unavailable.is_some() => return format!("{}; nothing was done", parsed.message),
+        _ if parsed.unavailable.is_some() => {
+            return format!("{}; nothing was done", parsed.message);
+        }
         ParseOutcome::View => {
-            format!("{}: this only looks at something; use the console, or {}", parsed.message, subcommand(parsed))
+            format!(
+                "{}: this only looks at something; use the console, or {}",
+                parsed.message,
+                subcommand(parsed)
+            )
         }
         ParseOutcome::Action => {
-            format!("{}: this is no runbook; use the console, or {}", parsed.message, subcommand(parsed))
+            format!(
+                "{}: this is no runbook; use the console, or {}",
+                parsed.message,
+                subcommand(parsed)
+            )
         }
         _ => parsed.message.clone(),
     }];
-    lines.extend(parsed.ambiguous.iter().map(|reading| format!("  could mean: {reading}")));
-    lines.extend(parsed.suggestions.iter().map(|suggestion| format!("  try: {suggestion}")));
+    lines.extend(
+        parsed
+            .ambiguous
+            .iter()
+            .map(|reading| format!("  could mean: {reading}")),
+    );
+    lines.extend(
+        parsed
+            .suggestions
+            .iter()
+            .map(|suggestion| format!("  try: {suggestion}")),
+    );
     lines.join("\n")
 }

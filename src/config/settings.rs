@@ -147,16 +147,29 @@ impl Sources {
     fn user_names(&mut self, environment: &Environment<'_>) {
         let named = ["LOGNAME", "USER"].into_iter().find_map(|variable| {
             let name = environment(variable)?.into_string().ok()?;
-            rule::name(&name).ok().map(|text| Found { text, origin: Origin::Environment(variable.to_owned()) })
+            rule::name(&name).ok().map(|text| Found {
+                text,
+                origin: Origin::Environment(variable.to_owned()),
+            })
         });
         self.found.extend(named.map(|found| ("actor", found)));
     }
 
     /// Reads the settings file, which may be missing unless it was named.
-    fn file(&mut self, flags: &Flags, environment: &Environment<'_>, paths: &Paths) -> Option<PathBuf> {
-        let requested =
-            flags.config.clone().or_else(|| environment(CONFIG_VARIABLE).filter(|v| !v.is_empty()).map(PathBuf::from));
-        let file = requested.clone().unwrap_or_else(|| paths.config.join("opsroom.toml"));
+    fn file(
+        &mut self,
+        flags: &Flags,
+        environment: &Environment<'_>,
+        paths: &Paths,
+    ) -> Option<PathBuf> {
+        let requested = flags.config.clone().or_else(|| {
+            environment(CONFIG_VARIABLE)
+                .filter(|v| !v.is_empty())
+                .map(PathBuf::from)
+        });
+        let file = requested
+            .clone()
+            .unwrap_or_else(|| paths.config.join("opsroom.toml"));
         if requested.is_none() && !file.exists() {
             return None;
         }
@@ -172,7 +185,9 @@ impl Sources {
         let mut root = Section::root(&table);
         let folder = file.parent().unwrap_or(Path::new(""));
         for key in KEYS {
-            let Some(field) = root.field(key.name) else { continue };
+            let Some(field) = root.field(key.name) else {
+                continue;
+            };
             let text = match key.name {
                 "read_only" => field.boolean(&mut report).map(|on| on.to_string()),
                 _ => field.text_by(&mut report, |text| key.check(text)),
@@ -180,7 +195,16 @@ impl Sources {
             let line = report.line(field.at);
             self.found.extend(text.map(|text| {
                 let text = value::beside(key.name, &text, folder);
-                (key.name, Found { text, origin: Origin::File { file: file.to_owned(), line } })
+                (
+                    key.name,
+                    Found {
+                        text,
+                        origin: Origin::File {
+                            file: file.to_owned(),
+                            line,
+                        },
+                    },
+                )
             }));
         }
         self.secrets = policy::secrets(&mut root, &mut report);
@@ -189,34 +213,64 @@ impl Sources {
         self.artifacts = policy::artifacts(&mut root, &mut report);
         let engine = policy::engine(&mut root, &mut report);
         (self.lanes, self.adopt_ms) = (engine.lanes, Some(engine.adopt_ms));
-        self.integrations = integrations::integrations(&mut root, &mut report, &self.secrets, folder);
+        self.integrations =
+            integrations::integrations(&mut root, &mut report, &self.secrets, folder);
         root.close(&mut report);
-        self.problems.extend(report.finish(()).err().into_iter().flatten());
+        self.problems
+            .extend(report.finish(()).err().into_iter().flatten());
     }
 
     fn environment(&mut self, environment: &Environment<'_>) {
         for key in KEYS {
             let variable = key.variable();
             // Shells set an empty variable for "not set".
-            let Some(value) = environment(&variable).filter(|v| !v.is_empty()) else { continue };
+            let Some(value) = environment(&variable).filter(|v| !v.is_empty()) else {
+                continue;
+            };
             let text = value.into_string().map_err(|_| "is not UTF-8".to_owned());
-            self.set(key, "environment", &variable, Origin::Environment(variable.clone()), text);
+            self.set(
+                key,
+                "environment",
+                &variable,
+                Origin::Environment(variable.clone()),
+                text,
+            );
         }
     }
 
     fn flags(&mut self, flags: &Flags) {
         for key in KEYS {
-            let Some(text) = flags.values.get(key.name) else { continue };
+            let Some(text) = flags.values.get(key.name) else {
+                continue;
+            };
             let flag = key.flag();
-            self.set(key, "command line", &flag, Origin::Flag(flag.clone()), Ok(text.clone()));
+            self.set(
+                key,
+                "command line",
+                &flag,
+                Origin::Flag(flag.clone()),
+                Ok(text.clone()),
+            );
         }
     }
 
-    fn set(&mut self, key: &Key, place: &str, name: &str, origin: Origin, text: Result<String, String>) {
+    fn set(
+        &mut self,
+        key: &Key,
+        place: &str,
+        name: &str,
+        origin: Origin,
+        text: Result<String, String>,
+    ) {
         match text.and_then(|text| key.check(&text)) {
             Ok(text) => drop(self.found.insert(key.name, Found { text, origin })),
             Err(message) => {
-                self.problems.push(Problem { file: place.to_owned(), line: 0, key: name.to_owned(), message });
+                self.problems.push(Problem {
+                    file: place.to_owned(),
+                    line: 0,
+                    key: name.to_owned(),
+                    message,
+                });
             }
         }
     }
@@ -225,12 +279,19 @@ impl Sources {
         if !self.problems.is_empty() {
             return Err(self.problems);
         }
-        let rows: Vec<(SettingRow, String)> = KEYS.iter().map(|key| self.row(key, &paths)).collect();
-        let get = |name: &str| rows.iter().find(|(row, _)| row.key == name).map_or("", |(_, text)| text.as_str());
+        let rows: Vec<(SettingRow, String)> =
+            KEYS.iter().map(|key| self.row(key, &paths)).collect();
+        let get = |name: &str| {
+            rows.iter()
+                .find(|(row, _)| row.key == name)
+                .map_or("", |(_, text)| text.as_str())
+        };
         let home = paths.home.as_path();
         Ok(Settings {
             store_url: value::store(get("store"), home),
-            workspace: Some(get("workspace")).filter(|name| !name.is_empty()).map(str::to_owned),
+            workspace: Some(get("workspace"))
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned),
             actor: get("actor").to_owned(),
             read_only: get("read_only") == "true",
             runbook_dir: value::path(get("runbooks"), home),
@@ -253,10 +314,24 @@ impl Sources {
 
     /// The effective value: masked for people, and as it is.
     fn row(&mut self, key: &Key, paths: &Paths) -> (SettingRow, String) {
-        let default = || Found { text: value::default(key, paths), origin: Origin::Default };
+        let default = || Found {
+            text: value::default(key, paths),
+            origin: Origin::Default,
+        };
         let found = self.found.remove(key.name).unwrap_or_else(default);
-        let value = if key.name == "store" { value::masked(&found.text) } else { found.text.clone() };
-        (SettingRow { key: key.name, value, origin: found.origin }, found.text)
+        let value = if key.name == "store" {
+            value::masked(&found.text)
+        } else {
+            found.text.clone()
+        };
+        (
+            SettingRow {
+                key: key.name,
+                value,
+                origin: found.origin,
+            },
+            found.text,
+        )
     }
 }
 

@@ -82,7 +82,9 @@ pub fn read(file: &str, text: &str) -> Result<Stack, Vec<Problem>> {
     let mut root = Section::root(&table);
     let stack = Stack {
         workspace: workspace(&mut root, &mut report),
-        timezone: root.text(&mut report, "timezone", rule::schedule::zone).unwrap_or_else(|| "UTC".to_owned()),
+        timezone: root
+            .text(&mut report, "timezone", rule::schedule::zone)
+            .unwrap_or_else(|| "UTC".to_owned()),
         ..Stack::default()
     };
     let stack = objects(stack, &mut root, &mut report);
@@ -99,19 +101,46 @@ pub fn warnings(file: &str, text: &str) -> Vec<Problem> {
     }
     let (table, report) = parse(file, text);
     let mut unread = Report::new(file, "");
-    let routines = Section::root(&table).field("routine").map(|f| f.tables(&mut unread)).unwrap_or_default();
-    let lines: Vec<String> = routines.iter().map(|r| report.line(r.at).to_string()).collect();
-    let Some(first) = routines.first() else { return Vec::new() };
-    let (what, verb) = if lines.len() == 1 { ("the routine", "is") } else { ("all routines", "are") };
+    let routines = Section::root(&table)
+        .field("routine")
+        .map(|f| f.tables(&mut unread))
+        .unwrap_or_default();
+    let lines: Vec<String> = routines
+        .iter()
+        .map(|r| report.line(r.at).to_string())
+        .collect();
+    let Some(first) = routines.first() else {
+        return Vec::new();
+    };
+    let (what, verb) = if lines.len() == 1 {
+        ("the routine", "is")
+    } else {
+        ("all routines", "are")
+    };
     let more = lines.len().saturating_sub(LISTED);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let listed = lines.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    let at = if lines.len() == 1 { String::new() } else { format!(" (lines {listed}{more})") };
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    let listed = lines
+        .iter()
+        .take(LISTED)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
+    let at = if lines.len() == 1 {
+        String::new()
+    } else {
+        format!(" (lines {listed}{more})")
+    };
     vec![Problem {
         file: file.to_owned(),
         line: report.line(first.at),
         key: "routine".to_owned(),
-        message: format!("{what} of this file {verb} kept, but nothing runs routines in this version{at}"),
+        message: format!(
+            "{what} of this file {verb} kept, but nothing runs routines in this version{at}"
+        ),
     }]
 }
 
@@ -125,7 +154,9 @@ pub fn read_file(path: &Path) -> Result<Stack, Vec<Problem>> {
 
 fn workspace(root: &mut Section<'_>, report: &mut Report) -> String {
     let field = root.required(report, "workspace", "\"NAME\"");
-    field.and_then(|f| f.text_by(report, rule::name)).unwrap_or_default()
+    field
+        .and_then(|f| f.text_by(report, rule::name))
+        .unwrap_or_default()
 }
 
 /// Names are collected first, so that a reference may come before its object; a service with
@@ -139,18 +170,33 @@ fn objects(stack: Stack, root: &mut Section<'_>, report: &mut Report) -> Stack {
     let service_names = Names::collect(report, "service", &services);
     Names::collect(report, "routine", &routines);
     Names::collect(report, "contact", &contacts);
-    let environments = environments.into_iter().map(|s| environment(s, report)).collect();
-    let services: Vec<_> =
-        services.into_iter().map(|s| service::read(s, report, &environment_names, &service_names)).collect();
-    let routines =
-        routines.into_iter().map(|s| routine::read(s, report, &environment_names, &service_names, &services)).collect();
+    let environments = environments
+        .into_iter()
+        .map(|s| environment(s, report))
+        .collect();
+    let services: Vec<_> = services
+        .into_iter()
+        .map(|s| service::read(s, report, &environment_names, &service_names))
+        .collect();
+    let routines = routines
+        .into_iter()
+        .map(|s| routine::read(s, report, &environment_names, &service_names, &services))
+        .collect();
     let contacts = contacts.into_iter().map(|s| contact(s, report)).collect();
-    Stack { environments, services, routines, contacts, ..stack }
+    Stack {
+        environments,
+        services,
+        routines,
+        contacts,
+        ..stack
+    }
 }
 
 /// The tables of `[[key]]`, with their names for messages.
 fn named<'t>(root: &mut Section<'t>, report: &mut Report, key: &'static str) -> Vec<Section<'t>> {
-    let Some(field) = root.field(key) else { return Vec::new() };
+    let Some(field) = root.field(key) else {
+        return Vec::new();
+    };
     let mut sections = field.tables(report);
     for section in &mut sections {
         if let Some(name) = section.peek("name") {
@@ -163,20 +209,30 @@ fn named<'t>(root: &mut Section<'t>, report: &mut Report, key: &'static str) -> 
 /// The name of a table of `[[key]]`; empty (with a problem) when there is none.
 fn name(section: &mut Section<'_>, report: &mut Report) -> String {
     let field = section.required(report, "name", "\"NAME\"");
-    field.and_then(|f| f.text_by(report, rule::name)).unwrap_or_default()
+    field
+        .and_then(|f| f.text_by(report, rule::name))
+        .unwrap_or_default()
 }
 
 /// A list of other names.
 fn aliases(section: &mut Section<'_>, report: &mut Report) -> Vec<String> {
-    let list = section.field("aliases").and_then(|f| f.list(report)).unwrap_or_default();
-    list.iter().filter_map(|f| f.text_by(report, rule::name)).collect()
+    let list = section
+        .field("aliases")
+        .and_then(|f| f.list(report))
+        .unwrap_or_default();
+    list.iter()
+        .filter_map(|f| f.text_by(report, rule::name))
+        .collect()
 }
 
 fn environment(mut section: Section<'_>, report: &mut Report) -> Environment {
     let environment = Environment {
         name: name(&mut section, report),
         aliases: aliases(&mut section, report),
-        protected: section.field("protected").and_then(|f| f.boolean(report)).unwrap_or_default(),
+        protected: section
+            .field("protected")
+            .and_then(|f| f.boolean(report))
+            .unwrap_or_default(),
     };
     section.close(report);
     environment

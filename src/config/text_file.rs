@@ -15,15 +15,24 @@ pub const MAX_BYTES: u64 = 8 * 1024 * 1024;
 /// One problem: missing, a folder, unreadable, larger than [`MAX_BYTES`], or not UTF-8 (with the
 /// line).
 pub fn read_text(path: &Path) -> Result<String, Vec<Problem>> {
-    let problem =
-        |line, message: String| vec![Problem { file: path.display().to_string(), line, key: String::new(), message }];
+    let problem = |line, message: String| {
+        vec![Problem {
+            file: path.display().to_string(),
+            line,
+            key: String::new(),
+            message,
+        }]
+    };
     let mut bytes = Vec::new();
     File::open(path)
         // One byte more than allowed shows that it is too large, also for pipes without a length.
         .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
         .map_err(|e| problem(0, unreadable(&e)))?;
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(problem(0, "the file is larger than 8 MiB; is it the right one?".to_owned()));
+        return Err(problem(
+            0,
+            "the file is larger than 8 MiB; is it the right one?".to_owned(),
+        ));
     }
     String::from_utf8(bytes).map_err(|e| {
         let (valid, bytes) = (e.utf8_error().valid_up_to(), e.as_bytes());
@@ -67,11 +76,21 @@ mod tests {
     fn files_that_are_no_text_are_refused_with_the_line() {
         assert_eq!(
             complaint(b"a = 1\nb = \"\xe4\"\n"),
-            (2, "byte 0xe4 is not UTF-8; save the file as UTF-8".to_owned())
+            (
+                2,
+                "byte 0xe4 is not UTF-8; save the file as UTF-8".to_owned()
+            )
         );
-        assert_eq!(complaint(b"\xff\xfea\0"), (1, "the file is UTF-16; save it as UTF-8".to_owned()));
+        assert_eq!(
+            complaint(b"\xff\xfea\0"),
+            (1, "the file is UTF-16; save it as UTF-8".to_owned())
+        );
         let max = usize::try_from(MAX_BYTES).unwrap();
-        assert!(complaint(&vec![b'#'; max + 1]).1.contains("larger than 8 MiB"));
+        assert!(
+            complaint(&vec![b'#'; max + 1])
+                .1
+                .contains("larger than 8 MiB")
+        );
     }
 
     #[test]

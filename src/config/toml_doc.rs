@@ -43,9 +43,19 @@ pub(super) struct Report {
 
 impl Report {
     pub fn new(file: &str, text: &str) -> Self {
-        let after_breaks = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at + 1);
+        let after_breaks = text
+            .bytes()
+            .enumerate()
+            .filter(|(_, b)| *b == b'\n')
+            .map(|(at, _)| at + 1);
         let line_starts = std::iter::once(0).chain(after_breaks).collect();
-        Self { file: file.to_owned(), line_starts, problems: Vec::new(), broken: BTreeSet::new(), lost_header: false }
+        Self {
+            file: file.to_owned(),
+            line_starts,
+            problems: Vec::new(),
+            broken: BTreeSet::new(),
+            lost_header: false,
+        }
     }
 
     /// The line (from 1) of a byte offset.
@@ -79,12 +89,21 @@ impl Report {
             return Ok(value);
         }
         self.problems.sort_by_key(|(at, _)| *at);
-        let mut problems: Vec<Problem> = self.problems.into_iter().map(|(_, problem)| problem).collect();
+        let mut problems: Vec<Problem> = self
+            .problems
+            .into_iter()
+            .map(|(_, problem)| problem)
+            .collect();
         problems.dedup();
         if problems.len() > MAX_PROBLEMS {
             problems.truncate(MAX_PROBLEMS);
             let message = "there are more problems; correct these first".to_owned();
-            problems.push(Problem { file: self.file, line: 0, key: String::new(), message });
+            problems.push(Problem {
+                file: self.file,
+                line: 0,
+                key: String::new(),
+                message,
+            });
         }
         Err(problems)
     }
@@ -99,7 +118,15 @@ impl Report {
 
     fn push(&mut self, at: usize, key: String, message: String) {
         let line = self.line(at);
-        self.problems.push((at, Problem { file: self.file.clone(), line, key, message }));
+        self.problems.push((
+            at,
+            Problem {
+                file: self.file.clone(),
+                line,
+                key,
+                message,
+            },
+        ));
     }
 }
 
@@ -114,7 +141,12 @@ pub(super) struct Section<'t> {
 
 impl<'t> Section<'t> {
     pub fn root(table: &'t Spanned<DeTable<'t>>) -> Self {
-        Self { table: table.get_ref(), at: 0, path: String::new(), known: Vec::new() }
+        Self {
+            table: table.get_ref(),
+            at: 0,
+            path: String::new(),
+            known: Vec::new(),
+        }
     }
 
     /// Names this table in messages: `service "web"` instead of `service`.
@@ -124,7 +156,11 @@ impl<'t> Section<'t> {
 
     /// A key's full name in messages.
     pub fn key(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        }
     }
 
     /// The table's own name in messages.
@@ -136,15 +172,28 @@ impl<'t> Section<'t> {
     pub fn field(&mut self, key: &'static str) -> Option<Field<'t>> {
         self.known.push(key);
         let (found, value) = self.table.get_key_value(key)?;
-        Some(Field { key: self.key(key), at: found.span().start, value })
+        Some(Field {
+            key: self.key(key),
+            at: found.span().start,
+            value,
+        })
     }
 
     /// The value of a key; a problem if it is missing, with `example` as the value to add.
-    pub fn required(&mut self, report: &mut Report, key: &'static str, example: &str) -> Option<Field<'t>> {
+    pub fn required(
+        &mut self,
+        report: &mut Report,
+        key: &'static str,
+        example: &str,
+    ) -> Option<Field<'t>> {
         let field = self.field(key);
         if field.is_none() {
             let key_path = self.key(key);
-            report.conflict(self.at, key_path, format!("is missing; add {key} = {example}"));
+            report.conflict(
+                self.at,
+                key_path,
+                format!("is missing; add {key} = {example}"),
+            );
         }
         field
     }
@@ -169,7 +218,14 @@ impl<'t> Section<'t> {
     pub fn entries(&self) -> impl Iterator<Item = (&'t str, Field<'t>)> + '_ {
         self.table.iter().map(|(key, value)| {
             let name = key.get_ref().as_ref();
-            (name, Field { key: self.key(&shown(name)), at: key.span().start, value })
+            (
+                name,
+                Field {
+                    key: self.key(&shown(name)),
+                    at: key.span().start,
+                    value,
+                },
+            )
         })
     }
 
@@ -178,13 +234,21 @@ impl<'t> Section<'t> {
         if report.lost_header {
             return;
         }
-        for key in self.table.keys().filter(|k| !self.known.contains(&k.get_ref().as_ref())) {
+        for key in self
+            .table
+            .keys()
+            .filter(|k| !self.known.contains(&k.get_ref().as_ref()))
+        {
             let name = key.get_ref().as_ref();
             let hint = nearest(name, &self.known).map_or_else(
                 || format!("known here: {}", self.known.join(", ")),
                 |near| format!("did you mean `{near}`?"),
             );
-            report.wrong(key.span().start, self.key(&shown(name)), format!("unknown key; {hint}"));
+            report.wrong(
+                key.span().start,
+                self.key(&shown(name)),
+                format!("unknown key; {hint}"),
+            );
         }
     }
 }
@@ -213,8 +277,14 @@ impl<'t> Field<'t> {
         self.typed(report, "a text in quotes", DeValue::as_str)
     }
 
-    pub fn text_by<T>(&self, report: &mut Report, rule: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        let text = self.text(report).filter(|_| report.problems.len() <= MAX_PROBLEMS)?;
+    pub fn text_by<T>(
+        &self,
+        report: &mut Report,
+        rule: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let text = self
+            .text(report)
+            .filter(|_| report.problems.len() <= MAX_PROBLEMS)?;
         self.accept(report, rule(text))
     }
 
@@ -246,21 +316,40 @@ impl<'t> Field<'t> {
 
     /// The elements if it is a list; none, without a problem, if it is not.
     pub fn elements(&self) -> Vec<Self> {
-        let element = |value: &'t Spanned<DeValue<'t>>| Field { key: self.key.clone(), at: value.span().start, value };
-        self.value().as_array().into_iter().flat_map(|list| list.iter().map(element)).collect()
+        let element = |value: &'t Spanned<DeValue<'t>>| Field {
+            key: self.key.clone(),
+            at: value.span().start,
+            value,
+        };
+        self.value()
+            .as_array()
+            .into_iter()
+            .flat_map(|list| list.iter().map(element))
+            .collect()
     }
 
     pub fn table(&self, report: &mut Report) -> Option<Section<'t>> {
         let table = self.typed(report, "a table like { key = value }", DeValue::as_table)?;
-        Some(Section { table, at: self.at, path: self.key.clone(), known: Vec::new() })
+        Some(Section {
+            table,
+            at: self.at,
+            path: self.key.clone(),
+            known: Vec::new(),
+        })
     }
 
     /// The tables written as `[[key]]`.
     pub fn tables(&self, report: &mut Report) -> Vec<Section<'t>> {
         if !self.value().is_array() {
-            self.wrong(report, format!("must be written as [[{}]], once for each", self.header()));
+            self.wrong(
+                report,
+                format!("must be written as [[{}]], once for each", self.header()),
+            );
         }
-        self.elements().iter().filter_map(|element| element.table(report)).collect()
+        self.elements()
+            .iter()
+            .filter_map(|element| element.table(report))
+            .collect()
     }
 
     /// The value of an `Ok`; reports an `Err` as a problem of this field.
@@ -268,10 +357,18 @@ impl<'t> Field<'t> {
         checked.map_err(|message| self.wrong(report, message)).ok()
     }
 
-    fn typed<T>(&self, report: &mut Report, wanted: &str, read: impl Fn(&'t DeValue<'t>) -> Option<T>) -> Option<T> {
+    fn typed<T>(
+        &self,
+        report: &mut Report,
+        wanted: &str,
+        read: impl Fn(&'t DeValue<'t>) -> Option<T>,
+    ) -> Option<T> {
         let found = read(self.value());
         if found.is_none() {
-            self.wrong(report, format!("must be {wanted}, not {}", kind(self.value())));
+            self.wrong(
+                report,
+                format!("must be {wanted}, not {}", kind(self.value())),
+            );
         }
         found
     }
@@ -296,7 +393,11 @@ pub(super) fn shown(text: &str) -> String {
             out.push('…');
             break;
         }
-        if c.is_control() || super::rule::is_invisible(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
+        if c.is_control() || super::rule::is_invisible(c) {
+            out.extend(c.escape_unicode())
+        } else {
+            out.push(c)
+        }
     }
     out
 }
@@ -307,10 +408,21 @@ pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let length = word.chars().count();
     let far = if length > 4 { 2 } else { 1 };
     // Words of very different length cannot be near, so long input is never compared.
-    let alike = known.iter().filter(|k| k.chars().count().abs_diff(length) <= far);
+    let alike = known
+        .iter()
+        .filter(|k| k.chars().count().abs_diff(length) <= far);
     let distances = alike.map(|k| (strsim::damerau_levenshtein(&word, &k.to_lowercase()), *k));
-    let near = distances.filter(|(distance, _)| *distance <= far).min().map(|(_, k)| k);
-    near.or_else(|| known.iter().copied().find(|k| k.starts_with(&word) || word.starts_with(k)).filter(|_| length > 2))
+    let near = distances
+        .filter(|(distance, _)| *distance <= far)
+        .min()
+        .map(|(_, k)| k);
+    near.or_else(|| {
+        known
+            .iter()
+            .copied()
+            .find(|k| k.starts_with(&word) || word.starts_with(k))
+            .filter(|_| length > 2)
+    })
 }
 
 fn whole(value: &DeValue<'_>) -> Option<i64> {
@@ -318,7 +430,10 @@ fn whole(value: &DeValue<'_>) -> Option<i64> {
     i64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "whole numbers written where a fraction is meant are small")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "whole numbers written where a fraction is meant are small"
+)]
 fn number(value: &DeValue<'_>) -> Option<f64> {
     match value {
         DeValue::Float(float) => float.as_str().parse().ok(),

@@ -24,14 +24,21 @@ impl Control {
         self.writable()?;
         let scope = self.scope().await?;
         let all = scope.breakers().await?;
-        let matching: Vec<BreakerKey> =
-            all.into_iter().map(|b| b.way).filter(|way| matches(way, target, env)).collect();
+        let matching: Vec<BreakerKey> = all
+            .into_iter()
+            .map(|b| b.way)
+            .filter(|way| matches(way, target, env))
+            .collect();
         let (actor, now) = (&self.0.settings.actor, self.0.clock.now());
         let reason = self.clean_reason(reason);
-        let reset = scope.reset_breakers(&matching, actor, reason.as_deref(), now).await?;
+        let reset = scope
+            .reset_breakers(&matching, actor, reason.as_deref(), now)
+            .await?;
         if reset.is_empty() {
             let place = env.map(|env| format!(" in {env}")).unwrap_or_default();
-            let message = format!("no breaker of {target}{place} is open or counting; `opsroom breakers` lists them");
+            let message = format!(
+                "no breaker of {target}{place} is open or counting; `opsroom breakers` lists them"
+            );
             return Err(Refusal::Invalid(message));
         }
         self.0.bus.publish(Notice::Observations);
@@ -41,7 +48,10 @@ impl Control {
 
 /// A service by its name, a host with or without its port.
 fn matches(way: &BreakerKey, target: &str, env: Option<&str>) -> bool {
-    let host = way.host.rsplit_once(':').map_or(way.host.as_str(), |(host, _)| host);
+    let host = way
+        .host
+        .rsplit_once(':')
+        .map_or(way.host.as_str(), |(host, _)| host);
     if way.host == target || host == target {
         return env.is_none();
     }
@@ -56,8 +66,14 @@ mod tests {
 
     #[test]
     fn breakers_match_by_service_environment_or_host() {
-        let target = Some(Target { service: "web".to_owned(), env: Some("prod".to_owned()) });
-        let way = BreakerKey { target, host: "api.test:8443".to_owned() };
+        let target = Some(Target {
+            service: "web".to_owned(),
+            env: Some("prod".to_owned()),
+        });
+        let way = BreakerKey {
+            target,
+            host: "api.test:8443".to_owned(),
+        };
         for (name, env, matching) in [
             ("web", None, true),
             ("web", Some("prod"), true),

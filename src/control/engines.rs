@@ -24,8 +24,7 @@ pub enum EnginePlace {
 
 impl EnginePlace {
     /// The consequence of having no engine.
-    pub const NONE: &str =
-        "no engine is running: nothing is probed and no run starts; start opsroom serve or a console";
+    pub const NONE: &str = "no engine is running: nothing is probed and no run starts; start opsroom serve or a console";
 
     /// `here`, or the other process; absent: there is none.
     #[must_use]
@@ -87,7 +86,13 @@ impl Control {
     /// Stops the engine (active runs finish first when `wait`, else they are recorded as
     /// interrupted) and closes the store.
     pub async fn close(&self, wait: bool) {
-        drop(self.0.stop_watch.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(
+            self.0
+                .stop_watch
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
         if let Some(engine) = self.engine() {
             engine.stop(wait).await;
         }
@@ -95,7 +100,11 @@ impl Control {
     }
 
     pub(super) fn engine(&self) -> Option<Engine> {
-        self.0.engine.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .engine
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(super) fn wake(&self) {
@@ -113,7 +122,9 @@ impl Control {
             sweep_ms: settings.lease_ms / 6,
             lanes: settings.lanes,
             pulse: match (only, self.workspace()) {
-                (None, Some(workspace)) if settings.pulse_ms > 0 => Some((workspace.id, settings.pulse_ms)),
+                (None, Some(workspace)) if settings.pulse_ms > 0 => {
+                    Some((workspace.id, settings.pulse_ms))
+                }
                 _ => None,
             },
             only,
@@ -140,7 +151,11 @@ impl Control {
             console: Arc::downgrade(&self.0),
         };
         tokio::spawn(watch::watch(watcher, token.clone()));
-        *self.0.stop_watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.drop_guard());
+        *self
+            .0
+            .stop_watch
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(token.drop_guard());
     }
 
     /// Whether a console or server is alive, this one included; and the processes known to be gone.
@@ -153,22 +168,46 @@ impl Control {
     /// Where runs are executed, and how often targets are probed there, milliseconds.
     pub(super) async fn engine_place(&self) -> Result<(EnginePlace, i64), Refusal> {
         let door = self.0.settings.door;
-        let alive = crate::engine::roll(self.0.store.for_engines(), self.0.clock).await?.alive;
-        let others: Vec<_> = alive.iter().filter(|e| e.holder != self.0.store.for_engines().process()).collect();
-        let server = others.iter().find(|e| e.kind == ProcessKind::Serve.name()).filter(|_| door != ProcessKind::Serve);
+        let alive = crate::engine::roll(self.0.store.for_engines(), self.0.clock)
+            .await?
+            .alive;
+        let others: Vec<_> = alive
+            .iter()
+            .filter(|e| e.holder != self.0.store.for_engines().process())
+            .collect();
+        let server = others
+            .iter()
+            .find(|e| e.kind == ProcessKind::Serve.name())
+            .filter(|_| door != ProcessKind::Serve);
         let named = |e: &EngineRow| {
-            let kind = if e.kind == ProcessKind::Serve.name() { "server" } else { &e.kind };
+            let kind = if e.kind == ProcessKind::Serve.name() {
+                "server"
+            } else {
+                &e.kind
+            };
             EnginePlace::Elsewhere(format!("{kind} {}", crate::engine::short(&e.holder)))
         };
         let own = Some(self.0.settings.pulse_ms);
         let (place, period) = match (server, others.first()) {
             (Some(server), _) => (named(server), Some(server.pulse_ms)),
-            (None, _) if door != ProcessKind::Cli && self.engine().is_some() => (EnginePlace::Here, own),
-            (None, Some(other)) => {
-                (named(other), others.iter().map(|e| e.pulse_ms).filter(|period_ms| *period_ms > 0).min())
+            (None, _) if door != ProcessKind::Cli && self.engine().is_some() => {
+                (EnginePlace::Here, own)
             }
+            (None, Some(other)) => (
+                named(other),
+                others
+                    .iter()
+                    .map(|e| e.pulse_ms)
+                    .filter(|period_ms| *period_ms > 0)
+                    .min(),
+            ),
             (None, None) => (EnginePlace::Nowhere, own),
         };
-        Ok((place, period.filter(|period_ms| *period_ms > 0).unwrap_or(USUAL_PULSE_MS)))
+        Ok((
+            place,
+            period
+                .filter(|period_ms| *period_ms > 0)
+                .unwrap_or(USUAL_PULSE_MS),
+        ))
     }
 }

@@ -21,7 +21,10 @@ impl Control {
         let newest = match meant {
             RunRef::Number(run) => {
                 scope.glimpse_of(*run).await?;
-                return Ok(ChosenRun { run: *run, line: run.to_string() });
+                return Ok(ChosenRun {
+                    run: *run,
+                    line: run.to_string(),
+                });
             }
             RunRef::Newest(newest) => newest,
         };
@@ -36,12 +39,19 @@ impl Control {
         found.dedup_by_key(|run| run.id);
         let now = self.0.clock.now();
         match found.as_slice() {
-            [] => Err(Refusal::Invalid(format!("there is no {newest}; nothing was chosen"))),
-            [run] => Ok(ChosenRun { run: run.id, line: one_line(run, now) }),
+            [] => Err(Refusal::Invalid(format!(
+                "there is no {newest}; nothing was chosen"
+            ))),
+            [run] => Ok(ChosenRun {
+                run: run.id,
+                line: one_line(run, now),
+            }),
             several => {
                 let lines: Vec<String> = several.iter().map(|run| one_line(run, now)).collect();
                 let several = lines.join("; ");
-                Err(Refusal::Invalid(format!("the last {newest} may be one of these, give its number: {several}")))
+                Err(Refusal::Invalid(format!(
+                    "the last {newest} may be one of these, give its number: {several}"
+                )))
             }
         }
     }
@@ -49,7 +59,11 @@ impl Control {
 
 /// The newest run of one service, or of any. Each state is looked up by itself, for which there is
 /// an index.
-async fn find_newest(scope: &Scope, newest: &Newest, service: Option<&String>) -> Result<Option<Run>, Refusal> {
+async fn find_newest(
+    scope: &Scope,
+    newest: &Newest,
+    service: Option<&String>,
+) -> Result<Option<Run>, Refusal> {
     let states = newest.status();
     let mut found = None;
     if states.is_empty() {

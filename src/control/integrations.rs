@@ -41,10 +41,17 @@ pub enum Answer {
 /// Sends one message, once. The outcome contains no secret.
 pub async fn send(context: AdapterContext, to: &str, message: Message) -> Outcome {
     let adapters = Adapters::real(context);
-    let call = Call::Notify { to: to.to_owned(), message, timeout_ms: SEND_MS };
+    let call = Call::Notify {
+        to: to.to_owned(),
+        message,
+        timeout_ms: SEND_MS,
+    };
     let reply = perform(&adapters, call).await;
     let outcome = notify::notify_outcome(to, &reply);
-    Outcome { message: adapters.redactor().redact(&outcome.message), ..outcome }
+    Outcome {
+        message: adapters.redactor().redact(&outcome.message),
+        ..outcome
+    }
 }
 
 /// Checks whether every database and product answers, all at once. No messages are sent. Those
@@ -54,14 +61,35 @@ pub async fn probe(context: &AdapterContext, run: bool) -> Vec<Found> {
     let integrations = &context.integrations;
     let checks = integrations.databases.iter().map(|d| {
         let (database, statement) = (d.name.clone(), "select 1".to_owned());
-        let call =
-            Call::Sql { database, statement, params: Vec::new(), write: false, max_rows: 1, timeout_ms: PROBE_MS };
+        let call = Call::Sql {
+            database,
+            statement,
+            params: Vec::new(),
+            write: false,
+            max_rows: 1,
+            timeout_ms: PROBE_MS,
+        };
         let secrets: Vec<&String> = d.password.iter().chain(d.place.secret()).collect();
-        ("database", d.name.clone(), d.place.describe(), secrets, call)
+        (
+            "database",
+            d.name.clone(),
+            d.place.describe(),
+            secrets,
+            call,
+        )
     });
     let checks = checks.chain(integrations.accounts.iter().map(|a| {
-        let bearer = SecretHeader { header: "authorization".to_owned(), prefix: "Bearer ", secret: a.token.clone() };
-        let headers = a.product.headers().iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let bearer = SecretHeader {
+            header: "authorization".to_owned(),
+            prefix: "Bearer ",
+            secret: a.token.clone(),
+        };
+        let headers = a
+            .product
+            .headers()
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
         let call = Call::Http {
             method: "GET".to_owned(),
             url: format!("{}{}", a.base_url, a.product.ping()),
@@ -71,21 +99,41 @@ pub async fn probe(context: &AdapterContext, run: bool) -> Vec<Found> {
             secrets: vec![bearer],
             timeout_ms: PROBE_MS,
         };
-        ("adapter", a.product.name().to_owned(), a.base_url.clone(), vec![&a.token], call)
+        (
+            "adapter",
+            a.product.name().to_owned(),
+            a.base_url.clone(),
+            vec![&a.token],
+            call,
+        )
     }));
     let answers = checks.map(async |(kind, name, place, secrets, call)| {
-        let program = secrets.into_iter().find(|name| !run && context.vault.runs_a_program(name));
+        let program = secrets
+            .into_iter()
+            .find(|name| !run && context.vault.runs_a_program(name));
         let answer = match program {
             Some(secret) => Answer::NotRun(secret.clone()),
-            None => check_reply(&perform(&adapters, call).await)
-                .map_or_else(|why| Answer::Failed(adapters.redactor().redact(&why)), Answer::Answered),
+            None => check_reply(&perform(&adapters, call).await).map_or_else(
+                |why| Answer::Failed(adapters.redactor().redact(&why)),
+                Answer::Answered,
+            ),
         };
-        Found { kind, name, place, answer }
+        Found {
+            kind,
+            name,
+            place,
+            answer,
+        }
     });
     let mut found = join_all(answers).await;
     found.extend(integrations.notifiers.iter().map(|n| {
         let (name, place) = (n.name.clone(), n.way.describe());
-        Found { kind: "notify", name, place, answer: Answer::NotSent }
+        Found {
+            kind: "notify",
+            name,
+            place,
+            answer: Answer::NotSent,
+        }
     }));
     found
 }
@@ -93,13 +141,19 @@ pub async fn probe(context: &AdapterContext, run: bool) -> Vec<Found> {
 fn check_reply(reply: &Reply) -> Result<String, String> {
     match reply {
         Reply::Rows(rows) => Ok(format!("answers in {} ms", rows.ms)),
-        Reply::Http { status: 200..=299, ms, .. } => Ok(format!("answers in {ms} ms")),
-        Reply::Http { status: 401 | 403, .. } => Err("does not accept the token".to_owned()),
+        Reply::Http {
+            status: 200..=299,
+            ms,
+            ..
+        } => Ok(format!("answers in {ms} ms")),
+        Reply::Http {
+            status: 401 | 403, ..
+        } => Err("does not accept the token".to_owned()),
         Reply::Http { status, .. } => Err(format!("answers HTTP {status}")),
         Reply::TimedOut { after_ms } => Err(Outcome::timed_out(*after_ms).message),
-        Reply::Declined { message, .. } | Reply::Unreachable { message } | Reply::Refused { message } => {
-            Err(message.clone())
-        }
+        Reply::Declined { message, .. }
+        | Reply::Unreachable { message }
+        | Reply::Refused { message } => Err(message.clone()),
         other => Err(Outcome::unexpected("probe", other).message),
     }
 }
@@ -107,7 +161,9 @@ fn check_reply(reply: &Reply) -> Result<String, String> {
 async fn perform(adapters: &Adapters, call: Call) -> Reply {
     // The output is not used.
     let (output, _) = mpsc::channel(1);
-    adapters.perform(call, output, CancellationToken::new()).await
+    adapters
+        .perform(call, output, CancellationToken::new())
+        .await
 }
 
 /// Whether the message was sent.

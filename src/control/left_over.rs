@@ -37,19 +37,35 @@ pub fn describe(left_over: &[LeftOver], now: Timestamp) -> Option<String> {
     const DAY: i64 = 86_400_000;
     let since = left_over.iter().map(|run| run.queued_at).min()?;
     let (date, clock) = (since.rfc3339(), since.clock_utc());
-    let at = if now.ms_since(since) < DAY { clock[..5].to_owned() } else { date[..10].to_owned() };
-    let runs = if left_over.len() == 1 { "1 run waits" } else { &format!("{} runs wait", left_over.len()) };
+    let at = if now.ms_since(since) < DAY {
+        clock[..5].to_owned()
+    } else {
+        date[..10].to_owned()
+    };
+    let runs = if left_over.len() == 1 {
+        "1 run waits"
+    } else {
+        &format!("{} runs wait", left_over.len())
+    };
     let free = left_over.iter().any(|run| run.free);
-    let why = if free { "no engine is running" } else { "queued by a process that is gone" };
+    let why = if free {
+        "no engine is running"
+    } else {
+        "queued by a process that is gone"
+    };
     Some(format!("{runs} since {at}, {why}"))
 }
 
 impl Control {
     /// The runs that wait for a person to start or drop them, in the order of the queue.
     pub async fn left_over(&self) -> Result<Vec<LeftOver>, Refusal> {
-        let Some(scope) = self.known_scope() else { return Ok(Vec::new()) };
+        let Some(scope) = self.known_scope() else {
+            return Ok(Vec::new());
+        };
         let (any_engine, gone) = self.any_engine().await?;
-        let found = scope.left_over(self.0.clock.now(), any_engine, &gone).await?;
+        let found = scope
+            .left_over(self.0.clock.now(), any_engine, &gone)
+            .await?;
         let mut left_over = Vec::new();
         for (n, waits) in found.into_iter().enumerate() {
             // A run that this version cannot read is listed all the same.
@@ -63,7 +79,11 @@ impl Control {
                 title: run.as_ref().map(|run| run.plan.title.clone()),
                 actor: run.as_ref().map(|run| run.actor.clone()),
                 queued_at: waits.queued_at,
-                process: waits.queued_by.as_deref().filter(|by| !by.is_empty()).map(crate::engine::short),
+                process: waits
+                    .queued_by
+                    .as_deref()
+                    .filter(|by| !by.is_empty())
+                    .map(crate::engine::short),
                 free: waits.queued_by.as_deref() == Some(""),
                 word: run.and_then(|run| run.plan.confirm_word().map(str::to_owned)),
             });
@@ -75,7 +95,10 @@ impl Control {
     pub async fn drop_queued(&self, run: RunId, reason: Option<&str>) -> Result<(), Refusal> {
         self.writable()?;
         let reason = self.clean(reason.map(str::trim).filter(|reason| !reason.is_empty()));
-        let by = Orderer { actor: &self.0.settings.actor, reason: reason.as_deref() };
+        let by = Orderer {
+            actor: &self.0.settings.actor,
+            reason: reason.as_deref(),
+        };
         let scope = self.scope().await?;
         let status = match scope.drop_queued(run, by, self.0.clock.now()).await {
             Err(StoreError::Refused { status, .. }) => {
@@ -104,22 +127,37 @@ impl Control {
     /// Why no engine claims these queued runs, for those none claims.
     pub(super) async fn untaken(&self, scope: &Scope) -> Result<HashMap<RunId, Untaken>, Refusal> {
         let (any_engine, gone) = self.any_engine().await?;
-        let why = if any_engine { Untaken::LeftOver } else { Untaken::NoEngine };
-        let found = scope.left_over(self.0.clock.now(), any_engine, &gone).await?;
+        let why = if any_engine {
+            Untaken::LeftOver
+        } else {
+            Untaken::NoEngine
+        };
+        let found = scope
+            .left_over(self.0.clock.now(), any_engine, &gone)
+            .await?;
         Ok(found.into_iter().map(|waits| (waits.run, why)).collect())
     }
 
     /// Starts a run that waits in the queue, as if this process had queued it, so that any live
     /// engine may claim it. Its targets are checked again, and a protected environment needs its
     /// word.
-    pub async fn start(&self, run: RunId, typed: Option<&str>, reason: Option<&str>) -> Result<Run, Refusal> {
+    pub async fn start(
+        &self,
+        run: RunId,
+        typed: Option<&str>,
+        reason: Option<&str>,
+    ) -> Result<Run, Refusal> {
         self.writable()?;
         let scope = self.scope().await?;
         let queued = scope.run(run).await?;
         let (any_engine, gone) = self.any_engine().await?;
-        let waits = scope.left_over(self.0.clock.now(), any_engine, &gone).await?;
+        let waits = scope
+            .left_over(self.0.clock.now(), any_engine, &gone)
+            .await?;
         if queued.status == RunStatus::Queued && !waits.iter().any(|waits| waits.run == run) {
-            return Err(Refusal::Invalid(format!("run {run} does not wait for a person: an engine takes it")));
+            return Err(Refusal::Invalid(format!(
+                "run {run} does not wait for a person: an engine takes it"
+            )));
         }
         self.refresh().await?;
         for link in queued.plan.links() {
@@ -127,7 +165,10 @@ impl Control {
         }
         Self::confirmed(&queued.plan, typed)?;
         let reason = self.clean(reason.map(str::trim).filter(|reason| !reason.is_empty()));
-        let by = Orderer { actor: &self.0.settings.actor, reason: reason.as_deref() };
+        let by = Orderer {
+            actor: &self.0.settings.actor,
+            reason: reason.as_deref(),
+        };
         scope.start_queued(run, by, self.0.clock.now()).await?;
         if self.0.settings.door == ProcessKind::Cli {
             self.start_engine(Some(run));
@@ -156,10 +197,22 @@ mod tests {
         let now = Timestamp(20 * 3_600_000);
         assert_eq!(describe(&[], now), None);
         let text = |waits: &[LeftOver], now| describe(waits, now).unwrap();
-        assert_eq!(text(&[one(955)], now), "1 run waits since 15:55, queued by a process that is gone");
-        assert_eq!(text(&[one(960), one(955)], now), "2 runs wait since 15:55, queued by a process that is gone");
-        let free = LeftOver { free: true, ..one(955) };
-        assert_eq!(text(&[free], now), "1 run waits since 15:55, no engine is running");
+        assert_eq!(
+            text(&[one(955)], now),
+            "1 run waits since 15:55, queued by a process that is gone"
+        );
+        assert_eq!(
+            text(&[one(960), one(955)], now),
+            "2 runs wait since 15:55, queued by a process that is gone"
+        );
+        let free = LeftOver {
+            free: true,
+            ..one(955)
+        };
+        assert_eq!(
+            text(&[free], now),
+            "1 run waits since 15:55, no engine is running"
+        );
         assert!(text(&[one(955)], now.plus_ms(2 * 86_400_000)).contains("since 1970-01-01,"));
     }
 }

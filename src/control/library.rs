@@ -110,13 +110,22 @@ pub fn read(path: &Path) -> Result<Runbook, Vec<Problem>> {
         let message = format!("is larger than {} MiB; split it", MAX_BYTES / 1024 / 1024);
         return Err(vec![whole(&file, message)]);
     }
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| vec![whole(&file, format!("cannot be read ({error}); it must be UTF-8 text"))])?;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        vec![whole(
+            &file,
+            format!("cannot be read ({error}); it must be UTF-8 text"),
+        )]
+    })?;
     runbook::parse(&file, &text)
 }
 
 fn whole(file: &str, message: String) -> Problem {
-    Problem { file: file.to_owned(), line: 0, key: String::new(), message }
+    Problem {
+        file: file.to_owned(),
+        line: 0,
+        key: String::new(),
+        message,
+    }
 }
 
 /// The runbook files of a folder, sorted. Hidden folders and links to folders are skipped.
@@ -124,12 +133,16 @@ fn files(dir: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![(dir.to_owned(), 0)];
     while let Some((folder, depth)) = folders.pop() {
-        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        let Ok(entries) = std::fs::read_dir(&folder) else {
+            continue;
+        };
         for entry in entries.filter_map(Result::ok) {
             let path = entry.path();
             let hidden = entry.file_name().to_string_lossy().starts_with('.');
             match entry.file_type() {
-                Ok(kind) if kind.is_dir() && !hidden && depth < MAX_DEPTH => folders.push((path, depth + 1)),
+                Ok(kind) if kind.is_dir() && !hidden && depth < MAX_DEPTH => {
+                    folders.push((path, depth + 1))
+                }
                 Ok(kind) if kind.is_dir() => {}
                 Ok(_) if is_runbook(&path) && path.is_file() && !hidden => found.push(path),
                 _ => {}
@@ -138,7 +151,10 @@ fn files(dir: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     }
     found.sort();
     if found.len() > MAX_FILES {
-        let message = format!("holds {} runbook files; only the first {MAX_FILES} are read", found.len());
+        let message = format!(
+            "holds {} runbook files; only the first {MAX_FILES} are read",
+            found.len()
+        );
         problems.push(whole(&dir.display().to_string(), message));
         found.truncate(MAX_FILES);
     }
@@ -166,7 +182,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let marker = dir.path().join("ran");
         write(dir.path(), "a.toml", &WAIT.replace("NAME", "alpha"));
-        write(dir.path(), "deep/er/b.md", &format!("# B\n\n```sh\ntouch {}\n```\n", marker.display()));
+        write(
+            dir.path(),
+            "deep/er/b.md",
+            &format!("# B\n\n```sh\ntouch {}\n```\n", marker.display()),
+        );
         write(dir.path(), "c.md", "# C\n\n```sh\nls\n");
         write(dir.path(), "zz/again.toml", &WAIT.replace("NAME", "alpha"));
         write(dir.path(), "deploy.toml", &WAIT.replace("NAME", "deploy"));
@@ -174,9 +194,19 @@ mod tests {
         write(dir.path(), "notes.txt", "not a runbook");
         let library = Library::load(Some(dir.path()));
         assert!(library.get("alpha").is_some() && library.get("b").is_some());
-        assert_eq!(library.get("deploy").map(|r| r.title.as_str()), Some("t"), "the user's own wins");
-        let problems: Vec<String> =
-            library.problems.iter().map(|p| p.to_string().replace(&dir.path().display().to_string(), "DIR")).collect();
+        assert_eq!(
+            library.get("deploy").map(|r| r.title.as_str()),
+            Some("t"),
+            "the user's own wins"
+        );
+        let problems: Vec<String> = library
+            .problems
+            .iter()
+            .map(|p| {
+                p.to_string()
+                    .replace(&dir.path().display().to_string(), "DIR")
+            })
+            .collect();
         assert_eq!(
             problems,
             [
@@ -191,10 +221,17 @@ mod tests {
     fn a_file_beyond_the_limit_is_reported_and_one_of_five_megabytes_is_read() {
         let dir = tempfile::tempdir().unwrap();
         let comment = "# filler\n".repeat(5 * 1024 * 1024 / 9);
-        write(dir.path(), "large.toml", &format!("{comment}{}", WAIT.replace("NAME", "large")));
+        write(
+            dir.path(),
+            "large.toml",
+            &format!("{comment}{}", WAIT.replace("NAME", "large")),
+        );
         write(dir.path(), "huge.md", &"x".repeat(9 * 1024 * 1024));
         let library = Library::load(Some(dir.path()));
         assert!(library.get("large").is_some());
-        assert!(library.problems.len() == 1 && library.problems[0].message.contains("larger than 8 MiB"));
+        assert!(
+            library.problems.len() == 1
+                && library.problems[0].message.contains("larger than 8 MiB")
+        );
     }
 }

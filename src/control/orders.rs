@@ -25,14 +25,24 @@ impl Control {
     /// Gives an order to a run: pause, step through, go on, skip a step, end. Skipping a step needs
     /// a reason. Returns the status the run has now; a run this version cannot read can still be
     /// cancelled.
-    pub async fn order(&self, run: RunId, order: Order, reason: Option<&str>) -> Result<RunStatus, Refusal> {
+    pub async fn order(
+        &self,
+        run: RunId,
+        order: Order,
+        reason: Option<&str>,
+    ) -> Result<RunStatus, Refusal> {
         self.writable()?;
         let reason = self.clean_reason(reason);
         let reason = reason.as_deref();
         if matches!(order, Order::Skip(_)) && reason.is_none() {
-            return Err(Refusal::Invalid("skipping a step needs a reason: say why".to_owned()));
+            return Err(Refusal::Invalid(
+                "skipping a step needs a reason: say why".to_owned(),
+            ));
         }
-        let by = Orderer { actor: &self.0.settings.actor, reason };
+        let by = Orderer {
+            actor: &self.0.settings.actor,
+            reason,
+        };
         let scope = self.scope().await?;
         let status = scope.order(run, order, by, self.0.clock.now()).await?;
         self.announce(&scope, run).await;
@@ -67,7 +77,12 @@ impl Control {
         self.writable()?;
         let note = self.clean_reason(note);
         let note = note.as_deref();
-        let ballot = Ballot { actor: &self.0.settings.actor, approved, note, plan_hash };
+        let ballot = Ballot {
+            actor: &self.0.settings.actor,
+            approved,
+            note,
+            plan_hash,
+        };
         let scope = self.scope().await?;
         let tally = scope.vote(run, ballot, self.0.clock.now()).await?;
         self.announce(&scope, run).await;
@@ -93,27 +108,56 @@ impl Control {
 }
 
 /// The approval a run waits for, if it waits for one.
-pub(super) async fn approval(scope: &Scope, run: &Run, steps: &[RunStep]) -> Result<Option<Approval>, Refusal> {
-    let Some((step, _, until)) = open_question(run, steps) else { return Ok(None) };
+pub(super) async fn approval(
+    scope: &Scope,
+    run: &Run,
+    steps: &[RunStep],
+) -> Result<Option<Approval>, Refusal> {
+    let Some((step, _, until)) = open_question(run, steps) else {
+        return Ok(None);
+    };
     let mut votes = scope.votes(run.id).await?;
     votes.retain(|vote| vote.step == step);
     let requesters = scope.requesters(run.id).await?;
-    Ok(Some(Approval { step, plan_hash: plan_hash(&run.plan), requesters, votes, until }))
+    Ok(Some(Approval {
+        step,
+        plan_hash: plan_hash(&run.plan),
+        requesters,
+        votes,
+        until,
+    }))
 }
 
 fn enough_people(plan: &Plan, actor: &str, before: &[String]) -> Result<(), String> {
     let enough = |people: usize, need| u32::try_from(people).unwrap_or(u32::MAX) >= need;
-    for (step, ask) in plan.links().into_iter().flat_map(Plan::approvals).filter(|(_, ask)| !ask.from.is_empty()) {
+    for (step, ask) in plan
+        .links()
+        .into_iter()
+        .flat_map(Plan::approvals)
+        .filter(|(_, ask)| !ask.from.is_empty())
+    {
         let free = ask.from.iter().filter(|person| !before.contains(person));
-        if enough(free.clone().filter(|person| *person != actor).count(), ask.need) {
+        if enough(
+            free.clone().filter(|person| *person != actor).count(),
+            ask.need,
+        ) {
             continue;
         }
-        let wants = format!("step {} wants {} of {} to approve", step.name, ask.need, ask.from.join(", "));
+        let wants = format!(
+            "step {} wants {} of {} to approve",
+            step.name,
+            ask.need,
+            ask.from.join(", ")
+        );
         return Err(if enough(free.count(), ask.need) {
-            format!("{wants}, and you ({actor}) cannot approve what you ask for: another person has to start it")
+            format!(
+                "{wants}, and you ({actor}) cannot approve what you ask for: another person has to start it"
+            )
         } else {
             let requesters = before.join(", ");
-            format!("{wants}, and {requesters} cannot approve what they asked for before: make a new plan instead")
+            format!(
+                "{wants}, and {requesters} cannot approve what they asked for before: make a new plan instead"
+            )
         });
     }
     Ok(())
@@ -124,9 +168,17 @@ impl Approval {
     #[must_use]
     pub fn question<'a>(&'a self, run: &'a Run) -> Option<Question<'a>> {
         let (step, _) = run.plan.numbered_step(self.step)?;
-        let crate::core::step::StepSpec::Approve(ask) = &step.spec else { return None };
+        let crate::core::step::StepSpec::Approve(ask) = &step.spec else {
+            return None;
+        };
         let (plan_hash, requesters, votes) = (&self.plan_hash, &self.requesters, &self.votes);
-        Some(Question { ask, plan_hash, requesters, votes, until: self.until })
+        Some(Question {
+            ask,
+            plan_hash,
+            requesters,
+            votes,
+            until: self.until,
+        })
     }
 }
 
@@ -140,20 +192,43 @@ mod tests {
     #[test]
     fn requesters_of_the_run_or_of_the_one_it_repeats_do_not_count() {
         let from = ["ana", "ben", "cleo"].map(str::to_owned).to_vec();
-        let ask = Approve { prompt: "ship it?".to_owned(), need: 2, from, ..Approve::default() };
+        let ask = Approve {
+            prompt: "ship it?".to_owned(),
+            need: 2,
+            from,
+            ..Approve::default()
+        };
         let step = PlanStep::new("sign off", Phase::Preflight, StepSpec::Approve(ask), 1000);
-        let plan = Plan { steps: vec![step], ..Plan::default() };
+        let plan = Plan {
+            steps: vec![step],
+            ..Plan::default()
+        };
         for (actor, before, refused) in [
             ("dora", vec![], None),
             ("ana", vec![], None),
             ("ana", vec!["ana"], None),
-            ("ana", vec!["ben"], Some("you (ana) cannot approve what you ask for")),
-            ("dora", vec!["ana", "ben"], Some("ana, ben cannot approve what they asked for before")),
+            (
+                "ana",
+                vec!["ben"],
+                Some("you (ana) cannot approve what you ask for"),
+            ),
+            (
+                "dora",
+                vec!["ana", "ben"],
+                Some("ana, ben cannot approve what they asked for before"),
+            ),
         ] {
             let before: Vec<_> = before.into_iter().map(str::to_owned).collect();
             let answer = enough_people(&plan, actor, &before);
-            assert_eq!(answer.is_err(), refused.is_some(), "{actor} {before:?} {answer:?}");
-            assert!(refused.is_none_or(|why| answer.unwrap_err().contains(why)), "{actor} {before:?}");
+            assert_eq!(
+                answer.is_err(),
+                refused.is_some(),
+                "{actor} {before:?} {answer:?}"
+            );
+            assert!(
+                refused.is_none_or(|why| answer.unwrap_err().contains(why)),
+                "{actor} {before:?}"
+            );
         }
     }
 }

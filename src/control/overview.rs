@@ -48,7 +48,11 @@ impl Overview {
     /// The state of a target at this time, which may be later than it was read.
     #[must_use]
     pub fn current_state(&self, target: &Target, now: Timestamp) -> TargetState {
-        let summary = self.states.iter().find(|(t, _)| t == target).map(|(_, summary)| summary);
+        let summary = self
+            .states
+            .iter()
+            .find(|(t, _)| t == target)
+            .map(|(_, summary)| summary);
         current_state(summary, now, self.stale_ms)
     }
 
@@ -75,17 +79,29 @@ impl Control {
         let (engine, period_ms) = self.engine_place().await?;
         overview.stale_ms = STALE_PULSES * period_ms.max(longest_probe_ms(&stack));
         if engine == EnginePlace::Nowhere {
-            overview.problems.insert(0, engine.sentence(self.0.settings.read_only));
+            overview
+                .problems
+                .insert(0, engine.sentence(self.0.settings.read_only));
         }
         overview.engine = engine;
         if let Some(scope) = self.known_scope() {
             overview.states = scope.summaries(now.plus_ms(-WINDOW_MS)).await?;
-            let filter = RunFilter { limit: 50, ..RunFilter::default() };
+            let filter = RunFilter {
+                limit: 50,
+                ..RunFilter::default()
+            };
             let found = scope.runs(&filter).await?;
             overview.runs = found.runs;
-            overview.problems.extend(found.unreadable.iter().map(|(run, why)| not_listed(*run, why)));
+            overview.problems.extend(
+                found
+                    .unreadable
+                    .iter()
+                    .map(|(run, why)| not_listed(*run, why)),
+            );
             let first = usize::from(overview.engine == EnginePlace::Nowhere);
-            overview.problems.splice(first..first, not_probed(&stack, &overview.states));
+            overview
+                .problems
+                .splice(first..first, not_probed(&stack, &overview.states));
             overview.left_over = self.left_over().await?;
             overview.breakers = scope.breakers().await?;
             overview.workspace.clone_from(&scope.workspace().name);
@@ -95,11 +111,19 @@ impl Control {
     }
 
     pub(super) fn problems(&self, stack: &Stack) -> Vec<String> {
-        let mut problems: Vec<_> = self.library().problems.iter().map(ToString::to_string).collect();
+        let mut problems: Vec<_> = self
+            .library()
+            .problems
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         if self.workspace().is_some() && stack.contacts.is_empty() {
             problems.push("no on-call contacts: add [[contact]] to the stack file".to_owned());
         }
-        let blank = stack.contacts.iter().filter(|c| c.email.is_none() && c.phone.is_none());
+        let blank = stack
+            .contacts
+            .iter()
+            .filter(|c| c.email.is_none() && c.phone.is_none());
         problems.extend(blank.map(|c| format!("contact {} has neither e-mail nor phone", c.name)));
         problems
     }
@@ -107,7 +131,11 @@ impl Control {
 
 /// The longest a probe may take, milliseconds: a pulse is written when its last answer is there.
 fn longest_probe_ms(stack: &Stack) -> i64 {
-    let probes = stack.services.iter().flat_map(|service| &service.actions).filter(|action| action.verb == Verb::Probe);
+    let probes = stack
+        .services
+        .iter()
+        .flat_map(|service| &service.actions)
+        .filter(|action| action.verb == Verb::Probe);
     probes.map(|probe| probe.timeout_ms).max().unwrap_or(0)
 }
 
@@ -115,16 +143,22 @@ fn longest_probe_ms(stack: &Stack) -> i64 {
 fn not_probed(stack: &Stack, states: &[(Target, TargetSummary)]) -> Vec<String> {
     let probed = |target: &Target| {
         let service = stack.service(&target.service);
-        service
-            .is_some_and(|s| targets_of(s).contains(target) && s.action(Verb::Probe, target.env.as_deref()).is_some())
+        service.is_some_and(|s| {
+            targets_of(s).contains(target) && s.action(Verb::Probe, target.env.as_deref()).is_some()
+        })
     };
-    let unknown = states.iter().filter(|(target, s)| s.latest.state == State::Unknown && probed(target));
-    let mut problems: Vec<_> =
-        unknown.map(|(target, s)| format!("{target} cannot be probed: {}", s.latest.message)).collect();
+    let unknown = states
+        .iter()
+        .filter(|(target, s)| s.latest.state == State::Unknown && probed(target));
+    let mut problems: Vec<_> = unknown
+        .map(|(target, s)| format!("{target} cannot be probed: {}", s.latest.message))
+        .collect();
     let more = problems.len().saturating_sub(NAMED);
     if more > 0 {
         problems.truncate(NAMED);
-        problems.push(format!("{more} more targets cannot be probed; opsroom health lists them"));
+        problems.push(format!(
+            "{more} more targets cannot be probed; opsroom health lists them"
+        ));
     }
     problems
 }

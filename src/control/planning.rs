@@ -29,10 +29,15 @@ pub(super) fn plan(
                 next.intent, next.outcome
             )));
         }
-        first.then.push(link(library, stack, next, inputs, raw_text, integrations)?);
+        first
+            .then
+            .push(link(library, stack, next, inputs, raw_text, integrations)?);
     }
     if !first.then.is_empty() {
-        let restatements: Vec<_> = std::iter::once(&first).chain(&first.then).map(|p| p.restatement.as_str()).collect();
+        let restatements: Vec<_> = std::iter::once(&first)
+            .chain(&first.then)
+            .map(|p| p.restatement.as_str())
+            .collect();
         first.restatement = restatements.join(", then ");
     }
     Ok(first)
@@ -45,7 +50,10 @@ pub(super) fn changed(last: &Run, now: &Plan) -> String {
     } else {
         format!("version {} → {}", last.plan.version, now.version)
     };
-    format!("{} was changed since run {} ({version}); against the plan of that run:", now.runbook, last.id)
+    format!(
+        "{} was changed since run {} ({version}); against the plan of that run:",
+        now.runbook, last.id
+    )
 }
 
 fn link(
@@ -58,13 +66,18 @@ fn link(
 ) -> Result<Plan, Refusal> {
     let name = parsed.runbook.as_deref().unwrap_or(&parsed.intent);
     let runbook = library.get(name).ok_or_else(|| {
-        Refusal::Invalid(format!("there is no runbook {name}; `opsroom check` lists what did not load"))
+        Refusal::Invalid(format!(
+            "there is no runbook {name}; `opsroom check` lists what did not load"
+        ))
     })?;
     let mut request = request(parsed, raw_text);
     request.inputs.extend(inputs.iter().cloned());
     let mut plan = runbook::plan_in(runbook, &request, stack, library.all(), integrations);
     if let Some(condition) = &parsed.only_if {
-        let request = Request { raw_text: describe_condition(condition), ..self::request(condition, raw_text) };
+        let request = Request {
+            raw_text: describe_condition(condition),
+            ..self::request(condition, raw_text)
+        };
         match runbook::gate(&request, stack, condition.negated) {
             Ok(gate) => {
                 let word = if gate.negated { "unless" } else { "only if" };
@@ -72,7 +85,14 @@ fn link(
                 plan.only_if = Some(gate);
             }
             Err(message) => {
-                plan.risks.insert(0, Risk { level: RiskLevel::Block, code: "NOT_CONFIGURED".to_owned(), message });
+                plan.risks.insert(
+                    0,
+                    Risk {
+                        level: RiskLevel::Block,
+                        code: "NOT_CONFIGURED".to_owned(),
+                        message,
+                    },
+                );
             }
         }
     }

@@ -28,16 +28,31 @@ pub fn not_listed(run: RunId, why: &str) -> String {
 impl Control {
     /// Runs of the workspace that pass the filter.
     pub async fn runs(&self, filter: &RunFilter) -> Result<RunPage, Refusal> {
-        let Some(scope) = self.known_scope() else { return Ok(RunPage::default()) };
-        let Found { runs, unreadable, rest } = scope.runs(filter).await?;
+        let Some(scope) = self.known_scope() else {
+            return Ok(RunPage::default());
+        };
+        let Found {
+            runs,
+            unreadable,
+            rest,
+        } = scope.runs(filter).await?;
         let queue = self.queue(runs.iter()).await?;
-        Ok(RunPage { runs, queue, unreadable, rest })
+        Ok(RunPage {
+            runs,
+            queue,
+            unreadable,
+            rest,
+        })
     }
 
     /// The positions of the queued ones among these runs.
     async fn queue<'r>(&self, runs: impl Iterator<Item = &'r Run>) -> Result<Vec<Queued>, Refusal> {
-        let ids: BTreeSet<RunId> = runs.filter(|run| run.status == RunStatus::Queued).map(|run| run.id).collect();
-        let (Some(scope), Some(first), Some(last)) = (self.known_scope(), ids.first(), ids.last()) else {
+        let ids: BTreeSet<RunId> = runs
+            .filter(|run| run.status == RunStatus::Queued)
+            .map(|run| run.id)
+            .collect();
+        let (Some(scope), Some(first), Some(last)) = (self.known_scope(), ids.first(), ids.last())
+        else {
             return Ok(Vec::new());
         };
         let mut queue = scope.queue(*first, *last).await?;
@@ -51,15 +66,23 @@ impl Control {
 
     /// The position of a run, when it is queued.
     pub(super) async fn queued(&self, run: &Run) -> Result<Option<Queued>, Refusal> {
-        Ok(self.queue(std::iter::once(run)).await?.into_iter().find(|queued| queued.run == run.id))
+        Ok(self
+            .queue(std::iter::once(run))
+            .await?
+            .into_iter()
+            .find(|queued| queued.run == run.id))
     }
 
     /// What a run of this plan would wait for now, one line each.
     pub async fn blockers(&self, plan: &Plan) -> Result<Vec<String>, Refusal> {
         let mut lines = Vec::new();
-        let Some(scope) = self.known_scope() else { return Ok(lines) };
+        let Some(scope) = self.known_scope() else {
+            return Ok(lines);
+        };
         for link in plan.links() {
-            let Some(concurrency) = &link.concurrency else { continue };
+            let Some(concurrency) = &link.concurrency else {
+                continue;
+            };
             let members = scope.members(&concurrency.group).await?;
             lines.extend(
                 group_effect(concurrency, &members)

@@ -29,7 +29,13 @@ impl Control {
         let run = scope.run(run).await?;
         let (steps, changes) = (scope.steps(run.id).await?, scope.history(run.id).await?);
         let artifacts = scope.artifacts(run.id).await?;
-        Ok(Record { plan_hash: plan_hash(&run.plan), run, steps, changes, artifacts })
+        Ok(Record {
+            plan_hash: plan_hash(&run.plan),
+            run,
+            steps,
+            changes,
+            artifacts,
+        })
     }
 
     /// A plan is stored unredacted, because resuming it needs it exactly; so it must not contain a
@@ -69,12 +75,20 @@ impl Control {
     /// The same for a stack file, which is also stored unredacted.
     pub(super) fn stack_holds_no_secret(&self, stack: &Stack) -> Result<(), Refusal> {
         let redactor = self.0.settings.context.vault.strict_redactor();
-        let found = |json: serde_json::Result<serde_json::Value>| json.is_ok_and(|json| is_in(&redactor, &json));
+        let found = |json: serde_json::Result<serde_json::Value>| {
+            json.is_ok_and(|json| is_in(&redactor, &json))
+        };
         if redactor.is_empty() || !found(serde_json::to_value(stack)) {
             return Ok(());
         }
-        let service = stack.services.iter().find(|service| found(serde_json::to_value(service)));
-        let place = service.map_or_else(|| "the stack file".to_owned(), |service| format!("service {}", service.name));
+        let service = stack
+            .services
+            .iter()
+            .find(|service| found(serde_json::to_value(service)));
+        let place = service.map_or_else(
+            || "the stack file".to_owned(),
+            |service| format!("service {}", service.name),
+        );
         Err(Refusal::Invalid(format!(
             "{place} holds the value of a secret, which would be kept in the store; write the secret's name where its value \
              stands (secret_ref, secrets)"
@@ -89,7 +103,11 @@ impl Control {
     /// The same for a reason; one that is too long for a message is cut, and the cut is marked.
     pub(super) fn clean_reason(&self, reason: Option<&str>) -> Option<String> {
         let reason = self.clean(reason.map(str::trim).filter(|reason| !reason.is_empty()))?;
-        Some(if reason.len() > MAX_OUTCOME_BYTES { cut_to(&reason, MAX_OUTCOME_BYTES, None) } else { reason })
+        Some(if reason.len() > MAX_OUTCOME_BYTES {
+            cut_to(&reason, MAX_OUTCOME_BYTES, None)
+        } else {
+            reason
+        })
     }
 }
 

@@ -10,14 +10,24 @@ use crate::store::{Resumer, StoreError};
 impl Control {
     /// Resumes an interrupted run at its first unfinished step. When the outcome of a step is
     /// unknown and the step is not idempotent, a decision is needed; every decision needs a reason.
-    pub async fn resume(&self, run: RunId, decision: Option<Decision>, reason: Option<&str>) -> Result<Run, Refusal> {
+    pub async fn resume(
+        &self,
+        run: RunId,
+        decision: Option<Decision>,
+        reason: Option<&str>,
+    ) -> Result<Run, Refusal> {
         self.writable()?;
         let reason = self.clean_reason(reason);
         let reason = reason.as_deref();
         if decision.is_some() && reason.is_none() {
-            return Err(Refusal::Invalid("a decision about a step needs a reason: say why".to_owned()));
+            return Err(Refusal::Invalid(
+                "a decision about a step needs a reason: say why".to_owned(),
+            ));
         }
-        let by = Resumer { actor: &self.0.settings.actor, reason };
+        let by = Resumer {
+            actor: &self.0.settings.actor,
+            reason,
+        };
         let scope = self.scope().await?;
         let status = scope.resume(run, decision, by, self.0.clock.now()).await?;
         self.0.bus.publish(Notice::Run(run, status));
@@ -31,30 +41,57 @@ impl Control {
 
     /// Queues a new run with the plan, lane and priority of one that has ended. Block risks,
     /// confirmation and the targets' existence are checked again.
-    pub async fn retry(&self, run: RunId, typed: Option<&str>, reason: Option<&str>) -> Result<Run, Refusal> {
+    pub async fn retry(
+        &self,
+        run: RunId,
+        typed: Option<&str>,
+        reason: Option<&str>,
+    ) -> Result<Run, Refusal> {
         let scope = self.scope().await?;
         let old = scope.run(run).await?;
         if !old.status.is_terminal() {
-            return Err(
-                StoreError::Refused { run, status: old.status, what: "doing it again before it has ended" }.into()
-            );
+            return Err(StoreError::Refused {
+                run,
+                status: old.status,
+                what: "doing it again before it has ended",
+            }
+            .into());
         }
         self.refresh().await?;
         for link in old.plan.links() {
             self.exists(link)?;
         }
         self.can_be_approved(&old.plan, &scope.requesters(run).await?)?;
-        let because = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        let because = reason
+            .map(|reason| format!(": {reason}"))
+            .unwrap_or_default();
         // Its purpose and importance have not changed.
         let (lane, priority) = (Some(old.lane), Some(old.priority));
-        let beginning = Beginning { retry_of: Some(run), lane, priority, ..Beginning::default() };
-        self.submit_as(old.plan, typed, Some(&format!("retry of run {run}{because}")), beginning).await
+        let beginning = Beginning {
+            retry_of: Some(run),
+            lane,
+            priority,
+            ..Beginning::default()
+        };
+        self.submit_as(
+            old.plan,
+            typed,
+            Some(&format!("retry of run {run}{because}")),
+            beginning,
+        )
+        .await
     }
 
     pub(super) fn exists(&self, plan: &Plan) -> Result<(), Refusal> {
         let stack = self.known().stack.clone();
-        let env = plan.env.iter().find(|env| stack.environments.iter().all(|e| e.name != **env));
-        let service = plan.services.iter().find(|service| stack.services.iter().all(|s| s.name != **service));
+        let env = plan
+            .env
+            .iter()
+            .find(|env| stack.environments.iter().all(|e| e.name != **env));
+        let service = plan
+            .services
+            .iter()
+            .find(|service| stack.services.iter().all(|s| s.name != **service));
         match (env, service) {
             (None, None) => Ok(()),
             (Some(env), _) => Err(gone("environment", env)),
@@ -64,5 +101,7 @@ impl Control {
 }
 
 fn gone(what: &str, name: &str) -> Refusal {
-    Refusal::Invalid(format!("the {what} {name} is no longer in the stack; make a new plan instead"))
+    Refusal::Invalid(format!(
+        "the {what} {name} is no longer in the stack; make a new plan instead"
+    ))
 }

@@ -32,7 +32,12 @@ impl Stores {
         self.0.workspaces().await
     }
 
-    pub async fn ensure_workspace(&self, name: &str, timezone: &str, at: Timestamp) -> Result<Workspace, StoreError> {
+    pub async fn ensure_workspace(
+        &self,
+        name: &str,
+        timezone: &str,
+        at: Timestamp,
+    ) -> Result<Workspace, StoreError> {
         self.0.ensure_workspace(name, timezone, at).await
     }
 
@@ -59,6 +64,7 @@ impl Control {
 
     /// The workspace this console works in, if there is one yet.
     pub(super) fn known_scope(&self) -> Option<Scope> {
-        self.workspace().map(|workspace| self.0.store.scope(workspace))
+        self.workspace()
+            .map(|workspace| self.0.store.scope(workspace))
     }
 }

@@ -72,7 +72,11 @@ impl Watcher {
                 // The first news is published at once; news close behind is published together.
                 tokio::time::sleep(BUSY).await;
             }
-            let between = if news_at.is_some_and(|at| at.elapsed() < AFTERWARDS) { BUSY } else { QUIET };
+            let between = if news_at.is_some_and(|at| at.elapsed() < AFTERWARDS) {
+                BUSY
+            } else {
+                QUIET
+            };
             due = changes.changed(MAX_INTERVAL, between).await?;
         }
     }
@@ -81,12 +85,23 @@ impl Watcher {
     async fn poll(&self, seen: &mut Option<Seen>) -> Result<bool, StoreError> {
         let holder = self.engine.as_ref().map(Engine::holder);
         let glimpses = self.store.glimpse().await?;
-        let foreign = glimpses.iter().filter(|g| holder.is_none() || g.holder.as_deref() != holder);
-        let latest: Seen = foreign.clone().map(|g| (g.run, (g.status, g.last_seq))).collect();
+        let foreign = glimpses
+            .iter()
+            .filter(|g| holder.is_none() || g.holder.as_deref() != holder);
+        let latest: Seen = foreign
+            .clone()
+            .map(|g| (g.run, (g.status, g.last_seq)))
+            .collect();
         let live = foreign.clone().any(|g| g.status.is_held());
         // Runs from before the watch began are no news.
-        let Some(before) = seen.replace(latest) else { return Ok(live) };
-        let own = self.console.upgrade().and_then(|inner| Control(inner).workspace()).map(|workspace| workspace.id);
+        let Some(before) = seen.replace(latest) else {
+            return Ok(live);
+        };
+        let own = self
+            .console
+            .upgrade()
+            .and_then(|inner| Control(inner).workspace())
+            .map(|workspace| workspace.id);
         let mut any = false;
         for glimpse in foreign {
             let then = before.get(&glimpse.run).copied();
@@ -94,7 +109,11 @@ impl Watcher {
             if new && Some(glimpse.workspace) == own {
                 publish(&self.bus, glimpse, then);
             }
-            if let Some(engine) = self.engine.as_ref().filter(|_| new && glimpse.status == RunStatus::Queued) {
+            if let Some(engine) = self
+                .engine
+                .as_ref()
+                .filter(|_| new && glimpse.status == RunStatus::Queued)
+            {
                 engine.wake();
             }
             any |= new;

@@ -22,8 +22,9 @@ impl Control {
     pub async fn catalogue(&self) -> Result<Arc<Catalogue>, Refusal> {
         let stack = self.refresh().await?;
         let mut known = self.known();
-        let catalogue =
-            known.catalogue.get_or_insert_with(|| Arc::new(Catalogue::new(&stack, &self.library().names())));
+        let catalogue = known
+            .catalogue
+            .get_or_insert_with(|| Arc::new(Catalogue::new(&stack, &self.library().names())));
         Ok(Arc::clone(catalogue))
     }
 
@@ -33,9 +34,15 @@ impl Control {
         let dir = self.0.settings.runbook_dir.clone();
         let library = tokio::task::spawn_blocking(move || Library::load(dir.as_deref()))
             .await
-            .map_err(|error| Refusal::Invalid(format!("the runbooks were not read again: {error}")))?;
+            .map_err(|error| {
+                Refusal::Invalid(format!("the runbooks were not read again: {error}"))
+            })?;
         let count = library.all().len();
-        *self.0.library.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(library);
+        *self
+            .0
+            .library
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(library);
         self.known().catalogue = None;
         self.0.bus.publish(Notice::Stack);
         Ok(count)
@@ -73,9 +80,10 @@ impl Control {
         }
         match (self.chosen_workspace().await, self.0.settings.door) {
             // A subcommand may be about to create it, and a server may be waiting for it.
-            (Err(Refusal::UnknownWorkspace(_) | Refusal::WhichWorkspace(_)), ProcessKind::Cli | ProcessKind::Serve) => {
-                Ok(None)
-            }
+            (
+                Err(Refusal::UnknownWorkspace(_) | Refusal::WhichWorkspace(_)),
+                ProcessKind::Cli | ProcessKind::Serve,
+            ) => Ok(None),
             (chosen, _) => chosen,
         }
     }

@@ -79,7 +79,10 @@ impl Question<'_> {
         if vote.at > self.until {
             return Err(VoteError::Late(self.until));
         }
-        let silent = vote.note.as_deref().is_none_or(|note| note.trim().is_empty());
+        let silent = vote
+            .note
+            .as_deref()
+            .is_none_or(|note| note.trim().is_empty());
         match self.ask.comment {
             Comment::Always if silent => Err(VoteError::NoComment),
             Comment::OnDeny if silent && !vote.approved => Err(VoteError::NoReason),
@@ -96,7 +99,10 @@ impl Question<'_> {
             return Err(VoteError::Requester(actor.to_owned()));
         }
         if !self.ask.from.is_empty() && !self.ask.from.iter().any(|p| p == actor) {
-            return Err(VoteError::NotAsked { actor: actor.to_owned(), from: self.ask.from.join(", ") });
+            return Err(VoteError::NotAsked {
+                actor: actor.to_owned(),
+                from: self.ask.from.join(", "),
+            });
         }
         if self.counted().any(|v| v.actor == actor) {
             return Err(VoteError::Again(actor.to_owned()));
@@ -109,7 +115,10 @@ impl Question<'_> {
     #[must_use]
     pub fn tally(&self) -> Tally {
         if let Some(no) = self.counted().find(|v| !v.approved) {
-            return Tally::Denied { by: no.actor.clone(), note: no.note.clone() };
+            return Tally::Denied {
+                by: no.actor.clone(),
+                note: no.note.clone(),
+            };
         }
         let mut agreed: Vec<String> = self.counted().map(|v| v.actor.clone()).collect();
         agreed.dedup();
@@ -120,16 +129,32 @@ impl Question<'_> {
         }
     }
 
-    /// `waits for 1 of 2 approvals: ana approved 21:04; until 11-26 23:04Z; you asked for it, so you cannot`, to `me`.
+    /// `waits for 1 of 2 approvals: ana approved 21:04; until 11-26 23:04Z; you asked for it, so
+    /// you cannot`, to `me`.
     #[must_use]
     pub fn describe(&self, me: &str) -> String {
         let yes: Vec<_> = self.counted().filter(|v| v.approved).collect();
         let need = self.ask.need.max(1);
         let missing = need.saturating_sub(u32::try_from(yes.len()).unwrap_or(u32::MAX));
-        let wanted = if need == 1 { "1 approval".to_owned() } else { format!("{missing} of {need} approvals") };
-        let from = if self.ask.from.is_empty() { String::new() } else { format!(" by {}", self.ask.from.join(", ")) };
-        let agreed: Vec<_> = yes.iter().map(|v| format!("{} approved {}", v.actor, &v.at.clock_utc()[..5])).collect();
-        let agreed = if agreed.is_empty() { String::new() } else { format!(": {}", agreed.join(", ")) };
+        let wanted = if need == 1 {
+            "1 approval".to_owned()
+        } else {
+            format!("{missing} of {need} approvals")
+        };
+        let from = if self.ask.from.is_empty() {
+            String::new()
+        } else {
+            format!(" by {}", self.ask.from.join(", "))
+        };
+        let agreed: Vec<_> = yes
+            .iter()
+            .map(|v| format!("{} approved {}", v.actor, &v.at.clock_utc()[..5]))
+            .collect();
+        let agreed = if agreed.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", agreed.join(", "))
+        };
         let mine = match self.may(me) {
             Ok(()) => String::new(),
             Err(VoteError::Requester(_)) => "; you asked for it, so you cannot".to_owned(),
@@ -137,7 +162,10 @@ impl Question<'_> {
             Err(VoteError::NotAsked { .. }) => "; you are not asked".to_owned(),
             Err(_) => "; you have answered".to_owned(),
         };
-        format!("waits for {wanted}{from}{agreed}; until {}Z{mine}", day_and_hour(self.until))
+        format!(
+            "waits for {wanted}{from}{agreed}; until {}Z{mine}",
+            day_and_hour(self.until)
+        )
     }
 
     fn counted(&self) -> impl Iterator<Item = &Vote> {
@@ -151,7 +179,10 @@ impl Question<'_> {
 
 /// `11-26 23:04`.
 fn day_and_hour(at: Timestamp) -> String {
-    at.rfc3339().get(5..16).unwrap_or_default().replace('T', " ")
+    at.rfc3339()
+        .get(5..16)
+        .unwrap_or_default()
+        .replace('T', " ")
 }
 
 #[cfg(test)]
@@ -162,16 +193,34 @@ mod tests {
 
     fn vote(actor: &str, approved: bool, note: Option<&str>) -> Vote {
         let (actor, note) = (actor.to_owned(), note.map(str::to_owned));
-        Vote { step: 0, actor, approved, note, plan_hash: "h".to_owned(), at: Timestamp(5) }
+        Vote {
+            step: 0,
+            actor,
+            approved,
+            note,
+            plan_hash: "h".to_owned(),
+            at: Timestamp(5),
+        }
     }
 
     fn ask(need: u32, from: &[&str], comment: Comment) -> Approve {
         let from = from.iter().map(ToString::to_string).collect();
-        Approve { prompt: "ok?".to_owned(), need, from, comment }
+        Approve {
+            prompt: "ok?".to_owned(),
+            need,
+            from,
+            comment,
+        }
     }
 
     fn question<'a>(ask: &'a Approve, requesters: &'a [String], votes: &'a [Vote]) -> Question<'a> {
-        Question { ask, plan_hash: "h", requesters, votes, until: Timestamp(10) }
+        Question {
+            ask,
+            plan_hash: "h",
+            requesters,
+            votes,
+            until: Timestamp(10),
+        }
     }
 
     #[test]
@@ -183,29 +232,72 @@ mod tests {
         let yes = [vote("ben", true, None)];
         for (ask, votes, new, wrong) in [
             (&anybody, &[][..], vote("ana", true, None), None),
-            (&anybody, &[], vote("amos", true, None), Some(VoteError::Requester("amos".to_owned()))),
-            (&anybody, &[], vote("amos", false, Some("no")), Some(VoteError::Requester("amos".to_owned()))),
-            (&anybody, &[], vote("ana", false, Some(" ")), Some(VoteError::NoReason)),
+            (
+                &anybody,
+                &[],
+                vote("amos", true, None),
+                Some(VoteError::Requester("amos".to_owned())),
+            ),
+            (
+                &anybody,
+                &[],
+                vote("amos", false, Some("no")),
+                Some(VoteError::Requester("amos".to_owned())),
+            ),
+            (
+                &anybody,
+                &[],
+                vote("ana", false, Some(" ")),
+                Some(VoteError::NoReason),
+            ),
             (&anybody, &[], vote("ana", false, Some("late")), None),
-            (&anybody, &yes, vote("ben", false, Some("x")), Some(VoteError::Again("ben".to_owned()))),
-            (&listed, &[], vote("ben", true, None), Some(VoteError::NoComment)),
+            (
+                &anybody,
+                &yes,
+                vote("ben", false, Some("x")),
+                Some(VoteError::Again("ben".to_owned())),
+            ),
+            (
+                &listed,
+                &[],
+                vote("ben", true, None),
+                Some(VoteError::NoComment),
+            ),
             (&listed, &[], vote("ben", true, Some("fine")), None),
             (
                 &listed,
                 &[],
                 vote("ana", true, Some("fine")),
-                Some(VoteError::NotAsked { actor: "ana".to_owned(), from: "ben".to_owned() }),
+                Some(VoteError::NotAsked {
+                    actor: "ana".to_owned(),
+                    from: "ben".to_owned(),
+                }),
             ),
             (&free, &[], vote("ana", false, None), None),
             (
                 &free,
                 &[],
-                Vote { plan_hash: "other".to_owned(), ..vote("ana", true, None) },
+                Vote {
+                    plan_hash: "other".to_owned(),
+                    ..vote("ana", true, None)
+                },
                 Some(VoteError::AnotherPlan),
             ),
-            (&free, &[], Vote { at: Timestamp(11), ..vote("ana", true, None) }, Some(VoteError::Late(Timestamp(10)))),
+            (
+                &free,
+                &[],
+                Vote {
+                    at: Timestamp(11),
+                    ..vote("ana", true, None)
+                },
+                Some(VoteError::Late(Timestamp(10))),
+            ),
         ] {
-            assert_eq!(question(ask, &amos, votes).check(&new).err(), wrong, "{new:?}");
+            assert_eq!(
+                question(ask, &amos, votes).check(&new).err(),
+                wrong,
+                "{new:?}"
+            );
         }
     }
 
@@ -217,8 +309,14 @@ mod tests {
         let question = question(&two, &amos, &votes);
         let status = "waits for 1 of 2 approvals: ana approved 00:00; until 01-01 00:00Z";
         assert_eq!(question.describe("ben"), status);
-        assert_eq!(question.describe("amos"), format!("{status}; you asked for it, so you cannot"));
-        assert_eq!(question.describe("ana"), format!("{status}; you have answered"));
+        assert_eq!(
+            question.describe("amos"),
+            format!("{status}; you asked for it, so you cannot")
+        );
+        assert_eq!(
+            question.describe("ana"),
+            format!("{status}; you have answered")
+        );
     }
 
     proptest! {

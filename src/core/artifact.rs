@@ -43,7 +43,13 @@ pub enum ArtifactKind {
 
 impl ArtifactKind {
     /// All kinds.
-    pub const ALL: [Self; 5] = [Self::Link, Self::Diff, Self::File, Self::Log, Self::Manifest];
+    pub const ALL: [Self; 5] = [
+        Self::Link,
+        Self::Diff,
+        Self::File,
+        Self::Log,
+        Self::Manifest,
+    ];
 
     /// The word in the store and in JSON.
     #[must_use]
@@ -114,7 +120,10 @@ impl NotKept {
     /// The artifact itself cannot be kept.
     #[must_use]
     pub const fn itself(why: String) -> Self {
-        Self { why, run_is_full: false }
+        Self {
+            why,
+            run_is_full: false,
+        }
     }
 }
 
@@ -131,21 +140,33 @@ const MIB: i64 = 1024 * 1024;
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { each: 16 * MIB, run: 64 * MIB }
+        Self {
+            each: 16 * MIB,
+            run: 64 * MIB,
+        }
     }
 }
 
 impl Limits {
     /// The largest limits that can be configured: contents pass through memory, and both databases
     /// keep them in one value.
-    pub const MOST: Self = Self { each: 256 * MIB, run: 64 * 1024 * MIB };
+    pub const MOST: Self = Self {
+        each: 256 * MIB,
+        run: 64 * 1024 * MIB,
+    };
 
     /// Whether an artifact of that size may be kept beside the `used` bytes the run has stored
     /// already. A manifest is always kept: the record of a run must not be lost to a limit.
     ///
     /// # Errors
     /// The limit it exceeds.
-    pub fn admit(&self, kind: ArtifactKind, title: &str, bytes: i64, used: i64) -> Result<(), NotKept> {
+    pub fn admit(
+        &self,
+        kind: ArtifactKind,
+        title: &str,
+        bytes: i64,
+        used: i64,
+    ) -> Result<(), NotKept> {
         if kind == ArtifactKind::Manifest {
             return Ok(());
         }
@@ -163,7 +184,10 @@ impl Limits {
                 human_bytes(bytes),
                 human_bytes(self.run)
             );
-            return Err(NotKept { why, run_is_full: true });
+            return Err(NotKept {
+                why,
+                run_is_full: true,
+            });
         }
         Ok(())
     }
@@ -172,7 +196,11 @@ impl Limits {
 /// A size above `most`, precise enough that the two differ.
 fn precise_bytes(bytes: i64, most: i64) -> String {
     let short = human_bytes(bytes);
-    if short == human_bytes(most) { format!("{bytes} B") } else { short }
+    if short == human_bytes(most) {
+        format!("{bytes} B")
+    } else {
+        short
+    }
 }
 
 /// A size in readable units: `840 B`, `12.3 KiB`, `16 MiB`.
@@ -183,7 +211,11 @@ pub fn human_bytes(bytes: i64) -> String {
     for name in ["B", "KiB", "MiB", "GiB"] {
         if bytes < unit.saturating_mul(1024) || name == "GiB" {
             let (whole, tenth) = (bytes / unit, bytes % unit * 10 / unit);
-            return if tenth == 0 { format!("{whole} {name}") } else { format!("{whole}.{tenth} {name}") };
+            return if tenth == 0 {
+                format!("{whole} {name}")
+            } else {
+                format!("{whole}.{tenth} {name}")
+            };
         }
         unit = unit.saturating_mul(1024);
     }
@@ -210,7 +242,9 @@ pub fn parse_bytes(text: &str) -> Result<i64, String> {
         .ok()
         .and_then(|n| n.checked_mul(factor))
         .filter(|n| *n > 0)
-        .ok_or_else(|| format!("`{text}` is no size: write a whole number with its unit, like 16MiB"))
+        .ok_or_else(|| {
+            format!("`{text}` is no size: write a whole number with its unit, like 16MiB")
+        })
 }
 
 #[cfg(test)]
@@ -231,14 +265,27 @@ mod tests {
         }
         assert_eq!(human_bytes(1536), "1.5 KiB");
         assert_eq!(human_bytes(-1), "0 B");
-        for wrong in ["", "16", "16MB", "MiB", "-1MiB", "0MiB", "1.5MiB", "99999999999GiB", "16 mib"] {
+        for wrong in [
+            "",
+            "16",
+            "16MB",
+            "MiB",
+            "-1MiB",
+            "0MiB",
+            "1.5MiB",
+            "99999999999GiB",
+            "16 mib",
+        ] {
             assert!(parse_bytes(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn artifacts_above_a_limit_are_refused_but_a_manifest_never() {
-        let limits = Limits { each: 100, run: 150 };
+        let limits = Limits {
+            each: 100,
+            run: 150,
+        };
         for (kind, bytes, used, kept) in [
             (ArtifactKind::File, 100, 0, true),
             (ArtifactKind::File, 100, 50, true),
@@ -261,16 +308,29 @@ mod tests {
     #[test]
     fn one_byte_too_many_is_reported_exactly() {
         let limits = Limits::default();
-        let why = limits.admit(ArtifactKind::File, "a", 16 * MIB + 1, 0).unwrap_err().why;
-        assert!(why.contains("it has 16777217 B, an artifact at most 16 MiB"), "{why}");
-        let why = limits.admit(ArtifactKind::File, "a", 17 * MIB, 0).unwrap_err().why;
-        assert!(why.contains("it has 17 MiB, an artifact at most 16 MiB"), "{why}");
+        let why = limits
+            .admit(ArtifactKind::File, "a", 16 * MIB + 1, 0)
+            .unwrap_err()
+            .why;
+        assert!(
+            why.contains("it has 16777217 B, an artifact at most 16 MiB"),
+            "{why}"
+        );
+        let why = limits
+            .admit(ArtifactKind::File, "a", 17 * MIB, 0)
+            .unwrap_err()
+            .why;
+        assert!(
+            why.contains("it has 17 MiB, an artifact at most 16 MiB"),
+            "{why}"
+        );
     }
 
     #[test]
     fn the_name_of_a_file_decides_its_kind() {
         use ArtifactKind::{Diff, File, Log};
-        let kinds = ["a.LOG", "x/y.patch", "a.diff", "report.json", "log"].map(ArtifactKind::of_file);
+        let kinds =
+            ["a.LOG", "x/y.patch", "a.diff", "report.json", "log"].map(ArtifactKind::of_file);
         assert_eq!(kinds, [Log, Diff, Diff, File, File]);
         for kind in ArtifactKind::ALL {
             assert_eq!(ArtifactKind::from_name(kind.name()), Some(kind));

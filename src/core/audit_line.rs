@@ -12,9 +12,20 @@ pub const HEADING: [&str; 5] = ["AT", "BY", "ACTION", "OBJECT", "WHAT"];
 /// Time, person, action, object, and the result with its reason.
 #[must_use]
 pub fn cells(row: &AuditRow) -> [String; 5] {
-    let what = row.after.as_deref().and_then(result).into_iter().chain(row.reason.clone());
+    let what = row
+        .after
+        .as_deref()
+        .and_then(result)
+        .into_iter()
+        .chain(row.reason.clone());
     let what = show_limited(&what.collect::<Vec<_>>().join(": "), SHOWN);
-    [row.at.rfc3339(), row.actor.clone(), row.action.clone(), row.object.clone(), what]
+    [
+        row.at.rfc3339(),
+        row.actor.clone(),
+        row.action.clone(),
+        row.object.clone(),
+        what,
+    ]
 }
 
 /// The new state of the object, if it is a word or has a title; definitions are too long for a
@@ -51,14 +62,27 @@ mod tests {
             reason: reason.map(str::to_owned),
         };
         for (after, reason, shown) in [
-            (Some("cancelled"), Some("wrong branch"), "cancelled: wrong branch"),
+            (
+                Some("cancelled"),
+                Some("wrong branch"),
+                "cancelled: wrong branch",
+            ),
             (Some("cancelled"), None, "cancelled"),
-            (Some("{\"title\": \"deploy web\"}"), Some("now"), "deploy web: now"),
+            (
+                Some("{\"title\": \"deploy web\"}"),
+                Some("now"),
+                "deploy web: now",
+            ),
             (Some("{\"name\": \"web\"}"), None, ""),
             (None, Some("a\nb"), "a^Jb"),
         ] {
             assert_eq!(cells(&row(after, reason))[4], shown);
         }
-        assert!(cells(&row(None, Some(&"x".repeat(9000))))[4].chars().count() <= SHOWN + 2);
+        assert!(
+            cells(&row(None, Some(&"x".repeat(9000))))[4]
+                .chars()
+                .count()
+                <= SHOWN + 2
+        );
     }
 }

@@ -33,7 +33,8 @@ pub const REST_MS: i64 = 5 * 60_000;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct BreakerKey {
     pub target: Option<Target>,
-    /// `api.acme.test:8443`; databases and notifiers as `opsroom.toml` has them: `database.shop`, `notify.ops`.
+    /// `api.acme.test:8443`; databases and notifiers as `opsroom.toml` has them: `database.shop`,
+    /// `notify.ops`.
     pub host: String,
 }
 
@@ -52,22 +53,35 @@ impl BreakerKey {
     pub fn of(target: Option<&Target>, call: &Call) -> Option<Self> {
         let host = match call {
             Call::Http { url, .. } => host_of(url)?,
-            Call::Operate { operation, base_url, .. } => {
+            Call::Operate {
+                operation,
+                base_url,
+                ..
+            } => {
                 let (_, operation) = super::product::find(operation).ok()?;
                 operation.mutates().then(|| host_of(base_url)).flatten()?
             }
-            Call::Sql { database, write: true, .. } => format!("database.{database}"),
+            Call::Sql {
+                database,
+                write: true,
+                ..
+            } => format!("database.{database}"),
             Call::Notify { to, .. } => format!("notify.{to}"),
             Call::Sql { .. } | Call::Shell { .. } | Call::Wait { .. } => return None,
             Call::Manual { .. } | Call::Approve { .. } | Call::Leave(_) => return None,
         };
-        Some(Self { target: target.cloned(), host })
+        Some(Self {
+            target: target.cloned(),
+            host,
+        })
     }
 
     /// The argument of `reset breaker of …`: the target, or the host where there is none.
     #[must_use]
     pub fn name(&self) -> String {
-        self.target.as_ref().map_or_else(|| self.host.clone(), ToString::to_string)
+        self.target
+            .as_ref()
+            .map_or_else(|| self.host.clone(), ToString::to_string)
     }
 }
 
@@ -118,8 +132,19 @@ impl State {
     pub fn admit(self, at: Timestamp, timeout_ms: i64) -> (Self, Pass) {
         let until = at.plus_ms(timeout_ms.max(1));
         match self {
-            Self::Closed { failures } => (self, Pass::Free { clean: failures == 0 }),
-            Self::Open { since } if rests(since, at) => (self, Pass::Refused { since, next: since.plus_ms(REST_MS) }),
+            Self::Closed { failures } => (
+                self,
+                Pass::Free {
+                    clean: failures == 0,
+                },
+            ),
+            Self::Open { since } if rests(since, at) => (
+                self,
+                Pass::Refused {
+                    since,
+                    next: since.plus_ms(REST_MS),
+                },
+            ),
             Self::HalfOpen { since, until } if at < until && since <= at => {
                 (self, Pass::Refused { since, next: until })
             }
@@ -137,9 +162,15 @@ impl State {
             (Self::Closed { .. }, Pass::Free { .. } | Pass::Probe { .. }, true) => Self::default(),
             (Self::Closed { failures }, Pass::Free { .. } | Pass::Probe { .. }, false) => {
                 let failures = failures.saturating_add(1);
-                if failures >= THRESHOLD { Self::Open { since: at } } else { Self::Closed { failures } }
+                if failures >= THRESHOLD {
+                    Self::Open { since: at }
+                } else {
+                    Self::Closed { failures }
+                }
             }
-            (Self::HalfOpen { until, .. }, Pass::Probe { until: mine }, true) if until == mine => Self::default(),
+            (Self::HalfOpen { until, .. }, Pass::Probe { until: mine }, true) if until == mine => {
+                Self::default()
+            }
             (Self::HalfOpen { until, .. }, Pass::Probe { until: mine }, false) if until == mine => {
                 Self::Open { since: at }
             }
@@ -187,12 +218,21 @@ impl Breaker {
     #[must_use]
     pub fn describe(&self) -> String {
         let how = match self.state {
-            State::Closed { failures } => format!("closed, {failures} of {THRESHOLD} failures in a row"),
+            State::Closed { failures } => {
+                format!("closed, {failures} of {THRESHOLD} failures in a row")
+            }
             State::Open { since } => {
                 let next = since.plus_ms(REST_MS);
-                format!("open since {}, next call at {}", since.clock_utc(), next.clock_utc())
+                format!(
+                    "open since {}, next call at {}",
+                    since.clock_utc(),
+                    next.clock_utc()
+                )
             }
-            State::HalfOpen { since, .. } => format!("half-open since {}, one call is under way", since.clock_utc()),
+            State::HalfOpen { since, .. } => format!(
+                "half-open since {}, one call is under way",
+                since.clock_utc()
+            ),
         };
         format!("{how}; last: {}", self.message)
     }

@@ -176,7 +176,9 @@ pub fn is_available(intent: &str) -> bool {
 /// Whether an intent makes a plan, which can be run.
 #[must_use]
 pub fn makes_a_plan(intent: &str) -> bool {
-    intent::ALL.iter().any(|known| known.name == intent && known.outcome == ParseOutcome::Plan)
+    intent::ALL
+        .iter()
+        .any(|known| known.name == intent && known.outcome == ParseOutcome::Plan)
 }
 
 /// The built-in verb that a phrase begins with, and its intent.
@@ -189,13 +191,21 @@ pub fn begins_like(phrase: &str) -> Option<(String, &'static str)> {
 #[must_use]
 pub fn typed_name(name: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
-    if name.chars().all(plain) { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\\\"")) }
+    if name.chars().all(plain) {
+        name.to_owned()
+    } else {
+        format!("\"{}\"", name.replace('"', "\\\""))
+    }
 }
 
 /// Whether a name after "run" is a built-in verb, which wins over a page of that name.
 #[must_use]
 pub fn is_own_word(name: &str) -> bool {
-    let words: Vec<String> = name.split_whitespace().flat_map(|w| lexicon().spell(w)).map(|(word, _)| word).collect();
+    let words: Vec<String> = name
+        .split_whitespace()
+        .flat_map(|w| lexicon().spell(w))
+        .map(|(word, _)| word)
+        .collect();
     called::is_verb(&words.join(" "))
 }
 
@@ -203,7 +213,10 @@ pub fn is_own_word(name: &str) -> bool {
 #[must_use]
 pub fn parse(text: &str, catalogue: &Catalogue) -> Parsed {
     if text.len() > MAX_BYTES {
-        let message = format!("that is {} bytes: a command has at most {MAX_BYTES}", text.len());
+        let message = format!(
+            "that is {} bytes: a command has at most {MAX_BYTES}",
+            text.len()
+        );
         return Parsed {
             outcome: ParseOutcome::Suggest,
             message,
@@ -214,14 +227,22 @@ pub fn parse(text: &str, catalogue: &Catalogue) -> Parsed {
     let read = Text::new(text, lexicon());
     let understanding = resolve::understand(&read, catalogue, lexicon());
     let corrected = corrected(&read, &understanding, catalogue);
-    corrected.unwrap_or_else(|| answer::combine(understanding, &read, &|text| suggest::worth(text, catalogue)))
+    corrected.unwrap_or_else(|| {
+        answer::combine(understanding, &read, &|text| {
+            suggest::worth(text, catalogue)
+        })
+    })
 }
 
 /// The answer with misspelt words corrected, where that is allowed: in read-only links.
 fn corrected(text: &Text, first: &Understanding, catalogue: &Catalogue) -> Option<Parsed> {
     let all = || first.links.iter().flat_map(|l| &l.suspects);
     let allowed = all().next().is_some()
-        && first.links.iter().filter(|l| !l.suspects.is_empty()).all(|l| !l.mutates)
+        && first
+            .links
+            .iter()
+            .filter(|l| !l.suspects.is_empty())
+            .all(|l| !l.mutates)
         && !all().any(spelling::Suspect::may_mutate);
     if !allowed || first.links.iter().any(|l| l.refused) {
         return None;

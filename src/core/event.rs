@@ -18,7 +18,13 @@ pub enum Level {
 
 impl Level {
     /// All levels, least first.
-    pub const ALL: [Self; 5] = [Self::Debug, Self::Info, Self::Success, Self::Warn, Self::Error];
+    pub const ALL: [Self; 5] = [
+        Self::Debug,
+        Self::Info,
+        Self::Success,
+        Self::Warn,
+        Self::Error,
+    ];
 
     /// The word on screen and in the store.
     #[must_use]
@@ -58,7 +64,8 @@ pub struct Entry {
     pub body: EntryBody,
 }
 
-/// An event is a fact about the run; output is a captured line of a step, as received (not yet safe to show).
+/// An event is a fact about the run; output is a captured line of a step, as received (not yet safe
+/// to show).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum EntryBody {

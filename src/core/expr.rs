@@ -1,9 +1,10 @@
-//! Expressions: a total, bounded, typed subset of CEL's surface syntax. Checked when a file is loaded, evaluated without
-//! loops, able to say why they held. Missing is neither 0 nor null; unlike types do not compare: both are errors, never
-//! a pass.
+//! Expressions: a total, bounded, typed subset of CEL's surface syntax. Checked when a file is
+//! loaded, evaluated without loops, able to say why they held. Missing is neither 0 nor null;
+//! unlike types do not compare: both are errors, never a pass.
 //!
-//! Literals (`1 2.5 "text" true null [1, 2]`), paths (`response.body.items[0].age`, `steps.build.exit_code`), `! -`,
-//! `* / % + -`, `< <= > >= == != in`, `&& ||`, `c ? a : b`, and the functions of `check`.
+//! Literals (`1 2.5 "text" true null [1, 2]`), paths (`response.body.items[0].age`,
+//! `steps.build.exit_code`), `! -`, `* / % + -`, `< <= > >= == != in`, `&& ||`, `c ? a : b`, and
+//! the functions of `check`.
 
 mod check;
 mod eval;
@@ -67,11 +68,17 @@ impl Value {
             Self::Duration(ms) => J::String(super::time::write_duration(*ms)),
             Self::Time(ms) => J::String(super::time::Timestamp(*ms).rfc3339()),
             Self::List(items) => J::Array(items.iter().map(Self::to_json).collect()),
-            Self::Map(fields) => J::Object(fields.iter().map(|(k, v)| (k.clone(), v.to_json())).collect()),
+            Self::Map(fields) => J::Object(
+                fields
+                    .iter()
+                    .map(|(k, v)| (k.clone(), v.to_json()))
+                    .collect(),
+            ),
         }
     }
 
-    /// As it is written into a URL, a body or a variable: a text without quotes, anything else as JSON.
+    /// As it is written into a URL, a body or a variable: a text without quotes, anything else as
+    /// JSON.
     #[must_use]
     pub fn to_plain(&self) -> String {
         match self.to_json() {
@@ -103,10 +110,17 @@ impl From<&serde_json::Value> for Value {
         match json {
             J::Null => Self::Null,
             J::Bool(b) => Self::Bool(*b),
-            J::Number(n) => n.as_i64().map_or_else(|| Self::Double(n.as_f64().unwrap_or(f64::NAN)), Self::Int),
+            J::Number(n) => n
+                .as_i64()
+                .map_or_else(|| Self::Double(n.as_f64().unwrap_or(f64::NAN)), Self::Int),
             J::String(s) => Self::Text(s.clone()),
             J::Array(items) => Self::List(items.iter().map(Self::from).collect()),
-            J::Object(fields) => Self::Map(fields.iter().map(|(k, v)| (k.clone(), Self::from(v))).collect()),
+            J::Object(fields) => Self::Map(
+                fields
+                    .iter()
+                    .map(|(k, v)| (k.clone(), Self::from(v)))
+                    .collect(),
+            ),
         }
     }
 }
@@ -121,7 +135,11 @@ pub struct ExprError {
 
 impl ExprError {
     fn new(message: impl Into<String>, (start, end): Span) -> Self {
-        Self { message: message.into(), start, end }
+        Self {
+            message: message.into(),
+            start,
+            end,
+        }
     }
 
     /// The message, and below it the text with carets under the wrong part.
@@ -129,8 +147,18 @@ impl ExprError {
     pub fn with_caret(&self, text: &str) -> String {
         let before = text.get(..self.start).unwrap_or(text);
         let line = before.rsplit('\n').next().unwrap_or("");
-        let rest = text.get(self.start - line.len()..).unwrap_or("").lines().next().unwrap_or("");
-        let marked = text.get(self.start..self.end.max(self.start)).unwrap_or("").lines().next().unwrap_or("");
+        let rest = text
+            .get(self.start - line.len()..)
+            .unwrap_or("")
+            .lines()
+            .next()
+            .unwrap_or("");
+        let marked = text
+            .get(self.start..self.end.max(self.start))
+            .unwrap_or("")
+            .lines()
+            .next()
+            .unwrap_or("");
         let width = |t: &str| unicode_width::UnicodeWidthStr::width(t);
         let carets = " ".repeat(width(line)) + &"^".repeat(width(marked).max(1));
         format!("{}\n    {rest}\n    {carets}", self.message)
@@ -157,11 +185,16 @@ impl Expr {
     /// Parses and checks `text` against the names in scope.
     ///
     /// # Errors
-    /// Syntax, unknown names, unknown fields, wrong types, too long or too deep: the first one, with its place.
+    /// Syntax, unknown names, unknown fields, wrong types, too long or too deep: the first one,
+    /// with its place.
     pub fn new(text: &str, scope: &BTreeMap<String, Type>) -> Result<Self, ExprError> {
         let root = parse::parse(text)?;
         let result = check::check(&root, scope)?;
-        Ok(Self { text: text.to_owned(), root, result })
+        Ok(Self {
+            text: text.to_owned(),
+            root,
+            result,
+        })
     }
 
     /// Like [`Expr::new`], and the result must be a truth value.
@@ -173,18 +206,26 @@ impl Expr {
         match expr.result {
             Type::Bool | Type::Any => Ok(expr),
             ref other => Err(ExprError::new(
-                format!("a condition must be true or false, this is {}", other.name()),
+                format!(
+                    "a condition must be true or false, this is {}",
+                    other.name()
+                ),
                 (0, text.len()),
             )),
         }
     }
 
-    /// Reads an expression again that was checked when its file was loaded and then stored with a plan.
+    /// Reads an expression again that was checked when its file was loaded and then stored with a
+    /// plan.
     ///
     /// # Errors
     /// Syntax only.
     pub fn stored(text: &str) -> Result<Self, ExprError> {
-        Ok(Self { text: text.to_owned(), root: parse::parse(text)?, result: Type::Any })
+        Ok(Self {
+            text: text.to_owned(),
+            root: parse::parse(text)?,
+            result: Type::Any,
+        })
     }
 
     /// The names it starts from.
@@ -193,7 +234,8 @@ impl Expr {
         self.uses().into_iter().map(|(name, _)| name).collect()
     }
 
-    /// Every name it starts from with the field taken of it first: `steps.build.exit_code` is `("steps", Some("build"))`.
+    /// Every name it starts from with the field taken of it first: `steps.build.exit_code` is
+    /// `("steps", Some("build"))`.
     #[must_use]
     pub fn uses(&self) -> BTreeSet<(String, Option<String>)> {
         let mut found = BTreeSet::new();
@@ -229,7 +271,10 @@ impl Expr {
         match self.eval(scope)? {
             Value::Bool(b) => Ok(b),
             other => Err(ExprError::new(
-                format!("a condition must be true or false, this is {}", other.type_name()),
+                format!(
+                    "a condition must be true or false, this is {}",
+                    other.type_name()
+                ),
                 (0, self.text.len()),
             )),
         }

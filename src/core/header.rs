@@ -19,7 +19,8 @@ const SECRET: [&str; 15] = [
     "x-goog-api-key",
 ];
 
-/// Headers the HTTP client or a proxy sets; a stored one could smuggle a second request or forge an address.
+/// Headers the HTTP client or a proxy sets; a stored one could smuggle a second request or forge an
+/// address.
 const CONNECTION: [&str; 13] = [
     "host",
     "content-length",
@@ -61,7 +62,9 @@ pub fn check_stored(name: &str) -> Result<(), String> {
         ));
     }
     if belongs_to_connection(name) {
-        return Err(format!("the header {name} is set by the connection itself; remove it"));
+        return Err(format!(
+            "the header {name} is set by the connection itself; remove it"
+        ));
     }
     Ok(())
 }
@@ -72,11 +75,24 @@ mod tests {
 
     #[test]
     fn headers_are_known_however_they_are_written() {
-        for secret in ["Authorization", " cookie ", "Set-Cookie", "X-API-Key", "x-auth-token", "PRIVATE-TOKEN"] {
-            assert!(check_stored(secret).unwrap_err().contains("secret_ref"), "{secret}");
+        for secret in [
+            "Authorization",
+            " cookie ",
+            "Set-Cookie",
+            "X-API-Key",
+            "x-auth-token",
+            "PRIVATE-TOKEN",
+        ] {
+            assert!(
+                check_stored(secret).unwrap_err().contains("secret_ref"),
+                "{secret}"
+            );
         }
         for ours in ["Host", "X-Forwarded-For", "transfer-encoding"] {
-            assert!(check_stored(ours).unwrap_err().contains("remove it"), "{ours}");
+            assert!(
+                check_stored(ours).unwrap_err().contains("remove it"),
+                "{ours}"
+            );
         }
         for fine in ["Accept", "X-Team", "Authorization-Hint"] {
             assert!(check_stored(fine).is_ok(), "{fine}");

@@ -37,9 +37,15 @@ impl Integrations {
 
     /// Every name as conditions use it: `"adapter.github" in configured`.
     pub fn names(&self) -> impl Iterator<Item = String> {
-        let databases = self.databases.iter().map(|d| format!("database.{}", d.name));
+        let databases = self
+            .databases
+            .iter()
+            .map(|d| format!("database.{}", d.name));
         let notifiers = self.notifiers.iter().map(|n| format!("notify.{}", n.name));
-        let accounts = self.accounts.iter().map(|a| format!("adapter.{}", a.product.name()));
+        let accounts = self
+            .accounts
+            .iter()
+            .map(|a| format!("adapter.{}", a.product.name()));
         databases.chain(notifiers).chain(accounts)
     }
 }

@@ -12,7 +12,11 @@ pub const MAX_OUTCOME_BYTES: usize = MAX_BYTES / 2;
 /// The message, cut to [`MAX_BYTES`]. A cut is stated with the whole size.
 #[must_use]
 pub fn cut(text: &str) -> Cow<'_, str> {
-    if text.len() <= MAX_BYTES { Cow::Borrowed(text) } else { Cow::Owned(cut_to(text, MAX_BYTES, None)) }
+    if text.len() <= MAX_BYTES {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(cut_to(text, MAX_BYTES, None))
+    }
 }
 
 /// A text that is longer than `max` bytes, cut to that; `whole` says where all of it can be read.
@@ -20,7 +24,11 @@ pub fn cut(text: &str) -> Cow<'_, str> {
 pub fn cut_to(text: &str, max: usize, whole: Option<&str>) -> String {
     let note = |shown: usize| {
         let whole = whole.map(|whole| format!("; {whole}")).unwrap_or_default();
-        format!(" … ({} bytes, first {} shown{whole})", grouped(text.len()), grouped(shown))
+        format!(
+            " … ({} bytes, first {} shown{whole})",
+            grouped(text.len()),
+            grouped(shown)
+        )
     };
     let room = max.saturating_sub(note(text.len()).len());
     let shown = text.floor_char_boundary(room);
@@ -51,13 +59,28 @@ mod tests {
         assert_eq!(cut(&fits), fits);
         let long = "x".repeat(1 << 20);
         let short = cut(&long);
-        assert!(short.len() <= MAX_BYTES && short.starts_with("xxx"), "{}", short.len());
-        let shown = short.matches('x').count();
-        assert!(shown > 1900 && short.ends_with(&format!(" … (1,048,576 bytes, first {} shown)", grouped(shown))));
-        assert_eq!(cut(&short), short, "it is cut once");
-        let noted = cut_to(&long, MAX_OUTCOME_BYTES, Some("the whole is the artifact \"a\""));
         assert!(
-            noted.len() <= MAX_OUTCOME_BYTES && noted.ends_with("shown; the whole is the artifact \"a\")"),
+            short.len() <= MAX_BYTES && short.starts_with("xxx"),
+            "{}",
+            short.len()
+        );
+        let shown = short.matches('x').count();
+        assert!(
+            shown > 1900
+                && short.ends_with(&format!(
+                    " … (1,048,576 bytes, first {} shown)",
+                    grouped(shown)
+                ))
+        );
+        assert_eq!(cut(&short), short, "it is cut once");
+        let noted = cut_to(
+            &long,
+            MAX_OUTCOME_BYTES,
+            Some("the whole is the artifact \"a\""),
+        );
+        assert!(
+            noted.len() <= MAX_OUTCOME_BYTES
+                && noted.ends_with("shown; the whole is the artifact \"a\")"),
             "{noted}"
         );
     }
@@ -66,8 +89,13 @@ mod tests {
     fn characters_stay_whole() {
         for text in ["é".repeat(3000), "x".to_owned() + &"语".repeat(3000)] {
             let short = cut(&text);
-            assert!(short.len() <= MAX_BYTES && short.chars().all(|c| c != char::REPLACEMENT_CHARACTER));
+            assert!(
+                short.len() <= MAX_BYTES && short.chars().all(|c| c != char::REPLACEMENT_CHARACTER)
+            );
         }
-        assert_eq!((grouped(7), grouped(1000), grouped(1_234_567)), ("7".into(), "1,000".into(), "1,234,567".into()));
+        assert_eq!(
+            (grouped(7), grouped(1000), grouped(1_234_567)),
+            ("7".into(), "1,000".into(), "1,234,567".into())
+        );
     }
 }

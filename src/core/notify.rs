@@ -40,7 +40,9 @@ pub struct Message {
 }
 
 /// Severity of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     #[default]
@@ -118,7 +120,12 @@ impl Message {
     /// Text and link, for services that take one text.
     fn body(&self) -> String {
         let parts = [Some(self.text.trim_end()), self.link.as_deref()];
-        parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+        parts
+            .into_iter()
+            .flatten()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 }
 
@@ -187,7 +194,11 @@ pub struct Post {
 impl Post {
     fn json(url: &str, body: &serde_json::Value) -> Self {
         let headers = BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]);
-        Self { url: url.to_owned(), headers, body: body.to_string() }
+        Self {
+            url: url.to_owned(),
+            headers,
+            body: body.to_string(),
+        }
     }
 }
 
@@ -208,9 +219,9 @@ impl Channel {
     #[must_use]
     pub fn address(&self) -> Option<Address> {
         match self {
-            Self::Webhook(Webhook { url, .. }) | Self::Slack(Slack { url }) | Self::Discord(Discord { url }) => {
-                Some(url.clone())
-            }
+            Self::Webhook(Webhook { url, .. })
+            | Self::Slack(Slack { url })
+            | Self::Discord(Discord { url }) => Some(url.clone()),
             Self::PagerDuty(pagerduty) => Some(Address::Url(pagerduty.url.clone())),
             Self::Email(_) => None,
         }
@@ -252,7 +263,10 @@ fn shortened(text: &str, max: usize) -> String {
     if text.chars().count() <= max {
         return text.to_owned();
     }
-    text.chars().take(max.saturating_sub(1)).chain(['…']).collect()
+    text.chars()
+        .take(max.saturating_sub(1))
+        .chain(['…'])
+        .collect()
 }
 
 #[cfg(test)]

@@ -96,9 +96,18 @@ pub struct TargetState {
 
 /// The state of a target at `now`; an observation older than `max_age_ms` does not count.
 #[must_use]
-pub fn current_state(summary: Option<&TargetSummary>, now: Timestamp, max_age_ms: i64) -> TargetState {
+pub fn current_state(
+    summary: Option<&TargetSummary>,
+    now: Timestamp,
+    max_age_ms: i64,
+) -> TargetState {
     let Some(summary) = summary else {
-        return TargetState { state: State::Unknown, seen_at: None, lost: None, detail: "never observed".to_owned() };
+        return TargetState {
+            state: State::Unknown,
+            seen_at: None,
+            lost: None,
+            detail: "never observed".to_owned(),
+        };
     };
     let (latest, seen) = (&summary.latest, summary.seen);
     let ago = |at: Timestamp| time::age(now.ms_since(at).max(0));
@@ -114,23 +123,43 @@ pub fn current_state(summary: Option<&TargetSummary>, now: Timestamp, max_age_ms
         return unknown(format!("cannot be probed: {}; {before}", latest.message));
     }
     if now.ms_since(latest.at) > max_age_ms {
-        return unknown(last(Seen { at: latest.at, state: latest.state }));
+        return unknown(last(Seen {
+            at: latest.at,
+            state: latest.state,
+        }));
     }
     let detail = format!("{}, {} ago", latest.message, ago(latest.at));
-    TargetState { state: latest.state, seen_at: Some(latest.at), lost: None, detail }
+    TargetState {
+        state: latest.state,
+        seen_at: Some(latest.at),
+        lost: None,
+        detail,
+    }
 }
 
 impl TargetSummary {
     /// The summary of a target whose newest observation is also the last answered one.
     #[must_use]
     pub fn of(latest: Observation, samples: i64, up: i64) -> Self {
-        let seen = Some(Seen { at: latest.at, state: latest.state }).filter(|seen| seen.state != State::Unknown);
-        Self { latest, seen, samples, up }
+        let seen = Some(Seen {
+            at: latest.at,
+            state: latest.state,
+        })
+        .filter(|seen| seen.state != State::Unknown);
+        Self {
+            latest,
+            seen,
+            samples,
+            up,
+        }
     }
 
     /// Percent of observations in the window that were not failing.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "counts of a day stay far below 2^52")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "counts of a day stay far below 2^52"
+    )]
     pub fn uptime_pct(&self) -> Option<f64> {
         (self.samples > 0).then(|| self.up as f64 * 100.0 / self.samples as f64)
     }

@@ -184,15 +184,26 @@ impl Order {
 /// The step that runs next: the first pending one in the order of the phases.
 #[must_use]
 pub fn next_step(plan: &Plan, steps: &[RunStep]) -> Option<u32> {
-    let pending = |index: &u32| steps.iter().any(|s| s.index == *index && s.status == StepStatus::Pending);
-    let of = |phase: Phase| (0..).zip(&plan.steps).filter(move |(_, s)| s.phase == phase).map(|(index, _)| index);
+    let pending = |index: &u32| {
+        steps
+            .iter()
+            .any(|s| s.index == *index && s.status == StepStatus::Pending)
+    };
+    let of = |phase: Phase| {
+        (0..)
+            .zip(&plan.steps)
+            .filter(move |(_, s)| s.phase == phase)
+            .map(|(index, _)| index)
+    };
     Phase::ALL.into_iter().flat_map(of).find(pending)
 }
 
 /// The step that a person may release now: the run goes step by step and waits before it.
 #[must_use]
 pub fn to_let_go(run: &Run, steps: &[RunStep]) -> Option<u32> {
-    let in_flight = steps.iter().any(|s| matches!(s.status, StepStatus::Running | StepStatus::Waiting));
+    let in_flight = steps
+        .iter()
+        .any(|s| matches!(s.status, StepStatus::Running | StepStatus::Waiting));
     let waits = run.orders.pace == Pace::Stepping && Order::waits(run.status) && !in_flight;
     next_step(&run.plan, steps).filter(|_| waits)
 }
@@ -202,7 +213,9 @@ pub fn to_let_go(run: &Run, steps: &[RunStep]) -> Option<u32> {
 /// # Errors
 /// The rule that forbids it.
 pub fn skippable(plan: &Plan, step: u32, status: StepStatus) -> Result<(), &'static str> {
-    let Some((planned, place)) = plan.numbered_step(step) else { return Err("the plan has no such step") };
+    let Some((planned, place)) = plan.numbered_step(step) else {
+        return Err("the plan has no such step");
+    };
     match (place, status) {
         ("finally", _) => Err("finally steps always run"),
         ("undo", _) => Err("undo steps only run when they are needed; cancel the run instead"),
@@ -219,13 +232,20 @@ pub fn skippable(plan: &Plan, step: u32, status: StepStatus) -> Result<(), &'sta
 /// The later steps that use the result of this one: without it they cannot run.
 #[must_use]
 pub fn dependents(plan: &Plan, step: u32) -> Vec<&str> {
-    let Some((skipped, _)) = plan.numbered_step(step) else { return Vec::new() };
+    let Some((skipped, _)) = plan.numbered_step(step) else {
+        return Vec::new();
+    };
     let (key, scope) = (&skipped.rules.key, &skipped.rules.scope);
     if key.is_empty() {
         return Vec::new();
     }
-    let others = plan.numbered().filter(|(number, s)| *number != step && s.rules.scope == *scope);
-    others.filter(|(_, s)| s.asks_about(key)).map(|(_, s)| s.name.as_str()).collect()
+    let others = plan
+        .numbered()
+        .filter(|(number, s)| *number != step && s.rules.scope == *scope);
+    others
+        .filter(|(_, s)| s.asks_about(key))
+        .map(|(_, s)| s.name.as_str())
+        .collect()
 }
 
 #[cfg(test)]
@@ -237,11 +257,21 @@ mod tests {
     use crate::core::step::{approve::Approve, wait::Wait};
 
     fn step(name: &str, phase: Phase, rules: Rules) -> PlanStep {
-        PlanStep { rules, ..PlanStep::new(name, phase, StepSpec::Wait(Wait { ms: 1 }), 0) }
+        PlanStep {
+            rules,
+            ..PlanStep::new(name, phase, StepSpec::Wait(Wait { ms: 1 }), 0)
+        }
     }
 
     fn record(index: u32, status: StepStatus) -> RunStep {
-        RunStep { index, status, attempt: 0, started_at: None, finished_at: None, message: None }
+        RunStep {
+            index,
+            status,
+            attempt: 0,
+            started_at: None,
+            finished_at: None,
+            message: None,
+        }
     }
 
     #[test]
@@ -260,14 +290,33 @@ mod tests {
     fn ended_runs_take_no_orders_and_active_runs_take_those_that_change_something() {
         for status in RunStatus::ALL {
             for pace in Pace::ALL {
-                let orders = Orders { pace, ..Orders::default() };
+                let orders = Orders {
+                    pace,
+                    ..Orders::default()
+                };
                 let may = |order: Order| order.check(status, &orders).is_ok();
                 let live = !status.is_terminal();
-                assert_eq!(may(Order::Pause), live && pace != Pace::Paused, "{status:?} {pace:?}");
-                assert_eq!(may(Order::StepThrough), live && pace != Pace::Stepping, "{status:?} {pace:?}");
-                assert_eq!(may(Order::Continue), live && pace != Pace::Free, "{status:?} {pace:?}");
+                assert_eq!(
+                    may(Order::Pause),
+                    live && pace != Pace::Paused,
+                    "{status:?} {pace:?}"
+                );
+                assert_eq!(
+                    may(Order::StepThrough),
+                    live && pace != Pace::Stepping,
+                    "{status:?} {pace:?}"
+                );
+                assert_eq!(
+                    may(Order::Continue),
+                    live && pace != Pace::Free,
+                    "{status:?} {pace:?}"
+                );
                 let waits = matches!(status, RunStatus::Waiting | RunStatus::Queued);
-                assert_eq!(may(Order::LetGo(3)), waits && pace == Pace::Stepping, "{status:?} {pace:?}");
+                assert_eq!(
+                    may(Order::LetGo(3)),
+                    waits && pace == Pace::Stepping,
+                    "{status:?} {pace:?}"
+                );
                 assert_eq!(may(Order::Skip(3)), live, "{status:?} {pace:?}");
                 for ending in Ending::ALL {
                     assert_eq!(may(Order::End(ending)), live, "{status:?} {pace:?}");
@@ -279,18 +328,35 @@ mod tests {
     #[test]
     fn the_next_step_is_the_first_pending_one_in_the_order_of_phases() {
         let none = Rules::default;
-        let plan =
-            Plan { steps: vec![step("v", Phase::Verify, none()), step("a", Phase::Action, none())], ..Plan::default() };
+        let plan = Plan {
+            steps: vec![
+                step("v", Phase::Verify, none()),
+                step("a", Phase::Action, none()),
+            ],
+            ..Plan::default()
+        };
         let (pending, over) = (StepStatus::Pending, StepStatus::Succeeded);
-        assert_eq!(next_step(&plan, &[record(0, pending), record(1, pending)]), Some(1));
-        assert_eq!(next_step(&plan, &[record(0, pending), record(1, over)]), Some(0));
+        assert_eq!(
+            next_step(&plan, &[record(0, pending), record(1, pending)]),
+            Some(1)
+        );
+        assert_eq!(
+            next_step(&plan, &[record(0, pending), record(1, over)]),
+            Some(0)
+        );
         assert_eq!(next_step(&plan, &[record(0, over), record(1, over)]), None);
     }
 
     #[test]
     fn only_pending_steps_of_the_phases_are_skipped_and_never_an_approval() {
-        let approve = Approve { prompt: "ok?".to_owned(), ..Approve::default() };
-        let asks = PlanStep { spec: StepSpec::Approve(approve), ..step("ask", Phase::Action, Rules::default()) };
+        let approve = Approve {
+            prompt: "ok?".to_owned(),
+            ..Approve::default()
+        };
+        let asks = PlanStep {
+            spec: StepSpec::Approve(approve),
+            ..step("ask", Phase::Action, Rules::default())
+        };
         let plan = Plan {
             steps: vec![step("do", Phase::Action, Rules::default()), asks],
             finally: vec![step("tidy", Phase::Summarize, Rules::default())],
@@ -298,16 +364,26 @@ mod tests {
             ..Plan::default()
         };
         for status in StepStatus::ALL {
-            assert_eq!(skippable(&plan, 0, status).is_ok(), status == StepStatus::Pending, "{status:?}");
+            assert_eq!(
+                skippable(&plan, 0, status).is_ok(),
+                status == StepStatus::Pending,
+                "{status:?}"
+            );
             for index in [1, 2, 3, 4] {
-                assert!(skippable(&plan, index, status).is_err(), "{index} {status:?}");
+                assert!(
+                    skippable(&plan, index, status).is_err(),
+                    "{index} {status:?}"
+                );
             }
         }
     }
 
     #[test]
     fn users_of_a_result_are_found_in_expressions_of_the_same_scope() {
-        let named = |key: &str| Rules { key: key.to_owned(), ..Rules::default() };
+        let named = |key: &str| Rules {
+            key: key.to_owned(),
+            ..Rules::default()
+        };
         let asks = |when: &str, scope: &str| Rules {
             when: Some(when.to_owned()),
             scope: scope.to_owned(),

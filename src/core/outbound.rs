@@ -39,24 +39,37 @@ impl Allowed {
     /// # Errors
     /// A sentence that says what to write.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let (address, bits) = text
+            .split_once('/')
+            .map_or((text, None), |(address, bits)| (address, Some(bits)));
         match (address.trim_matches(['[', ']']).parse::<IpAddr>(), bits) {
             (Ok(address), None) => Ok(Self::Network(address, width(address))),
-            (Ok(address), Some(bits)) => match bits.parse().ok().filter(|bits| *bits <= width(address)) {
-                Some(bits) => Ok(Self::Network(address, bits)),
-                None => Err(format!("has no prefix of 0 to {} bits after the /", width(address))),
-            },
+            (Ok(address), Some(bits)) => {
+                match bits.parse().ok().filter(|bits| *bits <= width(address)) {
+                    Some(bits) => Ok(Self::Network(address, bits)),
+                    None => Err(format!(
+                        "has no prefix of 0 to {} bits after the /",
+                        width(address)
+                    )),
+                }
+            }
             (Err(_), None) => HostPattern::parse(text).map(Self::Name),
-            (Err(_), Some(_)) => Err("is not a network: write \"10.0.0.0/8\" or \"fd00::/8\"".to_owned()),
+            (Err(_), Some(_)) => {
+                Err("is not a network: write \"10.0.0.0/8\" or \"fd00::/8\"".to_owned())
+            }
         }
     }
 
     fn holds(&self, address: IpAddr) -> bool {
-        let Self::Network(network, bits) = self else { return false };
+        let Self::Network(network, bits) = self else {
+            return false;
+        };
         match (network, address) {
-            (IpAddr::V4(n), IpAddr::V4(a)) => {
-                same_front(u128::from(n.to_bits()) << 96, u128::from(a.to_bits()) << 96, *bits)
-            }
+            (IpAddr::V4(n), IpAddr::V4(a)) => same_front(
+                u128::from(n.to_bits()) << 96,
+                u128::from(a.to_bits()) << 96,
+                *bits,
+            ),
             (IpAddr::V6(n), IpAddr::V6(a)) => same_front(n.to_bits(), a.to_bits(), *bits),
             _ => false,
         }
@@ -105,7 +118,11 @@ impl Policy {
     pub fn check_name(&self, name: &str, written: Written<'_>) -> Result<(), String> {
         let plain = name.trim_end_matches('.').to_ascii_lowercase();
         let this_machine = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        if written == Written::ByAnswer && is_localhost(&plain) && !self.names(&plain) && !self.holds(this_machine) {
+        if written == Written::ByAnswer
+            && is_localhost(&plain)
+            && !self.names(&plain)
+            && !self.holds(this_machine)
+        {
             return Err(format!(
                 "the outbound policy refuses {name}: it is this machine{BY_ANSWER}; {}",
                 remedy(&format!("{plain:?}"))
@@ -134,9 +151,10 @@ impl Policy {
         let (fine, host) = match written {
             Written::Literally => (near, None),
             Written::ByAnswer => (false, None),
-            Written::As(name) => {
-                (near && self.names(name) || category == Category::Loopback && is_localhost(name), Some(name))
-            }
+            Written::As(name) => (
+                near && self.names(name) || category == Category::Loopback && is_localhost(name),
+                Some(name),
+            ),
         };
         if fine {
             return Ok(());
@@ -152,7 +170,11 @@ impl Policy {
                 remedy(&format!("\"{address}\""))
             ),
             None => {
-                let whose = if near && written == Written::ByAnswer { BY_ANSWER } else { "" };
+                let whose = if near && written == Written::ByAnswer {
+                    BY_ANSWER
+                } else {
+                    ""
+                };
                 let remedy = remedy(&format!("\"{address}\""));
                 format!("the outbound policy refuses {address}: it is {what}{whose}; {remedy}")
             }
@@ -162,12 +184,16 @@ impl Policy {
     /// Whether the list has the address, or the one it is mapped from.
     fn holds(&self, address: IpAddr) -> bool {
         let plain = address.to_canonical();
-        self.allow.iter().any(|a| a.holds(address) || a.holds(plain))
+        self.allow
+            .iter()
+            .any(|a| a.holds(address) || a.holds(plain))
     }
 
     fn names(&self, name: &str) -> bool {
         // The port is not known here: an entry with a port matches the host too.
-        self.allow.iter().any(|a| matches!(a, Allowed::Name(pattern) if pattern.names(name)))
+        self.allow
+            .iter()
+            .any(|a| matches!(a, Allowed::Name(pattern) if pattern.names(name)))
     }
 }
 
@@ -194,7 +220,12 @@ mod tests {
     use super::*;
 
     fn policy(allow: &[&str]) -> Policy {
-        Policy::new(allow.iter().map(|text| Allowed::parse(text).unwrap()).collect())
+        Policy::new(
+            allow
+                .iter()
+                .map(|text| Allowed::parse(text).unwrap())
+                .collect(),
+        )
     }
 
     fn ip(text: &str) -> IpAddr {
@@ -204,7 +235,13 @@ mod tests {
     #[test]
     fn private_addresses_depend_on_where_the_host_came_from() {
         let none = policy(&[]);
-        let some = policy(&["10.0.0.0/8", "db.internal", "*.corp.test", "169.254.169.254", "fd00:ec2::/32"]);
+        let some = policy(&[
+            "10.0.0.0/8",
+            "db.internal",
+            "*.corp.test",
+            "169.254.169.254",
+            "fd00:ec2::/32",
+        ]);
         let by = Written::As("db.internal");
         for (policy, address, written, fine) in [
             (&none, "1.1.1.1", Written::ByAnswer, true),
@@ -229,25 +266,39 @@ mod tests {
             (&some, "169.254.169.254", Written::Literally, true),
             (&some, "fd00:ec2::254", by, true),
         ] {
-            assert_eq!(policy.check(ip(address), written).is_ok(), fine, "{address} {written:?}");
+            assert_eq!(
+                policy.check(ip(address), written).is_ok(),
+                fine,
+                "{address} {written:?}"
+            );
         }
-        assert!(none.check_name("metadata.google.internal.", Written::Literally).is_err());
         assert!(
-            policy(&["metadata.google.internal"]).check_name("METADATA.google.internal", Written::ByAnswer).is_ok()
+            none.check_name("metadata.google.internal.", Written::Literally)
+                .is_err()
         );
-        let localhost = |policy: &Policy, written| policy.check_name("Web.localhost.", written).is_ok();
+        assert!(
+            policy(&["metadata.google.internal"])
+                .check_name("METADATA.google.internal", Written::ByAnswer)
+                .is_ok()
+        );
+        let localhost =
+            |policy: &Policy, written| policy.check_name("Web.localhost.", written).is_ok();
         assert!(localhost(&none, Written::Literally) && !localhost(&none, Written::ByAnswer));
         assert!(localhost(&policy(&["*.localhost"]), Written::ByAnswer));
         assert!(localhost(&policy(&["127.0.0.0/8"]), Written::ByAnswer));
         let why = none.check(ip("10.0.0.1"), Written::ByAnswer).unwrap_err();
-        assert!(why.contains("its host came from an input or an earlier answer"), "{why}");
+        assert!(
+            why.contains("its host came from an input or an earlier answer"),
+            "{why}"
+        );
         let why = none.check(ip("10.0.0.1"), by).unwrap_err();
         assert_eq!(
             why,
             "the outbound policy refuses db.internal: it resolves to 10.0.0.1, an address of a private network; if that is \
              meant, add \"db.internal\" or \"10.0.0.1\" to allow of [outbound] in opsroom.toml"
         );
-        // A name alone does not open what is neither this machine nor a private network, so it is not offered.
+        // A name alone does not open what is neither this machine nor a private network, so it is
+        // not offered.
         let why = none.check(ip("169.254.169.254"), by).unwrap_err();
         assert!(why.contains("add \"169.254.169.254\" to allow"), "{why}");
         // It would be refused in a file too: that it is not from one is not the reason.
@@ -259,7 +310,16 @@ mod tests {
 
     #[test]
     fn entries_are_read_strictly() {
-        for bad in ["", "10.0.0.0/33", "10.0.0.0/", "10.0/8", "::/129", "a b", "http://x", "x/8"] {
+        for bad in [
+            "",
+            "10.0.0.0/33",
+            "10.0.0.0/",
+            "10.0/8",
+            "::/129",
+            "a b",
+            "http://x",
+            "x/8",
+        ] {
             assert!(Allowed::parse(bad).is_err(), "{bad}");
         }
     }

@@ -21,7 +21,8 @@ use super::service::Service;
 use super::step::StepSpec;
 use super::step::approve::Approve;
 
-/// Everything a run will do, decided before it starts. Serialised whole into the run record; its hash names it.
+/// Everything a run will do, decided before it starts. Serialised whole into the run record; its
+/// hash names it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Plan {
     /// Runbook name: `deploy`, `healthcheck` …
@@ -83,8 +84,15 @@ impl Plan {
             return Some((step, step.phase.name()));
         }
         let at = at - self.steps.len();
-        let undo = || self.undo.get(at - self.finally.len()).map(|step| (step, "undo"));
-        self.finally.get(at).map(|step| (step, "finally")).or_else(undo)
+        let undo = || {
+            self.undo
+                .get(at - self.finally.len())
+                .map(|step| (step, "undo"))
+        };
+        self.finally
+            .get(at)
+            .map(|step| (step, "finally"))
+            .or_else(undo)
     }
 
     /// Its steps that need approval.
@@ -98,7 +106,9 @@ impl Plan {
     /// Whether it has a service in common with another plan.
     #[must_use]
     pub fn shares_a_service(&self, other: &Self) -> bool {
-        self.services.iter().any(|service| other.services.contains(service))
+        self.services
+            .iter()
+            .any(|service| other.services.contains(service))
     }
 
     /// The word to type before a plan for a protected environment starts: the single service, else
@@ -108,12 +118,14 @@ impl Plan {
         let link = self.confirm_link()?;
         Some(match link.services.as_slice() {
             [one] => one,
-            // A protected plan always has an environment; if that ever fails, it still asks for something.
+            // A protected plan always has an environment; if that ever fails, it still asks for
+            // something.
             _ => link.env.as_deref().unwrap_or(&link.runbook),
         })
     }
 
-    /// The first link of the chain that needs something typed; its environment is the one to name when asking.
+    /// The first link of the chain that needs something typed; its environment is the one to name
+    /// when asking.
     #[must_use]
     pub fn confirm_link(&self) -> Option<&Self> {
         self.links().into_iter().find(|p| p.protected && p.mutates)
@@ -121,27 +133,38 @@ impl Plan {
 
     /// The risks that stop it from starting, in any link of the chain.
     pub fn blocks(&self) -> impl Iterator<Item = &Risk> {
-        self.links().into_iter().flat_map(|p| &p.risks).filter(|r| r.level == RiskLevel::Block)
+        self.links()
+            .into_iter()
+            .flat_map(|p| &p.risks)
+            .filter(|r| r.level == RiskLevel::Block)
     }
 
     /// This plan and those after it, in the order they would run. Conditions are not links: their
     /// steps are read-only, and their obstacles are risks of the plan they belong to.
     #[must_use]
     pub fn links(&self) -> Vec<&Self> {
-        std::iter::once(self).chain(self.then.iter().flat_map(Self::links)).collect()
+        std::iter::once(self)
+            .chain(self.then.iter().flat_map(Self::links))
+            .collect()
     }
 
-    /// Whether starting it changes something, here or in a plan after it: by its steps, or by cancelling other people's
-    /// runs.
+    /// Whether starting it changes something, here or in a plan after it: by its steps, or by
+    /// cancelling other people's runs.
     #[must_use]
     pub fn changes_something(&self) -> bool {
-        let cancels = |plan: &Self| plan.concurrency.as_ref().is_some_and(|c| c.policy == Policy::CancelRunning);
-        self.links().into_iter().any(|plan| plan.mutates || cancels(plan))
+        let cancels = |plan: &Self| {
+            plan.concurrency
+                .as_ref()
+                .is_some_and(|c| c.policy == Policy::CancelRunning)
+        };
+        self.links()
+            .into_iter()
+            .any(|plan| plan.mutates || cancels(plan))
     }
 }
 
-/// Names a plan by its content: hex SHA-256 of its JSON with sorted keys and no spaces. Approvals and dry runs refer to
-/// it; any change of steps, inputs, risks, condition or chain changes it.
+/// Names a plan by its content: hex SHA-256 of its JSON with sorted keys and no spaces. Approvals
+/// and dry runs refer to it; any change of steps, inputs, risks, condition or chain changes it.
 #[must_use]
 pub fn plan_hash(plan: &Plan) -> String {
     // A plan is strings, numbers, lists and maps with string keys: writing it as JSON cannot fail.
@@ -153,17 +176,22 @@ pub fn plan_hash(plan: &Plan) -> String {
 #[must_use]
 pub fn hex_sha256(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    sha2::Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}"); // writing to a String cannot fail
-        hex
-    })
+    sha2::Sha256::digest(bytes)
+        .iter()
+        .fold(String::with_capacity(64), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}"); // writing to a String cannot fail
+            hex
+        })
 }
 
 /// Sorted keys at every level, whatever map `serde_json` was built with.
 fn sorted(value: serde_json::Value) -> serde_json::Value {
     match value {
         serde_json::Value::Object(map) => {
-            let sorted_map: BTreeMap<_, _> = map.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+            let sorted_map: BTreeMap<_, _> = map
+                .into_iter()
+                .map(|(key, value)| (key, sorted(value)))
+                .collect();
             sorted_map.into_iter().collect()
         }
         serde_json::Value::Array(list) => list.into_iter().map(sorted).collect(),
@@ -231,11 +259,18 @@ impl std::fmt::Display for Target {
 /// Where a service runs: one target per environment, or one without when it has none.
 #[must_use]
 pub fn targets_of(service: &Service) -> Vec<Target> {
-    let target = |env: Option<&String>| Target { service: service.name.clone(), env: env.cloned() };
+    let target = |env: Option<&String>| Target {
+        service: service.name.clone(),
+        env: env.cloned(),
+    };
     if service.environments.is_empty() {
         return vec![target(None)];
     }
-    service.environments.iter().map(|env| target(Some(env))).collect()
+    service
+        .environments
+        .iter()
+        .map(|env| target(Some(env)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -257,15 +292,28 @@ mod tests {
     }
 
     fn check(env: &str) -> Plan {
-        Plan { runbook: "healthcheck".to_owned(), mutates: false, ..deploy(env, &[]) }
+        Plan {
+            runbook: "healthcheck".to_owned(),
+            mutates: false,
+            ..deploy(env, &[])
+        }
     }
 
     fn wait_step() -> PlanStep {
-        PlanStep::new("probe web in prod", Phase::Verify, StepSpec::Wait(Wait { ms: 1 }), 1000)
+        PlanStep::new(
+            "probe web in prod",
+            Phase::Verify,
+            StepSpec::Wait(Wait { ms: 1 }),
+            1000,
+        )
     }
 
     fn gate() -> RunCondition {
-        RunCondition { text: "prod is healthy".to_owned(), steps: vec![wait_step()], negated: false }
+        RunCondition {
+            text: "prod is healthy".to_owned(),
+            steps: vec![wait_step()],
+            negated: false,
+        }
     }
 
     fn chain(first: Plan, then: Vec<Plan>) -> Plan {
@@ -279,13 +327,49 @@ mod tests {
             (check("prod"), None),
             (deploy("prod", &["web"]), Some("web")),
             (deploy("prod", &["web", "api"]), Some("prod")),
-            (chain(deploy("staging", &["web"]), vec![deploy("prod", &["api"])]), Some("api")),
-            (chain(deploy("prod", &["web"]), vec![deploy("prod", &["api"])]), Some("web")),
-            (chain(deploy("prod", &["web", "api"]), vec![check("prod"), deploy("prod", &["web"])]), Some("prod")),
-            (chain(check("prod"), vec![chain(check("staging"), vec![deploy("prod", &["db"])])]), Some("db")),
-            (Plan { only_if: Some(gate()), ..deploy("staging", &["web"]) }, None),
-            (Plan { only_if: Some(gate()), ..deploy("prod", &["web"]) }, Some("web")),
-            (Plan { env: None, ..deploy("prod", &[]) }, Some("deploy")),
+            (
+                chain(deploy("staging", &["web"]), vec![deploy("prod", &["api"])]),
+                Some("api"),
+            ),
+            (
+                chain(deploy("prod", &["web"]), vec![deploy("prod", &["api"])]),
+                Some("web"),
+            ),
+            (
+                chain(
+                    deploy("prod", &["web", "api"]),
+                    vec![check("prod"), deploy("prod", &["web"])],
+                ),
+                Some("prod"),
+            ),
+            (
+                chain(
+                    check("prod"),
+                    vec![chain(check("staging"), vec![deploy("prod", &["db"])])],
+                ),
+                Some("db"),
+            ),
+            (
+                Plan {
+                    only_if: Some(gate()),
+                    ..deploy("staging", &["web"])
+                },
+                None,
+            ),
+            (
+                Plan {
+                    only_if: Some(gate()),
+                    ..deploy("prod", &["web"])
+                },
+                Some("web"),
+            ),
+            (
+                Plan {
+                    env: None,
+                    ..deploy("prod", &[])
+                },
+                Some("deploy"),
+            ),
         ] {
             assert_eq!(plan.confirm_word(), word, "{plan:?}");
             assert_eq!(plan.confirm_link().is_some(), word.is_some());
@@ -294,12 +378,29 @@ mod tests {
 
     #[test]
     fn a_block_in_any_link_blocks_the_whole() {
-        let risk = |level| Risk { level, code: "X".to_owned(), message: String::new() };
-        let blocked = Plan { risks: vec![risk(RiskLevel::Warn), risk(RiskLevel::Block)], ..deploy("dev", &["web"]) };
+        let risk = |level| Risk {
+            level,
+            code: "X".to_owned(),
+            message: String::new(),
+        };
+        let blocked = Plan {
+            risks: vec![risk(RiskLevel::Warn), risk(RiskLevel::Block)],
+            ..deploy("dev", &["web"])
+        };
         assert_eq!(deploy("prod", &["web"]).blocks().count(), 0);
         assert_eq!(blocked.blocks().count(), 1);
-        assert_eq!(chain(blocked.clone(), vec![blocked.clone()]).blocks().count(), 2);
-        assert_eq!(chain(check("dev"), vec![chain(check("dev"), vec![blocked])]).blocks().count(), 1);
+        assert_eq!(
+            chain(blocked.clone(), vec![blocked.clone()])
+                .blocks()
+                .count(),
+            2
+        );
+        assert_eq!(
+            chain(check("dev"), vec![chain(check("dev"), vec![blocked])])
+                .blocks()
+                .count(),
+            1
+        );
     }
 
     #[test]
@@ -307,14 +408,33 @@ mod tests {
         let plan = deploy("prod", &["web"]);
         assert_eq!(plan_hash(&plan), plan_hash(&plan.clone()));
         assert_eq!(plan_hash(&plan).len(), 64);
-        let stored: Plan = serde_json::from_str(&serde_json::to_string_pretty(&plan).unwrap()).unwrap();
-        assert_eq!(plan_hash(&plan), plan_hash(&stored), "a plan read back is the same plan");
-        let gated = Plan { only_if: Some(gate()), ..plan.clone() };
-        let chained = Plan { then: vec![check("prod")], ..plan.clone() };
-        let stepped = Plan { steps: vec![wait_step()], ..plan.clone() };
-        let other_inputs = Plan { inputs: [("version".to_owned(), "2".to_owned())].into(), ..plan.clone() };
+        let stored: Plan =
+            serde_json::from_str(&serde_json::to_string_pretty(&plan).unwrap()).unwrap();
+        assert_eq!(
+            plan_hash(&plan),
+            plan_hash(&stored),
+            "a plan read back is the same plan"
+        );
+        let gated = Plan {
+            only_if: Some(gate()),
+            ..plan.clone()
+        };
+        let chained = Plan {
+            then: vec![check("prod")],
+            ..plan.clone()
+        };
+        let stepped = Plan {
+            steps: vec![wait_step()],
+            ..plan.clone()
+        };
+        let other_inputs = Plan {
+            inputs: [("version".to_owned(), "2".to_owned())].into(),
+            ..plan.clone()
+        };
         let hashes: std::collections::HashSet<_> =
-            [&plan, &gated, &chained, &stepped, &other_inputs].map(plan_hash).into();
+            [&plan, &gated, &chained, &stepped, &other_inputs]
+                .map(plan_hash)
+                .into();
         assert_eq!(hashes.len(), 5);
     }
 }

@@ -21,7 +21,12 @@ pub enum Product {
 
 impl Product {
     /// Every product.
-    pub const ALL: [Self; 4] = [Self::GitHub, Self::Vercel, Self::Supabase, Self::DigitalOcean];
+    pub const ALL: [Self; 4] = [
+        Self::GitHub,
+        Self::Vercel,
+        Self::Supabase,
+        Self::DigitalOcean,
+    ];
 
     /// The word in files.
     #[must_use]
@@ -55,7 +60,10 @@ impl Product {
     #[must_use]
     pub const fn headers(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::GitHub => &[("accept", "application/vnd.github+json"), ("x-github-api-version", "2022-11-28")],
+            Self::GitHub => &[
+                ("accept", "application/vnd.github+json"),
+                ("x-github-api-version", "2022-11-28"),
+            ],
             Self::Vercel | Self::Supabase | Self::DigitalOcean => &[("accept", "application/json")],
         }
     }
@@ -203,25 +211,56 @@ pub fn find(name: &str) -> Result<(Product, &'static Operation), String> {
     let (product, operation) = name.split_once('.').unwrap_or((name, ""));
     let Some(product) = Product::from_name(product) else {
         let products = Product::ALL.map(Product::name).join(", ");
-        return Err(format!("there is no adapter {product:?}; known are {products}"));
+        return Err(format!(
+            "there is no adapter {product:?}; known are {products}"
+        ));
     };
     let all = product.operations();
-    all.iter().find(|o| o.name == operation).map(|o| (product, o)).ok_or_else(|| {
-        let names: Vec<String> = all.iter().map(|o| format!("{}.{}", product.name(), o.name)).collect();
-        format!("{name:?} is not one of {}", names.join(", "))
-    })
+    all.iter()
+        .find(|o| o.name == operation)
+        .map(|o| (product, o))
+        .ok_or_else(|| {
+            let names: Vec<String> = all
+                .iter()
+                .map(|o| format!("{}.{}", product.name(), o.name))
+                .collect();
+            format!("{name:?} is not one of {}", names.join(", "))
+        })
 }
 
 const fn required(name: &'static str, shape: Shape, about: &'static str) -> Arg {
-    Arg { name, about, shape, required: true, default: None }
+    Arg {
+        name,
+        about,
+        shape,
+        required: true,
+        default: None,
+    }
 }
 
 const fn optional(name: &'static str, shape: Shape, about: &'static str) -> Arg {
-    Arg { name, about, shape, required: false, default: None }
+    Arg {
+        name,
+        about,
+        shape,
+        required: false,
+        default: None,
+    }
 }
 
-const fn preset(name: &'static str, shape: Shape, default: &'static str, about: &'static str) -> Arg {
-    Arg { name, about, shape, required: false, default: Some(default) }
+const fn preset(
+    name: &'static str,
+    shape: Shape,
+    default: &'static str,
+    about: &'static str,
+) -> Arg {
+    Arg {
+        name,
+        about,
+        shape,
+        required: false,
+        default: Some(default),
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The queue: in which order runs are taken, how many of them at once, and which never run together.
+//! The queue: in which order runs are taken, how many of them at once, and which never run
+//! together.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,9 @@ use super::run::{RunId, RunStatus};
 use super::time::Timestamp;
 
 /// Priority of a run in the queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Priority {
     Low,
@@ -63,7 +66,9 @@ impl Priority {
 }
 
 /// Separate capacity by purpose, so that much routine work never delays the runs of people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Lane {
     /// Requested by a person, who watches it.
@@ -102,7 +107,10 @@ pub struct Lanes {
 
 impl Default for Lanes {
     fn default() -> Self {
-        Self { interactive: 8, routine: 4 }
+        Self {
+            interactive: 8,
+            routine: 4,
+        }
     }
 }
 
@@ -134,7 +142,10 @@ pub const fn rank(requested_at: Timestamp, priority: Priority, lane: Lane) -> i6
         Lane::Interactive => 0,
         Lane::Routine => HOUR_MS,
     };
-    requested_at.0.saturating_sub(priority.head_start_ms()).saturating_add(lane)
+    requested_at
+        .0
+        .saturating_sub(priority.head_start_ms())
+        .saturating_add(lane)
 }
 
 /// Behaviour of a run when another run of its group is active.
@@ -219,8 +230,15 @@ impl std::fmt::Display for Lock {
 /// The resources that a run of this plan holds while it is active.
 #[must_use]
 pub fn wanted(plan: &Plan) -> BTreeSet<Lock> {
-    let group = plan.concurrency.iter().map(|c| Lock::Group(c.group.clone()));
-    touched(plan).into_iter().map(Lock::Target).chain(group).collect()
+    let group = plan
+        .concurrency
+        .iter()
+        .map(|c| Lock::Group(c.group.clone()));
+    touched(plan)
+        .into_iter()
+        .map(Lock::Target)
+        .chain(group)
+        .collect()
 }
 
 /// Why a resource is not available yet.
@@ -241,7 +259,11 @@ impl std::fmt::Display for Blocked {
             Some(holder) => write!(f, ", held by run {holder}")?,
             None => f.write_str(", free")?,
         }
-        if self.ahead > 0 { write!(f, ", {} before it", self.ahead) } else { f.write_str(", next in line") }
+        if self.ahead > 0 {
+            write!(f, ", {} before it", self.ahead)
+        } else {
+            f.write_str(", next in line")
+        }
     }
 }
 
@@ -273,7 +295,10 @@ impl std::fmt::Display for Queued {
         let run = self.run.0;
         match self.untaken {
             Some(Untaken::NoEngine) => {
-                return write!(f, "no engine is running: start opsroom serve or a console, or `opsroom start {run}`");
+                return write!(
+                    f,
+                    "no engine is running: start opsroom serve or a console, or `opsroom start {run}`"
+                );
             }
             Some(Untaken::LeftOver) => {
                 return write!(
@@ -311,7 +336,11 @@ impl std::fmt::Display for Member {
 #[must_use]
 pub fn group_effect(concurrency: &Concurrency, members: &[Member]) -> Option<String> {
     let (first, rest) = members.split_first()?;
-    let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+    let more = if rest.is_empty() {
+        String::new()
+    } else {
+        format!(" and {} more", rest.len())
+    };
     Some(match concurrency.policy {
         Policy::Queue => format!("waits for {first}{more}"),
         Policy::Refuse => format!("is refused because of {first}{more}"),

@@ -26,10 +26,19 @@ impl Recent {
     ///
     /// # Errors
     /// The delay until the next slot, when it is not below `max_wait`. Nothing is reserved.
-    pub fn reserve(&mut self, now: Duration, per_minute: u32, max_wait: Duration) -> Result<Duration, Duration> {
+    pub fn reserve(
+        &mut self,
+        now: Duration,
+        per_minute: u32,
+        max_wait: Duration,
+    ) -> Result<Duration, Duration> {
         self.forget(now);
         let room = usize::try_from(per_minute.max(1)).unwrap_or(usize::MAX);
-        let at = self.0.len().checked_sub(room).map_or(now, |before| (self.0[before] + MINUTE).max(now));
+        let at = self
+            .0
+            .len()
+            .checked_sub(room)
+            .map_or(now, |before| (self.0[before] + MINUTE).max(now));
         let wait = at.saturating_sub(now);
         if !wait.is_zero() && wait >= max_wait {
             return Err(wait);
@@ -76,20 +85,42 @@ mod tests {
     fn calls_are_spread_over_minutes_only_when_there_are_too_many() {
         let mut recent = Recent::default();
         // (now, the limit, when): one after the other, on the same value.
-        for (now, limit, when) in
-            [(0, 2, 0), (0, 2, 0), (0, 2, 60), (10, 2, 60), (20, 2, 120), (200, 2, 200), (259, 2, 259), (259, 2, 260)]
-        {
-            assert_eq!(recent.reserve(seconds(now), limit, HOUR), Ok(seconds(when)), "{now}");
+        for (now, limit, when) in [
+            (0, 2, 0),
+            (0, 2, 0),
+            (0, 2, 60),
+            (10, 2, 60),
+            (20, 2, 120),
+            (200, 2, 200),
+            (259, 2, 259),
+            (259, 2, 260),
+        ] {
+            assert_eq!(
+                recent.reserve(seconds(now), limit, HOUR),
+                Ok(seconds(when)),
+                "{now}"
+            );
         }
-        assert_eq!(Recent::default().reserve(seconds(5), 0, HOUR), Ok(seconds(5)), "no limit lets nothing through");
+        assert_eq!(
+            Recent::default().reserve(seconds(5), 0, HOUR),
+            Ok(seconds(5)),
+            "no limit lets nothing through"
+        );
     }
 
     #[test]
     fn a_caller_that_cannot_wait_gets_the_delay_and_reserves_no_slot() {
         let mut recent = Recent::default();
-        assert_eq!(recent.reserve(seconds(0), 1, Duration::ZERO), Ok(seconds(0)));
+        assert_eq!(
+            recent.reserve(seconds(0), 1, Duration::ZERO),
+            Ok(seconds(0))
+        );
         for max_wait in [Duration::ZERO, seconds(39), seconds(40)] {
-            assert_eq!(recent.reserve(seconds(20), 1, max_wait), Err(seconds(40)), "{max_wait:?}");
+            assert_eq!(
+                recent.reserve(seconds(20), 1, max_wait),
+                Err(seconds(40)),
+                "{max_wait:?}"
+            );
         }
         assert_eq!(recent.reserve(seconds(20), 1, seconds(41)), Ok(seconds(60)));
     }
@@ -97,7 +128,9 @@ mod tests {
     #[test]
     fn a_released_slot_goes_to_the_next_caller() {
         let mut recent = Recent::default();
-        let slots: Vec<_> = (0..4).map(|_| recent.reserve(seconds(0), 1, HOUR).unwrap()).collect();
+        let slots: Vec<_> = (0..4)
+            .map(|_| recent.reserve(seconds(0), 1, HOUR).unwrap())
+            .collect();
         assert_eq!(slots, [0, 60, 120, 180].map(seconds));
         recent.release(seconds(180));
         recent.release(seconds(7));

@@ -70,8 +70,12 @@ impl Redactor {
             let mark = format!("[secret {name}]");
             let whole = spelling::codes(value.as_bytes());
             // Also without the first letters, which may be on the line before.
-            let rests =
-                (0..=BEFORE).flat_map(|n| whole.iter().filter_map(move |code| code.get(n..)).map(<[u8]>::to_vec));
+            let rests = (0..=BEFORE).flat_map(|n| {
+                whole
+                    .iter()
+                    .filter_map(move |code| code.get(n..))
+                    .map(<[u8]>::to_vec)
+            });
             let letters: Vec<Vec<u8>> = rests.filter(|rest| rest.len() >= MIN_LEN).collect();
             codes.extend(letters.iter().map(|code| (code.clone(), mark.clone())));
             for form in spelling::forms(value).into_iter().chain(letters) {
@@ -88,7 +92,14 @@ impl Redactor {
         values.retain(|value| value.len() >= MIN_LEN);
         let longest = patterns.iter().map(Vec::len).max().unwrap_or(0);
         let has_space = values.iter().any(|value| value.contains(&b' '));
-        Self { finder: finder(&patterns), marks, longest, wrapped: Wrapped::new(codes), values, has_space }
+        Self {
+            finder: finder(&patterns),
+            marks,
+            longest,
+            wrapped: Wrapped::new(codes),
+            values,
+            has_space,
+        }
     }
 
     /// Whether there are no values to look for.
@@ -111,7 +122,9 @@ impl Redactor {
     }
 
     fn finds_in(&self, text: &[u8]) -> bool {
-        let Some(finder) = &self.finder else { return !self.is_empty() };
+        let Some(finder) = &self.finder else {
+            return !self.is_empty();
+        };
         finder.is_match(text) || {
             let mut found = Vec::new();
             self.read_again(text, &mut found);
@@ -129,14 +142,20 @@ impl Redactor {
         self.wrapped.goes_on(lines)
             || (view::end_has_codes(lines)
                 && wrapped::ends_in_letters(&view::end(lines))
-                && view::shown(lines).iter().any(|view| self.wrapped.goes_on(view.text())))
+                && view::shown(lines)
+                    .iter()
+                    .any(|view| self.wrapped.goes_on(view.text())))
             || (lines.len() <= self.longest * dump::WIDEST + LEAST_HELD
                 && dump::may_go_on(lines)
-                && dump::views(lines).iter().any(|view| self.ends_within_a_value(view.text())))
+                && dump::views(lines)
+                    .iter()
+                    .any(|view| self.ends_within_a_value(view.text())))
     }
 
     fn ends_within_a_value(&self, bytes: &[u8]) -> bool {
-        let begins = |value: &Vec<u8>| (1..value.len().min(bytes.len() + 1)).any(|n| bytes.ends_with(&value[..n]));
+        let begins = |value: &Vec<u8>| {
+            (1..value.len().min(bytes.len() + 1)).any(|n| bytes.ends_with(&value[..n]))
+        };
         self.values.iter().any(begins)
     }
 
@@ -155,7 +174,10 @@ impl Redactor {
             .map(|(part, _)| from + part.start..from + part.end)
             .find(|part| part.contains(&at));
         // A value as long as the whole piece has to be cut.
-        across.map(|part| part.start).filter(|start| *start > 0).unwrap_or(at)
+        across
+            .map(|part| part.start)
+            .filter(|start| *start > 0)
+            .unwrap_or(at)
     }
 
     /// The text with the values replaced.
@@ -239,9 +261,10 @@ impl Redactor {
     /// Resolves escapes, reads numbers, and joins lines.
     fn read<'r>(&'r self, source: ViewSource<'_>, original: &[u8], found: &mut Vec<Part<'r>>) {
         let kinds = Kinds::of(source.text, self.has_space);
-        self.wrapped.search(source.text, kinds.has_backslash(), &mut |part, mark| {
-            push(source, original, part, mark, found);
-        });
+        self.wrapped
+            .search(source.text, kinds.has_backslash(), &mut |part, mark| {
+                push(source, original, part, mark, found);
+            });
         for view in dump::views(source.text) {
             self.search(view.of(&source), original, found);
         }
@@ -269,17 +292,29 @@ impl Redactor {
         original: &[u8],
         found: &mut Vec<Part<'r>>,
     ) -> bool {
-        let Some(view) = (depth > 0).then(|| escape::resolved(source.text, kinds)).flatten() else { return false };
+        let Some(view) = (depth > 0)
+            .then(|| escape::resolved(source.text, kinds))
+            .flatten()
+        else {
+            return false;
+        };
         let resolved = view.of(&source);
         self.search_shown(resolved, original, found);
         let next = Kinds::of(resolved.text, false);
         let wanted = next.only(kinds.and(more));
         let other = !kinds.covers(next);
-        other | (!wanted.is_none() && self.read_deeper(resolved, (wanted, more), depth - 1, original, found))
+        other
+            | (!wanted.is_none()
+                && self.read_deeper(resolved, (wanted, more), depth - 1, original, found))
     }
 
     /// [`Self::search`], with and without the codes that were escaped.
-    fn search_shown<'r>(&'r self, source: ViewSource<'_>, original: &[u8], found: &mut Vec<Part<'r>>) {
+    fn search_shown<'r>(
+        &'r self,
+        source: ViewSource<'_>,
+        original: &[u8],
+        found: &mut Vec<Part<'r>>,
+    ) {
         self.search(source, original, found);
         for view in view::shown(source.text) {
             self.search(view.of(&source), original, found);
@@ -306,7 +341,9 @@ impl Redactor {
                     *json = serde_json::Value::String(self.redact(&text));
                 }
             }
-            serde_json::Value::Array(items) => items.iter_mut().for_each(|item| self.redact_json(item)),
+            serde_json::Value::Array(items) => {
+                items.iter_mut().for_each(|item| self.redact_json(item))
+            }
             serde_json::Value::Object(fields) => {
                 let old = std::mem::take(fields);
                 for (key, mut value) in old {
@@ -325,11 +362,21 @@ impl Redactor {
 /// the text.
 fn finder(patterns: &[Vec<u8>]) -> Option<AhoCorasick> {
     let kind = Some(AhoCorasickKind::ContiguousNFA);
-    AhoCorasick::builder().kind(kind).match_kind(MatchKind::LeftmostLongest).build(patterns).ok()
+    AhoCorasick::builder()
+        .kind(kind)
+        .match_kind(MatchKind::LeftmostLongest)
+        .build(patterns)
+        .ok()
 }
 
 /// Adds the parts of the original that a range of a reading comes from, one per line.
-fn push<'r>(source: ViewSource<'_>, original: &[u8], range: Range<usize>, mark: &'r str, found: &mut Vec<Part<'r>>) {
+fn push<'r>(
+    source: ViewSource<'_>,
+    original: &[u8],
+    range: Range<usize>,
+    mark: &'r str,
+    found: &mut Vec<Part<'r>>,
+) {
     if source.is_original() {
         return found.push((range, mark));
     }

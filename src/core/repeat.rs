@@ -37,8 +37,12 @@ impl<'a> From<&'a StepSpec> for Work<'a> {
         match spec {
             StepSpec::Http(http) => Self::Request(&http.request.method),
             StepSpec::Shell(_) => Self::Command,
-            StepSpec::Sql(_) => Self::Statement { mutates: spec.mutates() },
-            StepSpec::Adapter(_) => Self::Operation { mutates: spec.mutates() },
+            StepSpec::Sql(_) => Self::Statement {
+                mutates: spec.mutates(),
+            },
+            StepSpec::Adapter(_) => Self::Operation {
+                mutates: spec.mutates(),
+            },
             StepSpec::Notify(_) => Self::Message,
             StepSpec::Wait(_) => Self::Pause,
             StepSpec::Manual(_) | StepSpec::Approve(_) => Self::Question,
@@ -62,12 +66,16 @@ fn repeat(work: Work<'_>) -> Repeat {
             Repeat::UnlessDeclared
         }
         Work::Request(_) | Work::Command | Work::Elsewhere => Repeat::OnlyIfDeclared,
-        Work::Statement { mutates: true } | Work::Operation { mutates: true } => Repeat::OnlyIfDeclared,
+        Work::Statement { mutates: true } | Work::Operation { mutates: true } => {
+            Repeat::OnlyIfDeclared
+        }
     }
 }
 
 fn only_reads(method: &str) -> bool {
-    ["GET", "HEAD", "OPTIONS"].iter().any(|reads| method.eq_ignore_ascii_case(reads))
+    ["GET", "HEAD", "OPTIONS"]
+        .iter()
+        .any(|reads| method.eq_ignore_ascii_case(reads))
 }
 
 /// Whether work may be done twice. `declared`: `idempotent` as its author wrote it. This is what a
@@ -113,7 +121,8 @@ mod tests {
             (W::Document, true, true, true),
             (W::Elsewhere, false, true, false),
         ] {
-            let answers = [None, Some(true), Some(false)].map(|declared| is_idempotent(work, declared));
+            let answers =
+                [None, Some(true), Some(false)].map(|declared| is_idempotent(work, declared));
             assert_eq!(answers, [silent, declared_yes, declared_no], "{work:?}");
         }
     }

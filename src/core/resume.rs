@@ -54,7 +54,10 @@ pub fn step_at(plan: &Plan, index: u32) -> Option<&PlanStep> {
 /// A step that waits, for a time or for a person: its deadline counts from its first start.
 #[must_use]
 pub const fn is_timed(step: &PlanStep) -> bool {
-    matches!(step.spec, StepSpec::Wait(_) | StepSpec::Manual(_) | StepSpec::Approve(_))
+    matches!(
+        step.spec,
+        StepSpec::Wait(_) | StepSpec::Manual(_) | StepSpec::Approve(_)
+    )
 }
 
 /// Whether a step's failure has ended the phases: what follows is `undo` and `finally`, which a
@@ -62,8 +65,14 @@ pub const fn is_timed(step: &PlanStep) -> bool {
 #[must_use]
 pub fn has_failed(plan: &Plan, steps: &[RunStep]) -> bool {
     let failed = |s: &&RunStep| matches!(s.status, StepStatus::Failed | StepStatus::TimedOut);
-    let ends = |step: &PlanStep| step.on_failure == OnFailure::Stop || matches!(step.spec, StepSpec::Approve(_));
-    steps.iter().filter(failed).filter_map(|s| step_at(plan, s.index)).any(ends)
+    let ends = |step: &PlanStep| {
+        step.on_failure == OnFailure::Stop || matches!(step.spec, StepSpec::Approve(_))
+    };
+    steps
+        .iter()
+        .filter(failed)
+        .filter_map(|s| step_at(plan, s.index))
+        .any(ends)
 }
 
 fn is_of_phases(plan: &Plan, index: u32) -> bool {
@@ -83,10 +92,17 @@ pub fn standing(plan: &Plan, steps: &[RunStep]) -> ResumeState {
     let first = steps.iter().find(open);
     // After a failure the rest of the phases is skipped.
     let failed = has_failed(plan, steps);
-    let mut behind = steps.iter().filter(open).filter(|s| failed && !is_of_phases(plan, s.index));
+    let mut behind = steps
+        .iter()
+        .filter(open)
+        .filter(|s| failed && !is_of_phases(plan, s.index));
     // With every step recorded, only the end of the run is missing.
     let gentle = first.is_none_or(|step| harmless(&step)) && behind.all(|step| harmless(&step));
-    if gentle { ResumeState::Harmless } else { ResumeState::Ready }
+    if gentle {
+        ResumeState::Harmless
+    } else {
+        ResumeState::Ready
+    }
 }
 
 #[cfg(test)]
@@ -100,7 +116,10 @@ mod tests {
     use crate::core::step::{manual::Manual, shell::Shell, wait::Wait};
 
     fn step(spec: StepSpec, idempotent: bool) -> PlanStep {
-        PlanStep { idempotent, ..PlanStep::new("s", Phase::Action, spec, 0) }
+        PlanStep {
+            idempotent,
+            ..PlanStep::new("s", Phase::Action, spec, 0)
+        }
     }
 
     fn shell(idempotent: bool) -> PlanStep {
@@ -109,8 +128,15 @@ mod tests {
     }
 
     fn kinds() -> [PlanStep; 4] {
-        let manual = StepSpec::Manual(Manual { prompt: "ok?".to_owned() });
-        [shell(false), shell(true), step(StepSpec::Wait(Wait { ms: 5 }), false), step(manual, false)]
+        let manual = StepSpec::Manual(Manual {
+            prompt: "ok?".to_owned(),
+        });
+        [
+            shell(false),
+            shell(true),
+            step(StepSpec::Wait(Wait { ms: 5 }), false),
+            step(manual, false),
+        ]
     }
 
     fn records(statuses: &[StepStatus]) -> Vec<RunStep> {
@@ -128,7 +154,11 @@ mod tests {
     #[test]
     fn the_first_unfinished_step_decides() {
         use StepStatus::{Failed, Pending, Succeeded, Unknown};
-        let plan = Plan { steps: vec![shell(false), shell(true)], finally: vec![shell(false)], ..Plan::default() };
+        let plan = Plan {
+            steps: vec![shell(false), shell(true)],
+            finally: vec![shell(false)],
+            ..Plan::default()
+        };
         for (statuses, wanted) in [
             ([Unknown, Pending, Pending], ResumeState::Undecided(vec![0])),
             ([Succeeded, Unknown, Pending], ResumeState::Harmless),
@@ -136,7 +166,10 @@ mod tests {
             ([Pending, Pending, Pending], ResumeState::Ready),
             ([Succeeded, Failed, Pending], ResumeState::Ready),
             ([Failed, Pending, Pending], ResumeState::Ready),
-            ([Succeeded, Succeeded, Unknown], ResumeState::Undecided(vec![2])),
+            (
+                [Succeeded, Succeeded, Unknown],
+                ResumeState::Undecided(vec![2]),
+            ),
             ([Succeeded, Succeeded, Succeeded], ResumeState::Harmless),
         ] {
             assert_eq!(standing(&plan, &records(&statuses)), wanted, "{statuses:?}");

@@ -31,7 +31,13 @@ pub enum Phase {
 
 impl Phase {
     /// In the order they run.
-    pub const ALL: [Self; 5] = [Self::Validate, Self::Preflight, Self::Action, Self::Verify, Self::Summarize];
+    pub const ALL: [Self; 5] = [
+        Self::Validate,
+        Self::Preflight,
+        Self::Action,
+        Self::Verify,
+        Self::Summarize,
+    ];
 
     /// The word in runbooks, events and on screen.
     #[must_use]
@@ -110,7 +116,10 @@ impl RunStatus {
     /// resumed or given up.
     #[must_use]
     pub const fn is_terminal(self) -> bool {
-        !matches!(self, Self::Queued | Self::Claimed | Self::Running | Self::Waiting)
+        !matches!(
+            self,
+            Self::Queued | Self::Claimed | Self::Running | Self::Waiting
+        )
     }
 
     /// An engine holds a lease on it.
@@ -310,23 +319,39 @@ pub struct Change {
     /// The new status: a [`RunStatus`], or a [`StepStatus`] of a step (of one attempt, when another
     /// followed).
     pub status: String,
-    /// The person who made it, or the engine that claimed the run; absent: the engine that holds it.
+    /// The person who made it, or the engine that claimed the run; absent: the engine that holds
+    /// it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
 }
 
 /// The text of a run in a list, for filters: `#41 failed [high] deploy web → prod ana`.
 #[must_use]
-pub fn listed(id: RunId, status: RunStatus, priority: Priority, title: &str, actor: &str) -> String {
-    let priority = if priority.is_normal() { String::new() } else { format!("[{}] ", priority.name()) };
-    format!("{id} {} {priority}{title} {actor}", status.name().replace('_', " "))
+pub fn listed(
+    id: RunId,
+    status: RunStatus,
+    priority: Priority,
+    title: &str,
+    actor: &str,
+) -> String {
+    let priority = if priority.is_normal() {
+        String::new()
+    } else {
+        format!("[{}] ", priority.name())
+    };
+    format!(
+        "{id} {} {priority}{title} {actor}",
+        status.name().replace('_', " ")
+    )
 }
 
 impl Run {
     /// The reason for its status, without repeating the status.
     #[must_use]
     pub fn why(&self) -> Option<&str> {
-        self.message.as_deref().map(|message| without_status(message, self.status.name()))
+        self.message
+            .as_deref()
+            .map(|message| without_status(message, self.status.name()))
     }
 }
 
@@ -335,9 +360,18 @@ impl Run {
     /// for.
     #[must_use]
     pub fn status_reason(&self, queued: Option<&Queued>) -> Option<String> {
-        let reasons = self.orders.describe().into_iter().chain(queued.map(ToString::to_string));
-        let waits = reasons.filter(|_| self.status == RunStatus::Queued).collect::<Vec<_>>().join("; ");
-        Some(waits).filter(|waits| !waits.is_empty()).or_else(|| self.why().map(str::to_owned))
+        let reasons = self
+            .orders
+            .describe()
+            .into_iter()
+            .chain(queued.map(ToString::to_string));
+        let waits = reasons
+            .filter(|_| self.status == RunStatus::Queued)
+            .collect::<Vec<_>>()
+            .join("; ");
+        Some(waits)
+            .filter(|waits| !waits.is_empty())
+            .or_else(|| self.why().map(str::to_owned))
     }
 }
 
@@ -345,14 +379,19 @@ impl RunStep {
     /// Its result, without repeating the status.
     #[must_use]
     pub fn why(&self) -> Option<&str> {
-        self.message.as_deref().map(|message| without_status(message, self.status.name()))
+        self.message
+            .as_deref()
+            .map(|message| without_status(message, self.status.name()))
     }
 }
 
 /// A message without the status it may begin with, for display beside the status.
 #[must_use]
 pub fn without_status<'m>(message: &'m str, status: &str) -> &'m str {
-    message.strip_prefix(status).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(message)
+    message
+        .strip_prefix(status)
+        .and_then(|rest| rest.strip_prefix(": "))
+        .unwrap_or(message)
 }
 
 /// One row of the audit log: a decision by an identity.
@@ -377,11 +416,17 @@ mod tests {
     #[test]
     fn terminal_states_never_change_but_for_interrupted_and_every_other_state_can_end() {
         for from in RunStatus::ALL {
-            let reachable: Vec<_> = Transition::ALL.iter().filter_map(|t| next(from, *t)).collect();
+            let reachable: Vec<_> = Transition::ALL
+                .iter()
+                .filter_map(|t| next(from, *t))
+                .collect();
             let final_state = from.is_terminal() && from != RunStatus::Interrupted;
             assert_eq!(final_state, reachable.is_empty(), "{from:?}");
             if !from.is_terminal() {
-                assert!(reachable.contains(&RunStatus::Cancelled), "{from:?} must be cancellable");
+                assert!(
+                    reachable.contains(&RunStatus::Cancelled),
+                    "{from:?} must be cancellable"
+                );
             }
             assert_eq!(RunStatus::from_name(from.name()), Some(from));
         }
@@ -394,21 +439,44 @@ mod tests {
             .flat_map(|s| Transition::ALL.map(|t| (s, t)))
             .filter(|(s, t)| next(*s, *t) == Some(RunStatus::Running))
             .collect();
-        assert_eq!(into_running, [(RunStatus::Claimed, Transition::Start), (RunStatus::Waiting, Transition::Continue)]);
+        assert_eq!(
+            into_running,
+            [
+                (RunStatus::Claimed, Transition::Start),
+                (RunStatus::Waiting, Transition::Continue)
+            ]
+        );
     }
 
-    /// The table in the documentation of [`next`], read and held against the function: every pair, allowed or not.
+    /// The table in the documentation of [`next`], read and held against the function: every pair,
+    /// allowed or not.
     #[test]
     fn the_published_table_is_the_function() {
-        let word = |t: Transition| serde_json::to_value(t).unwrap().as_str().unwrap().to_owned();
+        let word = |t: Transition| {
+            serde_json::to_value(t)
+                .unwrap()
+                .as_str()
+                .unwrap()
+                .to_owned()
+        };
         let source = include_str!("run.rs");
         let published = |from: RunStatus| -> Vec<String> {
-            let row = source.lines().find(|l| l.starts_with(&format!("/// | {} |", from.name())));
+            let row = source
+                .lines()
+                .find(|l| l.starts_with(&format!("/// | {} |", from.name())));
             let cells = row.and_then(|l| l.split('|').nth(2)).unwrap_or_default();
-            cells.split(',').map(|c| c.split('→').next().unwrap().trim().to_owned()).filter(|c| !c.is_empty()).collect()
+            cells
+                .split(',')
+                .map(|c| c.split('→').next().unwrap().trim().to_owned())
+                .filter(|c| !c.is_empty())
+                .collect()
         };
         for from in RunStatus::ALL {
-            let allowed: Vec<_> = Transition::ALL.into_iter().filter(|t| next(from, *t).is_some()).map(word).collect();
+            let allowed: Vec<_> = Transition::ALL
+                .into_iter()
+                .filter(|t| next(from, *t).is_some())
+                .map(word)
+                .collect();
             let (mut documented, mut actual) = (published(from), allowed);
             documented.sort();
             actual.sort();

@@ -40,15 +40,27 @@ impl RunRef {
             None | Some("last") => false,
             Some("last_failed") => true,
             Some(number) => {
-                let number = number.parse().map_err(|_| format!("`{number}` is not a run's number"))?;
+                let number = number
+                    .parse()
+                    .map_err(|_| format!("`{number}` is not a run's number"))?;
                 return Ok(Self::Number(RunId(number)));
             }
         };
         let since = parsed.inputs.get("since");
-        let since = since.map(|text| parse_since(text, now).map(|at| Since { at, text: text.clone() }));
+        let since = since.map(|text| {
+            parse_since(text, now).map(|at| Since {
+                at,
+                text: text.clone(),
+            })
+        });
         Ok(Self::Newest(Newest {
             failed,
-            services: parsed.services.iter().filter(|name| *name != "*").cloned().collect(),
+            services: parsed
+                .services
+                .iter()
+                .filter(|name| *name != "*")
+                .cloned()
+                .collect(),
             env: parsed.env.clone(),
             since: since.transpose()?,
         }))
@@ -59,7 +71,11 @@ impl Newest {
     /// The states a run may be in; empty: any.
     #[must_use]
     pub fn status(&self) -> Vec<RunStatus> {
-        if self.failed { vec![RunStatus::Failed, RunStatus::TimedOut] } else { Vec::new() }
+        if self.failed {
+            vec![RunStatus::Failed, RunStatus::TimedOut]
+        } else {
+            Vec::new()
+        }
     }
 }
 
@@ -80,7 +96,8 @@ impl std::fmt::Display for Newest {
     }
 }
 
-/// A run in one line, for the answer that says which one was chosen: `#41 deploy web to prod, failed 12 min ago`.
+/// A run in one line, for the answer that says which one was chosen: `#41 deploy web to prod,
+/// failed 12 min ago`.
 #[must_use]
 pub fn one_line(run: &Run, now: Timestamp) -> String {
     let status = run.status.name().replace('_', " ");
@@ -97,12 +114,20 @@ pub fn one_line(run: &Run, now: Timestamp) -> String {
 mod tests {
     use super::*;
 
-    fn parsed(run: Option<&str>, services: &[&str], env: Option<&str>, since: Option<&str>) -> Parsed {
+    fn parsed(
+        run: Option<&str>,
+        services: &[&str],
+        env: Option<&str>,
+        since: Option<&str>,
+    ) -> Parsed {
         let inputs = [("run", run), ("since", since)];
         Parsed {
             services: services.iter().map(|s| (*s).to_owned()).collect(),
             env: env.map(str::to_owned),
-            inputs: inputs.into_iter().filter_map(|(k, v)| Some((k.to_owned(), v?.to_owned()))).collect(),
+            inputs: inputs
+                .into_iter()
+                .filter_map(|(k, v)| Some((k.to_owned(), v?.to_owned())))
+                .collect(),
             ..Parsed::default()
         }
     }
@@ -113,16 +138,38 @@ mod tests {
         for (parsed, text) in [
             (parsed(None, &[], None, None), "run"),
             (parsed(Some("last"), &["*"], None, None), "run"),
-            (parsed(Some("last_failed"), &["web"], Some("prod"), None), "failed run of web in prod"),
-            (parsed(Some("last"), &["web", "api"], None, Some("2h")), "run of web and api since 2h"),
+            (
+                parsed(Some("last_failed"), &["web"], Some("prod"), None),
+                "failed run of web in prod",
+            ),
+            (
+                parsed(Some("last"), &["web", "api"], None, Some("2h")),
+                "run of web and api since 2h",
+            ),
         ] {
-            let RunRef::Newest(newest) = RunRef::of(&parsed, now).unwrap() else { panic!("{text}") };
+            let RunRef::Newest(newest) = RunRef::of(&parsed, now).unwrap() else {
+                panic!("{text}")
+            };
             assert_eq!(newest.to_string(), text);
-            assert_eq!(newest.status().contains(&RunStatus::TimedOut), newest.failed);
+            assert_eq!(
+                newest.status().contains(&RunStatus::TimedOut),
+                newest.failed
+            );
             assert!(!newest.status().contains(&RunStatus::Interrupted));
         }
-        assert_eq!(RunRef::of(&parsed(Some("41"), &["web"], None, None), now), Ok(RunRef::Number(RunId(41))));
-        assert!(RunRef::of(&parsed(Some("4l"), &[], None, None), now).unwrap_err().contains("4l"));
-        assert!(RunRef::of(&parsed(None, &[], None, Some("soon")), now).unwrap_err().contains("yesterday"));
+        assert_eq!(
+            RunRef::of(&parsed(Some("41"), &["web"], None, None), now),
+            Ok(RunRef::Number(RunId(41)))
+        );
+        assert!(
+            RunRef::of(&parsed(Some("4l"), &[], None, None), now)
+                .unwrap_err()
+                .contains("4l")
+        );
+        assert!(
+            RunRef::of(&parsed(None, &[], None, Some("soon")), now)
+                .unwrap_err()
+                .contains("yesterday")
+        );
     }
 }

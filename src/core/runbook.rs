@@ -1,4 +1,5 @@
-//! Runbooks: versioned templates of plans, read from TOML or Markdown; and how a request, a runbook and a stack become a plan.
+//! Runbooks: versioned templates of plans, read from TOML or Markdown; and how a request, a runbook
+//! and a stack become a plan.
 
 mod built_in;
 mod call;
@@ -112,13 +113,19 @@ pub struct Request {
 /// # Errors
 /// Every problem found, with its line.
 pub fn parse(file: &str, text: &str) -> Result<Runbook, Vec<Problem>> {
-    if is_page(file) { markdown::parse(file, text) } else { file::parse(file, text) }
+    if is_page(file) {
+        markdown::parse(file, text)
+    } else {
+        file::parse(file, text)
+    }
 }
 
 /// Whether the file is Markdown, by its name.
 #[must_use]
 pub fn is_page(file: &str) -> bool {
-    [".md", ".markdown"].into_iter().any(|end| file.to_lowercase().ends_with(end))
+    [".md", ".markdown"]
+        .into_iter()
+        .any(|end| file.to_lowercase().ends_with(end))
 }
 
 /// The runbooks that ship with opsroom (`assets/runbooks/`).
@@ -130,7 +137,13 @@ pub fn built_in() -> Vec<Runbook> {
 /// Makes the plan. Never fails: every obstacle becomes a block risk that says how to remove it.
 #[must_use]
 pub fn plan(runbook: &Runbook, request: &Request, stack: &Stack) -> Plan {
-    plan_in(runbook, request, stack, built_in::all(), &Integrations::default())
+    plan_in(
+        runbook,
+        request,
+        stack,
+        built_in::all(),
+        &Integrations::default(),
+    )
 }
 
 /// Like [`plan`], with the runbooks that it may call, and the integrations that it may name.
@@ -149,27 +162,41 @@ pub fn plan_in(
 /// the steps of a pulse.
 #[must_use]
 pub fn probes(stack: &Stack) -> Vec<PlanStep> {
-    each_probe(stack).filter_map(|(_, probe)| probe.ok()).collect()
+    each_probe(stack)
+        .filter_map(|(_, probe)| probe.ok())
+        .collect()
 }
 
-/// The targets whose probe cannot be made from the stack, with the reason: it needs an input, and a pulse has none.
+/// The targets whose probe cannot be made from the stack, with the reason: it needs an input, and a
+/// pulse has none.
 #[must_use]
 pub fn unmade_probes(stack: &Stack) -> Vec<(Target, String)> {
-    each_probe(stack).filter_map(|(target, probe)| Some((target, probe.err()?))).collect()
+    each_probe(stack)
+        .filter_map(|(target, probe)| Some((target, probe.err()?)))
+        .collect()
 }
 
 fn each_probe(stack: &Stack) -> impl Iterator<Item = (Target, Result<PlanStep, String>)> {
     stack.services.iter().flat_map(|service| {
         targets_of(service).into_iter().filter_map(move |target| {
             let action = service.action(Verb::Probe, target.env.as_deref())?;
-            let filler =
-                fill::Filler { env: target.env.as_deref(), service: Some(&service.name), ..fill::Filler::default() };
+            let filler = fill::Filler {
+                env: target.env.as_deref(),
+                service: Some(&service.name),
+                ..fill::Filler::default()
+            };
             let spec = expand::action_spec(action, &filler);
             let step = spec.map(|spec| PlanStep {
                 on_failure: OnFailure::Continue,
                 idempotent: true,
                 probe: true,
-                ..PlanStep::new(&format!("probe {target}"), Phase::Verify, spec, action.timeout_ms).on(target.clone())
+                ..PlanStep::new(
+                    &format!("probe {target}"),
+                    Phase::Verify,
+                    spec,
+                    action.timeout_ms,
+                )
+                .on(target.clone())
             });
             Some((target, step))
         })

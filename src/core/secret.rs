@@ -25,10 +25,13 @@ impl Source {
     /// Reads `env:NAME`, `file:/path` or `command:program argument`.
     ///
     /// # Errors
-    /// A sentence that says what to write. It does not repeat the text, which may be the secret itself.
+    /// A sentence that says what to write. It does not repeat the text, which may be the secret
+    /// itself.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wanted = "write \"env:NAME\", \"file:/path\" or \"command:program argument\"; never write the value here";
-        let (kind, rest) = text.split_once(':').ok_or_else(|| format!("does not say where the value is; {wanted}"))?;
+        let (kind, rest) = text
+            .split_once(':')
+            .ok_or_else(|| format!("does not say where the value is; {wanted}"))?;
         match kind {
             "env" if is_variable(rest) => Ok(Self::Env(rest.to_owned())),
             "env" => Err("does not name a variable: letters, digits and _ after env:".to_owned()),
@@ -55,8 +58,8 @@ impl Source {
     }
 }
 
-/// A host a secret may be sent to: `api.example.com`, `*.example.com` (any depth, not the name itself),
-/// `127.0.0.1:8080`, `[::1]`. Without a port any port will do.
+/// A host a secret may be sent to: `api.example.com`, `*.example.com` (any depth, not the name
+/// itself), `127.0.0.1:8080`, `[::1]`. Without a port any port will do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostPattern {
     /// Lower case, without the `*.`; IPv6 in brackets.
@@ -71,8 +74,13 @@ impl HostPattern {
     /// # Errors
     /// A sentence that says what to write.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || "is not a host: write \"api.example.com\", \"*.example.com\" or \"127.0.0.1:8080\"".to_owned();
-        let (below, rest) = text.strip_prefix("*.").map_or((false, text), |rest| (true, rest));
+        let wrong = || {
+            "is not a host: write \"api.example.com\", \"*.example.com\" or \"127.0.0.1:8080\""
+                .to_owned()
+        };
+        let (below, rest) = text
+            .strip_prefix("*.")
+            .map_or((false, text), |rest| (true, rest));
         let end = if rest.starts_with('[') {
             rest.find(']').ok_or_else(wrong)? + 1
         } else {
@@ -82,17 +90,44 @@ impl HostPattern {
         let port = match port.strip_prefix(':') {
             None if port.is_empty() => None,
             None => return Err(wrong()),
-            Some(digits) => Some(digits.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)?),
+            Some(digits) => Some(
+                digits
+                    .parse()
+                    .ok()
+                    .filter(|port| *port > 0)
+                    .ok_or_else(wrong)?,
+            ),
         };
-        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<::core::net::IpAddr>();
+        let address = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse::<::core::net::IpAddr>();
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
         match address {
             Ok(_) if below => Err("an address has nothing below it; leave the *. out".to_owned()),
             // As URLs write them, or they would never match.
-            Ok(::core::net::IpAddr::V6(address)) => Ok(Self { host: format!("[{address}]"), below, port }),
-            Ok(address) => Ok(Self { host: address.to_string(), below, port }),
-            Err(_) if host.is_empty() || !host.chars().all(plain) || host.split('.').any(str::is_empty) => Err(wrong()),
-            Err(_) => Ok(Self { host: host.to_ascii_lowercase(), below, port }),
+            Ok(::core::net::IpAddr::V6(address)) => Ok(Self {
+                host: format!("[{address}]"),
+                below,
+                port,
+            }),
+            Ok(address) => Ok(Self {
+                host: address.to_string(),
+                below,
+                port,
+            }),
+            Err(_)
+                if host.is_empty()
+                    || !host.chars().all(plain)
+                    || host.split('.').any(str::is_empty) =>
+            {
+                Err(wrong())
+            }
+            Err(_) => Ok(Self {
+                host: host.to_ascii_lowercase(),
+                below,
+                port,
+            }),
         }
     }
 
@@ -107,7 +142,8 @@ impl HostPattern {
     pub fn names(&self, host: &str) -> bool {
         let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
         if self.below {
-            host.strip_suffix(&self.host).is_some_and(|front| front.len() > 1 && front.ends_with('.'))
+            host.strip_suffix(&self.host)
+                .is_some_and(|front| front.len() > 1 && front.ends_with('.'))
         } else {
             host == self.host
         }
@@ -127,18 +163,29 @@ impl std::fmt::Display for HostPattern {
 #[must_use]
 pub fn is_name(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && text.len() <= 100 && text.chars().all(plain)
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.len() <= 100
+        && text.chars().all(plain)
 }
 
 /// The variable a shell action finds the value in: `OPSROOM_SECRET_DEPLOY_TOKEN`.
 #[must_use]
 pub fn variable(name: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-    format!("OPSROOM_SECRET_{}", name.chars().map(plain).collect::<String>())
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_uppercase()
+        } else {
+            '_'
+        }
+    };
+    format!(
+        "OPSROOM_SECRET_{}",
+        name.chars().map(plain).collect::<String>()
+    )
 }
 
-/// Splits a command line into words like a shell would, without its expansions: blanks separate, `'…'` keeps everything,
-/// `"…"` everything but `\"` and `\\`, `\` keeps the next character.
+/// Splits a command line into words like a shell would, without its expansions: blanks separate,
+/// `'…'` keeps everything, `"…"` everything but `\"` and `\\`, `\` keeps the next character.
 ///
 /// # Errors
 /// The unclosed quote or escape.
@@ -150,7 +197,9 @@ pub fn words(text: &str) -> Result<Vec<String>, String> {
         match c {
             '\0' => return Err("holds a NUL character; remove it".to_owned()),
             c if c.is_whitespace() => words.extend(word.take()),
-            '\\' => word.get_or_insert_default().push(chars.next().ok_or("ends with a backslash")?),
+            '\\' => word
+                .get_or_insert_default()
+                .push(chars.next().ok_or("ends with a backslash")?),
             '\'' | '"' => quoted(c, &mut chars, word.get_or_insert_default())?,
             c => word.get_or_insert_default().push(c),
         }
@@ -188,10 +237,23 @@ mod tests {
 
     #[test]
     fn sources() {
-        let argv = |words: &[&str]| Ok(Source::Command(words.iter().map(|w| (*w).to_owned()).collect()));
-        assert_eq!(Source::parse("env:TOKEN_1"), Ok(Source::Env("TOKEN_1".to_owned())));
-        assert_eq!(Source::parse("file:/run/a:b"), Ok(Source::File("/run/a:b".to_owned())));
-        assert_eq!(Source::parse("command:pass show 'a b'\\ c \"d\\\"e\""), argv(&["pass", "show", "a b c", "d\"e"]));
+        let argv = |words: &[&str]| {
+            Ok(Source::Command(
+                words.iter().map(|w| (*w).to_owned()).collect(),
+            ))
+        };
+        assert_eq!(
+            Source::parse("env:TOKEN_1"),
+            Ok(Source::Env("TOKEN_1".to_owned()))
+        );
+        assert_eq!(
+            Source::parse("file:/run/a:b"),
+            Ok(Source::File("/run/a:b".to_owned()))
+        );
+        assert_eq!(
+            Source::parse("command:pass show 'a b'\\ c \"d\\\"e\""),
+            argv(&["pass", "show", "a b c", "d\"e"])
+        );
         for bad in [
             "hunter2secret",
             "env:",
@@ -207,7 +269,12 @@ mod tests {
             let why = Source::parse(bad).unwrap_err();
             assert!(!why.contains("hunter2"), "{why}");
         }
-        assert_eq!(Source::parse("command:pass show hunter2").unwrap().describe(), "command pass");
+        assert_eq!(
+            Source::parse("command:pass show hunter2")
+                .unwrap()
+                .describe(),
+            "command pass"
+        );
     }
 
     #[test]
@@ -229,7 +296,11 @@ mod tests {
             ("[0:0::1]:80", "[::1]", 80, true),
         ];
         for (pattern, host, port, wanted) in table {
-            assert_eq!(HostPattern::parse(pattern).unwrap().matches(host, port), wanted, "{pattern} {host}:{port}");
+            assert_eq!(
+                HostPattern::parse(pattern).unwrap().matches(host, port),
+                wanted,
+                "{pattern} {host}:{port}"
+            );
         }
         for bad in [
             "",
@@ -249,7 +320,10 @@ mod tests {
         ] {
             assert!(HostPattern::parse(bad).is_err(), "{bad}");
         }
-        assert_eq!(variable("deploy-token.v2"), "OPSROOM_SECRET_DEPLOY_TOKEN_V2");
+        assert_eq!(
+            variable("deploy-token.v2"),
+            "OPSROOM_SECRET_DEPLOY_TOKEN_V2"
+        );
     }
 
     proptest! {

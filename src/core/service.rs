@@ -166,8 +166,15 @@ pub enum Verb {
 
 impl Verb {
     /// All verbs, in the order they are listed to people.
-    pub const ALL: [Self; 7] =
-        [Self::Probe, Self::Deploy, Self::Rollback, Self::Restart, Self::Scale, Self::Backup, Self::SchemaSync];
+    pub const ALL: [Self; 7] = [
+        Self::Probe,
+        Self::Deploy,
+        Self::Rollback,
+        Self::Restart,
+        Self::Scale,
+        Self::Backup,
+        Self::SchemaSync,
+    ];
 
     /// The word used in stack files and runbooks.
     #[must_use]
@@ -236,8 +243,8 @@ pub struct HttpRequest {
     pub contains: Option<String>,
 }
 
-/// A local command. Inputs reach it as environment variables `OPSROOM_ENV`, `OPSROOM_SERVICE`, `OPSROOM_INPUT_<NAME>`,
-/// never as shell text.
+/// A local command. Inputs reach it as environment variables `OPSROOM_ENV`, `OPSROOM_SERVICE`,
+/// `OPSROOM_INPUT_<NAME>`, never as shell text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum ShellCommand {

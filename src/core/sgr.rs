@@ -2,7 +2,10 @@
 //! Blinking and concealing are ignored: a log must not hide its text.
 
 /// The style of a piece of text.
-#[expect(clippy::struct_excessive_bools, reason = "attributes a screen has, each on or off by itself")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "attributes a screen has, each on or off by itself"
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TextStyle {
     pub fg: Option<Colour>,
@@ -25,19 +28,29 @@ pub enum Colour {
 /// Longest parameters of one sequence that are parsed, in bytes.
 const LONGEST: usize = 256;
 
-/// The parameters of the well-formed sequence `text` begins with (`ESC [`, numbers with `;` or `:` between, `m`) and the
-/// bytes of it all.
+/// The parameters of the well-formed sequence `text` begins with (`ESC [`, numbers with `;` or `:`
+/// between, `m`) and the bytes of it all.
 #[must_use]
 pub fn sequence(text: &str) -> Option<(&str, usize)> {
     let parameters = text.strip_prefix("\x1b[")?;
-    let end = parameters.bytes().take(LONGEST).position(|b| !matches!(b, b'0'..=b'9' | b';' | b':'))?;
+    let end = parameters
+        .bytes()
+        .take(LONGEST)
+        .position(|b| !matches!(b, b'0'..=b'9' | b';' | b':'))?;
     (parameters.as_bytes()[end] == b'm').then(|| (&parameters[..end], 2 + end + 1))
 }
 
 impl TextStyle {
     /// The default style of the screen.
-    pub const NONE: Self =
-        Self { fg: None, bg: None, bold: false, dim: false, italic: false, underline: false, reverse: false };
+    pub const NONE: Self = Self {
+        fg: None,
+        bg: None,
+        bold: false,
+        dim: false,
+        italic: false,
+        underline: false,
+        reverse: false,
+    };
 
     /// The style after a sequence with these parameters. Unknown numbers are ignored; an incomplete
     /// colour ends the sequence, because what follows may be the rest of it.
@@ -45,7 +58,9 @@ impl TextStyle {
     pub fn after(mut self, parameters: &str) -> Self {
         let mut rest = parameters.split(';');
         while let Some(one) = rest.next() {
-            let (number, own) = one.split_once(':').map_or((one, None), |(number, own)| (number, Some(own)));
+            let (number, own) = one
+                .split_once(':')
+                .map_or((one, None), |(number, own)| (number, Some(own)));
             match value(number) {
                 Some(which @ (38 | 48)) => {
                     let colour = match own {
@@ -92,7 +107,11 @@ impl TextStyle {
 
 /// An omitted parameter is 0; one that is too large is invalid.
 fn value(text: &str) -> Option<u8> {
-    if text.is_empty() { Some(0) } else { text.parse().ok() }
+    if text.is_empty() {
+        Some(0)
+    } else {
+        text.parse().ok()
+    }
 }
 
 /// `5;N` or `2;R;G;B`, in parameters of their own.
@@ -109,7 +128,9 @@ fn following<'a>(rest: &mut impl Iterator<Item = &'a str>) -> Option<Colour> {
 fn within(own: &str) -> Option<Colour> {
     match *own.split(':').collect::<Vec<_>>() {
         ["5", n, ..] => value(n).map(Colour::Indexed),
-        ["2", r, g, b] | ["2", _, r, g, b, ..] => Some(Colour::Rgb(value(r)?, value(g)?, value(b)?)),
+        ["2", r, g, b] | ["2", _, r, g, b, ..] => {
+            Some(Colour::Rgb(value(r)?, value(g)?, value(b)?))
+        }
         _ => None,
     }
 }
@@ -124,7 +145,10 @@ mod tests {
     }
 
     fn fg(colour: Colour) -> TextStyle {
-        TextStyle { fg: Some(colour), ..plain() }
+        TextStyle {
+            fg: Some(colour),
+            ..plain()
+        }
     }
 
     #[test]
@@ -133,21 +157,61 @@ mod tests {
         for (parameters, style) in [
             ("31", red),
             ("97", fg(Colour::Indexed(15))),
-            ("107", TextStyle { bg: Some(Colour::Indexed(15)), ..plain() }),
-            ("1;2;3;4;7", TextStyle { bold: true, dim: true, italic: true, underline: true, reverse: true, ..plain() }),
+            (
+                "107",
+                TextStyle {
+                    bg: Some(Colour::Indexed(15)),
+                    ..plain()
+                },
+            ),
+            (
+                "1;2;3;4;7",
+                TextStyle {
+                    bold: true,
+                    dim: true,
+                    italic: true,
+                    underline: true,
+                    reverse: true,
+                    ..plain()
+                },
+            ),
             ("1;2;3;4;7;22;23;24;27", plain()),
             ("31;42;39;49", plain()),
             ("31;0", plain()),
             ("31;", plain()),
             ("", plain()),
             ("38;5;208", fg(Colour::Indexed(208))),
-            ("38;5;208;1", TextStyle { bold: true, ..fg(Colour::Indexed(208)) }),
-            ("48;2;1;2;3", TextStyle { bg: Some(Colour::Rgb(1, 2, 3)), ..plain() }),
+            (
+                "38;5;208;1",
+                TextStyle {
+                    bold: true,
+                    ..fg(Colour::Indexed(208))
+                },
+            ),
+            (
+                "48;2;1;2;3",
+                TextStyle {
+                    bg: Some(Colour::Rgb(1, 2, 3)),
+                    ..plain()
+                },
+            ),
             ("38:5:208", fg(Colour::Indexed(208))),
-            ("38:2:1:2:3;1", TextStyle { bold: true, ..fg(Colour::Rgb(1, 2, 3)) }),
+            (
+                "38:2:1:2:3;1",
+                TextStyle {
+                    bold: true,
+                    ..fg(Colour::Rgb(1, 2, 3))
+                },
+            ),
             ("38:2::1:2:3", fg(Colour::Rgb(1, 2, 3))),
             ("38:2::1:2:3::0", fg(Colour::Rgb(1, 2, 3))),
-            ("4:3", TextStyle { underline: true, ..plain() }),
+            (
+                "4:3",
+                TextStyle {
+                    underline: true,
+                    ..plain()
+                },
+            ),
             ("4;4:0", plain()),
             ("38;5;", fg(Colour::Indexed(0))),
         ] {
@@ -157,7 +221,10 @@ mod tests {
 
     #[test]
     fn malformed_parameters_change_nothing() {
-        let before = TextStyle { bold: true, ..fg(Colour::Rgb(1, 2, 3)) };
+        let before = TextStyle {
+            bold: true,
+            ..fg(Colour::Rgb(1, 2, 3))
+        };
         for parameters in [
             "38",
             "38;5",
@@ -182,8 +249,18 @@ mod tests {
             // A number after an unknown one may be known: 58 is not known, 5 is blinking.
             assert_eq!(before.after(parameters), before, "{parameters}");
         }
-        assert_eq!(before.after("999;22"), TextStyle { bold: false, ..before });
-        assert_eq!(before.after("38;5;256;22"), before, "a broken colour ends it");
+        assert_eq!(
+            before.after("999;22"),
+            TextStyle {
+                bold: false,
+                ..before
+            }
+        );
+        assert_eq!(
+            before.after("38;5;256;22"),
+            before,
+            "a broken colour ends it"
+        );
     }
 
     #[test]

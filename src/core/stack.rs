@@ -13,7 +13,10 @@ pub use describe::describe;
 /// One change of the inventory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-#[expect(clippy::large_enum_variant, reason = "a difference holds a handful, and each is read once")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a difference holds a handful, and each is read once"
+)]
 pub enum Change {
     Timezone { before: String, after: String },
     Environment(Delta<Environment>),
@@ -22,8 +25,8 @@ pub enum Change {
     Contact(Delta<Contact>),
 }
 
-/// Before and after of one object; at least one is there. `position` is its place in the file: in the new one, or in the
-/// old one for what is deleted.
+/// Before and after of one object; at least one is there. `position` is its place in the file: in
+/// the new one, or in the old one for what is deleted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Delta<T> {
     pub name: String,
@@ -32,16 +35,21 @@ pub struct Delta<T> {
     pub position: u32,
 }
 
-/// The changes from `old` to `new`; objects missing in `new` are deleted. Empty when nothing differs.
+/// The changes from `old` to `new`; objects missing in `new` are deleted. Empty when nothing
+/// differs.
 ///
-/// Objects are the same when their names are: a rename is a deletion and a creation. The workspace's name is no part of
-/// it. Another order alone is no change, so that a file can be sorted without a row in the audit log. Within a kind of
-/// object deletions come first: a name must be free before something like it takes its place.
+/// Objects are the same when their names are: a rename is a deletion and a creation. The
+/// workspace's name is no part of it. Another order alone is no change, so that a file can be
+/// sorted without a row in the audit log. Within a kind of object deletions come first: a name must
+/// be free before something like it takes its place.
 #[must_use]
 pub fn diff(old: &Stack, new: &Stack) -> Vec<Change> {
     let mut changes = Vec::new();
     if old.timezone != new.timezone {
-        changes.push(Change::Timezone { before: old.timezone.clone(), after: new.timezone.clone() });
+        changes.push(Change::Timezone {
+            before: old.timezone.clone(),
+            after: new.timezone.clone(),
+        });
     }
     changes.extend(deltas(&old.environments, &new.environments).map(Change::Environment));
     changes.extend(deltas(&old.services, &new.services).map(Change::Service));
@@ -55,7 +63,8 @@ pub fn diff(old: &Stack, new: &Stack) -> Vec<Change> {
 #[must_use]
 pub fn apply_to(old: &Stack, changes: &[Change]) -> Stack {
     let mut timezone = old.timezone.clone();
-    let (mut environments, mut services, mut routines, mut contacts) = (vec![], vec![], vec![], vec![]);
+    let (mut environments, mut services, mut routines, mut contacts) =
+        (vec![], vec![], vec![], vec![]);
     for change in changes {
         match change {
             Change::Timezone { after, .. } => timezone.clone_from(after),
@@ -94,7 +103,11 @@ fn deltas<T: Named>(old: &[T], new: &[T]) -> impl Iterator<Item = Delta<T>> {
     };
     let (before, after) = (by_name(old), by_name(new));
     let mut deltas = Vec::new();
-    for (position, gone) in old.iter().enumerate().filter(|(_, o)| !after.contains_key(o.name())) {
+    for (position, gone) in old
+        .iter()
+        .enumerate()
+        .filter(|(_, o)| !after.contains_key(o.name()))
+    {
         deltas.push(delta(position, gone.name(), Some(gone), None));
     }
     for (position, now) in new.iter().enumerate() {
@@ -113,7 +126,10 @@ fn by_name<T: Named>(objects: &[T]) -> std::collections::HashMap<&str, &T> {
 fn patched<T: Named>(old: &[T], deltas: &[&Delta<T>]) -> Vec<T> {
     let touched: std::collections::HashSet<&str> = deltas.iter().map(|d| d.name.as_str()).collect();
     let mut kept = old.iter().filter(|o| !touched.contains(o.name()));
-    let mut placed: Vec<(u32, &T)> = deltas.iter().filter_map(|d| Some((d.position, d.after.as_ref()?))).collect();
+    let mut placed: Vec<(u32, &T)> = deltas
+        .iter()
+        .filter_map(|d| Some((d.position, d.after.as_ref()?)))
+        .collect();
     placed.sort_by_key(|(position, _)| *position);
     let mut result: Vec<T> = Vec::new();
     for (position, object) in placed {

@@ -181,9 +181,9 @@ impl Call {
     #[must_use]
     pub const fn timeout_ms(&self) -> Option<i64> {
         match self {
-            Self::Http { timeout_ms, .. } | Self::Shell { timeout_ms, .. } | Self::Sql { timeout_ms, .. } => {
-                Some(*timeout_ms)
-            }
+            Self::Http { timeout_ms, .. }
+            | Self::Shell { timeout_ms, .. }
+            | Self::Sql { timeout_ms, .. } => Some(*timeout_ms),
             Self::Notify { timeout_ms, .. } | Self::Operate { timeout_ms, .. } => Some(*timeout_ms),
             Self::Manual { timeout_ms, .. } | Self::Approve { timeout_ms, .. } => Some(*timeout_ms),
             Self::Wait { .. } | Self::Leave(_) => None,
@@ -300,20 +300,35 @@ impl Outcome {
     /// Answered as expected.
     #[must_use]
     pub fn ok(message: impl Into<String>, latency_ms: Option<i64>) -> Self {
-        Self { verdict: Verdict::Succeeded, message: message.into(), state: State::Ok, latency_ms }
+        Self {
+            verdict: Verdict::Succeeded,
+            message: message.into(),
+            state: State::Ok,
+            latency_ms,
+        }
     }
 
     /// It did not succeed.
     #[must_use]
     pub fn failed(message: impl Into<String>, again: bool, latency_ms: Option<i64>) -> Self {
-        Self { verdict: Verdict::Failed { again }, message: message.into(), state: State::Failing, latency_ms }
+        Self {
+            verdict: Verdict::Failed { again },
+            message: message.into(),
+            state: State::Failing,
+            latency_ms,
+        }
     }
 
     /// The call was not made.
     #[must_use]
     pub fn refused(message: &str) -> Self {
         let verdict = Verdict::Failed { again: false };
-        Self { verdict, message: message.to_owned(), state: State::Unknown, latency_ms: None }
+        Self {
+            verdict,
+            message: message.to_owned(),
+            state: State::Unknown,
+            latency_ms: None,
+        }
     }
 
     /// The deadline passed.
@@ -330,6 +345,10 @@ impl Outcome {
     /// An answer that does not fit the call: a bug in opsroom, reported as such.
     #[must_use]
     pub fn unexpected(kind: &str, reply: &Reply) -> Self {
-        Self::failed(format!("{kind} step got an answer of another kind: {reply:?}"), false, None)
+        Self::failed(
+            format!("{kind} step got an answer of another kind: {reply:?}"),
+            false,
+            None,
+        )
     }
 }

@@ -18,14 +18,20 @@ const MARKS: usize = 2;
 /// One line of untrusted text, safe to show. A line end at its end (`\n`, `\r\n`, `\r`) is dropped.
 #[must_use]
 pub fn show(text: &str) -> Cow<'_, str> {
-    if is_plain(text) { Cow::Borrowed(text) } else { Cow::Owned(Shower::new(Sgr::Show, usize::MAX).run(text).out) }
+    if is_plain(text) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(Shower::new(Sgr::Show, usize::MAX).run(text).out)
+    }
 }
 
 /// [`show`] for each line of a text; line ends stay.
 #[must_use]
 pub fn show_lines(text: &str) -> String {
     let end = |line: &str| if line.ends_with('\n') { "\n" } else { "" };
-    text.split_inclusive('\n').flat_map(|line| [show(line), Cow::Borrowed(end(line))]).collect()
+    text.split_inclusive('\n')
+        .flat_map(|line| [show(line), Cow::Borrowed(end(line))])
+        .collect()
 }
 
 /// Whether a character controls a terminal, is invisible, or changes how others are shown.
@@ -41,10 +47,15 @@ pub fn show_limited(text: &str, max_cells: usize) -> String {
     Shower::new(Sgr::Show, max_cells).run(text).out
 }
 
-/// Like [`show`], without the well-formed colour (SGR) sequences programs write; any other sequence is still shown.
+/// Like [`show`], without the well-formed colour (SGR) sequences programs write; any other sequence
+/// is still shown.
 #[must_use]
 pub fn strip_sgr(text: &str) -> Cow<'_, str> {
-    if is_plain(text) { Cow::Borrowed(text) } else { Cow::Owned(Shower::new(Sgr::Strip, usize::MAX).run(text).out) }
+    if is_plain(text) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(Shower::new(Sgr::Strip, usize::MAX).run(text).out)
+    }
 }
 
 /// [`strip_sgr`] within the bounds of [`show_limited`].
@@ -73,19 +84,32 @@ pub fn coloured_limited(text: &str, max_cells: usize) -> Coloured {
     for (at, look) in shower.styles {
         // A sequence within a cluster (before a combining mark) holds from the next one on.
         while ends.next_if(|end| *end < at).is_some() {}
-        let Some(at) = ends.peek().copied().filter(|at| *at < shower.out.len()) else { break };
+        let Some(at) = ends.peek().copied().filter(|at| *at < shower.out.len()) else {
+            break;
+        };
         styles.pop_if(|(before, _)| *before == at);
-        if styles.last().map_or_else(TextStyle::default, |(_, before)| *before) != look {
+        if styles
+            .last()
+            .map_or_else(TextStyle::default, |(_, before)| *before)
+            != look
+        {
             styles.push((at, look));
         }
     }
-    Coloured { text: shower.out, styles }
+    Coloured {
+        text: shower.out,
+        styles,
+    }
 }
 
 /// Cells a shown text takes: the sum over its grapheme clusters, which is how the screen is filled.
 #[must_use]
 pub fn width(text: &str) -> usize {
-    if text.is_ascii() { text.len() } else { text.graphemes(true).map(UnicodeWidthStr::width).sum() }
+    if text.is_ascii() {
+        text.len()
+    } else {
+        text.graphemes(true).map(UnicodeWidthStr::width).sum()
+    }
 }
 
 /// A shown text cut to at most `max` cells, between grapheme clusters; a cut text ends in `…`.
@@ -135,7 +159,16 @@ struct Shower {
 impl Shower {
     const fn new(sgr: Sgr, max: usize) -> Self {
         let out = String::new();
-        Self { out, cells: 0, marks: 0, has_base: false, sgr, look: TextStyle::NONE, styles: Vec::new(), max }
+        Self {
+            out,
+            cells: 0,
+            marks: 0,
+            has_base: false,
+            sgr,
+            look: TextStyle::NONE,
+            styles: Vec::new(),
+            max,
+        }
     }
 
     fn run(mut self, text: &str) -> Self {
@@ -218,8 +251,11 @@ impl Shower {
     }
 
     fn end_early(&mut self) {
-        self.out =
-            if self.cells > self.max { cut(&self.out, self.max) } else { cut(&format!("{}…", self.out), self.max) };
+        self.out = if self.cells > self.max {
+            cut(&self.out, self.max)
+        } else {
+            cut(&format!("{}…", self.out), self.max)
+        };
     }
 }
 

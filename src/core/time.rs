@@ -1,4 +1,5 @@
-//! Time as values: an instant in milliseconds since the Unix epoch, durations in milliseconds, and how both are written.
+//! Time as values: an instant in milliseconds since the Unix epoch, durations in milliseconds, and
+//! how both are written.
 
 mod since;
 
@@ -7,7 +8,9 @@ use serde::{Deserialize, Serialize};
 pub use since::parse_since;
 
 /// An instant: milliseconds since 1970-01-01T00:00:00Z. Stored as a bigint on both databases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 
@@ -31,15 +34,19 @@ impl Timestamp {
         format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
     }
 
-    /// RFC 3339 in UTC with milliseconds, `2026-11-21T09:30:00.250Z`; the number itself when outside chrono's range.
+    /// RFC 3339 in UTC with milliseconds, `2026-11-21T09:30:00.250Z`; the number itself when
+    /// outside chrono's range.
     #[must_use]
     pub fn rfc3339(self) -> String {
-        chrono::DateTime::from_timestamp_millis(self.0)
-            .map_or_else(|| format!("{} ms", self.0), |t| t.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
+        chrono::DateTime::from_timestamp_millis(self.0).map_or_else(
+            || format!("{} ms", self.0),
+            |t| t.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+        )
     }
 }
 
-/// A duration in people's units, two at the most: `840 ms`, `4.2 s`, `3 min 20 s`, `5 h 12 min`, `3 d 4 h`.
+/// A duration in people's units, two at the most: `840 ms`, `4.2 s`, `3 min 20 s`, `5 h 12 min`, `3
+/// d 4 h`.
 #[must_use]
 pub fn human_ms(ms: i64) -> String {
     let ms = ms.max(0);
@@ -64,7 +71,8 @@ pub fn age(ms: i64) -> String {
     }
 }
 
-/// Reads `250ms`, `8s`, `5m`, `1h30m`, `2d` (whole numbers, units ms s m h d w, largest first) as milliseconds.
+/// Reads `250ms`, `8s`, `5m`, `1h30m`, `2d` (whole numbers, units ms s m h d w, largest first) as
+/// milliseconds.
 ///
 /// # Errors
 /// The expected form, when the text is empty, has no unit, an unknown unit, or overflows.
@@ -76,10 +84,14 @@ pub fn parse_duration(text: &str) -> Result<i64, String> {
     }
     let mut total: i64 = 0;
     while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wanted)?;
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .ok_or_else(wanted)?;
         let number: i64 = rest[..digits].parse().map_err(|_| wanted())?;
         rest = &rest[digits..];
-        let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| !c.is_ascii_alphabetic())
+            .unwrap_or(rest.len());
         let unit = match &rest[..end] {
             "ms" => 1,
             "s" => 1000,
@@ -89,7 +101,10 @@ pub fn parse_duration(text: &str) -> Result<i64, String> {
             "w" => 604_800_000,
             _ => return Err(wanted()),
         };
-        total = number.checked_mul(unit).and_then(|n| total.checked_add(n)).ok_or_else(wanted)?;
+        total = number
+            .checked_mul(unit)
+            .and_then(|n| total.checked_add(n))
+            .ok_or_else(wanted)?;
         rest = &rest[end..];
     }
     Ok(total)
@@ -98,7 +113,12 @@ pub fn parse_duration(text: &str) -> Result<i64, String> {
 /// The shortest exact way to write a duration `parse_duration` reads: `90m`, `8s`, `250ms`.
 #[must_use]
 pub fn write_duration(ms: i64) -> String {
-    for (unit, name) in [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")] {
+    for (unit, name) in [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1000, "s"),
+    ] {
         if ms != 0 && ms % unit == 0 {
             return format!("{}{name}", ms / unit);
         }
@@ -112,8 +132,13 @@ mod tests {
 
     #[test]
     fn durations_are_read_and_written() {
-        for (text, ms) in [("8s", 8000), ("1h30m", 5_400_000), ("250ms", 250), ("2d", 172_800_000), ("1w", 604_800_000)]
-        {
+        for (text, ms) in [
+            ("8s", 8000),
+            ("1h30m", 5_400_000),
+            ("250ms", 250),
+            ("2d", 172_800_000),
+            ("1w", 604_800_000),
+        ] {
             assert_eq!(parse_duration(text), Ok(ms), "{text}");
             assert_eq!(parse_duration(&write_duration(ms)), Ok(ms), "{text}");
         }

@@ -13,8 +13,9 @@ impl Dice {
 
     /// The generator derived for a label: `dice.of("web").of("prod")`.
     pub(super) fn of(self, label: &str) -> Self {
-        let hash =
-            label.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+        let hash = label.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
+            (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
+        });
         Self(mix(self.0 ^ hash))
     }
 
@@ -23,7 +24,10 @@ impl Dice {
         if sides == 0 {
             return 0;
         }
-        mix(self.0.wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15))) % sides
+        mix(self
+            .0
+            .wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+            % sides
     }
 }
 
@@ -48,8 +52,11 @@ mod tests {
 
     #[test]
     fn labels_and_seeds_give_different_sequences_that_repeat() {
-        let sequence =
-            |seed: u64, label: &str| (0..64).map(|i| Dice::new(seed).of(label).roll(i, 1000)).collect::<Vec<_>>();
+        let sequence = |seed: u64, label: &str| {
+            (0..64)
+                .map(|i| Dice::new(seed).of(label).roll(i, 1000))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(sequence(7, "web"), sequence(7, "web"));
         assert_ne!(sequence(7, "web"), sequence(7, "api"));
         assert_ne!(sequence(7, "web"), sequence(8, "web"));

@@ -30,7 +30,10 @@ struct Arguments {
 
 impl RunningSimulation {
     pub(super) fn new(town: Simulation) -> Self {
-        Self { town: Arc::new(Mutex::new(town)), began: Instant::now() }
+        Self {
+            town: Arc::new(Mutex::new(town)),
+            began: Instant::now(),
+        }
     }
 
     pub(super) fn router(self) -> Router {
@@ -51,16 +54,25 @@ impl RunningSimulation {
     }
 }
 
-async fn health(State(world): State<RunningSimulation>, Path((env, service)): Path<(String, String)>) -> Response {
+async fn health(
+    State(world): State<RunningSimulation>,
+    Path((env, service)): Path<(String, String)>,
+) -> Response {
     let found = world.town().health(&env, &service, world.now());
-    let Some(health) = found else { return unknown(&env, &service) };
+    let Some(health) = found else {
+        return unknown(&env, &service);
+    };
     tokio::time::sleep(Duration::from_millis(health.latency_ms)).await;
     (status(health.code), Json(health)).into_response()
 }
 
-async fn version(State(world): State<RunningSimulation>, Path((env, service)): Path<(String, String)>) -> Response {
+async fn version(
+    State(world): State<RunningSimulation>,
+    Path((env, service)): Path<(String, String)>,
+) -> Response {
     match world.town().health(&env, &service, world.now()) {
-        Some(health) => Json(json!({ "service": service, "env": env, "version": health.version })).into_response(),
+        Some(health) => Json(json!({ "service": service, "env": env, "version": health.version }))
+            .into_response(),
         None => unknown(&env, &service),
     }
 }
@@ -71,19 +83,30 @@ async fn act(
     Query(query): Query<Arguments>,
     body: String,
 ) -> Response {
-    let argument = query.version.or(query.replicas).or_else(|| argument_in(&body));
-    let done = world.town().act(&env, &service, &verb, argument.as_deref(), world.now());
+    let argument = query
+        .version
+        .or(query.replicas)
+        .or_else(|| argument_in(&body));
+    let done = world
+        .town()
+        .act(&env, &service, &verb, argument.as_deref(), world.now());
     match done {
         None => unknown(&env, &service),
         Some(Ok(message)) => {
             if verb == "backup" {
                 tokio::time::sleep(Duration::from_millis(600)).await;
             }
-            (StatusCode::ACCEPTED, Json(json!({ "service": service, "env": env, "message": message }))).into_response()
+            (
+                StatusCode::ACCEPTED,
+                Json(json!({ "service": service, "env": env, "message": message })),
+            )
+                .into_response()
         }
-        Some(Err((code, message))) => {
-            (status(code), Json(json!({ "service": service, "env": env, "error": message }))).into_response()
-        }
+        Some(Err((code, message))) => (
+            status(code),
+            Json(json!({ "service": service, "env": env, "error": message })),
+        )
+            .into_response(),
     }
 }
 
@@ -102,7 +125,11 @@ async fn nothing_here() -> Response {
 }
 
 fn unknown(env: &str, service: &str) -> Response {
-    (StatusCode::NOT_FOUND, Json(json!({ "error": format!("there is no {service} in {env}") }))).into_response()
+    (
+        StatusCode::NOT_FOUND,
+        Json(json!({ "error": format!("there is no {service} in {env}") })),
+    )
+        .into_response()
 }
 
 fn status(code: u16) -> StatusCode {

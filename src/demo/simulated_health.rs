@@ -28,14 +28,22 @@ pub(super) fn simulate(service: &str, env: &str, dice: Dice, elapsed_ms: u64) ->
     let profile = profile(service);
     let at = elapsed_ms.saturating_add(dice.of("offset").roll(0, PERIOD_MS));
     let (period, into) = (at / PERIOD_MS, at % PERIOD_MS);
-    let calm = calm_ms(profile, dice, period, into) + dice.of("jitter").roll(at / 1000, profile.base_ms / 4 + 2);
+    let calm = calm_ms(profile, dice, period, into)
+        + dice.of("jitter").roll(at / 1000, profile.base_ms / 4 + 2);
     let (slow, fail) = chances(profile, env);
     match dice.of("spell").roll(period, 1000) {
-        roll if roll < fail => SimulatedHealth { status: failure(dice, at), latency_ms: calm },
-        roll if roll < fail + slow => {
-            SimulatedHealth { status: 200, latency_ms: calm * 6 + 350 + dice.of("slow").roll(at / 1000, 250) }
-        }
-        _ => SimulatedHealth { status: 200, latency_ms: calm },
+        roll if roll < fail => SimulatedHealth {
+            status: failure(dice, at),
+            latency_ms: calm,
+        },
+        roll if roll < fail + slow => SimulatedHealth {
+            status: 200,
+            latency_ms: calm * 6 + 350 + dice.of("slow").roll(at / 1000, 250),
+        },
+        _ => SimulatedHealth {
+            status: 200,
+            latency_ms: calm,
+        },
     }
 }
 
@@ -79,7 +87,11 @@ fn profile(service: &str) -> Profile {
         "queue" => (12, 60, 30),
         _ => (25, 50, 20),
     };
-    Profile { base_ms, slow, fail }
+    Profile {
+        base_ms,
+        slow,
+        fail,
+    }
 }
 
 #[cfg(test)]
@@ -88,7 +100,9 @@ mod tests {
 
     fn film(seed: u64, service: &str, env: &str) -> Vec<SimulatedHealth> {
         let dice = Dice::new(seed).of(service).of(env);
-        (0..3600).map(|s| simulate(service, env, dice, s * 1000)).collect()
+        (0..3600)
+            .map(|s| simulate(service, env, dice, s * 1000))
+            .collect()
     }
 
     #[test]
@@ -99,26 +113,46 @@ mod tests {
 
     #[test]
     fn an_hour_of_an_unstable_service_has_failures_and_recovery() {
-        let film: Vec<_> = (1..=5).flat_map(|seed| film(seed, "search", "prod")).collect();
+        let film: Vec<_> = (1..=5)
+            .flat_map(|seed| film(seed, "search", "prod"))
+            .collect();
         let ok = film.iter().filter(|w| w.status == 200).count();
-        let slow = film.iter().filter(|w| w.status == 200 && w.latency_ms > 500).count();
-        assert!(ok > film.len() / 2 && ok < film.len(), "{ok} of {}", film.len());
+        let slow = film
+            .iter()
+            .filter(|w| w.status == 200 && w.latency_ms > 500)
+            .count();
+        assert!(
+            ok > film.len() / 2 && ok < film.len(),
+            "{ok} of {}",
+            film.len()
+        );
         assert!(slow > 0 && slow < ok, "{slow}");
     }
 
     #[test]
     fn staging_fails_less_than_prod() {
-        let bad = |env| (1..=20).flat_map(|seed| film(seed, "search", env)).filter(|w| w.status != 200).count();
-        assert!(bad("staging") * 2 < bad("prod"), "{} {}", bad("staging"), bad("prod"));
+        let bad = |env| {
+            (1..=20)
+                .flat_map(|seed| film(seed, "search", env))
+                .filter(|w| w.status != 200)
+                .count()
+        };
+        assert!(
+            bad("staging") * 2 < bad("prod"),
+            "{} {}",
+            bad("staging"),
+            bad("prod")
+        );
     }
 
     #[test]
     fn calm_latency_drifts_without_jumps() {
         let film = film(3, "postgres", "dev");
         assert!(
-            film.windows(2).all(|w| w[0].latency_ms.abs_diff(w[1].latency_ms) <= 8
-                || w[0].latency_ms > 300
-                || w[1].latency_ms > 300)
+            film.windows(2)
+                .all(|w| w[0].latency_ms.abs_diff(w[1].latency_ms) <= 8
+                    || w[0].latency_ms > 300
+                    || w[1].latency_ms > 300)
         );
     }
 }

@@ -75,7 +75,11 @@ impl Simulation {
                 places.insert((env.clone(), service.name.clone()), place);
             }
         }
-        Ok(Self { dice, releases, places })
+        Ok(Self {
+            dice,
+            releases,
+            places,
+        })
     }
 
     /// The current answer of a target; `None` when there is no such target.
@@ -85,9 +89,17 @@ impl Simulation {
         let current = simulate(service, env, self.dice.of(service).of(env), now);
         let (code, latency_ms, status) = match current {
             SimulatedHealth { .. } if now < place.starting_until => (503, 5, "starting"),
-            SimulatedHealth { latency_ms, .. } if now < place.healthy_until => (200, latency_ms.min(200), "ok"),
-            SimulatedHealth { status: 200, latency_ms } if latency_ms > 350 => (200, latency_ms, "slow"),
-            SimulatedHealth { status: 200, latency_ms } => (200, latency_ms, "ok"),
+            SimulatedHealth { latency_ms, .. } if now < place.healthy_until => {
+                (200, latency_ms.min(200), "ok")
+            }
+            SimulatedHealth {
+                status: 200,
+                latency_ms,
+            } if latency_ms > 350 => (200, latency_ms, "slow"),
+            SimulatedHealth {
+                status: 200,
+                latency_ms,
+            } => (200, latency_ms, "ok"),
             SimulatedHealth { status, latency_ms } => (status, latency_ms, "error"),
         };
         Some(Health {
@@ -114,8 +126,16 @@ impl Simulation {
     ) -> Option<ActResult> {
         let pause = self.dice.of(service).of(env).roll(now, 2000);
         let place = self.places.get_mut(&key(env, service))?;
-        if now < place.starting_until && matches!(verb, "deploy" | "rollback" | "restart" | "scale" | "migrate") {
-            return Some(Err((409, format!("{service} in {env} is starting; try again in a few seconds"))));
+        if now < place.starting_until
+            && matches!(
+                verb,
+                "deploy" | "rollback" | "restart" | "scale" | "migrate"
+            )
+        {
+            return Some(Err((
+                409,
+                format!("{service} in {env} is starting; try again in a few seconds"),
+            )));
         }
         Some(match verb {
             "deploy" => place.deploy(argument, now, 2000 + pause),
@@ -133,10 +153,15 @@ impl Simulation {
         if service != BY_SCRIPT {
             return;
         }
-        let Ok(text) = std::fs::read_to_string(self.releases.join(format!("{service}.{env}"))) else { return };
+        let Ok(text) = std::fs::read_to_string(self.releases.join(format!("{service}.{env}")))
+        else {
+            return;
+        };
         let released = text.trim();
-        if let Some(place) =
-            self.places.get_mut(&key(env, service)).filter(|p| !released.is_empty() && p.version != released)
+        if let Some(place) = self
+            .places
+            .get_mut(&key(env, service))
+            .filter(|p| !released.is_empty() && p.version != released)
         {
             place.install(released.to_owned(), now, 2500);
         }
@@ -170,7 +195,10 @@ impl Place {
     }
 
     fn rollback(&mut self, version: Option<&str>, now: u64, pause: u64) -> ActResult {
-        let Some(back_to) = version.filter(|v| is_version(v)).map(str::to_owned).or_else(|| self.previous.clone())
+        let Some(back_to) = version
+            .filter(|v| is_version(v))
+            .map(str::to_owned)
+            .or_else(|| self.previous.clone())
         else {
             return Err((409, "there is no earlier version to go back to".to_owned()));
         };
@@ -185,8 +213,12 @@ impl Place {
     }
 
     fn scale(&mut self, replicas: Option<&str>, now: u64) -> ActResult {
-        let wanted = replicas.and_then(|text| text.parse().ok()).filter(|n| (1..=20).contains(n));
-        let Some(wanted) = wanted else { return Err((400, "replicas must be a number from 1 to 20".to_owned())) };
+        let wanted = replicas
+            .and_then(|text| text.parse().ok())
+            .filter(|n| (1..=20).contains(n));
+        let Some(wanted) = wanted else {
+            return Err((400, "replicas must be a number from 1 to 20".to_owned()));
+        };
         let before = std::mem::replace(&mut self.replicas, wanted);
         self.healthy_until = now + HEALTHY_MS;
         Ok(format!("replicas {before} → {wanted}"))
@@ -230,7 +262,10 @@ fn next_patch(version: &str) -> String {
 }
 
 fn is_version(text: &str) -> bool {
-    (1..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    (1..=40).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
 }
 
 #[cfg(test)]
@@ -244,7 +279,10 @@ mod tests {
             environments: vec!["staging".to_owned(), "prod".to_owned()],
             ..Service::default()
         };
-        let stack = Stack { services: vec![service("web"), service("api")], ..Stack::default() };
+        let stack = Stack {
+            services: vec![service("web"), service("api")],
+            ..Stack::default()
+        };
         Simulation::new(&stack, 1, folder).unwrap()
     }
 
@@ -253,13 +291,23 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut town = town(folder.path());
         let before = town.health("prod", "api", 0).unwrap().version;
-        town.act("prod", "api", "deploy", Some("9.9.9"), 1000).unwrap().unwrap();
+        town.act("prod", "api", "deploy", Some("9.9.9"), 1000)
+            .unwrap()
+            .unwrap();
         let during = town.health("prod", "api", 1001).unwrap();
         assert_eq!((during.code, during.status), (503, "starting"));
         let after = town.health("prod", "api", 6000).unwrap();
         assert_eq!((after.code, after.version.as_str()), (200, "9.9.9"));
-        assert_eq!(town.act("prod", "api", "restart", None, 1500).unwrap().unwrap_err().0, 409);
-        town.act("prod", "api", "rollback", None, 6000).unwrap().unwrap();
+        assert_eq!(
+            town.act("prod", "api", "restart", None, 1500)
+                .unwrap()
+                .unwrap_err()
+                .0,
+            409
+        );
+        town.act("prod", "api", "rollback", None, 6000)
+            .unwrap()
+            .unwrap();
         assert_eq!(town.health("prod", "api", 12_000).unwrap().version, before);
         assert_eq!(town.health("staging", "api", 12_000).unwrap().version, {
             let mut other = self::town(folder.path());
@@ -279,13 +327,24 @@ mod tests {
             ("dance", None, 404),
         ] {
             assert_eq!(
-                town.act("prod", "api", verb, argument, 0).unwrap().unwrap_err().0,
+                town.act("prod", "api", verb, argument, 0)
+                    .unwrap()
+                    .unwrap_err()
+                    .0,
                 status,
                 "{verb} {argument:?}"
             );
         }
-        town.act("prod", "api", "rollback", None, 0).unwrap().unwrap();
-        assert_eq!(town.act("prod", "api", "rollback", None, 60_000).unwrap().unwrap_err().0, 409);
+        town.act("prod", "api", "rollback", None, 0)
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            town.act("prod", "api", "rollback", None, 60_000)
+                .unwrap()
+                .unwrap_err()
+                .0,
+            409
+        );
         assert!(town.act("prod", "nosuch", "deploy", None, 0).is_none());
         assert!(town.health("moon", "api", 0).is_none());
     }
@@ -304,10 +363,16 @@ mod tests {
     fn migrations_are_applied_once_and_replicas_stay() {
         let folder = tempfile::tempdir().unwrap();
         let mut town = town(folder.path());
-        let migrate = |town: &mut Simulation| town.act("prod", "api", "migrate", None, 0).unwrap().unwrap();
+        let migrate = |town: &mut Simulation| {
+            town.act("prod", "api", "migrate", None, 0)
+                .unwrap()
+                .unwrap()
+        };
         assert_eq!(migrate(&mut town), "2 migrations applied, schema 42");
         assert_eq!(migrate(&mut town), "0 migrations applied, schema 42");
-        town.act("prod", "api", "scale", Some("5"), 0).unwrap().unwrap();
+        town.act("prod", "api", "scale", Some("5"), 0)
+            .unwrap()
+            .unwrap();
         assert_eq!(town.health("prod", "api", 1).unwrap().replicas, 5);
     }
 }

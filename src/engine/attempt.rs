@@ -61,7 +61,11 @@ impl Drive {
         match self.attempts(place, step, timeout_ms, stop_signal).await {
             Err(StoreError::Skipped { message, .. }) => {
                 self.results.keep_status(step, StepStatus::Skipped);
-                Ok(Ended { status: StepStatus::Skipped, message, halted: false })
+                Ok(Ended {
+                    status: StepStatus::Skipped,
+                    message,
+                    halted: false,
+                })
             }
             other => other,
         }
@@ -81,7 +85,9 @@ impl Drive {
         let step = ready.as_deref().unwrap_or(step);
         let mut attempt = 1;
         loop {
-            let Some(timeout_ms) = self.within(step, if timeout_ms > 0 { timeout_ms } else { i64::MAX }) else {
+            let Some(timeout_ms) =
+                self.within(step, if timeout_ms > 0 { timeout_ms } else { i64::MAX })
+            else {
                 return self.too_late(place, step, attempt).await;
             };
             let call = self.call_of(step, timeout_ms).await?;
@@ -91,16 +97,25 @@ impl Drive {
             let evaluation = self.evaluate(step, &reply);
             let outcome = evaluation.outcome.clone();
             let ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
-            if let Some(why) = stop_signal.why().filter(|_| outcome.verdict != Verdict::Succeeded) {
+            if let Some(why) = stop_signal
+                .why()
+                .filter(|_| outcome.verdict != Verdict::Succeeded)
+            {
                 return self.cut_short(place, step, attempt, why, &reply, ms).await;
             }
             match again(step, attempt, &outcome, &reply, jitter()) {
                 Again::After(pause) => {
-                    let message = format!("{}; trying again in {}", summary(step, &outcome, ms), human_ms(pause));
+                    let message = format!(
+                        "{}; trying again in {}",
+                        summary(step, &outcome, ms),
+                        human_ms(pause)
+                    );
                     let entries = [self.step_event(place, step, Level::Warn, message)];
                     match place.index {
                         Some(index) => {
-                            self.rec.attempt_ended(index, (attempt, verdict_of(&outcome).0), &entries).await?;
+                            self.rec
+                                .attempt_ended(index, (attempt, verdict_of(&outcome).0), &entries)
+                                .await?;
                         }
                         None => self.rec.append(&entries).await?,
                     }
@@ -112,13 +127,19 @@ impl Drive {
                     continue;
                 }
                 Again::Unsafe => {
-                    let message =
-                        format!("{}: not tried again: it may have taken effect and is not idempotent", step.name);
-                    self.rec.append(&[self.step_event(place, step, Level::Warn, message)]).await?;
+                    let message = format!(
+                        "{}: not tried again: it may have taken effect and is not idempotent",
+                        step.name
+                    );
+                    self.rec
+                        .append(&[self.step_event(place, step, Level::Warn, message)])
+                        .await?;
                 }
                 Again::No => {}
             }
-            return self.end(place, step, attempt, &evaluation, &reply, ms).await;
+            return self
+                .end(place, step, attempt, &evaluation, &reply, ms)
+                .await;
         }
     }
 
@@ -129,7 +150,9 @@ impl Drive {
             return Ok(step.spec.call(timeout_ms));
         }
         let done = self.rec.world.store.steps(self.rec.run()).await?;
-        let found = done.iter().filter(|s| !matches!(s.status, StepStatus::Pending | StepStatus::Running));
+        let found = done
+            .iter()
+            .filter(|s| !matches!(s.status, StepStatus::Pending | StepStatus::Running));
         let findings: Vec<_> = found
             .filter_map(|s| {
                 let (named, place) = self.run.plan.numbered_step(s.index)?;
@@ -137,7 +160,11 @@ impl Drive {
                 if place == "undo" && s.status == StepStatus::Skipped {
                     return None;
                 }
-                Some(Finding { step: &named.name, status: s.status, message: s.message.as_deref() })
+                Some(Finding {
+                    step: &named.name,
+                    status: s.status,
+                    message: s.message.as_deref(),
+                })
             })
             .collect();
         Ok(step.spec.with_findings(&findings).call(timeout_ms))
@@ -145,13 +172,19 @@ impl Drive {
 
     async fn begin(&self, place: StepRef, step: &PlanStep, attempt: u32) -> Result<(), StoreError> {
         let tries = step.retry.map_or(1, |r| r.attempts);
-        let which = if attempt > 1 { format!(" (attempt {attempt} of {tries})") } else { String::new() };
+        let which = if attempt > 1 {
+            format!(" (attempt {attempt} of {tries})")
+        } else {
+            String::new()
+        };
         let message = format!("{}: {}{which}", step.name, step.spec.describe());
         let entries = [self.step_event(place, step, Level::Info, message)];
         match place.index {
             // A question is recorded as waiting, when it is asked.
             Some(index) if !planted!(StartNotRecorded, true, asks_people(step)) => {
-                self.rec.step(index, StepStatus::Running, attempt, None, &entries).await
+                self.rec
+                    .step(index, StepStatus::Running, attempt, None, &entries)
+                    .await
             }
             _ => self.rec.append(&entries).await,
         }
@@ -169,8 +202,12 @@ impl Drive {
                 Ok(_kept) => Reply::Stored,
                 Err(no) => Reply::Refused { message: no.why },
             }),
-            Call::Manual { prompt, timeout_ms } => self.ask(place, &prompt, timeout_ms, stop_signal).await,
-            Call::Approve { ask, timeout_ms } => self.approval(place, &ask, timeout_ms, stop_signal).await,
+            Call::Manual { prompt, timeout_ms } => {
+                self.ask(place, &prompt, timeout_ms, stop_signal).await
+            }
+            Call::Approve { ask, timeout_ms } => {
+                self.approval(place, &ask, timeout_ms, stop_signal).await
+            }
             call => {
                 let call = self.in_session(call);
                 let guarded = match self.admission(place, step, &call).await? {
@@ -180,12 +217,25 @@ impl Drive {
                 };
                 let (tx, rx) = mpsc::channel(CHANNEL);
                 let sensitive = step.rules.sensitive;
-                let origin = OutputOrigin { step: place.index, phase: place.phase, kind: step.spec.kind(), sensitive };
-                let perform = async { Ok(self.rec.world.adapters.perform(call, tx, stop_signal.limits()).await) };
+                let origin = OutputOrigin {
+                    step: place.index,
+                    phase: place.phase,
+                    kind: step.spec.kind(),
+                    sensitive,
+                };
+                let perform = async {
+                    Ok(self
+                        .rec
+                        .world
+                        .adapters
+                        .perform(call, tx, stop_signal.limits())
+                        .await)
+                };
                 // An error in the pump drops the call: no effect goes on unrecorded.
                 let (reply, ()) = tokio::try_join!(perform, output::pump(&self.rec, rx, origin))?;
                 if let Some(guarded) = guarded {
-                    self.call_ended(guarded, place, step, &reply, stop_signal).await?;
+                    self.call_ended(guarded, place, step, &reply, stop_signal)
+                        .await?;
                 }
                 Ok(reply)
             }
@@ -201,8 +251,13 @@ impl Drive {
         reply: &Reply,
         ms: i64,
     ) -> Result<Ended, StoreError> {
-        let message = self.shorten(place, step, evaluation.outcome.message.clone()).await?;
-        let outcome = &Outcome { message, ..evaluation.outcome.clone() };
+        let message = self
+            .shorten(place, step, evaluation.outcome.message.clone())
+            .await?;
+        let outcome = &Outcome {
+            message,
+            ..evaluation.outcome.clone()
+        };
         let (status, level) = verdict_of(outcome);
         let mut data = serde_json::json!({ "status": status.name(), "attempt": attempt, "ms": ms });
         let written = !step.rules.sensitive;
@@ -213,17 +268,33 @@ impl Drive {
             data["outputs"] = serde_json::json!(outputs);
         }
         if written && !evaluation.saved.is_empty() {
-            let saved: serde_json::Map<_, _> = evaluation.saved.iter().map(|(k, v)| (k.clone(), v.to_json())).collect();
+            let saved: serde_json::Map<_, _> = evaluation
+                .saved
+                .iter()
+                .map(|(k, v)| (k.clone(), v.to_json()))
+                .collect();
             data["saved"] = saved.into();
         }
-        if let Some(kept) = self.results.keep(step, status, evaluation).filter(|_| written) {
+        if let Some(kept) = self
+            .results
+            .keep(step, status, evaluation)
+            .filter(|_| written)
+        {
             data["kept"] = kept;
         }
-        let event = Event { data: Some(data), ..event(place, step, level, summary(step, outcome, ms)) };
+        let event = Event {
+            data: Some(data),
+            ..event(place, step, level, summary(step, outcome, ms))
+        };
         let event = self.rec.entry(event);
-        self.close(place, status, attempt, &outcome.message, event).await?;
+        self.close(place, status, attempt, &outcome.message, event)
+            .await?;
         self.observe(step, outcome).await?;
-        Ok(Ended { status, message: outcome.message.clone(), halted: false })
+        Ok(Ended {
+            status,
+            message: outcome.message.clone(),
+            halted: false,
+        })
     }
 
     /// The step was stopped from outside. It may have taken effect until then, and the message says
@@ -238,7 +309,9 @@ impl Drive {
         ms: i64,
     ) -> Result<Ended, StoreError> {
         let status = match why {
-            Why::Cancelled { .. } | Why::Stopped { .. } | Why::Unapproved { .. } => StepStatus::Cancelled,
+            Why::Cancelled { .. } | Why::Stopped { .. } | Why::Unapproved { .. } => {
+                StepStatus::Cancelled
+            }
             Why::Deadline => StepStatus::TimedOut,
             // Nothing was in flight: the engine that resumes the run continues the wait.
             Why::Leaving if is_timed(step) => StepStatus::Pending,
@@ -251,9 +324,18 @@ impl Drive {
         if !is_safe(step) {
             message.push_str("; whether it took effect is not known");
         }
-        let event = self.step_event(place, step, Level::Warn, format!("{}: {message}", step.name));
+        let event = self.step_event(
+            place,
+            step,
+            Level::Warn,
+            format!("{}: {message}", step.name),
+        );
         self.close(place, status, attempt, &message, event).await?;
-        Ok(Ended { status, message, halted: true })
+        Ok(Ended {
+            status,
+            message,
+            halted: true,
+        })
     }
 
     pub(super) async fn close(
@@ -265,24 +347,50 @@ impl Drive {
         event: NewEntry,
     ) -> Result<(), StoreError> {
         match place.index {
-            Some(index) => self.rec.step(index, status, attempt, Some(message), &[event]).await,
+            Some(index) => {
+                self.rec
+                    .step(index, status, attempt, Some(message), &[event])
+                    .await
+            }
             None => self.rec.append(&[event]).await,
         }
     }
 
     /// A probe's outcome is an observation, unless the failure is on our side: then there is none.
     async fn observe(&self, step: &PlanStep, outcome: &Outcome) -> Result<(), StoreError> {
-        let Some(target) = step.target.clone().filter(|_| step.probe) else { return Ok(()) };
-        let checked = self.rec.world.adapters.check(&step.spec.call(step.timeout_ms));
+        let Some(target) = step.target.clone().filter(|_| step.probe) else {
+            return Ok(());
+        };
+        let checked = self
+            .rec
+            .world
+            .adapters
+            .check(&step.spec.call(step.timeout_ms));
         if outcome.state == State::Unknown || checked.is_err() {
             return Ok(());
         }
         let at = self.rec.world.clock.now();
-        let (state, latency_ms, message) = (outcome.state, outcome.latency_ms, outcome.message.clone());
-        self.rec.observe(Observation { target, at, state, latency_ms, message, run: Some(self.rec.run()) }).await
+        let (state, latency_ms, message) =
+            (outcome.state, outcome.latency_ms, outcome.message.clone());
+        self.rec
+            .observe(Observation {
+                target,
+                at,
+                state,
+                latency_ms,
+                message,
+                run: Some(self.rec.run()),
+            })
+            .await
     }
 
-    pub(super) fn step_event(&self, place: StepRef, step: &PlanStep, level: Level, message: String) -> NewEntry {
+    pub(super) fn step_event(
+        &self,
+        place: StepRef,
+        step: &PlanStep,
+        level: Level,
+        message: String,
+    ) -> NewEntry {
         self.rec.entry(event(place, step, level, message))
     }
 }
@@ -297,7 +405,14 @@ const fn verdict_of(outcome: &Outcome) -> (StepStatus, Level) {
 }
 
 fn event(place: StepRef, step: &PlanStep, level: Level, message: String) -> Event<'static> {
-    Event { step: place.index, phase: place.phase, source: step.spec.kind(), level, message, data: None }
+    Event {
+        step: place.index,
+        phase: place.phase,
+        source: step.spec.kind(),
+        level,
+        message,
+        data: None,
+    }
 }
 
 /// `web in prod: HTTP 200 in 41 ms`; the duration is added where the outcome does not carry one.
@@ -310,7 +425,10 @@ fn summary(step: &PlanStep, outcome: &Outcome, ms: i64) -> String {
 
 /// Whether and when to try again. `jitter` is between −1 and 1.
 fn again(step: &PlanStep, attempt: u32, outcome: &Outcome, reply: &Reply, jitter: f64) -> Again {
-    let worth = matches!(outcome.verdict, Verdict::Failed { again: true } | Verdict::TimedOut);
+    let worth = matches!(
+        outcome.verdict,
+        Verdict::Failed { again: true } | Verdict::TimedOut
+    );
     match step.retry.filter(|r| worth && attempt < r.attempts) {
         None => Again::No,
         Some(_) if !planted!(UnsafeRetry, true, is_safe(step)) => Again::Unsafe,
@@ -324,9 +442,17 @@ const fn asks_people(step: &PlanStep) -> bool {
 }
 
 /// Exponential, ±25 % before the cap.
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "pauses are far below 2^52 ms")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "pauses are far below 2^52 ms"
+)]
 fn pause_ms(retry: Retry, attempt: u32, jitter: f64) -> i64 {
-    let bare = Retry { cap_ms: i64::MAX / 2, ..retry }.wait_ms(attempt);
+    let bare = Retry {
+        cap_ms: i64::MAX / 2,
+        ..retry
+    }
+    .wait_ms(attempt);
     ((bare as f64 * (1.0 + jitter / 4.0)) as i64).clamp(0, retry.cap_ms.max(0))
 }
 
@@ -348,9 +474,14 @@ fn retry_after_ms(reply: &Reply) -> i64 {
 }
 
 /// Evenly between −1 and 1. Each standard hasher has random keys: random enough to spread retries.
-#[expect(clippy::cast_precision_loss, reason = "the low bits do not matter here")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "the low bits do not matter here"
+)]
 fn jitter() -> f64 {
-    let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    let random = std::collections::hash_map::RandomState::new()
+        .build_hasher()
+        .finish();
     random as f64 / u64::MAX as f64 * 2.0 - 1.0
 }
 

@@ -4,7 +4,9 @@
 use super::attempt::StepRef;
 use super::drive::Drive;
 use super::stop_signal::StopSignal;
-use crate::core::breaker::{BreakerKey, Pass, State, THRESHOLD, is_read_only_request, is_targets_fault};
+use crate::core::breaker::{
+    BreakerKey, Pass, State, THRESHOLD, is_read_only_request, is_targets_fault,
+};
 use crate::core::event::Level;
 use crate::core::plan::PlanStep;
 use crate::core::run::Phase;
@@ -39,10 +41,20 @@ impl Drive {
         let looks = is_read_only_request(call) && !acts;
         let way = BreakerKey::of(step.target.as_ref(), call).filter(|_| {
             // Not guarded: clean-up, read-only calls, probes, a condition's steps.
-            !cleans_up && !looks && !step.probe && place.index.is_some() && self.rec.world.adapters.check(call).is_ok()
+            !cleans_up
+                && !looks
+                && !step.probe
+                && place.index.is_some()
+                && self.rec.world.adapters.check(call).is_ok()
         });
-        let Some(way) = way else { return Ok(Admission::Open) };
-        let max_wait_ms = call.timeout_ms().unwrap_or(MAX_WAIT_MS).clamp(0, MAX_WAIT_MS) + SLACK_MS;
+        let Some(way) = way else {
+            return Ok(Admission::Open);
+        };
+        let max_wait_ms = call
+            .timeout_ms()
+            .unwrap_or(MAX_WAIT_MS)
+            .clamp(0, MAX_WAIT_MS)
+            + SLACK_MS;
         match self.rec.admit_call(&way, max_wait_ms).await? {
             Pass::Refused { since, next } => {
                 let name = way.name();
@@ -56,8 +68,13 @@ impl Drive {
             }
             pass => {
                 if matches!(pass, Pass::Probe { .. }) {
-                    let message = format!("{}: the breaker of {way} lets this one call through", step.name);
-                    self.rec.append(&[self.step_event(place, step, Level::Info, message)]).await?;
+                    let message = format!(
+                        "{}: the breaker of {way} lets this one call through",
+                        step.name
+                    );
+                    self.rec
+                        .append(&[self.step_event(place, step, Level::Info, message)])
+                        .await?;
                 }
                 Ok(Admission::Guarded(way, pass))
             }
@@ -81,11 +98,16 @@ impl Drive {
         }
         let outcome = step.outcome(reply);
         let failed = outcome.verdict != Verdict::Succeeded && is_targets_fault(reply);
-        let result = if failed { Err(outcome.message.as_str()) } else { Ok(()) };
+        let result = if failed {
+            Err(outcome.message.as_str())
+        } else {
+            Ok(())
+        };
         let news = match self.rec.report_to_breaker(&way, pass, result).await? {
-            Some((before, State::Open { .. })) if before.is_open() => {
-                Some((Level::Warn, format!("the breaker of {way} stays open: the call it let through failed as well")))
-            }
+            Some((before, State::Open { .. })) if before.is_open() => Some((
+                Level::Warn,
+                format!("the breaker of {way} stays open: the call it let through failed as well"),
+            )),
             Some((_, State::Open { .. })) => {
                 let name = way.name();
                 let message = format!(
@@ -94,15 +116,18 @@ impl Drive {
                 );
                 Some((Level::Warn, message))
             }
-            Some((before, State::Closed { .. })) if before.is_open() => {
-                Some((Level::Success, format!("the breaker of {way} closed: it answers again")))
-            }
+            Some((before, State::Closed { .. })) if before.is_open() => Some((
+                Level::Success,
+                format!("the breaker of {way} closed: it answers again"),
+            )),
             _ => None,
         };
         match news {
             Some((level, message)) => {
                 let message = format!("{}: {message}", step.name);
-                self.rec.append(&[self.step_event(place, step, level, message)]).await
+                self.rec
+                    .append(&[self.step_event(place, step, level, message)])
+                    .await
             }
             None => Ok(()),
         }

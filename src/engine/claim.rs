@@ -132,7 +132,11 @@ impl Worker {
                 self.announced_draining = true;
                 self.send_heartbeat().await;
             }
-            let looked = if working { self.claim().await } else { Polled::NothingLeft };
+            let looked = if working {
+                self.claim().await
+            } else {
+                Polled::NothingLeft
+            };
             self.publish(looked == Polled::NothingLeft, requested);
             if !working && self.tasks.is_empty() {
                 break;
@@ -194,7 +198,11 @@ impl Worker {
                 Polled::StoreFailed => return Polled::StoreFailed,
             }
         }
-        if full { Polled::Full } else { Polled::NothingLeft }
+        if full {
+            Polled::Full
+        } else {
+            Polled::NothingLeft
+        }
     }
 
     async fn claim_in(&mut self, lane: Lane) -> Polled {
@@ -202,7 +210,8 @@ impl Worker {
             match self.next_claim(lane).await {
                 Ok(Some((claim, run, until))) => {
                     self.active.insert(run.id, run.lane);
-                    self.tasks.spawn(drive_run(self.world.clone(), claim, run, until));
+                    self.tasks
+                        .spawn(drive_run(self.world.clone(), claim, run, until));
                     self.publish(false, 0);
                 }
                 Ok(None) => return Polled::NothingLeft,
@@ -237,7 +246,10 @@ impl Worker {
         Ok(!self.world.defers().await?)
     }
 
-    async fn next_claim(&mut self, lane: Lane) -> Result<Option<(Claim, Run, Timestamp)>, StoreError> {
+    async fn next_claim(
+        &mut self,
+        lane: Lane,
+    ) -> Result<Option<(Claim, Run, Timestamp)>, StoreError> {
         let now = self.world.clock.now();
         let until = now.plus_ms(self.world.config.lease_ms);
         self.notice_absence(now);
@@ -245,9 +257,17 @@ impl Worker {
         let claimed = if let Some(run) = self.only {
             store.claim(Some(run), holder, until).await?
         } else {
-            let passed = self.unreadable_up_to.get(&lane).copied().unwrap_or(QueuePosition::HEAD);
+            let passed = self
+                .unreadable_up_to
+                .get(&lane)
+                .copied()
+                .unwrap_or(QueuePosition::HEAD);
             let adopts_from = self.adopts_from().unwrap_or(Timestamp(i64::MAX));
-            let by = Claimer { holder, adopts_from, now };
+            let by = Claimer {
+                holder,
+                adopts_from,
+                now,
+            };
             store.claim_next(lane, passed, by, until).await?
         };
         Ok(claimed.map(|(claim, run)| (claim, run, until)))
@@ -263,11 +283,20 @@ impl Worker {
 
     /// Runs queued since then are claimed, no matter which process queued them.
     fn adopts_from(&self) -> Option<Timestamp> {
-        self.world.adopts().then(|| self.visible_since.plus_ms(-self.world.config.adopt_ms))
+        self.world
+            .adopts()
+            .then(|| self.visible_since.plus_ms(-self.world.config.adopt_ms))
     }
 
     fn joined(&mut self, left: Option<Left>) {
-        let Some(Left { run, next, abandoned }) = left else { return };
+        let Some(Left {
+            run,
+            next,
+            abandoned,
+        }) = left
+        else {
+            return;
+        };
         self.active.remove(&run);
         if self.only == Some(run) && next.is_some() {
             self.only = next;
@@ -280,12 +309,18 @@ impl Worker {
         if let Err(e) = delegation::sign_off_gone(&self.world.store).await {
             tracing::warn!("cannot take processes that are gone out of the store: {e}");
         }
-        let every = if self.world.serves() { HEARTBEAT_SERVING } else { HEARTBEAT };
+        let every = if self.world.serves() {
+            HEARTBEAT_SERVING
+        } else {
+            HEARTBEAT
+        };
         if self.heartbeat_at.is_none_or(|at| at.elapsed() >= every) {
             self.send_heartbeat().await;
             self.heartbeat_at = Some(Instant::now());
         }
-        let steady = self.steadiness.is_steady(self.world.clock, self.world.config.renew_ms);
+        let steady = self
+            .steadiness
+            .is_steady(self.world.clock, self.world.config.renew_ms);
         self.calm = self.tasks.is_empty() && self.world.store.is_idle().await.unwrap_or(false);
         if !self.calm {
             let active = self.active.keys().copied().collect();
@@ -302,7 +337,11 @@ impl Worker {
     async fn send_heartbeat(&mut self) {
         let now = self.world.clock.now();
         self.notice_absence(now);
-        let alive_until = now.plus_ms(if self.world.serves() { ALIVE_SERVING_MS } else { ALIVE_MS });
+        let alive_until = now.plus_ms(if self.world.serves() {
+            ALIVE_SERVING_MS
+        } else {
+            ALIVE_MS
+        });
         let pulse = *self.world.signals.pulse.borrow();
         let me = EngineRow {
             holder: self.world.holder.to_string(),
@@ -334,9 +373,17 @@ fn poll_after(failed: bool, calm: bool, sweep_every: Duration) -> Duration {
 /// Even when calm, a run that another engine takes on and abandons is found well before its lease
 /// ends. Heartbeats come with sweeps, so a server never pauses longer than others wait for one.
 fn sweep_every(config: &EngineConfig, serves: bool, calm: bool) -> Duration {
-    let every = if calm { config.sweep_ms.max(config.lease_ms / 2) } else { config.sweep_ms };
+    let every = if calm {
+        config.sweep_ms.max(config.lease_ms / 2)
+    } else {
+        config.sweep_ms
+    };
     let every = Duration::from_millis(u64::try_from(every).unwrap_or(0).max(10));
-    every.min(if serves { HEARTBEAT_SERVING } else { SWEEP_AT_LEAST })
+    every.min(if serves {
+        HEARTBEAT_SERVING
+    } else {
+        SWEEP_AT_LEAST
+    })
 }
 
 fn store_failed(e: &StoreError) -> Polled {
@@ -347,14 +394,20 @@ fn store_failed(e: &StoreError) -> Polled {
 /// Drives a claimed run and keeps its lease. A panic in there ends this run, not the engine.
 async fn drive_run(world: World, claim: Claim, run: Run, lease_until: Timestamp) -> Left {
     let id = run.id;
-    world.bus.publish(crate::bus::Notice::Run(id, RunStatus::Claimed));
+    world
+        .bus
+        .publish(crate::bus::Notice::Run(id, RunStatus::Claimed));
     let rec = Recorder::new(world.clone(), claim, &run);
     let (past, results) = match resume::past(&world, &run).await {
         Ok(past) => past,
         Err(e) => {
             tracing::error!(run = %id, "cannot read what it did before: {e}");
             let why = format!("its engine could not read what it had done before: {e}");
-            return Left { run: id, next: None, abandoned: Some(why) };
+            return Left {
+                run: id,
+                next: None,
+                abandoned: Some(why),
+            };
         }
     };
     let drive = Drive {
@@ -369,8 +422,16 @@ async fn drive_run(world: World, claim: Claim, run: Run, lease_until: Timestamp)
         session_used: AtomicBool::new(false),
         results,
     };
-    let (stop_signal, last, limit, orders) = (&drive.stop_signal, &drive.last, &drive.limit, &drive.orders);
-    let keeper = LeaseKeeper { rec: &drive.rec, lease_until, stop_signal, last, limit, orders };
+    let (stop_signal, last, limit, orders) =
+        (&drive.stop_signal, &drive.last, &drive.limit, &drive.orders);
+    let keeper = LeaseKeeper {
+        rec: &drive.rec,
+        lease_until,
+        stop_signal,
+        last,
+        limit,
+        orders,
+    };
     let work = async {
         tokio::select! {
             biased;
@@ -379,11 +440,22 @@ async fn drive_run(world: World, claim: Claim, run: Run, lease_until: Timestamp)
         }
     };
     match AssertUnwindSafe(work).catch_unwind().await {
-        Ok(Ok(next)) => Left { run: id, next, abandoned: None },
+        Ok(Ok(next)) => Left {
+            run: id,
+            next,
+            abandoned: None,
+        },
         Ok(Err(why)) => {
             tracing::error!(run = %id, "stopped driving: {why}");
-            let why = format!("its engine abandoned it: {why}{}", lost_message(drive.rec.lost()));
-            Left { run: id, next: None, abandoned: Some(why) }
+            let why = format!(
+                "its engine abandoned it: {why}{}",
+                lost_message(drive.rec.lost())
+            );
+            Left {
+                run: id,
+                next: None,
+                abandoned: Some(why),
+            }
         }
         Err(panic) => {
             let panic = panic_message(panic.as_ref());
@@ -391,9 +463,17 @@ async fn drive_run(world: World, claim: Claim, run: Run, lease_until: Timestamp)
             if let Err(e) = drive.finish_broken(&panic).await {
                 tracing::error!(run = %id, "could not record the panic: {e}");
                 let why = format!("opsroom itself failed: {panic}");
-                return Left { run: id, next: None, abandoned: Some(why) };
+                return Left {
+                    run: id,
+                    next: None,
+                    abandoned: Some(why),
+                };
             }
-            Left { run: id, next: None, abandoned: None }
+            Left {
+                run: id,
+                next: None,
+                abandoned: None,
+            }
         }
     }
 }
@@ -401,13 +481,16 @@ async fn drive_run(world: World, claim: Claim, run: Run, lease_until: Timestamp)
 fn lost_message(lines: usize) -> String {
     match lines {
         0 => String::new(),
-        n => format!("; {n} lines of its output could not be stored, nor what it would have printed after them"),
+        n => format!(
+            "; {n} lines of its output could not be stored, nor what it would have printed after them"
+        ),
     }
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without a message".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned())
 }
 
 #[cfg(test)]
@@ -424,7 +507,11 @@ mod tests {
             (true, true, s(15), s(1)),
             (true, false, s(5), s(1)),
         ] {
-            assert_eq!(poll_after(failed, calm, sweep_every), wanted, "{failed} {calm} {sweep_every:?}");
+            assert_eq!(
+                poll_after(failed, calm, sweep_every),
+                wanted,
+                "{failed} {calm} {sweep_every:?}"
+            );
         }
     }
 
@@ -449,7 +536,11 @@ mod tests {
                 adopt_ms: 0,
             };
             let every = sweep_every(&config, serves, calm);
-            assert_eq!(every, Duration::from_secs(wanted_s), "{lease_s} {serves} {calm}");
+            assert_eq!(
+                every,
+                Duration::from_secs(wanted_s),
+                "{lease_s} {serves} {calm}"
+            );
         }
     }
 }

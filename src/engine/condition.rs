@@ -12,16 +12,28 @@ use crate::store::StoreError;
 impl Drive {
     /// Runs the condition's steps and decides. When it does not hold, `progress` is stopped and
     /// nothing else runs.
-    pub(super) async fn condition(&self, condition: &RunCondition, progress: &mut Progress) -> Result<(), StoreError> {
+    pub(super) async fn condition(
+        &self,
+        condition: &RunCondition,
+        progress: &mut Progress,
+    ) -> Result<(), StoreError> {
         let mut against = None;
         for step in &condition.steps {
             if let Err(why) = self.can_ask(step) {
                 return self
-                    .condition_failed(format!("{}: cannot be checked: {why}", describe(condition)), progress)
+                    .condition_failed(
+                        format!("{}: cannot be checked: {why}", describe(condition)),
+                        progress,
+                    )
                     .await;
             }
-            let place = StepRef { index: None, phase: Some(Phase::Validate) };
-            let ended = self.step(place, step, step.timeout_ms, &self.stop_signal).await?;
+            let place = StepRef {
+                index: None,
+                phase: Some(Phase::Validate),
+            };
+            let ended = self
+                .step(place, step, step.timeout_ms, &self.stop_signal)
+                .await?;
             if ended.halted || self.stop_signal.due().is_some() {
                 // The next check of the halt ends the run; the condition is left undecided.
                 return Ok(());
@@ -33,13 +45,27 @@ impl Drive {
         let label = describe(condition);
         match (condition.steps.is_empty(), condition.negated, against) {
             (true, ..) => {
-                self.condition_failed(format!("{label}: nothing is configured that could check it"), progress).await
+                self.condition_failed(
+                    format!("{label}: nothing is configured that could check it"),
+                    progress,
+                )
+                .await
             }
-            (_, false, Some(why)) => self.condition_failed(format!("{label}, but {why}"), progress).await,
-            (_, true, None) => self.condition_failed(format!("{label}, and it is"), progress).await,
+            (_, false, Some(why)) => {
+                self.condition_failed(format!("{label}, but {why}"), progress)
+                    .await
+            }
+            (_, true, None) => {
+                self.condition_failed(format!("{label}, and it is"), progress)
+                    .await
+            }
             _ => {
                 self.rec
-                    .append(&[self.rec.note(Some(Phase::Validate), Level::Success, format!("{label}: holds"))])
+                    .append(&[self.rec.note(
+                        Some(Phase::Validate),
+                        Level::Success,
+                        format!("{label}: holds"),
+                    )])
                     .await
             }
         }
@@ -47,14 +73,24 @@ impl Drive {
 
     fn can_ask(&self, step: &PlanStep) -> Result<(), String> {
         match step.spec.call(step.timeout_ms) {
-            Call::Manual { .. } | Call::Approve { .. } => Err("a condition cannot ask a person".to_owned()),
+            Call::Manual { .. } | Call::Approve { .. } => {
+                Err("a condition cannot ask a person".to_owned())
+            }
             Call::Leave(_) => Err("a condition cannot leave a document".to_owned()),
             call => self.rec.world.adapters.check(&call),
         }
     }
 
-    async fn condition_failed(&self, reason: String, progress: &mut Progress) -> Result<(), StoreError> {
-        let event = self.rec.note(Some(Phase::Validate), Level::Warn, format!("condition not met: {reason}"));
+    async fn condition_failed(
+        &self,
+        reason: String,
+        progress: &mut Progress,
+    ) -> Result<(), StoreError> {
+        let event = self.rec.note(
+            Some(Phase::Validate),
+            Level::Warn,
+            format!("condition not met: {reason}"),
+        );
         progress.condition_failed = Some(reason);
         progress.stopped = Some("the condition is not met".to_owned());
         self.rec.append(&[event]).await
@@ -62,5 +98,13 @@ impl Drive {
 }
 
 fn describe(condition: &RunCondition) -> String {
-    format!("{} {}", if condition.negated { "unless" } else { "only if" }, condition.text)
+    format!(
+        "{} {}",
+        if condition.negated {
+            "unless"
+        } else {
+            "only if"
+        },
+        condition.text
+    )
 }

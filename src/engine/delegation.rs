@@ -20,22 +20,38 @@ fn is_alive(engine: &EngineRow, now: Timestamp) -> bool {
 /// Whether a live server on the store claims queued runs.
 pub(super) async fn is_served(store: &Store, clock: Clock) -> Result<bool, StoreError> {
     let now = clock.now();
-    Ok(store.engines().await?.iter().any(|e| e.kind == SERVE && !e.draining && is_alive(e, now)))
+    Ok(store
+        .engines()
+        .await?
+        .iter()
+        .any(|e| e.kind == SERVE && !e.draining && is_alive(e, now)))
 }
 
 /// See [`super::roll`].
 pub(super) async fn roll(store: &Store, clock: Clock) -> Result<Roll, StoreError> {
     let now = clock.now();
     let engines = store.engines().await?;
-    let gone = engines.iter().filter(|e| identity::is_gone(&e.holder)).map(|e| e.holder.clone()).collect();
+    let gone = engines
+        .iter()
+        .filter(|e| identity::is_gone(&e.holder))
+        .map(|e| e.holder.clone())
+        .collect();
     let takes = |e: &EngineRow| e.kind != CLI && !e.draining && is_alive(e, now);
-    Ok(Roll { alive: engines.into_iter().filter(takes).collect(), gone })
+    Ok(Roll {
+        alive: engines.into_iter().filter(takes).collect(),
+        gone,
+    })
 }
 
 /// Removes processes of this machine that are gone from the store: their queued runs are left over
 /// from then on.
 pub(super) async fn sign_off_gone(store: &Store) -> Result<(), StoreError> {
-    for engine in store.engines().await?.iter().filter(|e| identity::is_gone(&e.holder)) {
+    for engine in store
+        .engines()
+        .await?
+        .iter()
+        .filter(|e| identity::is_gone(&e.holder))
+    {
         store.leave_engine(&engine.holder).await?;
     }
     Ok(())
@@ -53,6 +69,10 @@ impl World {
 
     /// Whether this engine leaves the work to a server.
     pub(super) async fn defers(&self) -> Result<bool, StoreError> {
-        if self.serves() { Ok(false) } else { is_served(&self.store, self.clock).await }
+        if self.serves() {
+            Ok(false)
+        } else {
+            is_served(&self.store, self.clock).await
+        }
     }
 }

@@ -77,7 +77,12 @@ impl Progress {
     }
 
     /// Applies a step's end to the run; true when the step failed by itself.
-    pub(super) fn evaluate(&mut self, step: &PlanStep, ended: &Ended, stop_signal: &StopSignal) -> bool {
+    pub(super) fn evaluate(
+        &mut self,
+        step: &PlanStep,
+        ended: &Ended,
+        stop_signal: &StopSignal,
+    ) -> bool {
         if ended.halted {
             self.check_halt(stop_signal);
             self.during = Some(step.name.clone());
@@ -97,7 +102,9 @@ impl Progress {
     /// A run that was not approved is cancelled.
     pub(super) fn refuse(&mut self, step: &PlanStep, message: &str) {
         if self.halted.is_none() {
-            let why = Why::Unapproved { message: format!("{}: {message}", step.name) };
+            let why = Why::Unapproved {
+                message: format!("{}: {message}", step.name),
+            };
             self.stopped = Some(why.describe().to_owned());
             self.halted = Some(why);
         }
@@ -115,9 +122,13 @@ impl Progress {
                 self.undo = matches!(phase, Phase::Action | Phase::Verify);
             }
             OnFailure::Jump(to) => {
-                let on = plan.numbered_step(to).filter(|(_, place)| *place != "finally" && *place != "undo");
-                let on =
-                    on.map_or_else(|| "nothing is left to do".to_owned(), |(s, _)| format!("going on at {}", s.name));
+                let on = plan
+                    .numbered_step(to)
+                    .filter(|(_, place)| *place != "finally" && *place != "undo");
+                let on = on.map_or_else(
+                    || "nothing is left to do".to_owned(),
+                    |(s, _)| format!("going on at {}", s.name),
+                );
                 self.jump = Some((to, format!("{} failed, {on}", step.name)));
             }
         }
@@ -131,9 +142,12 @@ impl Progress {
 impl Drive {
     /// Drives the run to its end; returns the next link of its chain, when there is one.
     pub(super) async fn drive(&self) -> Result<Option<RunId>, StoreError> {
-        self.stop_signal.apply(self.run.cancel_requested_by.clone(), self.run.orders.ending);
+        self.stop_signal
+            .apply(self.run.cancel_requested_by.clone(), self.run.orders.ending);
         let started = format!("started: {}", self.run.plan.title);
-        self.rec.start(self.began, &[self.rec.note(None, Level::Info, started)]).await?;
+        self.rec
+            .start(self.began, &[self.rec.note(None, Level::Info, started)])
+            .await?;
         let mut progress = Progress::default();
         for phase in Phase::ALL {
             if !progress.is_left() {
@@ -147,9 +161,22 @@ impl Drive {
     }
 
     async fn phase(&self, phase: Phase, progress: &mut Progress) -> Result<(), StoreError> {
-        let steps: Vec<_> = (0..).zip(&self.run.plan.steps).filter(|(_, s)| s.phase == phase).collect();
-        let condition = self.run.plan.only_if.as_ref().filter(|_| phase == Phase::Validate && !self.has_begun());
-        if condition.is_none() && !steps.is_empty() && steps.iter().all(|(index, _)| self.recorded(*index).is_some()) {
+        let steps: Vec<_> = (0..)
+            .zip(&self.run.plan.steps)
+            .filter(|(_, s)| s.phase == phase)
+            .collect();
+        let condition = self
+            .run
+            .plan
+            .only_if
+            .as_ref()
+            .filter(|_| phase == Phase::Validate && !self.has_begun());
+        if condition.is_none()
+            && !steps.is_empty()
+            && steps
+                .iter()
+                .all(|(index, _)| self.recorded(*index).is_some())
+        {
             self.recall_all(&steps, progress);
             return Ok(());
         }
@@ -161,7 +188,13 @@ impl Drive {
             return self.skip_phase(phase, &steps, progress).await;
         }
         let begun = Instant::now();
-        self.rec.append(&[self.rec.note(Some(phase), Level::Info, format!("{} started", phase.name()))]).await?;
+        self.rec
+            .append(&[self.rec.note(
+                Some(phase),
+                Level::Info,
+                format!("{} started", phase.name()),
+            )])
+            .await?;
         if let Some(condition) = condition {
             self.condition(condition, progress).await?;
         }
@@ -170,7 +203,9 @@ impl Drive {
             return Ok(());
         }
         let ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
-        self.rec.append(&[self.phase_end(phase, ms, failures, progress)]).await
+        self.rec
+            .append(&[self.phase_end(phase, ms, failures, progress)])
+            .await
     }
 
     /// Runs the steps of a phase in order; returns how many failed.
@@ -191,7 +226,9 @@ impl Drive {
             progress.check_halt(&self.stop_signal);
             if let Some((_, why)) = progress.jump.clone().filter(|(to, _)| index < to) {
                 let message = format!("skipped: {why}");
-                self.rec.step(*index, StepStatus::Skipped, 0, Some(&message), &[]).await?;
+                self.rec
+                    .step(*index, StepStatus::Skipped, 0, Some(&message), &[])
+                    .await?;
                 at += 1;
                 continue;
             }
@@ -207,13 +244,21 @@ impl Drive {
             }
             if let Some(each) = step.rules.each {
                 let rest = &steps[at..];
-                let many = rest.iter().take_while(|(_, s)| s.rules.each.is_some_and(|e| e.group == each.group)).count();
+                let many = rest
+                    .iter()
+                    .take_while(|(_, s)| s.rules.each.is_some_and(|e| e.group == each.group))
+                    .count();
                 failures += self.items(phase, &rest[..many], each, progress).await?;
                 at += many;
                 continue;
             }
-            let place = StepRef { index: Some(*index), phase: Some(phase) };
-            let ended = self.step(place, step, step.timeout_ms, &self.stop_signal).await?;
+            let place = StepRef {
+                index: Some(*index),
+                phase: Some(phase),
+            };
+            let ended = self
+                .step(place, step, step.timeout_ms, &self.stop_signal)
+                .await?;
             if ended.status == StepStatus::Succeeded {
                 progress.done.insert(*index);
             }
@@ -229,13 +274,18 @@ impl Drive {
     fn phase_end(&self, phase: Phase, ms: i64, failures: usize, progress: &Progress) -> NewEntry {
         let (name, took) = (phase.name(), human_ms(ms));
         let (level, message) = match (&progress.stopped, failures) {
-            (Some(why), _) if progress.halted.is_some() => (Level::Warn, format!("{name} stopped after {took}: {why}")),
+            (Some(why), _) if progress.halted.is_some() => {
+                (Level::Warn, format!("{name} stopped after {took}: {why}"))
+            }
             (Some(why), _) if progress.condition_failed.is_some() => {
                 (Level::Info, format!("{name} finished in {took}: {why}"))
             }
             (Some(_), _) => (Level::Error, format!("{name} failed after {took}")),
             (None, 0) => (Level::Info, format!("{name} finished in {took}")),
-            (None, n) => (Level::Warn, format!("{name} finished in {took}, {n} failed, going on")),
+            (None, n) => (
+                Level::Warn,
+                format!("{name} finished in {took}, {n} failed, going on"),
+            ),
         };
         self.rec.note(Some(phase), level, message)
     }
@@ -251,8 +301,12 @@ impl Drive {
             Some(why) => (Level::Info, why.as_str()),
             None => (Level::Debug, "nothing to do"),
         };
-        let start = self.rec.note(Some(phase), Level::Debug, format!("{name} reached"));
-        let end = self.rec.note(Some(phase), level, format!("{name} skipped: {why}"));
+        let start = self
+            .rec
+            .note(Some(phase), Level::Debug, format!("{name} reached"));
+        let end = self
+            .rec
+            .note(Some(phase), level, format!("{name} skipped: {why}"));
         self.rec.append(&[start, end]).await?;
         for (index, step) in steps {
             // Steps done by an earlier engine stay done.
@@ -266,10 +320,22 @@ impl Drive {
 
     /// A step that will not run any more. Steps pending when the engine stops are settled with the
     /// run's end.
-    pub(super) async fn skip_step(&self, index: u32, progress: &Progress) -> Result<(), StoreError> {
+    pub(super) async fn skip_step(
+        &self,
+        index: u32,
+        progress: &Progress,
+    ) -> Result<(), StoreError> {
         match &progress.stopped {
             Some(why) if !progress.is_left() => {
-                self.rec.step(index, StepStatus::Skipped, 0, Some(&format!("skipped: {why}")), &[]).await
+                self.rec
+                    .step(
+                        index,
+                        StepStatus::Skipped,
+                        0,
+                        Some(&format!("skipped: {why}")),
+                        &[],
+                    )
+                    .await
             }
             _ => Ok(()),
         }
@@ -290,14 +356,23 @@ impl Drive {
             }
             return Ok(());
         }
-        self.rec.append(&[self.rec.note(None, Level::Info, "finally started")]).await?;
+        self.rec
+            .append(&[self.rec.note(None, Level::Info, "finally started")])
+            .await?;
         for (index, step) in steps {
             if let Some(record) = self.recorded(index) {
                 progress.recall(step, record, &self.last);
                 continue;
             }
-            let timeout_ms = if step.timeout_ms > 0 { step.timeout_ms } else { FINALLY_TIMEOUT_MS };
-            let place = StepRef { index: Some(index), phase: None };
+            let timeout_ms = if step.timeout_ms > 0 {
+                step.timeout_ms
+            } else {
+                FINALLY_TIMEOUT_MS
+            };
+            let place = StepRef {
+                index: Some(index),
+                phase: None,
+            };
             let ended = self.step(place, step, timeout_ms, &self.last).await?;
             progress.evaluate(step, &ended, &self.last);
             if ended.halted {
@@ -305,6 +380,8 @@ impl Drive {
                 return Ok(());
             }
         }
-        self.rec.append(&[self.rec.note(None, Level::Info, "finally finished")]).await
+        self.rec
+            .append(&[self.rec.note(None, Level::Info, "finally finished")])
+            .await
     }
 }

@@ -38,7 +38,9 @@ impl Drive {
         let next = if verdict.what == Transition::Succeed {
             self.rec.succeed(&entries, self.next_link(now)).await?
         } else {
-            self.rec.transition(verdict.what, verdict.why.as_deref(), &entries).await?;
+            self.rec
+                .transition(verdict.what, verdict.why.as_deref(), &entries)
+                .await?;
             None
         };
         self.rec.publish_last().await;
@@ -51,19 +53,34 @@ impl Drive {
         let why = format!("opsroom itself failed: {panic}");
         for step in self.rec.world.store.steps(self.rec.run()).await? {
             if matches!(step.status, StepStatus::Running | StepStatus::Waiting) {
-                self.rec.step(step.index, StepStatus::Unknown, step.attempt, Some(&why), &[]).await?;
+                self.rec
+                    .step(
+                        step.index,
+                        StepStatus::Unknown,
+                        step.attempt,
+                        Some(&why),
+                        &[],
+                    )
+                    .await?;
             }
         }
         if self.rec.world.store.run(self.rec.run()).await?.status == RunStatus::Claimed {
             self.rec.transition(Transition::Start, None, &[]).await?;
         }
-        let progress = Progress { failure: Some(why), ..Progress::default() };
+        let progress = Progress {
+            failure: Some(why),
+            ..Progress::default()
+        };
         self.finish(&progress).await.map(drop)
     }
 
     fn verdict(&self, progress: &Progress, now: Timestamp) -> Verdict {
         let took = human_ms(now.ms_since(self.began));
-        let during = progress.during.as_ref().map(|s| format!(" during step {s}")).unwrap_or_default();
+        let during = progress
+            .during
+            .as_ref()
+            .map(|s| format!(" during step {s}"))
+            .unwrap_or_default();
         let ended = |what, status, level, word: &str, why: String| Verdict {
             what,
             status,
@@ -71,7 +88,11 @@ impl Drive {
             message: format!("{word}: {why}"),
             why: Some(why),
         };
-        match (&progress.halted, &progress.condition_failed, &progress.failure) {
+        match (
+            &progress.halted,
+            &progress.condition_failed,
+            &progress.failure,
+        ) {
             (Some(Why::Leaving), ..) => ended(
                 Transition::Interrupt,
                 RunStatus::Interrupted,
@@ -79,25 +100,61 @@ impl Drive {
                 "interrupted",
                 format!("the engine was stopped{during}"),
             ),
-            (Some(Why::Cancelled { by }), ..) => {
-                ended(Transition::Cancel, RunStatus::Cancelled, Level::Warn, "cancelled", format!("by {by}{during}"))
-            }
+            (Some(Why::Cancelled { by }), ..) => ended(
+                Transition::Cancel,
+                RunStatus::Cancelled,
+                Level::Warn,
+                "cancelled",
+                format!("by {by}{during}"),
+            ),
             (Some(Why::Stopped { by }), ..) => {
                 let why = format!("stopped after its step, as {by} asked");
-                ended(Transition::Cancel, RunStatus::Cancelled, Level::Warn, "cancelled", why)
+                ended(
+                    Transition::Cancel,
+                    RunStatus::Cancelled,
+                    Level::Warn,
+                    "cancelled",
+                    why,
+                )
             }
-            (Some(Why::Unapproved { message }), ..) => {
-                ended(Transition::Cancel, RunStatus::Cancelled, Level::Warn, "cancelled", message.clone())
-            }
+            (Some(Why::Unapproved { message }), ..) => ended(
+                Transition::Cancel,
+                RunStatus::Cancelled,
+                Level::Warn,
+                "cancelled",
+                message.clone(),
+            ),
             (Some(Why::Deadline), ..) => {
                 let limit = human_ms(self.run.plan.timeout_ms);
                 let why = format!("the run's deadline of {limit} passed{during}");
-                ended(Transition::TimeOut, RunStatus::TimedOut, Level::Error, "timed out", why)
+                ended(
+                    Transition::TimeOut,
+                    RunStatus::TimedOut,
+                    Level::Error,
+                    "timed out",
+                    why,
+                )
             }
-            (None, Some(why), _) => ended(Transition::Skip, RunStatus::Skipped, Level::Warn, "skipped", why.clone()),
+            (None, Some(why), _) => ended(
+                Transition::Skip,
+                RunStatus::Skipped,
+                Level::Warn,
+                "skipped",
+                why.clone(),
+            ),
             (None, None, Some(why)) => {
-                let undone = progress.undone.as_ref().map(|u| format!("; {u}")).unwrap_or_default();
-                ended(Transition::Fail, RunStatus::Failed, Level::Error, "failed", format!("{why}{undone}"))
+                let undone = progress
+                    .undone
+                    .as_ref()
+                    .map(|u| format!("; {u}"))
+                    .unwrap_or_default();
+                ended(
+                    Transition::Fail,
+                    RunStatus::Failed,
+                    Level::Error,
+                    "failed",
+                    format!("{why}{undone}"),
+                )
             }
             (None, None, None) => Verdict {
                 what: Transition::Succeed,
@@ -113,22 +170,50 @@ impl Drive {
     fn loose_ends(&self, verdict: &Verdict, progress: &Progress) -> Vec<NewEntry> {
         let mut entries = Vec::new();
         let mut warn = |message: String| entries.push(self.rec.note(None, Level::Warn, message));
-        if let (None, Some(Why::Cancelled { by } | Why::Stopped { by })) = (&progress.halted, self.stop_signal.due()) {
-            warn(format!("the cancellation by {by} came too late: nothing was left to cancel"));
+        if let (None, Some(Why::Cancelled { by } | Why::Stopped { by })) =
+            (&progress.halted, self.stop_signal.due())
+        {
+            warn(format!(
+                "the cancellation by {by} came too late: nothing was left to cancel"
+            ));
         }
-        let unstarted: Vec<_> = self.run.plan.links().iter().skip(1).map(|p| p.title.as_str()).collect();
+        let unstarted: Vec<_> = self
+            .run
+            .plan
+            .links()
+            .iter()
+            .skip(1)
+            .map(|p| p.title.as_str())
+            .collect();
         if verdict.what != Transition::Succeed && !unstarted.is_empty() {
-            warn(format!("not started, because this run did not succeed: {}", unstarted.join("; ")));
+            warn(format!(
+                "not started, because this run did not succeed: {}",
+                unstarted.join("; ")
+            ));
         }
-        let undo = || self.run.plan.undo.iter().filter_map(|s| s.rules.undoes.filter(|n| progress.done.contains(n)));
+        let undo = || {
+            self.run
+                .plan
+                .undo
+                .iter()
+                .filter_map(|s| s.rules.undoes.filter(|n| progress.done.contains(n)))
+        };
         if progress.halted.is_some() && undo().next().is_some() {
-            let names: Vec<_> = undo().filter_map(|n| Some(self.run.plan.numbered_step(n)?.0.name.as_str())).collect();
-            warn(format!("not undone, because only a failure is: {}", names.join(", ")));
+            let names: Vec<_> = undo()
+                .filter_map(|n| Some(self.run.plan.numbered_step(n)?.0.name.as_str()))
+                .collect();
+            warn(format!(
+                "not undone, because only a failure is: {}",
+                names.join(", ")
+            ));
         }
         let left = &self.run.plan.finally;
         if verdict.status == RunStatus::Interrupted && !left.is_empty() {
             let names: Vec<_> = left.iter().map(|s| s.name.as_str()).collect();
-            warn(format!("the engine left before all finally steps had run; check: {}", names.join(", ")));
+            warn(format!(
+                "the engine left before all finally steps had run; check: {}",
+                names.join(", ")
+            ));
         }
         entries
     }
@@ -175,17 +260,27 @@ impl Drive {
             "ms": now.ms_since(self.began),
             "steps": steps.iter().map(|s| step_line(plan, s)).collect::<Vec<_>>(),
         });
-        let content = serde_json::to_string_pretty(&manifest).unwrap_or_else(|_| manifest.to_string());
+        let content =
+            serde_json::to_string_pretty(&manifest).unwrap_or_else(|_| manifest.to_string());
         let title = format!("manifest of run {}", run.id);
-        let left = ArtifactDraft { kind: ArtifactKind::Manifest, title, content: content.into_bytes() };
+        let left = ArtifactDraft {
+            kind: ArtifactKind::Manifest,
+            title,
+            content: content.into_bytes(),
+        };
         // A manifest is never too large to be kept.
         self.rec.leave(None, left).await.map(drop)
     }
 }
 
 fn step_line(plan: &Plan, step: &RunStep) -> serde_json::Value {
-    let (planned, phase) = plan.numbered_step(step.index).map_or((None, "?"), |(p, place)| (Some(p), place));
-    let ms = step.started_at.zip(step.finished_at).map(|(from, to)| to.ms_since(from));
+    let (planned, phase) = plan
+        .numbered_step(step.index)
+        .map_or((None, "?"), |(p, place)| (Some(p), place));
+    let ms = step
+        .started_at
+        .zip(step.finished_at)
+        .map(|(from, to)| to.ms_since(from));
     json!({
         "index": step.index,
         "name": planned.map(|p| p.name.as_str()),

@@ -19,7 +19,10 @@ impl Drive {
         each: Each,
         progress: &mut Progress,
     ) -> Result<usize, StoreError> {
-        let (done, open): (Vec<_>, Vec<_>) = items.iter().copied().partition(|(i, _)| self.recorded(*i).is_some());
+        let (done, open): (Vec<_>, Vec<_>) = items
+            .iter()
+            .copied()
+            .partition(|(i, _)| self.recorded(*i).is_some());
         self.recall_all(&done, progress);
         if progress.stopped.is_none() {
             return self.group(phase, &open, each, progress).await;
@@ -45,8 +48,13 @@ impl Drive {
         let mut active = FuturesUnordered::new();
         let mut failed: Vec<(&PlanStep, Ended)> = Vec::new();
         loop {
-            while active.len() < at_once && failed.len() <= allowed && self.stop_signal.due().is_none() {
-                let Some((index, step)) = waiting.as_slice().first() else { break };
+            while active.len() < at_once
+                && failed.len() <= allowed
+                && self.stop_signal.due().is_none()
+            {
+                let Some((index, step)) = waiting.as_slice().first() else {
+                    break;
+                };
                 // Held back, the group goes on one by one: active items end first.
                 if self.orders.borrow().holds(*index) {
                     if !active.is_empty() {
@@ -60,7 +68,9 @@ impl Drive {
                 waiting.next();
                 active.push(self.item(*index, phase, step));
             }
-            let Some(ended) = active.next().await else { break };
+            let Some(ended) = active.next().await else {
+                break;
+            };
             let (index, step, ended) = ended?;
             if ended.halted {
                 progress.evaluate(step, &ended, &self.stop_signal);
@@ -70,16 +80,23 @@ impl Drive {
                 failed.push((step, ended));
             }
         }
-        self.group_end(phase, items, allowed, &failed, progress).await?;
+        self.group_end(phase, items, allowed, &failed, progress)
+            .await?;
         for (index, _) in waiting {
             if progress.stopped.is_some() {
                 self.skip_step(*index, progress).await?;
                 continue;
             }
             let message = format!("skipped: {} of {} failed", failed.len(), items.len());
-            self.rec.step(*index, StepStatus::Skipped, 0, Some(&message), &[]).await?;
+            self.rec
+                .step(*index, StepStatus::Skipped, 0, Some(&message), &[])
+                .await?;
         }
-        Ok(if failed.len() > allowed { failed.len() } else { 0 })
+        Ok(if failed.len() > allowed {
+            failed.len()
+        } else {
+            0
+        })
     }
 
     async fn item<'s>(
@@ -88,8 +105,13 @@ impl Drive {
         phase: Phase,
         step: &'s PlanStep,
     ) -> Result<(u32, &'s PlanStep, Ended), StoreError> {
-        let place = StepRef { index: Some(index), phase: Some(phase) };
-        let ended = self.step(place, step, step.timeout_ms, &self.stop_signal).await?;
+        let place = StepRef {
+            index: Some(index),
+            phase: Some(phase),
+        };
+        let ended = self
+            .step(place, step, step.timeout_ms, &self.stop_signal)
+            .await?;
         Ok((index, step, ended))
     }
 
@@ -102,13 +124,26 @@ impl Drive {
         progress: &mut Progress,
     ) -> Result<(), StoreError> {
         progress.check_halt(&self.stop_signal);
-        let Some((step, ended)) = failed.first() else { return Ok(()) };
-        let counts = format!("{} of {} failed, {allowed} allowed", failed.len(), items.len());
+        let Some((step, ended)) = failed.first() else {
+            return Ok(());
+        };
+        let counts = format!(
+            "{} of {} failed, {allowed} allowed",
+            failed.len(),
+            items.len()
+        );
         let within = failed.len() <= allowed;
         let level = if within { Level::Warn } else { Level::Error };
-        self.rec.append(&[self.rec.note(Some(phase), level, format!("for each: {counts}"))]).await?;
+        self.rec
+            .append(&[self
+                .rec
+                .note(Some(phase), level, format!("for each: {counts}"))])
+            .await?;
         if !within {
-            let ended = Ended { message: format!("{} ({counts})", ended.message), ..ended.clone() };
+            let ended = Ended {
+                message: format!("{} ({counts})", ended.message),
+                ..ended.clone()
+            };
             progress.evaluate(step, &ended, &self.stop_signal);
             progress.apply_failure(phase, step, &self.run.plan);
         }

@@ -16,23 +16,33 @@ pub(super) fn identity() -> String {
     let n = ENGINES.fetch_add(1, Ordering::Relaxed);
     let pid = std::process::id();
     let start = start_time(pid).map_or_else(|| UNKNOWN.to_owned(), |(_, start)| start);
-    format!("{}:{pid}:{start}:{}:{}:{n}", host(), boot(), pid_namespace())
+    format!(
+        "{}:{pid}:{start}:{}:{}:{n}",
+        host(),
+        boot(),
+        pid_namespace()
+    )
 }
 
 /// Whether that holder was a process of this machine, boot and pid namespace, and is gone.
 pub(super) fn is_gone(holder: &str) -> bool {
-    let Some(other) = Parts::read(holder) else { return false };
+    let Some(other) = Parts::read(holder) else {
+        return false;
+    };
     let here = other.host == host() && other.boot == boot() && other.namespace == pid_namespace();
     if !here || [other.boot, other.namespace, other.start].contains(&UNKNOWN) {
         return false;
     }
-    let Some(pid) = i32::try_from(other.pid).ok().and_then(Pid::from_raw) else { return false };
+    let Some(pid) = i32::try_from(other.pid).ok().and_then(Pid::from_raw) else {
+        return false;
+    };
     if test_kill_process(pid) == Err(rustix::io::Errno::SRCH) {
         return true;
     }
     // Readable: the process is the same one only if its start time matches. Unreadable (hidden
     // /proc): alive.
-    start_time(other.pid).is_some_and(|(state, start)| matches!(state, 'Z' | 'X') || start != other.start)
+    start_time(other.pid)
+        .is_some_and(|(state, start)| matches!(state, 'Z' | 'X') || start != other.start)
 }
 
 /// Where a holder's processes run, seen from here.
@@ -47,7 +57,9 @@ pub(super) enum Location {
 }
 
 pub(super) fn place_of(holder: &str) -> Location {
-    let Some(other) = Parts::read(holder) else { return Location::Elsewhere(short(holder)) };
+    let Some(other) = Parts::read(holder) else {
+        return Location::Elsewhere(short(holder));
+    };
     let known = ![other.boot, other.namespace].contains(&UNKNOWN);
     match other.host == host() && known {
         true if other.boot != boot() => Location::EarlierBoot,
@@ -75,23 +87,41 @@ impl<'a> Parts<'a> {
         let _engine = parts.next()?;
         let (namespace, boot, start) = (parts.next()?, parts.next()?, parts.next()?);
         let pid = parts.next()?.parse().ok()?;
-        Some(Self { host: parts.next()?, pid, start, boot, namespace })
+        Some(Self {
+            host: parts.next()?,
+            pid,
+            start,
+            boot,
+            namespace,
+        })
     }
 }
 
 fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn boot() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").map_or_else(|_| UNKNOWN.to_owned(), |id| id.trim().to_owned())
+    fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .map_or_else(|_| UNKNOWN.to_owned(), |id| id.trim().to_owned())
 }
 
 /// The number in `pid:[4026531836]`.
 fn pid_namespace() -> String {
     let link = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
-    let digits: String = link.to_string_lossy().chars().filter(char::is_ascii_digit).collect();
-    if digits.is_empty() { UNKNOWN.to_owned() } else { digits }
+    let digits: String = link
+        .to_string_lossy()
+        .chars()
+        .filter(char::is_ascii_digit)
+        .collect();
+    if digits.is_empty() {
+        UNKNOWN.to_owned()
+    } else {
+        digits
+    }
 }
 
 /// State and start time (clock ticks since boot) of a process. Fields count from after the name,
@@ -100,7 +130,10 @@ fn start_time(pid: u32) -> Option<(char, String)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = stat.rsplit_once(')')?;
     let fields: Vec<_> = rest.split_ascii_whitespace().collect();
-    Some((fields.first()?.chars().next()?, (*fields.get(19)?).to_owned()))
+    Some((
+        fields.first()?.chars().next()?,
+        (*fields.get(19)?).to_owned(),
+    ))
 }
 
 #[cfg(test)]
@@ -118,18 +151,35 @@ mod tests {
     fn a_reused_pid_a_zombie_and_a_missing_process_are_gone_an_unknown_holder_is_not() {
         let me = identity();
         let parts: Vec<_> = me.rsplitn(6, ':').collect();
-        let with = |pid: &str, start: &str, boot: &str| format!("{}:{pid}:{start}:{boot}:{}:1", parts[5], parts[1]);
+        let with = |pid: &str, start: &str, boot: &str| {
+            format!("{}:{pid}:{start}:{boot}:{}:1", parts[5], parts[1])
+        };
         let (pid, start, boot) = (parts[4], parts[3], parts[2]);
         assert!(!is_gone(&with(pid, start, boot)));
-        assert!(is_gone(&with(pid, "1", boot)), "another process has the number now");
+        assert!(
+            is_gone(&with(pid, "1", boot)),
+            "another process has the number now"
+        );
         assert!(is_gone(&with("999999999", start, boot)), "no such process");
-        assert!(!is_gone(&with("999999999", start, "another-boot")), "only its lease counts");
+        assert!(
+            !is_gone(&with("999999999", start, "another-boot")),
+            "only its lease counts"
+        );
         assert!(!is_gone("someone else"));
         assert_eq!(short(&me), format!("{}:{pid}", parts[5]));
         assert_eq!(place_of(&me), Location::Here);
-        assert_eq!(place_of(&with(pid, start, "another-boot")), Location::EarlierBoot);
-        assert_eq!(place_of("far:7:1:b:1:1"), Location::Elsewhere("far".to_owned()));
-        assert_eq!(place_of("someone else"), Location::Elsewhere("someone else".to_owned()));
+        assert_eq!(
+            place_of(&with(pid, start, "another-boot")),
+            Location::EarlierBoot
+        );
+        assert_eq!(
+            place_of("far:7:1:b:1:1"),
+            Location::Elsewhere("far".to_owned())
+        );
+        assert_eq!(
+            place_of("someone else"),
+            Location::Elsewhere("someone else".to_owned())
+        );
 
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let zombie = child.id();

@@ -79,7 +79,11 @@ impl LeaseKeeper<'_> {
     }
 
     fn every(&self) -> Duration {
-        Duration::from_millis(u64::try_from(self.rec.world.config.renew_ms).unwrap_or(0).max(10))
+        Duration::from_millis(
+            u64::try_from(self.rec.world.config.renew_ms)
+                .unwrap_or(0)
+                .max(10),
+        )
     }
 
     fn apply_mode(&self, mode: Mode) {
@@ -91,8 +95,17 @@ impl LeaseKeeper<'_> {
 
     /// When to renew next, or why the lease cannot be renewed.
     async fn renew(&mut self) -> Result<Instant, String> {
-        let until = self.rec.world.clock.now().plus_ms(self.rec.world.config.lease_ms);
-        let answer = timeout(self.every(), self.rec.world.store.renew(self.rec.claim, until)).await;
+        let until = self
+            .rec
+            .world
+            .clock
+            .now()
+            .plus_ms(self.rec.world.config.lease_ms);
+        let answer = timeout(
+            self.every(),
+            self.rec.world.store.renew(self.rec.claim, until),
+        )
+        .await;
         if self.rec.ending.load(Ordering::Acquire) {
             return Ok(Instant::now() + self.every());
         }
@@ -104,9 +117,14 @@ impl LeaseKeeper<'_> {
                 self.lease_until = until;
                 Ok(Instant::now() + self.every())
             }
-            Ok(Err(e @ (StoreError::StaleToken(_) | StoreError::Refused { .. }))) => Err(e.to_string()),
+            Ok(Err(e @ (StoreError::StaleToken(_) | StoreError::Refused { .. }))) => {
+                Err(e.to_string())
+            }
             failed if self.rec.world.clock.now() >= self.lease_until => {
-                let why = failed.map_or_else(|_| "the store does not answer".to_owned(), |r| format!("{r:?}"));
+                let why = failed.map_or_else(
+                    |_| "the store does not answer".to_owned(),
+                    |r| format!("{r:?}"),
+                );
                 Err(format!("the lease ran out and could not be renewed: {why}"))
             }
             _ => Ok(Instant::now() + self.every() / 4),
@@ -117,7 +135,8 @@ impl LeaseKeeper<'_> {
         // A store error is handled by the renewal.
         if let Ok(run) = self.rec.world.store.run(self.rec.run()).await {
             self.rec.advance_to(run.last_seq);
-            self.stop_signal.apply(run.cancel_requested_by, run.orders.ending);
+            self.stop_signal
+                .apply(run.cancel_requested_by, run.orders.ending);
             self.orders.send_if_modified(|known| {
                 let changed = *known != run.orders;
                 *known = run.orders;

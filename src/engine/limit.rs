@@ -12,7 +12,9 @@ impl Limit {
     pub(super) fn new(timeout_ms: i64) -> Self {
         let ms = u64::try_from(timeout_ms).ok().filter(|ms| *ms > 0);
         // tokio's timers end after about 30 years.
-        Self(watch::Sender::new(ms.map(|ms| Instant::now() + Duration::from_millis(ms.min(1_000_000_000_000)))))
+        Self(watch::Sender::new(ms.map(|ms| {
+            Instant::now() + Duration::from_millis(ms.min(1_000_000_000_000))
+        })))
     }
 
     pub(super) fn watch(&self) -> watch::Receiver<Option<Instant>> {
@@ -25,9 +27,16 @@ impl Limit {
 
     /// Pauses the limit until the result is dropped.
     pub(super) fn pause(&self) -> Pause<'_> {
-        let left = self.0.borrow().map(|at| at.saturating_duration_since(Instant::now()));
+        let left = self
+            .0
+            .borrow()
+            .map(|at| at.saturating_duration_since(Instant::now()));
         self.lift();
-        Pause { limit: self, left, began: Instant::now() }
+        Pause {
+            limit: self,
+            left,
+            began: Instant::now(),
+        }
     }
 }
 

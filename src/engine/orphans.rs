@@ -20,10 +20,17 @@ pub(super) enum Left {
 }
 
 /// Ends the commands of a run whose engine is gone, as far as they run here.
-pub(super) async fn end(store: &Store, run: &Run, me: &str, until: Timestamp) -> Result<Left, StoreError> {
+pub(super) async fn end(
+    store: &Store,
+    run: &Run,
+    me: &str,
+    until: Timestamp,
+) -> Result<Left, StoreError> {
     // From here on the old engine can write nothing more, should it wake up; so no command can
     // start after this check.
-    let Some(run) = store.take_over(run, me, until).await? else { return Ok(Left::Alive) };
+    let Some(run) = store.take_over(run, me, until).await? else {
+        return Ok(Left::Alive);
+    };
     let processes = store.processes(run.id).await?;
     if processes.is_empty() {
         return Ok(Left::Ended(Box::new(run), None));
@@ -42,19 +49,32 @@ pub(super) async fn end(store: &Store, run: &Run, me: &str, until: Timestamp) ->
 /// Ends one command; returns a message about it.
 async fn end_one(run: &Run, process: &Process) -> Option<String> {
     let step = process.step.and_then(|index| run.plan.numbered_step(index));
-    let step = step.map_or_else(|| "its condition".to_owned(), |(step, _)| format!("step {}", step.name));
+    let step = step.map_or_else(
+        || "its condition".to_owned(),
+        |(step, _)| format!("step {}", step.name),
+    );
     let group = format!("process group {} of {step}", process.pgid);
     match identity::place_of(&process.holder) {
         identity::Location::Here => {}
         // The machine was rebooted: no earlier process is left.
         identity::Location::EarlierBoot => return None,
-        identity::Location::Elsewhere(host) => return Some(format!("{group} may still be running on {host}")),
+        identity::Location::Elsewhere(host) => {
+            return Some(format!("{group} may still be running on {host}"));
+        }
     }
-    let birth = Birth { pgid: process.pgid, started: process.started.clone(), mark: process.mark.clone() };
+    let birth = Birth {
+        pgid: process.pgid,
+        started: process.started.clone(),
+        mark: process.mark.clone(),
+    };
     match end_orphan(&birth).await {
         Remains::Nothing => None,
         Remains::Terminated => Some(format!("{group} was still running and was ended")),
-        Remains::Killed => Some(format!("{group} was still running, did not end on TERM and was killed")),
-        Remains::Alive => Some(format!("{group} is still there after KILL; look at it by hand")),
+        Remains::Killed => Some(format!(
+            "{group} was still running, did not end on TERM and was killed"
+        )),
+        Remains::Alive => Some(format!(
+            "{group} is still there after KILL; look at it by hand"
+        )),
     }
 }

@@ -77,7 +77,12 @@ pub(super) async fn pump(
         }
     }
     if unkept > 0 {
-        batch.note(rec, Level::Info, format!("{unkept} lines of output were not kept: the step is sensitive"), origin);
+        batch.note(
+            rec,
+            Level::Info,
+            format!("{unkept} lines of output were not kept: the step is sensitive"),
+            origin,
+        );
     }
     planted!(LastChunkUnredacted => if !batch.entries.is_empty() {
         rec.world.store.append(rec.claim, &std::mem::take(&mut batch).entries).await?;
@@ -97,10 +102,22 @@ async fn leave(
 ) -> Result<Result<(), NotKept>, StoreError> {
     let title = left.title.clone();
     let kept = rec.leave(origin.step, left).await?;
-    if let Ok(Kept { hash, bytes, replaced }) = &kept {
+    if let Ok(Kept {
+        hash,
+        bytes,
+        replaced,
+    }) = &kept
+    {
         let short: String = hash.chars().take(12).collect();
-        let how = if *replaced { "; not as it was: values of secrets in it were replaced" } else { "" };
-        let message = format!("left {title} ({}, sha256 {short}…{how})", human_bytes(*bytes));
+        let how = if *replaced {
+            "; not as it was: values of secrets in it were replaced"
+        } else {
+            ""
+        };
+        let message = format!(
+            "left {title} ({}, sha256 {short}…{how})",
+            human_bytes(*bytes)
+        );
         let level = if *replaced { Level::Warn } else { Level::Info };
         rec.append(&[event(rec, level, message, origin)]).await?;
     }
@@ -108,13 +125,32 @@ async fn leave(
 }
 
 fn event(rec: &Recorder, level: Level, message: String, origin: OutputOrigin<'_>) -> NewEntry {
-    let OutputOrigin { step, phase, kind, .. } = origin;
-    rec.entry(Event { step, phase, source: kind, level, message, data: None })
+    let OutputOrigin {
+        step, phase, kind, ..
+    } = origin;
+    rec.entry(Event {
+        step,
+        phase,
+        source: kind,
+        level,
+        message,
+        data: None,
+    })
 }
 
 fn process(birth: Birth, step: Option<u32>) -> Process {
-    let Birth { pgid, started, mark } = birth;
-    Process { step, holder: String::new(), pgid, started, mark }
+    let Birth {
+        pgid,
+        started,
+        mark,
+    } = birth;
+    Process {
+        step,
+        holder: String::new(),
+        pgid,
+        started,
+        mark,
+    }
 }
 
 struct Batch {
@@ -125,7 +161,11 @@ struct Batch {
 
 impl Default for Batch {
     fn default() -> Self {
-        Self { entries: Vec::new(), bytes: 0, due: Instant::now() + DELAY }
+        Self {
+            entries: Vec::new(),
+            bytes: 0,
+            due: Instant::now() + DELAY,
+        }
     }
 }
 
@@ -135,7 +175,10 @@ impl Batch {
         let (at, step) = (rec.world.clock.now(), origin.step);
         self.bytes += lines.iter().map(|l| l.text.len() + 1).sum::<usize>();
         let entry = |line: OutputLine| {
-            let body = EntryBody::Output { stream: line.stream, text: line.text };
+            let body = EntryBody::Output {
+                stream: line.stream,
+                text: line.text,
+            };
             NewEntry { at, step, body }
         };
         self.entries.extend(lines.into_iter().map(entry));
@@ -155,6 +198,8 @@ impl Batch {
 
     fn is_due(&self) -> bool {
         !self.entries.is_empty()
-            && (self.entries.len() >= MAX_LINES || self.bytes >= MAX_BYTES || Instant::now() >= self.due)
+            && (self.entries.len() >= MAX_LINES
+                || self.bytes >= MAX_BYTES
+                || Instant::now() >= self.due)
     }
 }

@@ -43,23 +43,36 @@ impl Drive {
     /// afterwards.
     pub(super) async fn hold(&self, index: u32, step: &PlanStep) -> Result<(), StoreError> {
         let orders = self.orders.borrow().clone();
-        let Some(reason) = orders.describe().filter(|_| orders.holds(index) && self.stop_signal.due().is_none()) else {
+        let Some(reason) = orders
+            .describe()
+            .filter(|_| orders.holds(index) && self.stop_signal.due().is_none())
+        else {
             return Ok(());
         };
         if !self.is_held_back(index).await {
             return Ok(());
         }
         let message = format!("{reason}; waits before step {}", step.name);
-        let event = self.rec.note(Some(step.phase), Level::Info, message.clone());
-        self.rec.transition(Transition::Wait, Some(&message), &[event]).await?;
+        let event = self
+            .rec
+            .note(Some(step.phase), Level::Info, message.clone());
+        self.rec
+            .transition(Transition::Wait, Some(&message), &[event])
+            .await?;
         {
             let _parked = Waiting::new(self);
             let pause = self.limit.pause();
             self.wait_until_released(index).await;
             self.results.extend_deadlines(pause.elapsed());
         }
-        let event = self.rec.note(Some(step.phase), Level::Info, format!("goes on before step {}", step.name));
-        self.rec.transition(Transition::Continue, None, &[event]).await?;
+        let event = self.rec.note(
+            Some(step.phase),
+            Level::Info,
+            format!("goes on before step {}", step.name),
+        );
+        self.rec
+            .transition(Transition::Continue, None, &[event])
+            .await?;
         Ok(())
     }
 
@@ -76,7 +89,13 @@ impl Drive {
 
     /// A store error counts as held back.
     async fn is_held_back(&self, index: u32) -> bool {
-        match self.rec.world.store.is_held_back(self.rec.run(), index).await {
+        match self
+            .rec
+            .world
+            .store
+            .is_held_back(self.rec.run(), index)
+            .await
+        {
             Ok(held) => held,
             Err(e) => {
                 tracing::warn!(run = %self.rec.run(), "cannot look whether it may go on, trying again: {e}");

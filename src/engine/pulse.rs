@@ -59,16 +59,28 @@ fn slot_of(now: Timestamp, period: i64) -> Timestamp {
 }
 
 /// One pulse; false when there is nothing to probe, or another engine has this slot.
-async fn pulse(world: &World, workspace: i64, slot: Timestamp, period_ms: i64) -> Result<bool, StoreError> {
+async fn pulse(
+    world: &World,
+    workspace: i64,
+    slot: Timestamp,
+    period_ms: i64,
+) -> Result<bool, StoreError> {
     let stack = world.store.stack(workspace).await?;
     let probes = runbook::probes(&stack);
     let unmade = runbook::unmade_probes(&stack);
     if probes.is_empty() && unmade.is_empty() {
         return Ok(false);
     }
-    let lacks = || probes.iter().any(|step| world.adapters.check(&call_of(step)).is_err());
+    let lacks = || {
+        probes
+            .iter()
+            .any(|step| world.adapters.check(&call_of(step)).is_err())
+    };
     if world.defers().await? || lacks() {
-        sleep(Duration::from_millis(u64::try_from((period_ms / 4).min(OTHERS_FIRST_MS)).unwrap_or(0))).await;
+        sleep(Duration::from_millis(
+            u64::try_from((period_ms / 4).min(OTHERS_FIRST_MS)).unwrap_or(0),
+        ))
+        .await;
     }
     if !world.store.take_slot(workspace, slot).await? {
         return Ok(false);
@@ -76,9 +88,15 @@ async fn pulse(world: &World, workspace: i64, slot: Timestamp, period_ms: i64) -
     let probing = stream::iter(probes).map(|step| probe(world, step));
     let seen: Vec<_> = probing.buffer_unordered(AT_ONCE).collect().await;
     let redactor = world.adapters.redactor();
-    let unmade = unmade.into_iter().map(|(target, why)| unknown(world, target, why));
-    let seen: Vec<_> =
-        seen.into_iter().flatten().chain(unmade).map(|seen| redact::observation(&redactor, seen)).collect();
+    let unmade = unmade
+        .into_iter()
+        .map(|(target, why)| unknown(world, target, why));
+    let seen: Vec<_> = seen
+        .into_iter()
+        .flatten()
+        .chain(unmade)
+        .map(|seen| redact::observation(&redactor, seen))
+        .collect();
     world.store.pulse(workspace, slot, &seen).await
 }
 
@@ -94,7 +112,9 @@ async fn probe(world: &World, step: PlanStep) -> Option<Observation> {
     // Output of probes is not kept. A probe that the rate limit of its host refuses skips this
     // slot.
     let reply = world.adapters.glance(call).await?;
-    if let (true, Reply::Unreachable { message }) | (_, Reply::Refused { message }) = (local, &reply) {
+    if let (true, Reply::Unreachable { message }) | (_, Reply::Refused { message }) =
+        (local, &reply)
+    {
         return Some(unknown(world, target, message.clone()));
     }
     let outcome = step.outcome(&reply);
@@ -103,16 +123,34 @@ async fn probe(world: &World, step: PlanStep) -> Option<Observation> {
     }
     let (state, latency_ms, message) = (outcome.state, outcome.latency_ms, outcome.message);
     let at = world.clock.now();
-    Some(Observation { target, at, state, latency_ms, message, run: None })
+    Some(Observation {
+        target,
+        at,
+        state,
+        latency_ms,
+        message,
+        run: None,
+    })
 }
 
 fn call_of(step: &PlanStep) -> Call {
-    step.spec.call(if step.timeout_ms > 0 { step.timeout_ms } else { TIMEOUT_MS })
+    step.spec.call(if step.timeout_ms > 0 {
+        step.timeout_ms
+    } else {
+        TIMEOUT_MS
+    })
 }
 
 fn unknown(world: &World, target: Target, message: String) -> Observation {
     tracing::warn!("cannot probe {target}: {message}");
-    Observation { target, at: world.clock.now(), state: State::Unknown, latency_ms: None, message, run: None }
+    Observation {
+        target,
+        at: world.clock.now(),
+        state: State::Unknown,
+        latency_ms: None,
+        message,
+        run: None,
+    }
 }
 
 #[cfg(test)]

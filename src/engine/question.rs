@@ -21,13 +21,23 @@ impl Drive {
         stop_signal: &StopSignal,
     ) -> Result<Reply, StoreError> {
         let Some(index) = place.index else {
-            return Ok(Reply::Unreachable { message: "only a step of the run can ask a person".to_owned() });
+            return Ok(Reply::Unreachable {
+                message: "only a step of the run can ask a person".to_owned(),
+            });
         };
         // Lists show it on one line.
-        let lines: Vec<&str> = prompt.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let lines: Vec<&str> = prompt
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect();
         let question = lines.join(" ⏎ ");
-        self.rec.step(index, StepStatus::Waiting, 1, Some(&question), &[]).await?;
-        self.rec.transition(Transition::Wait, Some(&question), &[]).await?;
+        self.rec
+            .step(index, StepStatus::Waiting, 1, Some(&question), &[])
+            .await?;
+        self.rec
+            .transition(Transition::Wait, Some(&question), &[])
+            .await?;
         let waiting = Waiting::new(self);
         let reply = self.answer(index, timeout_ms, stop_signal).await;
         drop(waiting);
@@ -40,17 +50,26 @@ impl Drive {
         let mut wake = world.signals.wake.subscribe();
         let begun = Instant::now();
         // tokio's timers end after about 30 years.
-        let limit = begun + Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0).min(1_000_000_000_000));
+        let limit = begun
+            + Duration::from_millis(
+                u64::try_from(timeout_ms)
+                    .unwrap_or(0)
+                    .min(1_000_000_000_000),
+            );
         loop {
             // Answers just within the time count: the last poll comes after the deadline.
             let over = Instant::now() >= limit;
             match world.store.answer_of(self.rec.run(), index).await {
                 Ok(Some((done, by, note))) => return Reply::Answered { done, by, note },
                 Ok(None) => {}
-                Err(e) => tracing::warn!(run = %self.rec.run(), "cannot look for an answer, trying again: {e}"),
+                Err(e) => {
+                    tracing::warn!(run = %self.rec.run(), "cannot look for an answer, trying again: {e}")
+                }
             }
             if over {
-                return Reply::TimedOut { after_ms: timeout_ms };
+                return Reply::TimedOut {
+                    after_ms: timeout_ms,
+                };
             }
             tokio::select! {
                 Ok(()) = wake.changed() => {}

@@ -31,23 +31,33 @@ impl Drive {
                 return self.over(place, step, StepStatus::Failed, why).await;
             }
             Ok((false, why)) => {
-                return self.over(place, step, StepStatus::Skipped, format!("skipped: {why}")).await;
+                return self
+                    .over(place, step, StepStatus::Skipped, format!("skipped: {why}"))
+                    .await;
             }
             Ok((true, why)) if !why.is_empty() => {
                 let message = format!("{}: runs because {why}", step.name);
-                self.rec.append(&[self.step_event(place, step, Level::Debug, message)]).await?;
+                self.rec
+                    .append(&[self.step_event(place, step, Level::Debug, message)])
+                    .await?;
             }
             Ok(_) => {}
         }
         if !step.rules.fills {
             return Ok(Ready::Go(None));
         }
-        match deferred::fill(&step.spec, &|name, saved| results::saved(&seen, name, saved)) {
-            Ok(spec) => Ok(Ready::Go(Some(Box::new(PlanStep { spec, ..step.clone() })))),
+        match deferred::fill(&step.spec, &|name, saved| {
+            results::saved(&seen, name, saved)
+        }) {
+            Ok(spec) => Ok(Ready::Go(Some(Box::new(PlanStep {
+                spec,
+                ..step.clone()
+            })))),
             Err(why) => {
                 let mut why = self.results.explain(step, why);
                 if step.is_quiet(&seen) {
-                    "what a sensitive step left is missing, or does not fit its place here".clone_into(&mut why);
+                    "what a sensitive step left is missing, or does not fit its place here"
+                        .clone_into(&mut why);
                 }
                 self.over(place, step, StepStatus::Failed, why).await
             }
@@ -61,37 +71,73 @@ impl Drive {
         status: StepStatus,
         why: String,
     ) -> Result<Ready, StoreError> {
-        let level = if status == StepStatus::Skipped { Level::Info } else { Level::Error };
+        let level = if status == StepStatus::Skipped {
+            Level::Info
+        } else {
+            Level::Error
+        };
         let why = self.shorten(place, step, why).await?;
         let event = self.step_event(place, step, level, format!("{}: {why}", step.name));
         self.close(place, status, 0, &why, event).await?;
         self.results.keep_status(step, status);
-        Ok(Ready::Over(Ended { status, message: why, halted: false }))
+        Ok(Ready::Over(Ended {
+            status,
+            message: why,
+            halted: false,
+        }))
     }
 
     /// The timeout of an attempt: its own, or the rest of the sub-runbook's. `None`: no time is
     /// left.
     pub(super) fn within(&self, step: &PlanStep, timeout_ms: i64) -> Option<i64> {
         let left = step.rules.within.iter().map(|w| {
-            let left = self.results.deadline(&w.name, w.timeout_ms).saturating_duration_since(Instant::now());
+            let left = self
+                .results
+                .deadline(&w.name, w.timeout_ms)
+                .saturating_duration_since(Instant::now());
             i64::try_from(left.as_millis()).unwrap_or(i64::MAX)
         });
         Some(left.fold(timeout_ms, i64::min)).filter(|ms| *ms > 0)
     }
 
     /// The sub-runbook's time was over before the step could be tried (again).
-    pub(super) async fn too_late(&self, place: StepRef, step: &PlanStep, attempt: u32) -> Result<Ended, StoreError> {
-        let limits = step.rules.within.iter().min_by_key(|w| self.results.deadline(&w.name, w.timeout_ms));
-        let limit = limits.map(|w| format!(" of {} for {}", human_ms(w.timeout_ms), w.name)).unwrap_or_default();
+    pub(super) async fn too_late(
+        &self,
+        place: StepRef,
+        step: &PlanStep,
+        attempt: u32,
+    ) -> Result<Ended, StoreError> {
+        let limits = step
+            .rules
+            .within
+            .iter()
+            .min_by_key(|w| self.results.deadline(&w.name, w.timeout_ms));
+        let limit = limits
+            .map(|w| format!(" of {} for {}", human_ms(w.timeout_ms), w.name))
+            .unwrap_or_default();
         let message = format!("not begun: the time{limit} is over");
-        let event = self.step_event(place, step, Level::Error, format!("{}: {message}", step.name));
-        self.close(place, StepStatus::TimedOut, attempt, &message, event).await?;
+        let event = self.step_event(
+            place,
+            step,
+            Level::Error,
+            format!("{}: {message}", step.name),
+        );
+        self.close(place, StepStatus::TimedOut, attempt, &message, event)
+            .await?;
         self.results.keep_status(step, StepStatus::TimedOut);
-        Ok(Ended { status: StepStatus::TimedOut, message, halted: false })
+        Ok(Ended {
+            status: StepStatus::TimedOut,
+            message,
+            halted: false,
+        })
     }
 
     /// Evaluates an answer, with the results so far.
     pub(super) fn evaluate(&self, step: &PlanStep, reply: &Reply) -> Evaluation {
-        step.evaluate(reply, &self.results.seen_by(step), self.rec.world.clock.now())
+        step.evaluate(
+            reply,
+            &self.results.seen_by(step),
+            self.rec.world.clock.now(),
+        )
     }
 }

@@ -59,14 +59,43 @@ impl Recorder {
     }
 
     pub(super) fn entry(&self, event: Event<'_>) -> NewEntry {
-        let Event { step, phase, source, level, message, data } = event;
-        let body = EntryBody::Event { level, phase, source: source.to_owned(), message, data };
-        NewEntry { at: self.world.clock.now(), step, body }
+        let Event {
+            step,
+            phase,
+            source,
+            level,
+            message,
+            data,
+        } = event;
+        let body = EntryBody::Event {
+            level,
+            phase,
+            source: source.to_owned(),
+            message,
+            data,
+        };
+        NewEntry {
+            at: self.world.clock.now(),
+            step,
+            body,
+        }
     }
 
     /// An event of the engine about the whole run.
-    pub(super) fn note(&self, phase: Option<Phase>, level: Level, message: impl Into<String>) -> NewEntry {
-        self.entry(Event { step: None, phase, source: "engine", level, message: message.into(), data: None })
+    pub(super) fn note(
+        &self,
+        phase: Option<Phase>,
+        level: Level,
+        message: impl Into<String>,
+    ) -> NewEntry {
+        self.entry(Event {
+            step: None,
+            phase,
+            source: "engine",
+            level,
+            message: message.into(),
+            data: None,
+        })
     }
 
     pub(super) async fn append(&self, entries: &[NewEntry]) -> Result<(), StoreError> {
@@ -77,7 +106,12 @@ impl Recorder {
         let before = self.known();
         let entries = &*self.clean(entries);
         let unwritten = Unwritten::of(entries, &self.lost);
-        let seq = self.persist(move || store.append(claim, entries), move || self.written(before, entries)).await?;
+        let seq = self
+            .persist(
+                move || store.append(claim, entries),
+                move || self.written(before, entries),
+            )
+            .await?;
         unwritten.are_written();
         self.seq.fetch_max(seq, Ordering::AcqRel);
         self.world.bus.publish(Notice::Entries(claim.run, seq));
@@ -120,7 +154,17 @@ impl Recorder {
         let (message, entries) = (message.map(str::to_owned), entries.to_vec());
         tokio::spawn(async move {
             sleep(Duration::from_millis(100)).await;
-            let _ = store.step(claim, index, status, attempt, message.as_deref(), &entries, at).await;
+            let _ = store
+                .step(
+                    claim,
+                    index,
+                    status,
+                    attempt,
+                    message.as_deref(),
+                    &entries,
+                    at,
+                )
+                .await;
         });
     }
 
@@ -135,19 +179,29 @@ impl Recorder {
         let (message, entries) = (self.clean_text(message), &*self.clean(entries));
         let message = message.as_deref();
         let write = move || store.transition(claim, what, message, entries, at);
-        let status = self.persist(write, move || self.moved(before, what, entries)).await?;
+        let status = self
+            .persist(write, move || self.moved(before, what, entries))
+            .await?;
         self.world.bus.publish(Notice::Run(claim.run, status));
         self.publish_entries(before, entries);
         Ok(status)
     }
 
     /// Starts the run; this engine took it at `claimed_at`.
-    pub(super) async fn start(&self, claimed_at: Timestamp, entries: &[NewEntry]) -> Result<(), StoreError> {
+    pub(super) async fn start(
+        &self,
+        claimed_at: Timestamp,
+        entries: &[NewEntry],
+    ) -> Result<(), StoreError> {
         let (store, claim, at) = (&self.world.store, self.claim, self.world.clock.now());
         let before = self.known();
         let entries = &*self.clean(entries);
         let write = move || store.start(claim, claimed_at, entries, at);
-        let status = self.persist(write, move || self.moved(before, Transition::Start, entries)).await?;
+        let status = self
+            .persist(write, move || {
+                self.moved(before, Transition::Start, entries)
+            })
+            .await?;
         self.world.bus.publish(Notice::Run(claim.run, status));
         self.publish_entries(before, entries);
         Ok(())
@@ -171,13 +225,22 @@ impl Recorder {
     }
 
     /// Ends the run as succeeded and queues the next link of its chain.
-    pub(super) async fn succeed(&self, entries: &[NewEntry], next: Option<NewRun>) -> Result<Option<Run>, StoreError> {
-        let (store, claim, at, next) = (&self.world.store, self.claim, self.world.clock.now(), &next);
+    pub(super) async fn succeed(
+        &self,
+        entries: &[NewEntry],
+        next: Option<NewRun>,
+    ) -> Result<Option<Run>, StoreError> {
+        let (store, claim, at, next) =
+            (&self.world.store, self.claim, self.world.clock.now(), &next);
         let before = self.known();
         let entries = &*self.clean(entries);
         let write = move || store.succeed_and_chain(claim, None, entries, next.clone(), at);
-        let next = self.persist(write, move || self.succeeded(before, entries)).await?;
-        self.world.bus.publish(Notice::Run(claim.run, RunStatus::Succeeded));
+        let next = self
+            .persist(write, move || self.succeeded(before, entries))
+            .await?;
+        self.world
+            .bus
+            .publish(Notice::Run(claim.run, RunStatus::Succeeded));
         self.publish_entries(before, entries);
         if let Some(next) = &next {
             self.world.bus.publish(Notice::Run(next.id, next.status));
@@ -188,7 +251,11 @@ impl Recorder {
     pub(super) async fn observe(&self, seen: Observation) -> Result<(), StoreError> {
         let (store, workspace) = (&self.world.store, self.claim.workspace);
         let seen = &[redact::observation(&self.world.adapters.redactor(), seen)];
-        self.persist(move || store.observe(workspace, seen), || std::future::ready(Ok(None))).await?;
+        self.persist(
+            move || store.observe(workspace, seen),
+            || std::future::ready(Ok(None)),
+        )
+        .await?;
         self.world.bus.publish(Notice::Observations);
         Ok(())
     }
@@ -208,35 +275,67 @@ impl Recorder {
             let (left, replaced) = redact::left(&redactor, left);
             (NewArtifact::pack(left), replaced)
         });
-        let packed = packed.await.map_err(|e| StoreError::Database(format!("an artifact could not be packed: {e}")));
+        let packed = packed
+            .await
+            .map_err(|e| StoreError::Database(format!("an artifact could not be packed: {e}")));
         let (packed, replaced) = packed?;
         let Some(artifact) = &packed else {
-            return Ok(Err(NotKept::itself("contents of 4 GiB and more are not kept".to_owned())));
+            return Ok(Err(NotKept::itself(
+                "contents of 4 GiB and more are not kept".to_owned(),
+            )));
         };
         let there = move || async move {
             let there = store.artifacts(claim.run).await?;
-            Ok(there.iter().any(|a| artifact.is(a, step, at)).then_some(Ok(())))
+            Ok(there
+                .iter()
+                .any(|a| artifact.is(a, step, at))
+                .then_some(Ok(())))
         };
-        let kept = self.persist(move || store.leave(claim, step, artifact, limits, at), there).await?;
-        Ok(kept.map(|()| Kept { hash: artifact.hash().to_owned(), bytes: artifact.bytes(), replaced }))
+        let kept = self
+            .persist(
+                move || store.leave(claim, step, artifact, limits, at),
+                there,
+            )
+            .await?;
+        Ok(kept.map(|()| Kept {
+            hash: artifact.hash().to_owned(),
+            bytes: artifact.bytes(),
+            replaced,
+        }))
     }
 
     /// Records a command that is about to start.
     pub(super) async fn began(&self, process: &Process) -> Result<(), StoreError> {
         let (store, claim) = (&self.world.store, self.claim);
         // Idempotent.
-        self.persist(move || store.process_began(claim, process), || std::future::ready(Ok(None))).await
+        self.persist(
+            move || store.process_began(claim, process),
+            || std::future::ready(Ok(None)),
+        )
+        .await
     }
 
     /// Records the end of a command.
     pub(super) async fn over(&self, process: &Process) -> Result<(), StoreError> {
         let (store, run) = (&self.world.store, self.claim.run);
-        self.persist(move || store.process_ended(run, process), || std::future::ready(Ok(None))).await
+        self.persist(
+            move || store.process_ended(run, process),
+            || std::future::ready(Ok(None)),
+        )
+        .await
     }
 
     /// Asks the breaker of a call's target whether the call may be made.
-    pub(super) async fn admit_call(&self, way: &BreakerKey, max_wait_ms: i64) -> Result<Pass, StoreError> {
-        let (store, workspace, at) = (&self.world.store, self.claim.workspace, self.world.clock.now());
+    pub(super) async fn admit_call(
+        &self,
+        way: &BreakerKey,
+        max_wait_ms: i64,
+    ) -> Result<Pass, StoreError> {
+        let (store, workspace, at) = (
+            &self.world.store,
+            self.claim.workspace,
+            self.world.clock.now(),
+        );
         let ask = move || store.admit_call(workspace, way, max_wait_ms, at);
         self.persist(ask, || std::future::ready(Ok(None))).await
     }
@@ -249,8 +348,14 @@ impl Recorder {
         pass: Pass,
         outcome: Result<(), &str>,
     ) -> Result<Option<(breaker::State, breaker::State)>, StoreError> {
-        let (store, workspace, at) = (&self.world.store, self.claim.workspace, self.world.clock.now());
-        let message = outcome.err().map(|message| self.world.adapters.redactor().redact(message));
+        let (store, workspace, at) = (
+            &self.world.store,
+            self.claim.workspace,
+            self.world.clock.now(),
+        );
+        let message = outcome
+            .err()
+            .map(|message| self.world.adapters.redactor().redact(message));
         let outcome = message.as_deref().map_or(Ok(()), Err);
         let report = move || store.record_call(workspace, way, pass, outcome, at);
         self.persist(report, || std::future::ready(Ok(None))).await
@@ -260,7 +365,9 @@ impl Recorder {
     /// its end.
     pub(super) async fn publish_last(&self) {
         if let Ok(run) = self.world.store.run(self.claim.run).await {
-            self.world.bus.publish(Notice::Entries(run.id, run.last_seq));
+            self.world
+                .bus
+                .publish(Notice::Entries(run.id, run.last_seq));
         }
     }
 
@@ -306,7 +413,10 @@ impl Recorder {
     /// The number of the last of these entries when a write of ours that seemed to fail was
     /// committed after all. `before`: a number from before that write.
     async fn written(&self, before: i64, entries: &[NewEntry]) -> Result<Option<i64>, StoreError> {
-        self.world.store.written(self.claim.run, before, entries).await
+        self.world
+            .store
+            .written(self.claim.run, before, entries)
+            .await
     }
 
     async fn moved(
@@ -319,12 +429,22 @@ impl Recorder {
         let run = self.world.store.run(self.claim.run).await?;
         // Without entries only the state counts: the target of the transition cannot be its source.
         let status = run.status;
-        let arrived = RunStatus::ALL.into_iter().any(|from| next(from, what) == Some(status));
+        let arrived = RunStatus::ALL
+            .into_iter()
+            .any(|from| next(from, what) == Some(status));
         Ok((arrived && (there || entries.is_empty())).then_some(status))
     }
 
-    async fn succeeded(&self, before: i64, entries: &[NewEntry]) -> Result<Option<Option<Run>>, StoreError> {
-        if self.moved(before, Transition::Succeed, entries).await?.is_none() {
+    async fn succeeded(
+        &self,
+        before: i64,
+        entries: &[NewEntry],
+    ) -> Result<Option<Option<Run>>, StoreError> {
+        if self
+            .moved(before, Transition::Succeed, entries)
+            .await?
+            .is_none()
+        {
             return Ok(None);
         }
         Ok(Some(self.world.store.next_link(self.claim.run).await?))
@@ -333,18 +453,27 @@ impl Recorder {
     /// Writes, and retries while the store is locked or fails. A refusal is final. When a
     /// connection is lost at the commit it is unknown whether it happened: before another attempt,
     /// `written` checks.
-    async fn persist<T, F, G>(&self, write: impl Fn() -> F, written: impl Fn() -> G) -> Result<T, StoreError>
+    async fn persist<T, F, G>(
+        &self,
+        write: impl Fn() -> F,
+        written: impl Fn() -> G,
+    ) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
         G: Future<Output = Result<Option<T>, StoreError>>,
     {
         stop_point!(Before);
-        let max_wait = Duration::from_millis(u64::try_from(self.world.config.lease_ms).unwrap_or(0));
+        let max_wait =
+            Duration::from_millis(u64::try_from(self.world.config.lease_ms).unwrap_or(0));
         let began = Instant::now();
         let mut pause = Duration::from_millis(50);
         let mut checking = false;
         loop {
-            let answer = if checking { written().await } else { write().await.map(Some) };
+            let answer = if checking {
+                written().await
+            } else {
+                write().await.map(Some)
+            };
             match answer {
                 Ok(Some(done)) => {
                     stop_point!(After);
@@ -354,7 +483,9 @@ impl Recorder {
                     checking = false;
                     continue;
                 }
-                Err(e @ (StoreError::Locked { .. } | StoreError::Database(_))) if began.elapsed() < max_wait => {
+                Err(e @ (StoreError::Locked { .. } | StoreError::Database(_)))
+                    if began.elapsed() < max_wait =>
+                {
                     tracing::warn!(run = %self.claim.run, "the store failed, trying again: {e}");
                     checking = true;
                 }
@@ -375,7 +506,10 @@ struct Unwritten<'a> {
 
 impl<'a> Unwritten<'a> {
     fn of(entries: &[NewEntry], lost: &'a AtomicUsize) -> Self {
-        let lines = entries.iter().filter(|e| matches!(e.body, EntryBody::Output { .. })).count();
+        let lines = entries
+            .iter()
+            .filter(|e| matches!(e.body, EntryBody::Output { .. }))
+            .count();
         Self { lines, lost }
     }
 

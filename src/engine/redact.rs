@@ -10,7 +10,10 @@ use crate::core::redact::Redactor;
 /// Output lines and events; copied only when a secret is found.
 pub(super) fn entries<'a>(redactor: &Redactor, entries: &'a [NewEntry]) -> Cow<'a, [NewEntry]> {
     if entries.iter().any(|entry| holds(redactor, &entry.body)) {
-        let clean = |entry: &NewEntry| NewEntry { body: body(redactor, entry.body.clone()), ..entry.clone() };
+        let clean = |entry: &NewEntry| NewEntry {
+            body: body(redactor, entry.body.clone()),
+            ..entry.clone()
+        };
         return Cow::Owned(entries.iter().map(clean).collect());
     }
     Cow::Borrowed(entries)
@@ -20,18 +23,35 @@ fn holds(redactor: &Redactor, body: &EntryBody) -> bool {
     match body {
         EntryBody::Output { text, .. } => redactor.finds(text),
         // Values may be escaped in the JSON: only a walk through its strings finds them.
-        EntryBody::Event { message, data, .. } => redactor.finds(message) || (data.is_some() && !redactor.is_empty()),
+        EntryBody::Event { message, data, .. } => {
+            redactor.finds(message) || (data.is_some() && !redactor.is_empty())
+        }
     }
 }
 
 fn body(redactor: &Redactor, body: EntryBody) -> EntryBody {
     match body {
-        EntryBody::Output { stream, text } => EntryBody::Output { stream, text: redactor.redact(&text) },
-        EntryBody::Event { level, phase, source, message, mut data } => {
+        EntryBody::Output { stream, text } => EntryBody::Output {
+            stream,
+            text: redactor.redact(&text),
+        },
+        EntryBody::Event {
+            level,
+            phase,
+            source,
+            message,
+            mut data,
+        } => {
             if let Some(data) = &mut data {
                 redactor.redact_json(data);
             }
-            EntryBody::Event { level, phase, source, message: redactor.redact(&message), data }
+            EntryBody::Event {
+                level,
+                phase,
+                source,
+                message: redactor.redact(&message),
+                data,
+            }
         }
     }
 }
@@ -45,9 +65,19 @@ pub(super) fn left(redactor: &Redactor, left: ArtifactDraft) -> (ArtifactDraft, 
     };
     let replaced = clean.is_some();
     let content = clean.unwrap_or(left.content);
-    (ArtifactDraft { title: redactor.redact(&left.title), content, ..left }, replaced)
+    (
+        ArtifactDraft {
+            title: redactor.redact(&left.title),
+            content,
+            ..left
+        },
+        replaced,
+    )
 }
 
 pub(super) fn observation(redactor: &Redactor, seen: Observation) -> Observation {
-    Observation { message: redactor.redact(&seen.message), ..seen }
+    Observation {
+        message: redactor.redact(&seen.message),
+        ..seen
+    }
 }

@@ -25,7 +25,8 @@ const SECRET: &str = "held a secret, which is not kept when a run is interrupted
 const DECIDED: &str = "was marked done by a person, so what it would have left is not known";
 const PRIVATE: &str = "is sensitive, so what it left is not kept when a run is interrupted";
 const SKIPPED: &str = "was skipped, so it left nothing";
-const NOT_KEPT: &str = "was done before the run was interrupted; of its answer only what it saved was kept";
+const NOT_KEPT: &str =
+    "was done before the run was interrupted; of its answer only what it saved was kept";
 
 impl Results {
     /// Keeps the result of a step that has a name other steps use. Returns the part that is also
@@ -59,13 +60,25 @@ impl Results {
     /// Restores the result that an earlier engine kept in the event of a finished step: exactly
     /// that, or nothing. Secrets were redacted when it was written, and the replacement is not a
     /// value.
-    pub(super) fn recall(&self, step: &PlanStep, record: &RunStep, logged: Option<&serde_json::Value>) {
-        if matches!(record.status, StepStatus::Pending | StepStatus::Waiting | StepStatus::Running) {
+    pub(super) fn recall(
+        &self,
+        step: &PlanStep,
+        record: &RunStep,
+        logged: Option<&serde_json::Value>,
+    ) {
+        if matches!(
+            record.status,
+            StepStatus::Pending | StepStatus::Waiting | StepStatus::Running
+        ) {
             return;
         }
         let of_this = logged.filter(|data| data["status"] == record.status.name());
-        let kept = of_this.map(|data| data["kept"].clone()).filter(|kept| !kept.is_null());
-        let mut result: BTreeMap<String, Value> = kept.and_then(|k| serde_json::from_value(k).ok()).unwrap_or_default();
+        let kept = of_this
+            .map(|data| data["kept"].clone())
+            .filter(|kept| !kept.is_null());
+        let mut result: BTreeMap<String, Value> = kept
+            .and_then(|k| serde_json::from_value(k).ok())
+            .unwrap_or_default();
         let all = result.len();
         result.retain(|_, value| !is_redacted(value));
         if result.len() < all {
@@ -86,7 +99,9 @@ impl Results {
     pub(super) fn explain(&self, step: &PlanStep, why: String) -> String {
         let gaps = self.gaps.lock().unwrap_or_else(PoisonError::into_inner);
         let about = |key: &str| step.asks_about(key) && why.contains(key);
-        let found = gaps.iter().find(|((scope, key), _)| *scope == step.rules.scope && about(key));
+        let found = gaps
+            .iter()
+            .find(|((scope, key), _)| *scope == step.rules.scope && about(key));
         match found {
             Some(((_, key), reason)) => format!("{why} ({key} {reason})"),
             None => why,
@@ -95,12 +110,18 @@ impl Results {
 
     fn gap(&self, step: &PlanStep, why: &'static str) {
         let name = (step.rules.scope.clone(), step.rules.key.clone());
-        self.gaps.lock().unwrap_or_else(PoisonError::into_inner).insert(name, why);
+        self.gaps
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name, why);
     }
 
     /// Extends all deadlines by the time of a pause.
     pub(super) fn extend_deadlines(&self, time: std::time::Duration) {
-        let mut deadlines = self.deadlines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut deadlines = self
+            .deadlines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         deadlines.values_mut().for_each(|at| *at += time);
     }
 
@@ -113,7 +134,9 @@ impl Results {
             result.insert(SENSITIVE.to_owned(), Value::Bool(true));
         }
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.entry(step.rules.scope.clone()).or_default().insert(step.rules.key.clone(), Value::Map(result));
+        kept.entry(step.rules.scope.clone())
+            .or_default()
+            .insert(step.rules.key.clone(), Value::Map(result));
     }
 
     /// The results that a step's expressions may use.
@@ -127,9 +150,16 @@ impl Results {
 
     /// When the sub-runbook of that name must have ended; its time begins with the first call.
     pub(super) fn deadline(&self, name: &str, timeout_ms: i64) -> Instant {
-        let ms = u64::try_from(timeout_ms).unwrap_or(0).min(1_000_000_000_000);
-        let mut deadlines = self.deadlines.lock().unwrap_or_else(PoisonError::into_inner);
-        *deadlines.entry(name.to_owned()).or_insert_with(|| Instant::now() + std::time::Duration::from_millis(ms))
+        let ms = u64::try_from(timeout_ms)
+            .unwrap_or(0)
+            .min(1_000_000_000_000);
+        let mut deadlines = self
+            .deadlines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *deadlines
+            .entry(name.to_owned())
+            .or_insert_with(|| Instant::now() + std::time::Duration::from_millis(ms))
     }
 }
 
@@ -137,7 +167,9 @@ fn is_redacted(value: &Value) -> bool {
     match value {
         Value::Text(text) => text.contains(REDACTED),
         Value::List(items) => items.iter().any(is_redacted),
-        Value::Map(fields) => fields.iter().any(|(name, value)| name.contains(REDACTED) || is_redacted(value)),
+        Value::Map(fields) => fields
+            .iter()
+            .any(|(name, value)| name.contains(REDACTED) || is_redacted(value)),
         _ => false,
     }
 }
@@ -146,10 +178,14 @@ fn is_redacted(value: &Value) -> bool {
 pub(super) fn saved(seen: &Scope, step: &str, name: &str) -> Result<String, String> {
     match seen.get(step) {
         Some(Value::Map(fields)) => {
-            let value = fields.get(name).ok_or_else(|| format!("step {step} did not save `{name}`"))?;
+            let value = fields
+                .get(name)
+                .ok_or_else(|| format!("step {step} did not save `{name}`"))?;
             Ok(value.to_plain())
         }
-        _ => Err(format!("step {step} has no result, so `{name}` of it is missing")),
+        _ => Err(format!(
+            "step {step} has no result, so `{name}` of it is missing"
+        )),
     }
 }
 
@@ -161,12 +197,26 @@ mod tests {
     use crate::core::step::{StepSpec, wait::Wait};
 
     fn step(key: &str, when: Option<&str>) -> PlanStep {
-        let rules = Rules { key: key.to_owned(), when: when.map(str::to_owned), ..Rules::default() };
-        PlanStep { rules, ..PlanStep::new(key, Phase::Action, StepSpec::Wait(Wait { ms: 1 }), 0) }
+        let rules = Rules {
+            key: key.to_owned(),
+            when: when.map(str::to_owned),
+            ..Rules::default()
+        };
+        PlanStep {
+            rules,
+            ..PlanStep::new(key, Phase::Action, StepSpec::Wait(Wait { ms: 1 }), 0)
+        }
     }
 
     fn record(status: StepStatus) -> RunStep {
-        RunStep { index: 0, status, attempt: 1, started_at: None, finished_at: None, message: None }
+        RunStep {
+            index: 0,
+            status,
+            attempt: 1,
+            started_at: None,
+            finished_at: None,
+            message: None,
+        }
     }
 
     #[test]
@@ -180,24 +230,45 @@ mod tests {
         let values: BTreeMap<String, Value> = values.map(|(k, v)| (k.to_owned(), v)).into();
         let data = serde_json::json!({ "status": "succeeded", "kept": values });
         let results = Results::default();
-        results.recall(&step("login", None), &record(StepStatus::Succeeded), Some(&data));
+        results.recall(
+            &step("login", None),
+            &record(StepStatus::Succeeded),
+            Some(&data),
+        );
         let asks = step("", Some("steps.login.token == 'x'"));
         let seen = results.seen_by(&asks);
         assert_eq!(saved(&seen, "login", "n").as_deref(), Ok("3"));
         assert_eq!(saved(&seen, "login", "age").as_deref(), Ok("90s"));
-        let Some(Value::Map(login)) = seen.get("login") else { panic!("{seen:?}") };
-        assert_eq!((login.get("at"), login.get("token")), (Some(&Value::Time(5)), None));
+        let Some(Value::Map(login)) = seen.get("login") else {
+            panic!("{seen:?}")
+        };
+        assert_eq!(
+            (login.get("at"), login.get("token")),
+            (Some(&Value::Time(5)), None)
+        );
         let why = saved(&seen, "login", "token").unwrap_err();
         let message = results.explain(&asks, why);
-        assert!(message.contains("did not save `token`") && message.contains(SECRET), "{message}");
+        assert!(
+            message.contains("did not save `token`") && message.contains(SECRET),
+            "{message}"
+        );
     }
 
     #[test]
     fn steps_decided_by_a_person_or_ended_otherwise_have_no_result() {
-        for (data, reason) in [(None, DECIDED), (Some(serde_json::json!({ "status": "failed", "kept": {} })), DECIDED)]
-        {
+        for (data, reason) in [
+            (None, DECIDED),
+            (
+                Some(serde_json::json!({ "status": "failed", "kept": {} })),
+                DECIDED,
+            ),
+        ] {
             let results = Results::default();
-            results.recall(&step("login", None), &record(StepStatus::Succeeded), data.as_ref());
+            results.recall(
+                &step("login", None),
+                &record(StepStatus::Succeeded),
+                data.as_ref(),
+            );
             let asks = step("", Some("steps.login.token == 'x'"));
             let why = saved(&results.seen_by(&asks), "login", "token").unwrap_err();
             assert!(results.explain(&asks, why).contains(reason));

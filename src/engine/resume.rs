@@ -20,7 +20,11 @@ pub(super) async fn past(world: &World, run: &Run) -> Result<(Vec<RunStep>, Resu
     }
     let steps = world.store.steps(run.id).await?;
     planted!(SavedValuesLost => return Ok((steps, results)));
-    if run.plan.numbered().any(|(_, step)| !step.rules.key.is_empty()) {
+    if run
+        .plan
+        .numbered()
+        .any(|(_, step)| !step.rules.key.is_empty())
+    {
         let logged: HashMap<_, _> = world.store.outcomes(run.id).await?.into_iter().collect();
         for record in &steps {
             if let Some((step, _)) = run.plan.numbered_step(record.index) {
@@ -43,7 +47,10 @@ impl Progress {
             return;
         }
         if matches!(step.spec, StepSpec::Approve(_)) {
-            return self.refuse(step, record.message.as_deref().unwrap_or(record.status.name()));
+            return self.refuse(
+                step,
+                record.message.as_deref().unwrap_or(record.status.name()),
+            );
         }
         if self.failure.is_none() {
             let why = record.message.as_deref().unwrap_or(record.status.name());
@@ -59,7 +66,9 @@ impl Progress {
 impl Drive {
     /// The record of a step that an earlier engine finished, or a person decided about.
     pub(super) fn recorded(&self, index: u32) -> Option<&RunStep> {
-        self.past.iter().find(|s| s.index == index && s.status != StepStatus::Pending)
+        self.past
+            .iter()
+            .find(|s| s.index == index && s.status != StepStatus::Pending)
     }
 
     /// Whether an earlier engine reached a step: then the run's condition held.
@@ -79,20 +88,26 @@ impl Drive {
     /// The call with the remaining time of a wait that began before.
     pub(super) fn rest_of(&self, place: StepRef, call: Call) -> Call {
         match call {
-            Call::Wait { ms } => Call::Wait { ms: (ms - self.waited_ms(place)).max(0) },
-            Call::Manual { prompt, timeout_ms } => {
-                Call::Manual { prompt, timeout_ms: timeout_ms.saturating_sub(self.waited_ms(place)).max(0) }
-            }
-            Call::Approve { ask, timeout_ms } => {
-                Call::Approve { ask, timeout_ms: timeout_ms.saturating_sub(self.waited_ms(place)).max(0) }
-            }
+            Call::Wait { ms } => Call::Wait {
+                ms: (ms - self.waited_ms(place)).max(0),
+            },
+            Call::Manual { prompt, timeout_ms } => Call::Manual {
+                prompt,
+                timeout_ms: timeout_ms.saturating_sub(self.waited_ms(place)).max(0),
+            },
+            Call::Approve { ask, timeout_ms } => Call::Approve {
+                ask,
+                timeout_ms: timeout_ms.saturating_sub(self.waited_ms(place)).max(0),
+            },
             other => other,
         }
     }
 
     /// How long a step has waited under earlier engines and since, milliseconds.
     fn waited_ms(&self, place: StepRef) -> i64 {
-        let record = place.index.and_then(|index| self.past.iter().find(|s| s.index == index));
+        let record = place
+            .index
+            .and_then(|index| self.past.iter().find(|s| s.index == index));
         let began = record.and_then(|record| record.started_at);
         began.map_or(0, |began| self.rec.world.clock.now().ms_since(began).max(0))
     }

@@ -14,9 +14,29 @@ impl Drive {
     /// The call with the name of its session, when it belongs to one.
     pub(super) fn in_session(&self, call: Call) -> Call {
         match call {
-            Call::Shell { argv, env, dir, secrets, artifacts, session: Some(place), timeout_ms } => {
-                let session = Some(SessionRef { name: Some(self.session()), begun: self.session_begun(), ..place });
-                Call::Shell { argv, env, dir, secrets, artifacts, session, timeout_ms }
+            Call::Shell {
+                argv,
+                env,
+                dir,
+                secrets,
+                artifacts,
+                session: Some(place),
+                timeout_ms,
+            } => {
+                let session = Some(SessionRef {
+                    name: Some(self.session()),
+                    begun: self.session_begun(),
+                    ..place
+                });
+                Call::Shell {
+                    argv,
+                    env,
+                    dir,
+                    secrets,
+                    artifacts,
+                    session,
+                    timeout_ms,
+                }
             }
             other => other,
         }
@@ -31,14 +51,24 @@ impl Drive {
         if self.session_used.swap(true, Ordering::AcqRel) {
             return true;
         }
-        let done = self.past.iter().filter(|record| record.status == StepStatus::Succeeded);
-        done.filter_map(|record| self.run.plan.numbered_step(record.index)).any(|(step, _)| has_session(&step.spec))
+        let done = self
+            .past
+            .iter()
+            .filter(|record| record.status == StepStatus::Succeeded);
+        done.filter_map(|record| self.run.plan.numbered_step(record.index))
+            .any(|(step, _)| has_session(&step.spec))
     }
 
     /// Removes the session, unless the run is to be resumed.
     pub(super) fn end_session(&self, progress: &Progress) {
         let plan = &self.run.plan;
-        if !progress.is_left() && plan.steps.iter().chain(&plan.finally).any(|step| has_session(&step.spec)) {
+        if !progress.is_left()
+            && plan
+                .steps
+                .iter()
+                .chain(&plan.finally)
+                .any(|step| has_session(&step.spec))
+        {
             self.rec.world.adapters.end_session(&self.session());
         }
     }
@@ -47,15 +77,24 @@ impl Drive {
 /// A name that is unique to the run, also among other stores.
 fn session_of(run: &Run) -> String {
     let hash = plan_hash(&run.plan);
-    format!("{}-{}-{}", run.id.0, run.requested_at.0, hash.get(..16).unwrap_or(&hash))
+    format!(
+        "{}-{}-{}",
+        run.id.0,
+        run.requested_at.0,
+        hash.get(..16).unwrap_or(&hash)
+    )
 }
 
 /// Removes the sessions of this store's runs that ended without an engine (cancelled, given up).
 /// Those of other stores stay, and those of runs that may be resumed.
 pub(super) async fn sweep(world: &World) {
     for name in world.adapters.sessions() {
-        let Some(id) = name.split('-').next().and_then(|id| id.parse().ok()) else { continue };
-        let Ok(run) = world.store.run(RunId(id)).await else { continue };
+        let Some(id) = name.split('-').next().and_then(|id| id.parse().ok()) else {
+            continue;
+        };
+        let Ok(run) = world.store.run(RunId(id)).await else {
+            continue;
+        };
         let over = run.status.is_terminal() && run.status != RunStatus::Interrupted;
         if over && session_of(&run) == name {
             world.adapters.end_session(&name);

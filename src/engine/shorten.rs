@@ -10,7 +10,12 @@ use crate::store::StoreError;
 impl Drive {
     /// The message as it is kept. Secrets are redacted before it is cut, so that no part of one is
     /// left at the edge.
-    pub(super) async fn shorten(&self, place: StepRef, step: &PlanStep, message: String) -> Result<String, StoreError> {
+    pub(super) async fn shorten(
+        &self,
+        place: StepRef,
+        step: &PlanStep,
+        message: String,
+    ) -> Result<String, StoreError> {
         if message.len() <= MAX_OUTCOME_BYTES {
             return Ok(message);
         }
@@ -21,8 +26,16 @@ impl Drive {
         }
         let title = format!("{}: whole message", step.name);
         let whole = format!("the whole is the artifact \"{title}\"");
-        let left = ArtifactDraft { kind: ArtifactKind::Log, title, content: clean.clone().into_bytes() };
+        let left = ArtifactDraft {
+            kind: ArtifactKind::Log,
+            title,
+            content: clean.clone().into_bytes(),
+        };
         let kept = self.rec.leave(place.index, left).await?.is_ok();
-        Ok(cut_to(&clean, MAX_OUTCOME_BYTES, kept.then_some(whole.as_str())))
+        Ok(cut_to(
+            &clean,
+            MAX_OUTCOME_BYTES,
+            kept.then_some(whole.as_str()),
+        ))
     }
 }

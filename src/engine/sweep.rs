@@ -33,7 +33,11 @@ pub(super) struct Steadiness {
 
 impl Steadiness {
     pub(super) fn new(clock: Clock) -> Self {
-        Self { wall: clock.now(), at: Instant::now(), shaken_until: None }
+        Self {
+            wall: clock.now(),
+            at: Instant::now(),
+            shaken_until: None,
+        }
     }
 
     /// Whether the clock has been steady for as long as two renewals take, or since the start.
@@ -41,7 +45,9 @@ impl Steadiness {
         let (wall, at) = (clock.now(), Instant::now());
         let passed = i64::try_from(at.duration_since(self.at).as_millis()).unwrap_or(i64::MAX);
         if (wall.ms_since(self.wall) - passed).abs() > STEP_MS {
-            tracing::warn!("the clock was set, or the machine slept: leases are not judged until they can be renewed");
+            tracing::warn!(
+                "the clock was set, or the machine slept: leases are not judged until they can be renewed"
+            );
             let grace = u64::try_from(renew_ms.saturating_mul(2)).unwrap_or(0);
             self.shaken_until = Some(at + Duration::from_millis(grace));
         }
@@ -71,7 +77,13 @@ pub(super) async fn sweep(
     steady: bool,
 ) -> Vec<(RunId, String)> {
     let leases = if steady { Leases::All } else { Leases::None };
-    let sweeper = Sweeper { store: &world.store, bus: &world.bus, clock: world.clock, holder: &world.holder, leases };
+    let sweeper = Sweeper {
+        store: &world.store,
+        bus: &world.bus,
+        clock: world.clock,
+        holder: &world.holder,
+        leases,
+    };
     sweeper.sweep(active, abandoned).await
 }
 
@@ -79,7 +91,13 @@ pub(super) async fn sweep(
 /// run as running.
 pub(super) async fn sweep_store(store: &Store, bus: &Bus, clock: Clock) {
     let holder = identity::identity();
-    let sweeper = Sweeper { store, bus, clock, holder: &holder, leases: Leases::Elsewhere };
+    let sweeper = Sweeper {
+        store,
+        bus,
+        clock,
+        holder: &holder,
+        leases: Leases::Elsewhere,
+    };
     for (run, why) in sweeper.sweep(&HashSet::new(), &mut Abandoned::new()).await {
         tracing::error!(%run, "is under way, and cannot be looked after here: {why}");
     }
@@ -94,15 +112,26 @@ struct Sweeper<'a> {
 }
 
 impl Sweeper<'_> {
-    async fn sweep(&self, active: &HashSet<RunId>, abandoned: &mut Abandoned) -> Vec<(RunId, String)> {
-        let Found { runs: held, unreadable, .. } = match self.store.held().await {
+    async fn sweep(
+        &self,
+        active: &HashSet<RunId>,
+        abandoned: &mut Abandoned,
+    ) -> Vec<(RunId, String)> {
+        let Found {
+            runs: held,
+            unreadable,
+            ..
+        } = match self.store.held().await {
             Ok(held) => held,
             Err(e) => {
                 tracing::warn!("cannot look for abandoned runs: {e}");
                 return Vec::new();
             }
         };
-        abandoned.retain(|id, _| held.iter().any(|run| run.id == *id && run.holder.as_deref() == Some(self.holder)));
+        abandoned.retain(|id, _| {
+            held.iter()
+                .any(|run| run.id == *id && run.holder.as_deref() == Some(self.holder))
+        });
         let ours = |run: &Run| abandoned.get(&run.id).cloned();
         let left = held.iter().filter(|run| !active.contains(&run.id));
         let left = left.filter_map(|run| Some((run, ours(run).or_else(|| self.lost_reason(run))?)));
@@ -120,13 +149,18 @@ impl Sweeper<'_> {
         }
         match self.leases {
             Leases::None => return None,
-            Leases::Elsewhere if identity::place_of(who) == identity::Location::Here => return None,
+            Leases::Elsewhere if identity::place_of(who) == identity::Location::Here => {
+                return None;
+            }
             Leases::All | Leases::Elsewhere => {}
         }
         let late = self.clock.now().ms_since(run.lease_until?);
         (late > planted!(LivingDeclaredDead, -2900, 0)).then(|| {
             let late = crate::core::time::human_ms(late);
-            format!("its engine {} did not renew the lease, which ended {late} ago", identity::short(who))
+            format!(
+                "its engine {} did not renew the lease, which ended {late} ago",
+                identity::short(who)
+            )
         })
     }
 
@@ -135,7 +169,9 @@ impl Sweeper<'_> {
         let until = self.clock.now().plus_ms(orphans::LEASE_MS);
         match orphans::end(self.store, run, self.holder, until).await {
             Ok(Left::Ended(run, None)) => self.interrupt(&run, &why).await,
-            Ok(Left::Ended(run, Some(message))) => self.interrupt(&run, &format!("{why}; {message}")).await,
+            Ok(Left::Ended(run, Some(message))) => {
+                self.interrupt(&run, &format!("{why}; {message}")).await
+            }
             // A renewal came in between: the engine is alive.
             Ok(Left::Alive) => {}
             Err(e) => tracing::warn!(run = %run.id, "cannot look for what it left running: {e}"),

@@ -54,7 +54,13 @@ impl Bits {
         while self.len < len {
             let (at, from) = (self.len / 64, self.len % 64);
             let until = (len - at * 64).min(64);
-            let below = |bits: usize| if bits == 64 { u64::MAX } else { (1 << bits) - 1 };
+            let below = |bits: usize| {
+                if bits == 64 {
+                    u64::MAX
+                } else {
+                    (1 << bits) - 1
+                }
+            };
             let new = word(at) & below(until) & !below(from);
             self.grow(at * 64 + until);
             self.words[at] |= new;
@@ -85,7 +91,9 @@ impl Bits {
     /// Whether `line` is set.
     #[must_use]
     pub fn contains(&self, line: usize) -> bool {
-        self.words.get(line / 64).is_some_and(|word| word >> (line % 64) & 1 == 1)
+        self.words
+            .get(line / 64)
+            .is_some_and(|word| word >> (line % 64) & 1 == 1)
     }
 
     /// How many are set below `line`.
@@ -93,11 +101,19 @@ impl Bits {
     pub fn rank(&self, line: usize) -> u64 {
         let line = line.min(self.len);
         let block = line / BLOCK;
-        let Some(before) = self.before.get(block) else { return self.total };
+        let Some(before) = self.before.get(block) else {
+            return self.total;
+        };
         let words = &self.words[block * 64..(line / 64).min(self.words.len())];
         let whole: u64 = words.iter().map(|w| u64::from(w.count_ones())).sum();
         let rest = line % 64;
-        let part = if rest == 0 { 0 } else { self.words.get(line / 64).map_or(0, |w| w & ((1 << rest) - 1)) };
+        let part = if rest == 0 {
+            0
+        } else {
+            self.words
+                .get(line / 64)
+                .map_or(0, |w| w & ((1 << rest) - 1))
+        };
         before + whole + u64::from(part.count_ones())
     }
 

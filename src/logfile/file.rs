@@ -19,7 +19,10 @@ const QUIET: Duration = Duration::from_millis(200);
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// A file and its index.
-#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own use")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each with its own use"
+)]
 #[derive(Debug)]
 pub struct Tracked {
     pub name: String,
@@ -84,7 +87,10 @@ impl Tracked {
                 "it is no regular file; pipe it: `cat … | opsroom log -`"
             }));
         }
-        let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+        let name = path.file_name().map_or_else(
+            || path.display().to_string(),
+            |n| n.to_string_lossy().into_owned(),
+        );
         match Packing::of(&head(&file)) {
             Some(packing) => Self::unpacked(&name, packing, file),
             None => Ok(Self::new(name, file, Some(path.to_owned()))),
@@ -102,7 +108,9 @@ impl Tracked {
     /// Unpacks a packed file in a thread of its own into an unlinked file. It takes at most half of
     /// the free disk space: other programs need some too.
     fn unpacked(name: &str, packing: Packing, file: File) -> io::Result<Self> {
-        let mut tracked = Self::pour(name, spool::room() / 2, move || Ok((packing.reader(file), true)))?;
+        let mut tracked = Self::pour(name, spool::room() / 2, move || {
+            Ok((packing.reader(file), true))
+        })?;
         tracked.packed = true;
         Ok(tracked)
     }
@@ -114,8 +122,15 @@ impl Tracked {
     ) -> io::Result<Self> {
         let file = tempfile::tempfile()?;
         let (ended, message) = (Arc::new(AtomicU8::new(RUNNING)), Arc::default());
-        let pour = Pour { into: file.try_clone()?, most, ended: Arc::downgrade(&ended), message: Arc::clone(&message) };
-        std::thread::Builder::new().name("spool".to_owned()).spawn(move || pour.run(input))?;
+        let pour = Pour {
+            into: file.try_clone()?,
+            most,
+            ended: Arc::downgrade(&ended),
+            message: Arc::clone(&message),
+        };
+        std::thread::Builder::new()
+            .name("spool".to_owned())
+            .spawn(move || pour.run(input))?;
         let mut tracked = Self::new(name.to_owned(), file, None);
         (tracked.ended, tracked.message) = (Some(ended), message);
         Ok(tracked)
@@ -162,7 +177,9 @@ impl Tracked {
 
     /// A thread of this process still writes the file.
     fn is_running(&self) -> bool {
-        self.ended.as_ref().is_some_and(|ended| ended.load(Ordering::Acquire) == RUNNING)
+        self.ended
+            .as_ref()
+            .is_some_and(|ended| ended.load(Ordering::Acquire) == RUNNING)
     }
 
     /// All bytes there are have been read, or reading failed.
@@ -177,14 +194,23 @@ impl Tracked {
     pub fn is_arriving(&self) -> bool {
         let unfinished = !self.tail && self.index.tail() < self.index.end();
         let piped = self.path.is_none() && self.spool.is_none();
-        let flowing = || piped && self.is_running() && self.grew.elapsed() < QUIET && self.began.elapsed() < MAX_WAIT;
+        let flowing = || {
+            piped
+                && self.is_running()
+                && self.grew.elapsed() < QUIET
+                && self.began.elapsed() < MAX_WAIT
+        };
         !self.failing && (unfinished || !self.is_loaded() || flowing())
     }
 
     /// The log of a run that has ended for good: no line follows.
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        self.spool.is_some() && self.ended.as_ref().is_some_and(|ended| ended.load(Ordering::Acquire) == ENDED)
+        self.spool.is_some()
+            && self
+                .ended
+                .as_ref()
+                .is_some_and(|ended| ended.load(Ordering::Acquire) == ENDED)
     }
 
     /// Whether it may grow without its writer waking the view.
@@ -207,7 +233,11 @@ impl Tracked {
     /// Complete lines, and the unfinished last one if it counts.
     #[must_use]
     pub const fn lines(&self) -> usize {
-        if self.tail { self.index.lines() } else { self.index.complete() }
+        if self.tail {
+            self.index.lines()
+        } else {
+            self.index.complete()
+        }
     }
 
     /// The unfinished last line counts.
@@ -230,8 +260,19 @@ impl Tracked {
             Ok(count) => {
                 self.index.feed(&self.buffer[..count]);
                 self.join(complete);
-                (self.grew, self.tail, self.trouble, self.failing) = (Instant::now(), false, None, false);
-                (true, if tail { FileEvent::TailGrew { line: complete, offset } } else { FileEvent::Nothing })
+                (self.grew, self.tail, self.trouble, self.failing) =
+                    (Instant::now(), false, None, false);
+                (
+                    true,
+                    if tail {
+                        FileEvent::TailGrew {
+                            line: complete,
+                            offset,
+                        }
+                    } else {
+                        FileEvent::Nothing
+                    },
+                )
             }
             Err(error) => (false, self.failed(&error)),
         }
@@ -241,12 +282,17 @@ impl Tracked {
     fn join(&mut self, from: usize) {
         if let Some(spool) = &self.spool {
             let heads = spool.read(from, self.index.complete() - from);
-            self.index.records.overwrite(from, heads.iter().map(|head| head.joined));
+            self.index
+                .records
+                .overwrite(from, heads.iter().map(|head| head.joined));
         }
     }
 
     fn at_end(&mut self) -> FileEvent {
-        let over = self.ended.as_ref().map_or(RUNNING, |ended| ended.load(Ordering::Acquire));
+        let over = self
+            .ended
+            .as_ref()
+            .map_or(RUNNING, |ended| ended.load(Ordering::Acquire));
         self.over = matches!(over, ENDED | FULL);
         if !self.tail && (self.over || self.grew.elapsed() >= QUIET) {
             self.tail = self.index.tail() < self.index.end();
@@ -258,7 +304,12 @@ impl Tracked {
             self.failing = true;
             return FileEvent::Notice(text);
         }
-        if let Some(text) = self.message.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(text) = self
+            .message
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        {
             return FileEvent::Notice(format!("{}: {text}", self.name));
         }
         FileEvent::Nothing
@@ -266,7 +317,9 @@ impl Tracked {
 
     /// Whether the file under the name is still this one, and not shorter.
     pub fn check(&mut self) -> FileEvent {
-        let Some(path) = &self.path else { return FileEvent::Nothing };
+        let Some(path) = &self.path else {
+            return FileEvent::Nothing;
+        };
         match (std::fs::metadata(path), self.file.metadata()) {
             (Ok(there), Ok(here)) if (there.dev(), there.ino()) != (here.dev(), here.ino()) => {
                 match Self::open(path) {
@@ -287,7 +340,8 @@ impl Tracked {
             (Ok(_), Ok(_)) => FileEvent::Nothing,
             // Between the two steps of a rotation the file is missing: no notice.
             (Err(error), Ok(_))
-                if error.kind() == io::ErrorKind::NotFound && self.grew.elapsed() < Duration::from_secs(2) =>
+                if error.kind() == io::ErrorKind::NotFound
+                    && self.grew.elapsed() < Duration::from_secs(2) =>
             {
                 FileEvent::Nothing
             }
@@ -309,9 +363,18 @@ impl Tracked {
     #[must_use]
     pub fn read(&self, from: usize, count: usize, keep: usize) -> Vec<Line> {
         let count = count.min(self.lines().saturating_sub(from));
-        let mut lines = Lines { file: &self.file, index: &self.index, keep }.read(from, count).unwrap_or_default();
+        let mut lines = Lines {
+            file: &self.file,
+            index: &self.index,
+            keep,
+        }
+        .read(from, count)
+        .unwrap_or_default();
         if !lines.is_empty() {
-            lines.iter_mut().zip(self.heads(from, count)).for_each(|(line, head)| line.head = Some(head));
+            lines
+                .iter_mut()
+                .zip(self.heads(from, count))
+                .for_each(|(line, head)| line.head = Some(head));
         }
         lines
     }
@@ -321,13 +384,21 @@ impl Tracked {
     /// # Errors
     /// When it cannot be read or written.
     pub fn copy(&self, line: usize, out: &mut impl io::Write) -> io::Result<()> {
-        Lines { file: &self.file, index: &self.index, keep: 0 }.copy(line, out)
+        Lines {
+            file: &self.file,
+            index: &self.index,
+            keep: 0,
+        }
+        .copy(line, out)
     }
 
     /// What the store knows about these lines; empty for a file.
     #[must_use]
     pub fn heads(&self, from: usize, count: usize) -> Vec<Head> {
-        self.spool.as_ref().map(|spool| spool.read(from, count)).unwrap_or_default()
+        self.spool
+            .as_ref()
+            .map(|spool| spool.read(from, count))
+            .unwrap_or_default()
     }
 
     /// The first of these lines that a step of a run wrote.
@@ -347,10 +418,18 @@ impl Tracked {
     pub fn warning(&self) -> Option<String> {
         let head = head(&self.file);
         if let Some(command) = unpack::unpacked_by(&head) {
-            return Some(format!("{} is packed; `{command} FILE | opsroom log -` shows its text", self.name));
+            return Some(format!(
+                "{} is packed; `{command} FILE | opsroom log -` shows its text",
+                self.name
+            ));
         }
         let binary = memchr::memchr(0, &head).is_some();
-        binary.then(|| format!("{} holds bytes that are no text; shown as tokens", self.name))
+        binary.then(|| {
+            format!(
+                "{} holds bytes that are no text; shown as tokens",
+                self.name
+            )
+        })
     }
 }
 

@@ -70,7 +70,11 @@ impl Index {
         // Newlines that are not the next mark only have to be counted.
         for newline in memchr::memchr_iter(b'\n', bytes) {
             self.records.end(self.complete, &bytes[at..newline]);
-            let start = if at == 0 { self.tail } else { self.end + at as u64 };
+            let start = if at == 0 {
+                self.tail
+            } else {
+                self.end + at as u64
+            };
             if self.end + newline as u64 - start > LONG {
                 self.long.push((self.complete, self.end + newline as u64));
             }
@@ -95,13 +99,20 @@ impl Index {
         if line == self.complete {
             return (self.end - self.tail > LONG).then_some(self.end);
         }
-        self.long.binary_search_by_key(&line, |(line, _)| *line).ok().map(|at| self.long[at].1)
+        self.long
+            .binary_search_by_key(&line, |(line, _)| *line)
+            .ok()
+            .map(|at| self.long[at].1)
     }
 
     /// Whether a line belongs to the record of the one before.
     #[must_use]
     pub fn joined(&self, line: usize) -> bool {
-        if line < self.complete { self.records.joined().contains(line) } else { self.records.open_joins() }
+        if line < self.complete {
+            self.records.joined().contains(line)
+        } else {
+            self.records.open_joins()
+        }
     }
 
     /// The stored line at or before `line`, and its offset.
@@ -114,7 +125,10 @@ impl Index {
     /// The stored line at or before the byte at `offset`, and its offset.
     #[must_use]
     pub fn mark_at(&self, offset: u64) -> (usize, u64) {
-        let mark = self.marks.partition_point(|start| *start <= offset).saturating_sub(1);
+        let mark = self
+            .marks
+            .partition_point(|start| *start <= offset)
+            .saturating_sub(1);
         (mark * STRIDE, self.marks.get(mark).copied().unwrap_or(0))
     }
 }
@@ -142,13 +156,18 @@ impl Line {
     /// When it was written, if that is known.
     #[must_use]
     pub fn time(&self, now: Timestamp) -> Option<Timestamp> {
-        self.head.as_ref().map_or_else(|| record::time(&self.bytes, now), |head| Some(head.at))
+        self.head
+            .as_ref()
+            .map_or_else(|| record::time(&self.bytes, now), |head| Some(head.at))
     }
 
     /// Its level: of a run's event, else as read from the text.
     #[must_use]
     pub fn level(&self) -> Option<Level> {
-        self.head.as_ref().and_then(Head::level).or_else(|| record::level(&self.bytes))
+        self.head
+            .as_ref()
+            .and_then(Head::level)
+            .or_else(|| record::level(&self.bytes))
     }
 }
 
@@ -165,7 +184,12 @@ impl Lines<'_> {
         }
         let (mut number, mut offset) = self.index.mark(from);
         let mut buffer = vec![0_u8; 64 * 1024];
-        let mut current = Line { number, bytes: Vec::new(), len: 0, head: None };
+        let mut current = Line {
+            number,
+            bytes: Vec::new(),
+            len: 0,
+            head: None,
+        };
         while lines.len() < count && offset < self.index.end() {
             if (number < from || current.bytes.len() >= self.keep)
                 && let Some(end) = self.index.long_end(number).filter(|end| *end > offset)
@@ -174,7 +198,9 @@ impl Lines<'_> {
                 offset = end;
                 continue;
             }
-            let room = usize::try_from(self.index.end() - offset).unwrap_or(usize::MAX).min(buffer.len());
+            let room = usize::try_from(self.index.end() - offset)
+                .unwrap_or(usize::MAX)
+                .min(buffer.len());
             let got = read_some(self.file, &mut buffer[..room], offset)?;
             if got == 0 {
                 break;
@@ -196,7 +222,10 @@ impl Lines<'_> {
                 self.take(&mut current, rest);
             }
         }
-        if lines.len() < count && number >= from && (current.len > 0 || self.index.tail() < self.index.end()) {
+        if lines.len() < count
+            && number >= from
+            && (current.len > 0 || self.index.tail() < self.index.end())
+        {
             lines.push(finish(&mut current, number));
         }
         Ok(lines)
@@ -237,13 +266,22 @@ impl Lines<'_> {
 
     fn take(&self, line: &mut Line, bytes: &[u8]) {
         let room = self.keep.saturating_sub(line.bytes.len());
-        line.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        line.bytes
+            .extend_from_slice(&bytes[..bytes.len().min(room)]);
         line.len += bytes.len() as u64;
     }
 }
 
 fn finish(line: &mut Line, number: usize) -> Line {
-    let mut done = std::mem::replace(line, Line { number: number + 1, bytes: Vec::new(), len: 0, head: None });
+    let mut done = std::mem::replace(
+        line,
+        Line {
+            number: number + 1,
+            bytes: Vec::new(),
+            len: 0,
+            head: None,
+        },
+    );
     done.number = number;
     if done.bytes.len() as u64 == done.len && done.bytes.last() == Some(&b'\r') {
         done.bytes.pop();
@@ -280,13 +318,25 @@ mod tests {
     fn a_line_longer_than_kept_is_cut_and_has_its_full_length() {
         let long = "x".repeat(300_000);
         let (file, index) = indexed(format!("a\n{long}\r\nb").as_bytes(), 1000);
-        let lines = Lines { file: &file, index: &index, keep: 10 }.read(0, 9).unwrap();
+        let lines = Lines {
+            file: &file,
+            index: &index,
+            keep: 10,
+        }
+        .read(0, 9)
+        .unwrap();
         assert_eq!(lines.len(), 3);
         assert_eq!((lines[1].bytes.len(), lines[1].len), (10, 300_001));
         assert_eq!(lines[2].bytes, b"b");
         for (line, whole) in [(0, "a"), (1, &*format!("{long}\r")), (2, "b"), (3, "")] {
             let mut out = Vec::new();
-            Lines { file: &file, index: &index, keep: 0 }.copy(line, &mut out).unwrap();
+            Lines {
+                file: &file,
+                index: &index,
+                keep: 0,
+            }
+            .copy(line, &mut out)
+            .unwrap();
             assert!(out == whole.as_bytes(), "{line}");
         }
     }

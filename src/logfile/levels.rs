@@ -27,7 +27,14 @@ pub struct Levels {
 impl Default for Levels {
     fn default() -> Self {
         let (errors, warnings, infos) = Default::default();
-        Self { errors, warnings, infos, offset: 0, inside: false, buffer: vec![0; BLOCK] }
+        Self {
+            errors,
+            warnings,
+            infos,
+            offset: 0,
+            inside: false,
+            buffer: vec![0; BLOCK],
+        }
     }
 }
 
@@ -81,19 +88,28 @@ impl Levels {
     /// # Errors
     /// When the file cannot be read.
     pub fn step(&mut self, file: &Tracked) -> io::Result<bool> {
-        let room = usize::try_from(file.index.end().saturating_sub(self.offset)).unwrap_or(usize::MAX);
+        let room =
+            usize::try_from(file.index.end().saturating_sub(self.offset)).unwrap_or(usize::MAX);
         let wanted = room.min(self.buffer.len());
         let mut filled = 0;
         while filled < wanted {
-            let got = read_some(file.file(), &mut self.buffer[filled..wanted], self.offset + filled as u64)?;
+            let got = read_some(
+                file.file(),
+                &mut self.buffer[filled..wanted],
+                self.offset + filled as u64,
+            )?;
             if got == 0 {
                 break;
             }
             filled += got;
         }
         let buffer = std::mem::take(&mut self.buffer);
-        let used =
-            self.scan_block(file, &buffer[..filled], filled >= room && file.tail_counts(), filled == buffer.len());
+        let used = self.scan_block(
+            file,
+            &buffer[..filled],
+            filled >= room && file.tail_counts(),
+            filled == buffer.len(),
+        );
         self.buffer = buffer;
         self.offset += used as u64;
         Ok(used > 0)
@@ -118,7 +134,11 @@ impl Levels {
             };
             if !self.inside {
                 let known = heads.next().and_then(|head| head.level());
-                self.push(&bytes[at..end.min(at + HEAD)], known, file.joined(self.len()));
+                self.push(
+                    &bytes[at..end.min(at + HEAD)],
+                    known,
+                    file.joined(self.len()),
+                );
             }
             self.inside = newline.is_none() && !at_end;
             at = (end + 1).min(bytes.len());
@@ -133,10 +153,16 @@ impl Levels {
             None if joined && at > 0 => self.of(at - 1),
             None => Level::Info,
         };
-        for (bits, least) in
-            [(&mut self.errors, Level::Error), (&mut self.warnings, Level::Warn), (&mut self.infos, Level::Info)]
-        {
-            if level >= least { bits.set_next(at) } else { bits.extend_to(at + 1) }
+        for (bits, least) in [
+            (&mut self.errors, Level::Error),
+            (&mut self.warnings, Level::Warn),
+            (&mut self.infos, Level::Info),
+        ] {
+            if level >= least {
+                bits.set_next(at)
+            } else {
+                bits.extend_to(at + 1)
+            }
         }
     }
 }
@@ -147,7 +173,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn tracked(text: &str) -> Tracked {
-        let mut file = Tracked::spool("test", io::Cursor::new(text.to_owned().into_bytes())).unwrap();
+        let mut file =
+            Tracked::spool("test", io::Cursor::new(text.to_owned().into_bytes())).unwrap();
         while file.index.end() < text.len() as u64 || file.lines() < file.index.lines() {
             file.feed();
         }
@@ -161,7 +188,12 @@ mod tests {
         let mut levels = Levels::default();
         while levels.step(&file).unwrap() {}
         let names: Vec<_> = (0..levels.len()).map(|n| levels.of(n).name()).collect();
-        assert_eq!(names, ["info", "error", "error", "error", "error", "info", "debug", "debug", "warn"]);
+        assert_eq!(
+            names,
+            [
+                "info", "error", "error", "error", "error", "info", "debug", "debug", "warn"
+            ]
+        );
         levels.back_to(8, text.len() as u64 - 6);
         assert_eq!((levels.len(), levels.warnings.count()), (8, 4));
     }

@@ -1,5 +1,6 @@
 //! The log view of one reader: files, filters, a search and a position. It knows no threads or
-//! screens: [`LogView::ask`] takes a request, [`LogView::work`] does a small piece of the pending work,
+//! screens: [`LogView::ask`] takes a request, [`LogView::work`] does a small piece of the pending
+//! work,
 //! [`LogView::shown`] returns what to show.
 
 mod export;
@@ -91,7 +92,10 @@ pub enum Answer {
 }
 
 /// The view; see the module.
-#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own use")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each with its own use"
+)]
 #[derive(Debug)]
 pub struct LogView {
     files: Vec<Tracked>,
@@ -144,7 +148,13 @@ impl LogView {
             generation: 0,
             watched: true,
         };
-        log_view.answers.extend(log_view.files.iter().filter_map(Tracked::warning).map(Answer::Notice));
+        log_view.answers.extend(
+            log_view
+                .files
+                .iter()
+                .filter_map(Tracked::warning)
+                .map(Answer::Notice),
+        );
         log_view
     }
 
@@ -255,7 +265,8 @@ impl LogView {
             FileEvent::TailGrew { line, offset } => {
                 self.levels[at].back_to(line, offset);
                 let files = &self.files;
-                self.rules.back_to(&self.order, at, line, offset, |line| files[at].joined(line));
+                self.rules
+                    .back_to(&self.order, at, line, offset, |line| files[at].joined(line));
             }
             FileEvent::Truncated => {
                 self.levels[at] = Levels::default();
@@ -270,7 +281,8 @@ impl LogView {
             }
             FileEvent::Rotated(new) => {
                 let text = if self.files.len() < MOST_FILES {
-                    let text = format!("{} was rotated; the new file follows the old one", new.name);
+                    let text =
+                        format!("{} was rotated; the new file follows the old one", new.name);
                     self.order.join(self.files[at].lines());
                     self.files.push(*new);
                     self.levels.push(Levels::default());
@@ -322,7 +334,11 @@ impl LogView {
     fn level(&self, line: &Line) -> Level {
         let (file, own) = self.order.locate(line.number);
         let levels = &self.levels[file];
-        if own < levels.len() { levels.of(own) } else { line.level().unwrap_or(Level::Info) }
+        if own < levels.len() {
+            levels.of(own)
+        } else {
+            line.level().unwrap_or(Level::Info)
+        }
     }
 
     /// Whether a line belongs to the record of the one before.
@@ -333,17 +349,24 @@ impl LogView {
 
     /// Where the record of a line begins.
     fn record_start(&self, line: usize) -> usize {
-        (line.saturating_sub(LONGEST)..=line).rev().find(|at| !self.joined(*at)).unwrap_or(line)
+        (line.saturating_sub(LONGEST)..=line)
+            .rev()
+            .find(|at| !self.joined(*at))
+            .unwrap_or(line)
     }
 
     /// Where the record of a line ends: the first line after it.
     fn record_end(&self, line: usize) -> usize {
         let len = self.lines();
-        (line + 1..len.min(line + LONGEST)).find(|at| !self.joined(*at)).unwrap_or_else(|| len.min(line + LONGEST))
+        (line + 1..len.min(line + LONGEST))
+            .find(|at| !self.joined(*at))
+            .unwrap_or_else(|| len.min(line + LONGEST))
     }
 
     fn copy(&mut self, line: usize) {
-        let Some(read) = self.read(line, 1, KEEP_COPY).pop() else { return };
+        let Some(read) = self.read(line, 1, KEEP_COPY).pop() else {
+            return;
+        };
         self.answers.push(if read.len > KEEP_COPY as u64 {
             let size = format!("{} KiB are more than a clipboard takes", read.len / 1024);
             Answer::Notice(match self.save_line(line) {
@@ -351,26 +374,42 @@ impl LogView {
                 Err(error) => format!("{size}, and it could not be saved: {error}"),
             })
         } else {
-            Answer::Copy { text: String::from_utf8_lossy(&read.bytes).into_owned() }
+            Answer::Copy {
+                text: String::from_utf8_lossy(&read.bytes).into_owned(),
+            }
         });
     }
 
     /// Writes the line into a new file that only its owner can read.
     fn save_line(&self, line: usize) -> io::Result<PathBuf> {
         let (file, own) = self.order.locate(line);
-        let mut out = tempfile::Builder::new().prefix("opsroom-line-").suffix(".txt").tempfile()?;
+        let mut out = tempfile::Builder::new()
+            .prefix("opsroom-line-")
+            .suffix(".txt")
+            .tempfile()?;
         self.files[file].copy(own, &mut out)?;
         Ok(out.keep()?.1)
     }
 
     fn record(&mut self, line: usize) {
         let first = self.record_start(line);
-        let lines = self.read(first, self.record_end(line).saturating_sub(first), KEEP_RECORD);
+        let lines = self.read(
+            first,
+            self.record_end(line).saturating_sub(first),
+            KEEP_RECORD,
+        );
         let text = |read: &Line| String::from_utf8_lossy(&read.bytes).into_owned();
         let head = lines.first().and_then(|read| read.head.clone());
         let text = lines.iter().map(text).collect::<Vec<_>>().join("\n");
-        let data = head.as_ref().and_then(|head| self.files[self.order.locate(first).0].data(head));
-        self.answers.push(Answer::Record { line: first, text, head, data });
+        let data = head
+            .as_ref()
+            .and_then(|head| self.files[self.order.locate(first).0].data(head));
+        self.answers.push(Answer::Record {
+            line: first,
+            text,
+            head,
+            data,
+        });
     }
 }
 

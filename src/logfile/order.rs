@@ -64,7 +64,11 @@ impl Order {
     /// Number of lines merged.
     #[must_use]
     pub fn len(&self, files: &[Tracked]) -> usize {
-        if self.is_single() { files.first().map_or(0, Tracked::lines) } else { self.owner.len() }
+        if self.is_single() {
+            files.first().map_or(0, Tracked::lines)
+        } else {
+            self.owner.len()
+        }
     }
 
     /// The file of a line, and its number in that file.
@@ -73,7 +77,9 @@ impl Order {
         if self.is_single() {
             return (0, line);
         }
-        let Some(owner) = self.owner.get(line) else { return (0, 0) };
+        let Some(owner) = self.owner.get(line) else {
+            return (0, 0);
+        };
         let mark = line / STRIDE;
         let since = memchr::memchr_iter(*owner, &self.owner[mark * STRIDE..line]).count();
         let owner = usize::from(*owner);
@@ -107,7 +113,9 @@ impl Order {
         }
         let any = !heap.is_empty();
         for _ in 0..AHEAD * 4 {
-            let Some(Reverse((_, at))) = heap.pop() else { break };
+            let Some(Reverse((_, at))) = heap.pop() else {
+                break;
+            };
             self.push(at);
             self.feeds[at].ahead.pop();
             match self.feeds[at].next(&files[at], now) {
@@ -121,7 +129,12 @@ impl Order {
 
     fn push(&mut self, at: usize) {
         if self.owner.len().is_multiple_of(STRIDE) {
-            self.before.push(self.feeds.iter().map(|f| u32::try_from(f.taken).unwrap_or(u32::MAX)).collect());
+            self.before.push(
+                self.feeds
+                    .iter()
+                    .map(|f| u32::try_from(f.taken).unwrap_or(u32::MAX))
+                    .collect(),
+            );
         }
         self.owner.push(u8::try_from(at).unwrap_or(u8::MAX));
         self.feeds[at].taken += 1;
@@ -131,8 +144,11 @@ impl Order {
 impl Feed {
     fn next(&mut self, file: &Tracked, now: Timestamp) -> Option<i64> {
         if self.ahead.is_empty() {
-            let times: Vec<Option<i64>> =
-                file.read(self.taken, AHEAD, HEAD).iter().map(|line| line.time(now).map(|t| t.0)).collect();
+            let times: Vec<Option<i64>> = file
+                .read(self.taken, AHEAD, HEAD)
+                .iter()
+                .map(|line| line.time(now).map(|t| t.0))
+                .collect();
             // Lines above the first time of a file get that time.
             if self.taken == 0 {
                 self.last = times.iter().find_map(|time| *time).unwrap_or_default();

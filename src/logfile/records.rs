@@ -55,14 +55,20 @@ impl Records {
     pub fn overwrite(&mut self, from: usize, joined: impl Iterator<Item = bool>) {
         let complete = self.joined.len();
         self.joined.truncate(from);
-        joined.enumerate().filter(|(_, joined)| *joined).for_each(|(at, _)| self.joined.set_next(from + at));
+        joined
+            .enumerate()
+            .filter(|(_, joined)| *joined)
+            .for_each(|(at, _)| self.joined.set_next(from + at));
         self.joined.extend_to(complete);
     }
 
     /// Whether the unfinished last line would belong to the one before.
     #[must_use]
     pub fn open_joins(&self) -> bool {
-        self.lines > 0 && self.lines < LONGEST && record::continues(&self.open) && self.first_heads()
+        self.lines > 0
+            && self.lines < LONGEST
+            && record::continues(&self.open)
+            && self.first_heads()
     }
 
     fn first_heads(&self) -> bool {

@@ -40,7 +40,11 @@ pub struct Head {
 /// Origin of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SpoolEntry {
-    Event { level: Level, phase: Option<Phase>, source: String },
+    Event {
+        level: Level,
+        phase: Option<Phase>,
+        source: String,
+    },
     Output(Stream),
 }
 
@@ -56,19 +60,38 @@ impl Head {
 
     fn of(entry: &Entry) -> Self {
         let origin = match &entry.body {
-            EntryBody::Event { level, phase, source, .. } => {
-                SpoolEntry::Event { level: *level, phase: *phase, source: source.clone() }
-            }
+            EntryBody::Event {
+                level,
+                phase,
+                source,
+                ..
+            } => SpoolEntry::Event {
+                level: *level,
+                phase: *phase,
+                source: source.clone(),
+            },
             EntryBody::Output { stream, .. } => SpoolEntry::Output(*stream),
         };
-        Self { seq: entry.seq, at: entry.at, step: entry.step, origin, joined: false, data: None }
+        Self {
+            seq: entry.seq,
+            at: entry.at,
+            step: entry.step,
+            origin,
+            joined: false,
+            data: None,
+        }
     }
 
     fn write(&self) -> [u8; SIZE] {
         let mut bytes = [0; SIZE];
         bytes[..8].copy_from_slice(&self.seq.to_le_bytes());
         bytes[8..16].copy_from_slice(&self.at.0.to_le_bytes());
-        bytes[16..20].copy_from_slice(&self.step.map_or(0, |step| step.saturating_add(1)).to_le_bytes());
+        bytes[16..20].copy_from_slice(
+            &self
+                .step
+                .map_or(0, |step| step.saturating_add(1))
+                .to_le_bytes(),
+        );
         bytes[20] = u8::from(self.joined);
         if let Some((place, size)) = self.data {
             bytes[DATA..DATA + 8].copy_from_slice(&place.to_le_bytes());
@@ -76,7 +99,11 @@ impl Head {
         }
         match &self.origin {
             SpoolEntry::Output(stream) => bytes[21] = if *stream == Stream::Stdout { 1 } else { 2 },
-            SpoolEntry::Event { level, phase, source } => {
+            SpoolEntry::Event {
+                level,
+                phase,
+                source,
+            } => {
                 bytes[22] = place(&Level::ALL, level);
                 bytes[23] = phase.map_or(0, |phase| 1 + place(&Phase::ALL, &phase));
                 let source = &source.as_bytes()[..source.floor_char_boundary(SOURCE)];
@@ -94,9 +121,17 @@ impl Head {
             1 => SpoolEntry::Output(Stream::Stdout),
             2 => SpoolEntry::Output(Stream::Stderr),
             _ => SpoolEntry::Event {
-                level: Level::ALL.get(usize::from(bytes[22])).copied().unwrap_or(Level::Info),
-                phase: usize::from(bytes[23]).checked_sub(1).and_then(|at| Phase::ALL.get(at)).copied(),
-                source: String::from_utf8_lossy(&bytes[24..DATA]).trim_end_matches('\0').to_owned(),
+                level: Level::ALL
+                    .get(usize::from(bytes[22]))
+                    .copied()
+                    .unwrap_or(Level::Info),
+                phase: usize::from(bytes[23])
+                    .checked_sub(1)
+                    .and_then(|at| Phase::ALL.get(at))
+                    .copied(),
+                source: String::from_utf8_lossy(&bytes[24..DATA])
+                    .trim_end_matches('\0')
+                    .to_owned(),
             },
         };
         // Size 0 means no data: JSON text is never empty.
@@ -113,7 +148,10 @@ impl Head {
 }
 
 fn place<T: PartialEq>(all: &[T], one: &T) -> u8 {
-    all.iter().position(|other| other == one).and_then(|at| u8::try_from(at).ok()).unwrap_or(0)
+    all.iter()
+        .position(|other| other == one)
+        .and_then(|at| u8::try_from(at).ok())
+        .unwrap_or(0)
 }
 
 /// The records of a run's lines.
@@ -128,7 +166,12 @@ impl RunSpool {
     /// The heads of lines `from..from + count`; fewer when they cannot be read.
     #[must_use]
     pub fn read(&self, from: usize, count: usize) -> Vec<Head> {
-        self.bytes(from, count).as_chunks().0.iter().map(Head::read).collect()
+        self.bytes(from, count)
+            .as_chunks()
+            .0
+            .iter()
+            .map(Head::read)
+            .collect()
     }
 
     fn bytes(&self, from: usize, count: usize) -> Vec<u8> {
@@ -150,7 +193,11 @@ impl RunSpool {
         let wanted = step.saturating_add(1).to_le_bytes();
         (from..to).step_by(PIECE).find_map(|start| {
             let bytes = self.bytes(start, PIECE.min(to - start));
-            let at = bytes.as_chunks::<SIZE>().0.iter().position(|head| head[16..20] == wanted)?;
+            let at = bytes
+                .as_chunks::<SIZE>()
+                .0
+                .iter()
+                .position(|head| head[16..20] == wanted)?;
             Some(start + at)
         })
     }
@@ -168,7 +215,10 @@ impl RunSpool {
 
     /// The message of the writer, returned once.
     pub(super) fn trouble(&self) -> Option<String> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 }
 
@@ -211,7 +261,11 @@ impl Joining {
         let joined = self.before == Before::Open(entry.step) && record::continues(text.as_bytes());
         if !joined {
             let heads = record::heads(text.as_bytes());
-            self.before = if heads { Before::Open(entry.step) } else { Before::Closed };
+            self.before = if heads {
+                Before::Open(entry.step)
+            } else {
+                Before::Closed
+            };
         }
         joined
     }
@@ -225,20 +279,41 @@ impl Writer {
     pub(super) fn new(text: File, ended: Arc<AtomicU8>) -> io::Result<(Self, RunSpool)> {
         let (heads, data) = (tempfile::tempfile()?, tempfile::tempfile()?);
         let trouble = Arc::default();
-        let spool = RunSpool { heads: heads.try_clone()?, data: data.try_clone()?, trouble: Arc::clone(&trouble) };
-        Ok((Self { text, heads, data, place: 0, trouble, ended, joining: Joining::default() }, spool))
+        let spool = RunSpool {
+            heads: heads.try_clone()?,
+            data: data.try_clone()?,
+            trouble: Arc::clone(&trouble),
+        };
+        Ok((
+            Self {
+                text,
+                heads,
+                data,
+                place: 0,
+                trouble,
+                ended,
+                joining: Joining::default(),
+            },
+            spool,
+        ))
     }
 
     /// Appends entries. False: the disk is full; no more can be shown.
     pub fn push(&mut self, entries: &[Entry]) -> bool {
         let (mut texts, mut heads, mut data) = (Vec::new(), Vec::new(), Vec::new());
         for entry in entries {
-            let (EntryBody::Event { message: text, .. } | EntryBody::Output { text, .. }) = &entry.body;
+            let (EntryBody::Event { message: text, .. } | EntryBody::Output { text, .. }) =
+                &entry.body;
             let mut head = Head::of(entry);
             head.joined = self.joining.joins(entry);
-            if let EntryBody::Event { data: Some(value), .. } = &entry.body {
+            if let EntryBody::Event {
+                data: Some(value), ..
+            } = &entry.body
+            {
                 let json = value.to_string();
-                head.data = u32::try_from(json.len()).ok().map(|size| (self.place + data.len() as u64, size));
+                head.data = u32::try_from(json.len())
+                    .ok()
+                    .map(|size| (self.place + data.len() as u64, size));
                 data.extend_from_slice(json.as_bytes());
             }
             for line in text.split('\n') {
@@ -250,7 +325,10 @@ impl Writer {
         }
         self.place += data.len() as u64;
         // Data, then heads, then text: a visible line has its head, and a head its data.
-        let beside = self.data.write_all(&data).and_then(|()| self.heads.write_all(&heads));
+        let beside = self
+            .data
+            .write_all(&data)
+            .and_then(|()| self.heads.write_all(&heads));
         let written = beside.and_then(|()| self.text.write_all(&texts)).is_ok();
         if !written {
             self.ended.store(FULL, Ordering::Release);
@@ -282,8 +360,17 @@ mod tests {
     use proptest::prelude::*;
 
     fn output(seq: i64, step: u32, text: &str) -> Entry {
-        let body = EntryBody::Output { stream: Stream::Stderr, text: text.to_owned() };
-        Entry { run: RunId(1), seq, at: Timestamp(seq * 1000), step: Some(step), body }
+        let body = EntryBody::Output {
+            stream: Stream::Stderr,
+            text: text.to_owned(),
+        };
+        Entry {
+            run: RunId(1),
+            seq,
+            at: Timestamp(seq * 1000),
+            step: Some(step),
+            body,
+        }
     }
 
     #[test]
@@ -297,7 +384,10 @@ mod tests {
             data: Some(serde_json::json!({"took": 3})),
         };
         assert!(writer.push(&[
-            Entry { body, ..output(1, 0, "") },
+            Entry {
+                body,
+                ..output(1, 0, "")
+            },
             output(2, 3, "ERROR x"),
             output(3, 3, "  at y"),
             output(4, 4, "  of another step"),
@@ -310,12 +400,29 @@ mod tests {
             .iter()
             .map(|line| {
                 let head = line.head.clone().unwrap();
-                (String::from_utf8_lossy(&line.bytes).into_owned(), head.seq, head.joined, file.joined(line.number))
+                (
+                    String::from_utf8_lossy(&line.bytes).into_owned(),
+                    head.seq,
+                    head.joined,
+                    file.joined(line.number),
+                )
             })
             .collect();
-        let expected = [("a", 1, false), ("b", 1, true), ("ERROR x", 2, false), ("  at y", 3, true)];
-        let expected = expected.iter().chain(&[("  of another step", 4, false), ("plain", 5, false)]);
-        assert_eq!(got, expected.map(|(text, seq, j)| ((*text).to_owned(), *seq, *j, *j)).collect::<Vec<_>>());
+        let expected = [
+            ("a", 1, false),
+            ("b", 1, true),
+            ("ERROR x", 2, false),
+            ("  at y", 3, true),
+        ];
+        let expected = expected
+            .iter()
+            .chain(&[("  of another step", 4, false), ("plain", 5, false)]);
+        assert_eq!(
+            got,
+            expected
+                .map(|(text, seq, j)| ((*text).to_owned(), *seq, *j, *j))
+                .collect::<Vec<_>>()
+        );
         assert_eq!(
             (lines[0].level(), lines[2].level(), lines[5].level()),
             (Some(Level::Warn), Some(Level::Error), None)

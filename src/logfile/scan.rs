@@ -20,7 +20,15 @@ pub fn pattern(text: &str) -> Result<Regex, String> {
         .crlf(true)
         .size_limit(8 << 20)
         .build()
-        .map_err(|error| error.to_string().lines().last().unwrap_or("not a pattern").trim().to_owned())
+        .map_err(|error| {
+            error
+                .to_string()
+                .lines()
+                .last()
+                .unwrap_or("not a pattern")
+                .trim()
+                .to_owned()
+        })
 }
 
 /// A capital that is not part of an escape like `\S` or `\W`.
@@ -57,7 +65,9 @@ pub const OVERLAP: usize = 64 * 1024;
 #[must_use]
 pub fn matches_in_piece(regex: &Regex, piece: &[u8], begun: bool, goes_on: bool) -> bool {
     let at = usize::from(begun && !piece.is_empty());
-    regex.shortest_match_at(piece, at).is_some_and(|end| end < piece.len() || !goes_on)
+    regex
+        .shortest_match_at(piece, at)
+        .is_some_and(|end| end < piece.len() || !goes_on)
 }
 
 /// Distance in bytes within which lines are counted without using the index.
@@ -69,7 +79,14 @@ impl Scan {
     /// A scan from the start of the file.
     #[must_use]
     pub fn new(regex: Regex) -> Self {
-        Self { regex, hits: Bits::default(), offset: 0, line: 0, buffer: vec![0; BLOCK], inside: false }
+        Self {
+            regex,
+            hits: Bits::default(),
+            offset: 0,
+            line: 0,
+            buffer: vec![0; BLOCK],
+            inside: false,
+        }
     }
 
     /// Goes back to the start of `line`, at `offset`: the line has grown.
@@ -107,7 +124,11 @@ impl Scan {
             let room = usize::try_from(end.saturating_sub(self.offset)).unwrap_or(usize::MAX);
             let wanted = room.min(self.buffer.len());
             while filled < wanted {
-                let got = read_some(file, &mut self.buffer[filled..wanted], self.offset + filled as u64)?;
+                let got = read_some(
+                    file,
+                    &mut self.buffer[filled..wanted],
+                    self.offset + filled as u64,
+                )?;
                 if got == 0 {
                     break;
                 }
@@ -151,14 +172,21 @@ impl Scan {
         let wanted = room.min(self.buffer.len());
         let mut filled = 0;
         while filled < wanted {
-            match read_some(file, &mut self.buffer[filled..wanted], begin + filled as u64)? {
+            match read_some(
+                file,
+                &mut self.buffer[filled..wanted],
+                begin + filled as u64,
+            )? {
                 0 => break,
                 got => filled += got,
             }
         }
         let new = OVERLAP.min(filled);
         let newline = memchr::memchr(b'\n', &self.buffer[new..filled]).map(|at| new + at);
-        let (stop, ends) = (newline.unwrap_or(filled), newline.is_some() || (at_end && filled >= room));
+        let (stop, ends) = (
+            newline.unwrap_or(filled),
+            newline.is_some() || (at_end && filled >= room),
+        );
         let known = self.hits.len() > self.line;
         if !known && matches_in_piece(&self.regex, &self.buffer[..stop], true, !ends) {
             self.hits.set_next(self.line);
@@ -176,7 +204,9 @@ impl Scan {
         let bytes = &self.buffer[..len];
         let (mut at, mut line) = (0, self.line);
         while at < bytes.len() {
-            let Some(found) = self.regex.find_at(bytes, at) else { break };
+            let Some(found) = self.regex.find_at(bytes, at) else {
+                break;
+            };
             // A match that begins at the very end belongs to no line here.
             let start = found.start();
             if start >= bytes.len() {
@@ -204,7 +234,9 @@ impl Scan {
         let count = |from: usize| memchr::memchr_iter(b'\n', &self.buffer[from..to]).count();
         if to - at > NEAR {
             let (known, start) = index.mark_at(self.offset + to as u64);
-            let start = start.checked_sub(self.offset).and_then(|start| usize::try_from(start).ok());
+            let start = start
+                .checked_sub(self.offset)
+                .and_then(|start| usize::try_from(start).ok());
             if let Some(start) = start.filter(|start| *start > at) {
                 return known - line + count(start);
             }
@@ -245,15 +277,26 @@ mod tests {
     fn lines_far_apart_have_their_numbers() {
         // Hits within a block and across blocks, some far enough apart that the index is used.
         let hits = [0, 3, 4000, 4001, 9999, 20_000, 20_255, 20_256, 70_001];
-        let line =
-            |n: usize| format!("{:0width$}{}\n", n, if hits.contains(&n) { " here" } else { "" }, width = 5 + n % 60);
+        let line = |n: usize| {
+            format!(
+                "{:0width$}{}\n",
+                n,
+                if hits.contains(&n) { " here" } else { "" },
+                width = 5 + n % 60
+            )
+        };
         let text: String = (0..70_002).map(line).collect();
         let (file, index) = indexed(&text);
         for block in [BLOCK, 100_000, 7000] {
             let mut scan = Scan::new(pattern("here$").unwrap());
             scan.buffer = vec![0; block];
             while scan.step(&file, &index, true).unwrap() {}
-            assert_eq!((0..scan.hits.len()).filter(|n| scan.hits.contains(*n)).collect::<Vec<_>>(), hits);
+            assert_eq!(
+                (0..scan.hits.len())
+                    .filter(|n| scan.hits.contains(*n))
+                    .collect::<Vec<_>>(),
+                hits
+            );
             assert_eq!(scan.hits.len(), 70_002);
         }
     }
@@ -270,14 +313,19 @@ mod tests {
     fn a_line_too_long_to_hold_is_scanned_piece_by_piece() {
         for ended in [true, false] {
             let (long, more) = ("x".repeat(LONGEST - 3), "y".repeat(BLOCK));
-            let text = format!("a\n{long}needle{more}pin{}", if ended { "\nneedle\n" } else { "" });
+            let text = format!(
+                "a\n{long}needle{more}pin{}",
+                if ended { "\nneedle\n" } else { "" }
+            );
             let (file, index) = indexed(&text);
             let run = |regex: &str| {
                 let mut scan = Scan::new(pattern(regex).unwrap());
                 while scan.step(&file, &index, true).unwrap() {}
                 assert!(scan.buffer.capacity() <= 2 * BLOCK);
                 assert_eq!(scan.hits.len(), if ended { 3 } else { 2 });
-                (0..3).filter(|line| *line < scan.hits.len() && scan.hits.contains(*line)).collect::<Vec<_>>()
+                (0..3)
+                    .filter(|line| *line < scan.hits.len() && scan.hits.contains(*line))
+                    .collect::<Vec<_>>()
             };
             let both = if ended { vec![1, 2] } else { vec![1] };
             assert_eq!(run("needle"), both, "across the first two pieces");

@@ -2,7 +2,9 @@
 //! what to show.
 
 use std::io;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel,
+};
 use std::time::{Duration, Instant};
 
 use super::log_view::{Answer, LogRequest, LogView, Shown};
@@ -30,7 +32,10 @@ impl Waker {
     /// A full queue is fine: the view will poll anyway. False: the view is gone.
     #[must_use]
     pub fn wake(&self) -> bool {
-        !matches!(self.0.try_send(LogRequest::Poll), Err(TrySendError::Disconnected(_)))
+        !matches!(
+            self.0.try_send(LogRequest::Poll),
+            Err(TrySendError::Disconnected(_))
+        )
     }
 }
 
@@ -58,10 +63,12 @@ impl LogSource {
         mut send: impl FnMut(LogUpdate) -> bool + Send + 'static,
     ) -> io::Result<Self> {
         let (asks, requests) = sync_channel(WAITING);
-        std::thread::Builder::new().name("log".to_owned()).spawn(move || match make() {
-            Ok(log_view) => run(log_view, &requests, send),
-            Err(error) => drop(send(LogUpdate::Unopened(error.to_string()))),
-        })?;
+        std::thread::Builder::new()
+            .name("log".to_owned())
+            .spawn(move || match make() {
+                Ok(log_view) => run(log_view, &requests, send),
+                Err(error) => drop(send(LogUpdate::Unopened(error.to_string()))),
+            })?;
         Ok(Self { asks })
     }
 
@@ -78,7 +85,11 @@ impl LogSource {
     }
 }
 
-fn run(mut log_view: LogView, requests: &Receiver<LogRequest>, mut send: impl FnMut(LogUpdate) -> bool) {
+fn run(
+    mut log_view: LogView,
+    requests: &Receiver<LogRequest>,
+    mut send: impl FnMut(LogUpdate) -> bool,
+) {
     let (mut sent, mut checked) = (None::<Instant>, Instant::now());
     let mut idle = false;
     let mut grew = Instant::now();
@@ -151,7 +162,10 @@ mod tests {
         let file = Tracked::spool("test", io::Cursor::new(text.to_owned().into_bytes())).unwrap();
         let (sender, messages) = sync_channel(8);
         let log_view = LogView::new(vec![file], false, Timestamp(0));
-        (LogSource::start(move || Ok(log_view), move |t| sender.send(t).is_ok()).unwrap(), messages)
+        (
+            LogSource::start(move || Ok(log_view), move |t| sender.send(t).is_ok()).unwrap(),
+            messages,
+        )
     }
 
     fn until(messages: &Receiver<LogUpdate>, fact: impl Fn(&Shown) -> bool) -> Shown {
@@ -169,17 +183,26 @@ mod tests {
         let (source, messages) = source(&text);
         assert!(source.ask(LogRequest::Resize { rows: 10, strip: 0 }));
         assert!(source.ask(LogRequest::Search(Some(pattern("7$").unwrap()))));
-        let all = until(&messages, |shown| shown.hits.is_some_and(|hits| hits.complete) && shown.lines == 200_000);
+        let all = until(&messages, |shown| {
+            shown.hits.is_some_and(|hits| hits.complete) && shown.lines == 200_000
+        });
         assert_eq!(all.hits.unwrap().count, 20_000);
         assert!(source.ask(LogRequest::Move(Move::Line(100))));
-        assert!(source.ask(LogRequest::Seek { what: Sought::Hit, forward: true }));
+        assert!(source.ask(LogRequest::Seek {
+            what: Sought::Hit,
+            forward: true
+        }));
         until(&messages, |shown| shown.rows[shown.cursor].number == 107);
     }
 
     #[test]
     fn a_view_that_cannot_be_made_is_reported() {
         let (sender, messages) = sync_channel(8);
-        let made = LogSource::start(|| Err(io::Error::other("no room")), move |t| sender.send(t).is_ok()).unwrap();
+        let made = LogSource::start(
+            || Err(io::Error::other("no room")),
+            move |t| sender.send(t).is_ok(),
+        )
+        .unwrap();
         assert!(
             matches!(messages.recv_timeout(Duration::from_secs(20)), Ok(LogUpdate::Unopened(why)) if why == "no room")
         );
@@ -193,6 +216,9 @@ mod tests {
         drop(source);
         // The sender is dropped when the thread ends.
         while messages.recv_timeout(Duration::from_secs(20)).is_ok() {}
-        assert_eq!(messages.recv_timeout(Duration::from_secs(20)).unwrap_err(), RecvTimeoutError::Disconnected);
+        assert_eq!(
+            messages.recv_timeout(Duration::from_secs(20)).unwrap_err(),
+            RecvTimeoutError::Disconnected
+        );
     }
 }

@@ -81,7 +81,8 @@ impl Pour {
 
 /// Free bytes in the folder for temporary files; no limit when that is not known.
 pub(super) fn room() -> u64 {
-    rustix::fs::statvfs(std::env::temp_dir()).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+    rustix::fs::statvfs(std::env::temp_dir())
+        .map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 fn size_text(bytes: u64) -> String {
@@ -108,7 +109,11 @@ mod tests {
         };
         pour.run(|| Ok((input, true)));
         let message = message.lock().unwrap().take();
-        (file.metadata().unwrap().len(), ended.load(Ordering::Acquire), message)
+        (
+            file.metadata().unwrap().len(),
+            ended.load(Ordering::Acquire),
+            message,
+        )
     }
 
     struct Broken;
@@ -121,21 +126,35 @@ mod tests {
 
     #[test]
     fn what_was_not_read_is_reported() {
-        assert_eq!(poured(u64::MAX, Box::new(io::repeat(7).take(3 << 20))), (3 << 20, ENDED, None));
+        assert_eq!(
+            poured(u64::MAX, Box::new(io::repeat(7).take(3 << 20))),
+            (3 << 20, ENDED, None)
+        );
         let (len, how, message) = poured(2 << 20, Box::new(io::repeat(7)));
         assert_eq!((len, how), (2 << 20, ENDED), "an endless one stops");
-        assert!(
-            message
-                .is_some_and(|message| message.starts_with("unpacked it is larger than 2 MiB, half of the room in /"))
-        );
+        assert!(message.is_some_and(|message| {
+            message.starts_with("unpacked it is larger than 2 MiB, half of the room in /")
+        }));
         let (len, how, message) = poured(u64::MAX, Box::new(io::Cursor::new(b"a\n").chain(Broken)));
-        assert_eq!((len, how, message.as_deref()), (2, ENDED, Some("the cable is out; shown is what could be read")));
+        assert_eq!(
+            (len, how, message.as_deref()),
+            (
+                2,
+                ENDED,
+                Some("the cable is out; shown is what could be read")
+            )
+        );
     }
 
     #[test]
     fn an_input_without_a_reader_is_dropped() {
         let ended = Weak::new();
-        let pour = Pour { into: tempfile::tempfile().unwrap(), most: u64::MAX, ended, message: Arc::default() };
+        let pour = Pour {
+            into: tempfile::tempfile().unwrap(),
+            most: u64::MAX,
+            ended,
+            message: Arc::default(),
+        };
         pour.run(|| Ok((Box::new(io::repeat(7)), true)));
     }
 }

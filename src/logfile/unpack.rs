@@ -42,8 +42,14 @@ impl Packing {
     /// The unpacked text.
     pub fn reader(self, packed: impl Read + Send + 'static) -> ByteSource {
         match self {
-            Self::Gzip => Box::new(Whole(MultiGzDecoder::new(BufReader::with_capacity(1 << 16, packed)))),
-            Self::Zstd => Box::new(Whole(Frames::new(BufReader::with_capacity(1 << 16, packed)))),
+            Self::Gzip => Box::new(Whole(MultiGzDecoder::new(BufReader::with_capacity(
+                1 << 16,
+                packed,
+            )))),
+            Self::Zstd => Box::new(Whole(Frames::new(BufReader::with_capacity(
+                1 << 16,
+                packed,
+            )))),
         }
     }
 }
@@ -51,7 +57,10 @@ impl Packing {
 /// The command that unpacks a format that is not supported.
 #[must_use]
 pub fn unpacked_by(head: &[u8]) -> Option<&'static str> {
-    OTHERS.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, command)| *command)
+    OTHERS
+        .iter()
+        .find(|(magic, _)| head.starts_with(magic))
+        .map(|(_, command)| *command)
 }
 
 /// Returns a reader of the text of `input`, unpacked if it is packed, and whether it is packed.
@@ -61,7 +70,10 @@ pub fn unpacked_by(head: &[u8]) -> Option<&'static str> {
 /// When not even the first bytes can be read.
 pub fn reader(mut input: impl Read + Send + 'static) -> io::Result<(ByteSource, bool)> {
     let mut head = Vec::with_capacity(ZSTD.len());
-    while [GZIP, ZSTD].iter().any(|magic| magic.starts_with(&head) && magic.len() > head.len()) {
+    while [GZIP, ZSTD]
+        .iter()
+        .any(|magic| magic.starts_with(&head) && magic.len() > head.len())
+    {
         let mut byte = [0];
         match input.read(&mut byte) {
             Ok(0) => break,
@@ -85,7 +97,9 @@ impl<R: Read> Read for Whole<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read(buffer).map_err(|error| match error.kind() {
             io::ErrorKind::Interrupted => error,
-            io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "the packed file ends in the middle"),
+            io::ErrorKind::UnexpectedEof => {
+                io::Error::new(error.kind(), "the packed file ends in the middle")
+            }
             kind => io::Error::new(kind, format!("the packed file is damaged ({error})")),
         })
     }
@@ -106,7 +120,12 @@ const LAST_BLOCK: [u8; 7] = [1, 0, 0, 0, 0, 0, 0];
 
 impl<R: BufRead> Frames<R> {
     fn new(packed: R) -> Self {
-        Self { packed, decoder: FrameDecoder::new(), open: false, failure: None }
+        Self {
+            packed,
+            decoder: FrameDecoder::new(),
+            open: false,
+            failure: None,
+        }
     }
 
     /// Begins the next frame; false at the end of the file.
@@ -118,7 +137,10 @@ impl<R: BufRead> Frames<R> {
                     return Ok(true);
                 }
                 // Skippable frames, used by other programs.
-                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
+                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                    length,
+                    ..
+                })) => {
                     io::copy(&mut (&mut self.packed).take(length.into()), &mut io::sink())?;
                 }
                 Err(error) => return Err(self.failed(&error)),
@@ -129,7 +151,11 @@ impl<R: BufRead> Frames<R> {
 
     fn failed(&mut self, error: &FrameDecoderError) -> io::Error {
         let at_end = self.packed.fill_buf().is_ok_and(<[u8]>::is_empty);
-        if at_end { io::ErrorKind::UnexpectedEof.into() } else { io::Error::other(error.to_string()) }
+        if at_end {
+            io::ErrorKind::UnexpectedEof.into()
+        } else {
+            io::Error::other(error.to_string())
+        }
     }
 
     /// Unpacks one more block, or ends the frame.
@@ -139,14 +165,26 @@ impl<R: BufRead> Frames<R> {
         }
         if self.decoder.is_finished() {
             self.open = false;
-            let (written, found) = (self.decoder.get_checksum_from_data(), self.decoder.get_calculated_checksum());
+            let (written, found) = (
+                self.decoder.get_checksum_from_data(),
+                self.decoder.get_calculated_checksum(),
+            );
             let damaged = written.is_some() && found.is_some() && written != found;
-            return if damaged { Err(io::Error::other("its checksum is another")) } else { Ok(()) };
+            return if damaged {
+                Err(io::Error::other("its checksum is another"))
+            } else {
+                Ok(())
+            };
         }
-        if let Err(error) = self.decoder.decode_blocks(&mut self.packed, BlockDecodingStrategy::UptoBlocks(1)) {
+        if let Err(error) = self
+            .decoder
+            .decode_blocks(&mut self.packed, BlockDecodingStrategy::UptoBlocks(1))
+        {
             self.failure = Some(self.failed(&error));
             // The decoder holds back a window of the text as long as more may follow.
-            let _ = self.decoder.decode_blocks(&LAST_BLOCK[..], BlockDecodingStrategy::UptoBlocks(1));
+            let _ = self
+                .decoder
+                .decode_blocks(&LAST_BLOCK[..], BlockDecodingStrategy::UptoBlocks(1));
         }
         Ok(())
     }
@@ -198,7 +236,9 @@ mod tests {
     }
 
     fn lines(from: usize, to: usize) -> Vec<u8> {
-        (from..to).flat_map(|n| format!("INFO line {n} of a log that repeats itself\n").into_bytes()).collect()
+        (from..to)
+            .flat_map(|n| format!("INFO line {n} of a log that repeats itself\n").into_bytes())
+            .collect()
     }
 
     #[test]
@@ -207,10 +247,17 @@ mod tests {
         let both = [one.clone(), two.clone()].concat();
         for pack in [gzip, zstd] {
             assert_eq!(read(pack(&both)), (both.clone(), None));
-            assert_eq!(read([pack(&one), pack(&two)].concat()), (both.clone(), None));
+            assert_eq!(
+                read([pack(&one), pack(&two)].concat()),
+                (both.clone(), None)
+            );
         }
         let note = [&[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
-        assert_eq!(read([zstd(&one), note, zstd(&two)].concat()), (both.clone(), None), "skippable frames are skipped");
+        assert_eq!(
+            read([zstd(&one), note, zstd(&two)].concat()),
+            (both.clone(), None),
+            "skippable frames are skipped"
+        );
         for plain in [&b""[..], b"(", b"\x1f", b"(one) text", &both] {
             assert_eq!(read(plain.to_vec()), (plain.to_vec(), None));
         }
@@ -218,14 +265,23 @@ mod tests {
 
     #[test]
     fn a_truncated_file_is_read_before_the_error_is_reported() {
-        let text: Vec<u8> =
-            (0..40_000u32).flat_map(|n| format!("{} {}\n", n, n.wrapping_mul(2_654_435_761)).into_bytes()).collect();
+        let text: Vec<u8> = (0..40_000u32)
+            .flat_map(|n| format!("{} {}\n", n, n.wrapping_mul(2_654_435_761)).into_bytes())
+            .collect();
         for pack in [gzip, zstd] {
             let mut packed = pack(&text);
             packed.truncate(packed.len() * 2 / 3);
             let (got, failed) = read(packed);
-            assert!(got.len() > text.len() / 3 && text.starts_with(&got), "{} of {}", got.len(), text.len());
-            assert_eq!(failed.as_deref(), Some("the packed file ends in the middle"));
+            assert!(
+                got.len() > text.len() / 3 && text.starts_with(&got),
+                "{} of {}",
+                got.len(),
+                text.len()
+            );
+            assert_eq!(
+                failed.as_deref(),
+                Some("the packed file ends in the middle")
+            );
         }
     }
 
@@ -234,16 +290,29 @@ mod tests {
     fn the_text_held_back_in_a_truncated_frame_is_read() {
         let text = lines(0, 6000);
         let block = 100_000;
-        let mut packed = [ZSTD, &[0xa0], &u32::try_from(text.len()).unwrap().to_le_bytes()].concat();
+        let mut packed = [
+            ZSTD,
+            &[0xa0],
+            &u32::try_from(text.len()).unwrap().to_le_bytes(),
+        ]
+        .concat();
         for piece in text.chunks(block) {
             // A raw block that is not the last one.
-            packed.extend_from_slice(&(u32::try_from(piece.len()).unwrap() << 3).to_le_bytes()[..3]);
+            packed
+                .extend_from_slice(&(u32::try_from(piece.len()).unwrap() << 3).to_le_bytes()[..3]);
             packed.extend_from_slice(piece);
         }
         packed.truncate(block + block / 2);
         let (got, failed) = read(packed);
-        assert!(got.len() >= block && text.starts_with(&got), "{} bytes", got.len());
-        assert_eq!(failed.as_deref(), Some("the packed file ends in the middle"));
+        assert!(
+            got.len() >= block && text.starts_with(&got),
+            "{} bytes",
+            got.len()
+        );
+        assert_eq!(
+            failed.as_deref(),
+            Some("the packed file ends in the middle")
+        );
     }
 
     #[test]
@@ -253,7 +322,10 @@ mod tests {
             let at = packed.len() - 3;
             packed[at] ^= 0x55;
             let (_, failed) = read(packed);
-            assert!(failed.as_deref().is_some_and(|why| why.contains("damaged")), "{failed:?}");
+            assert!(
+                failed.as_deref().is_some_and(|why| why.contains("damaged")),
+                "{failed:?}"
+            );
         }
         let (_, failed) = read([gzip(b"a\n"), b"no gzip at all".to_vec()].concat());
         assert!(failed.is_some_and(|why| why.contains("damaged")));
@@ -262,7 +334,12 @@ mod tests {
     #[test]
     fn packed_input_is_reported_as_packed() {
         let packed = |bytes: Vec<u8>| reader(io::Cursor::new(bytes)).unwrap().1;
-        assert!(packed(gzip(b"a\n")) && packed(zstd(b"a\n")) && !packed(b"a\n".to_vec()) && !packed(Vec::new()));
+        assert!(
+            packed(gzip(b"a\n"))
+                && packed(zstd(b"a\n"))
+                && !packed(b"a\n".to_vec())
+                && !packed(Vec::new())
+        );
     }
 
     #[test]

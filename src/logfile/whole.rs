@@ -25,18 +25,31 @@ pub struct Whole {
 impl Whole {
     #[must_use]
     pub fn new(of: Of) -> Self {
-        Self { of, bits: Bits::default(), start: 0, matched: false }
+        Self {
+            of,
+            bits: Bits::default(),
+            start: 0,
+            matched: false,
+        }
     }
 
     /// Continues as far as matches are known; `joined` reports whether a line belongs to the one
     /// before. Returns the first line whose result has changed, if any.
-    pub fn extend(&mut self, matches: &Bits, known: &Bits, joined: impl Fn(usize) -> bool) -> Option<usize> {
+    pub fn extend(
+        &mut self,
+        matches: &Bits,
+        known: &Bits,
+        joined: impl Fn(usize) -> bool,
+    ) -> Option<usize> {
         let mut back: Option<usize> = None;
         while self.bits.len() < matches.len() {
             let at = self.bits.len();
             // 64 lines that are records of their own.
             let word = at / 64;
-            if at.is_multiple_of(64) && at + 64 <= matches.len().min(known.len()) && known.word(word) == 0 {
+            if at.is_multiple_of(64)
+                && at + 64 <= matches.len().min(known.len())
+                && known.word(word) == 0
+            {
                 self.bits.extend_with(at + 64, |_| matches.word(word));
                 (self.start, self.matched) = (at + 63, matches.contains(at + 63));
                 continue;
@@ -69,7 +82,11 @@ impl Whole {
     }
 
     fn put(&mut self, at: usize, set: bool) {
-        if set { self.bits.set_next(at) } else { self.bits.extend_to(at + 1) }
+        if set {
+            self.bits.set_next(at)
+        } else {
+            self.bits.extend_to(at + 1)
+        }
     }
 
     /// Removes everything from the start of the record that `line`, which is to be scanned again,
@@ -92,7 +109,11 @@ mod tests {
 
     fn set(lines: &[bool]) -> Bits {
         let mut bits = Bits::default();
-        lines.iter().enumerate().filter(|(_, set)| **set).for_each(|(at, _)| bits.set_next(at));
+        lines
+            .iter()
+            .enumerate()
+            .filter(|(_, set)| **set)
+            .for_each(|(at, _)| bits.set_next(at));
         bits.extend_to(lines.len());
         bits
     }

@@ -12,8 +12,7 @@ use super::db::text;
 use super::rows::{ArtifactRow, small};
 use super::{Claim, Store, StoreError, chunk, journal};
 
-const LIST: &str =
-    "select run_id, kind, title, step, hash, bytes, content, at from artifact where run_id = $1 order by id";
+const LIST: &str = "select run_id, kind, title, step, hash, bytes, content, at from artifact where run_id = $1 order by id";
 /// Bytes the run uses without the new artifact: equal contents count once, and of artifacts of a
 /// step with one title only the last counts. A failed attempt must not use up the limit of the
 /// attempt that succeeds.
@@ -21,8 +20,7 @@ const USED: &str = "select coalesce(cast(sum(bytes) as bigint), 0) from (select 
      where run_id = $1 and kind <> 'manifest' and hash <> $2 and id in (select max(id) from artifact \
      where run_id = $1 and not (coalesce(step, -1) = $3 and title = $4) group by step, title)) as counted";
 const IS_KEPT: &str = "select bytes from artifact_content where hash = $1";
-const INSERT_CONTENT: &str =
-    "insert into artifact_content (hash, bytes, body) values ($1, $2, $3) on conflict (hash) do nothing";
+const INSERT_CONTENT: &str = "insert into artifact_content (hash, bytes, body) values ($1, $2, $3) on conflict (hash) do nothing";
 const INSERT: &str = "insert into artifact (run_id, kind, title, step, hash, bytes, content, at) \
      values ($1, $2, $3, $4, $5, $6, $7, $8)";
 const BODY: &str = "select body from artifact_content where hash = $1";
@@ -43,11 +41,23 @@ impl NewArtifact {
     /// or more.
     #[must_use]
     pub fn pack(left: ArtifactDraft) -> Option<Self> {
-        let ArtifactDraft { kind, title, content } = left;
+        let ArtifactDraft {
+            kind,
+            title,
+            content,
+        } = left;
         let body = chunk::compress(&content)?;
-        let url = (kind == ArtifactKind::Link).then(|| String::from_utf8_lossy(&content).into_owned());
+        let url =
+            (kind == ArtifactKind::Link).then(|| String::from_utf8_lossy(&content).into_owned());
         let bytes = i64::try_from(content.len()).unwrap_or(i64::MAX);
-        Some(Self { kind, title, hash: hex_sha256(&content), bytes, body, url })
+        Some(Self {
+            kind,
+            title,
+            hash: hex_sha256(&content),
+            bytes,
+            body,
+            url,
+        })
     }
 
     /// SHA-256 of the contents, as hex digits.
@@ -65,7 +75,8 @@ impl NewArtifact {
     /// Whether a listed artifact is this one, apart from its number.
     #[must_use]
     pub fn is(&self, artifact: &Artifact, step: Option<u32>, at: Timestamp) -> bool {
-        let same = self.kind == artifact.kind && self.hash == artifact.hash && step == artifact.step;
+        let same =
+            self.kind == artifact.kind && self.hash == artifact.hash && step == artifact.step;
         same && at == artifact.at && *text(&self.title) == artifact.title
     }
 }
@@ -85,9 +96,24 @@ impl Store {
         // Locks the run's row: artifacts that its steps leave at the same time are counted one by
         // one.
         journal::number(&mut tx, claim, 0).await?;
-        let NewArtifact { kind, title, hash, bytes, body, url } = artifact;
+        let NewArtifact {
+            kind,
+            title,
+            hash,
+            bytes,
+            body,
+            url,
+        } = artifact;
         let (step, title) = (step.map(i64::from), text(title));
-        let used = fetch_optional!(tx, (i64,), USED, claim.run.0, hash, step.unwrap_or(-1), &*title)?;
+        let used = fetch_optional!(
+            tx,
+            (i64,),
+            USED,
+            claim.run.0,
+            hash,
+            step.unwrap_or(-1),
+            &*title
+        )?;
         if let Err(no) = limits.admit(*kind, &title, *bytes, used.map_or(0, |(used,)| used)) {
             return tx.rollback().await.map(|()| Err(no));
         }
@@ -95,7 +121,18 @@ impl Store {
             execute!(tx, INSERT_CONTENT, hash, *bytes, body.as_slice())?;
         }
         let url = text(url.as_deref().unwrap_or_default());
-        execute!(tx, INSERT, claim.run.0, kind.name(), title, step, hash, *bytes, url, at.0)?;
+        execute!(
+            tx,
+            INSERT,
+            claim.run.0,
+            kind.name(),
+            title,
+            step,
+            hash,
+            *bytes,
+            url,
+            at.0
+        )?;
         tx.commit().await.map(Ok)
     }
 
@@ -103,16 +140,26 @@ impl Store {
     pub async fn artifacts(&self, run: RunId) -> Result<Vec<Artifact>, StoreError> {
         let mut db = self.db.read().await?;
         let rows = fetch_all!(db, ArtifactRow, LIST, run.0)?;
-        (1..).zip(rows).map(|(number, row)| row.read(number)).collect()
+        (1..)
+            .zip(rows)
+            .map(|(number, row)| row.read(number))
+            .collect()
     }
 
     /// One artifact, by its number, with its contents.
-    pub async fn artifact(&self, run: RunId, number: u32) -> Result<(Artifact, Vec<u8>), StoreError> {
+    pub async fn artifact(
+        &self,
+        run: RunId,
+        number: u32,
+    ) -> Result<(Artifact, Vec<u8>), StoreError> {
         let mut db = self.db.read().await?;
         let rows = fetch_all!(db, ArtifactRow, LIST, run.0)?;
-        let at = usize::try_from(number).unwrap_or(usize::MAX).wrapping_sub(1);
+        let at = usize::try_from(number)
+            .unwrap_or(usize::MAX)
+            .wrapping_sub(1);
         let row = rows.into_iter().nth(at);
-        let row = row.ok_or_else(|| StoreError::NotFound(format!("artifact {number} of run {run}")))?;
+        let row =
+            row.ok_or_else(|| StoreError::NotFound(format!("artifact {number} of run {run}")))?;
         // From before contents had a table of their own.
         let inline = row.hash.is_none().then(|| row.content.clone().into_bytes());
         let artifact = row.read(number)?;
@@ -135,11 +182,13 @@ impl Store {
 
 impl ArtifactRow {
     fn read(self, number: u32) -> Result<Artifact, StoreError> {
-        let kind =
-            ArtifactKind::from_name(&self.kind).ok_or_else(|| super::rows::unreadable("artifact kind", &self.kind))?;
+        let kind = ArtifactKind::from_name(&self.kind)
+            .ok_or_else(|| super::rows::unreadable("artifact kind", &self.kind))?;
         let content = Cow::Borrowed(self.content.as_str());
         let hash = self.hash.unwrap_or_else(|| hex_sha256(content.as_bytes()));
-        let bytes = self.bytes.unwrap_or_else(|| i64::try_from(content.len()).unwrap_or(i64::MAX));
+        let bytes = self
+            .bytes
+            .unwrap_or_else(|| i64::try_from(content.len()).unwrap_or(i64::MAX));
         let url = (kind == ArtifactKind::Link).then(|| content.into_owned());
         let step = self.step.map(small).transpose()?;
         Ok(Artifact {
@@ -163,7 +212,12 @@ mod tests {
     #[test]
     fn what_is_listed_is_the_artifact_only_when_all_of_it_is_alike() {
         let left = |kind, title: &str, content: &[u8]| {
-            NewArtifact::pack(ArtifactDraft { kind, title: title.to_owned(), content: content.to_vec() }).unwrap()
+            NewArtifact::pack(ArtifactDraft {
+                kind,
+                title: title.to_owned(),
+                content: content.to_vec(),
+            })
+            .unwrap()
         };
         let (new, at) = (left(ArtifactKind::File, "log", b"a"), Timestamp(1));
         let listed = Artifact {
@@ -178,7 +232,11 @@ mod tests {
             at,
         };
         assert!(new.is(&listed, Some(2), at));
-        assert!(!new.is(&listed, None, at) && !new.is(&listed, Some(3), at) && !new.is(&listed, Some(2), Timestamp(2)));
+        assert!(
+            !new.is(&listed, None, at)
+                && !new.is(&listed, Some(3), at)
+                && !new.is(&listed, Some(2), Timestamp(2))
+        );
         for other in [
             left(ArtifactKind::Log, "log", b"a"),
             left(ArtifactKind::File, "other", b"a"),

@@ -9,10 +9,13 @@ use super::{Store, StoreError, rows};
 
 const RUNS_OF_SERVICE: &str = "select r.status, count(*) from run_service s join run r on r.id = s.run_id \
      where r.workspace_id = $1 and s.service = $2 group by r.status";
-const RUNS_OF_ENV: &str = "select status, count(*) from run where workspace_id = $1 and env = $2 group by status";
-const BREAKERS_OF_SERVICE: &str = "select count(*) from breaker where workspace_id = $1 and service = $2";
+const RUNS_OF_ENV: &str =
+    "select status, count(*) from run where workspace_id = $1 and env = $2 group by status";
+const BREAKERS_OF_SERVICE: &str =
+    "select count(*) from breaker where workspace_id = $1 and service = $2";
 const BREAKERS_OF_ENV: &str = "select count(*) from breaker where workspace_id = $1 and env = $2";
-const SEEN_OF_SERVICE: &str = "select count(*) from observation where workspace_id = $1 and service = $2";
+const SEEN_OF_SERVICE: &str =
+    "select count(*) from observation where workspace_id = $1 and service = $2";
 const SEEN_OF_ENV: &str = "select count(*) from observation where workspace_id = $1 and env = $2";
 
 impl Store {
@@ -20,7 +23,10 @@ impl Store {
     /// deletion.
     pub async fn attached(&self, workspace: i64, owner: &Owner) -> Result<Attached, StoreError> {
         let (name, [runs, breakers, seen]) = match owner {
-            Owner::Service(name) => (name, [RUNS_OF_SERVICE, BREAKERS_OF_SERVICE, SEEN_OF_SERVICE]),
+            Owner::Service(name) => (
+                name,
+                [RUNS_OF_SERVICE, BREAKERS_OF_SERVICE, SEEN_OF_SERVICE],
+            ),
             Owner::Environment(name) => (name, [RUNS_OF_ENV, BREAKERS_OF_ENV, SEEN_OF_ENV]),
         };
         let mut db = self.db.read().await?;
@@ -32,8 +38,10 @@ impl Store {
                 _ => attached.ended += count,
             }
         }
-        attached.breakers = fetch_optional!(db, (i64,), breakers, workspace, text(name))?.map_or(0, |(count,)| count);
-        attached.observations = fetch_optional!(db, (i64,), seen, workspace, text(name))?.map_or(0, |(count,)| count);
+        attached.breakers = fetch_optional!(db, (i64,), breakers, workspace, text(name))?
+            .map_or(0, |(count,)| count);
+        attached.observations =
+            fetch_optional!(db, (i64,), seen, workspace, text(name))?.map_or(0, |(count,)| count);
         Ok(attached)
     }
 }

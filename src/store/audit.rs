@@ -13,7 +13,8 @@ const INSERT: &str = "insert into audit (workspace_id, at, actor, action, object
      values ($1, $2, $3, $4, $5, $6, $7, $8)";
 const NEWEST: &str = "select id, at, actor, action, object, before, after, reason from audit \
      where workspace_id = $1 order by id desc limit $2";
-const ROWS: &str = "select id, at, actor, action, object, before, after, reason from audit where workspace_id = ";
+const ROWS: &str =
+    "select id, at, actor, action, object, before, after, reason from audit where workspace_id = ";
 /// The number of the run a row is about; null when it is about something else. A step's row is
 /// `run #41 step deploy web`: only the part before the first blank is a number.
 const RUN: &str = "case when object like 'run #%' then cast(nullif(substr(object, 6, \
@@ -41,7 +42,11 @@ impl Store {
     }
 
     /// Rows that pass the filter, newest first.
-    pub async fn audit_rows(&self, workspace: i64, filter: &AuditFilter) -> Result<Vec<AuditRow>, StoreError> {
+    pub async fn audit_rows(
+        &self,
+        workspace: i64,
+        filter: &AuditFilter,
+    ) -> Result<Vec<AuditRow>, StoreError> {
         let mut db = self.db.read().await?;
         let rows = on!(db, conn: D => {
             let mut query = QueryBuilder::<D>::new(ROWS);

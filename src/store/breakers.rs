@@ -22,7 +22,8 @@ const EXPLAIN: &str = "update breaker set message = $5 \
      where workspace_id = $1 and service = $2 and env = $3 and host = $4";
 const ALL: &str = "select service, env, host, failures, opened_at, probe_until, message from breaker \
      where workspace_id = $1 and (failures > 0 or opened_at is not null) order by service, env, host";
-const FORGET: &str = "delete from breaker where workspace_id = $1 and service = $2 and env = $3 and host = $4";
+const FORGET: &str =
+    "delete from breaker where workspace_id = $1 and service = $2 and env = $3 and host = $4";
 
 /// failures, opened at, probe until
 type Kept = (i64, Option<i64>, Option<i64>);
@@ -38,9 +39,19 @@ impl Store {
     ) -> Result<Pass, StoreError> {
         let mut db = self.db.read().await?;
         let (service, env) = key(way);
-        let kept = fetch_optional!(db, Kept, STATE, workspace, text(service), text(env), text(&way.host))?;
+        let kept = fetch_optional!(
+            db,
+            Kept,
+            STATE,
+            workspace,
+            text(service),
+            text(env),
+            text(&way.host)
+        )?;
         drop(db);
-        let (_, pass) = kept.map_or_else(State::default, state).admit(at, max_wait_ms);
+        let (_, pass) = kept
+            .map_or_else(State::default, state)
+            .admit(at, max_wait_ms);
         if !matches!(pass, Pass::Probe { .. }) {
             return Ok(pass);
         }
@@ -68,13 +79,28 @@ impl Store {
         let mut tx = self.db.begin().await?;
         let (service, env) = key(way);
         if outcome.is_err() {
-            execute!(tx, KNOW, workspace, text(service), text(env), text(&way.host))?;
+            execute!(
+                tx,
+                KNOW,
+                workspace,
+                text(service),
+                text(env),
+                text(&way.host)
+            )?;
         }
         let before = hold(&mut tx, workspace, way).await?;
         let after = before.after(pass, outcome.is_ok(), at);
         keep(&mut tx, workspace, way, after).await?;
         if let Err(message) = outcome {
-            execute!(tx, EXPLAIN, workspace, text(service), text(env), text(&way.host), db::message(message))?;
+            execute!(
+                tx,
+                EXPLAIN,
+                workspace,
+                text(service),
+                text(env),
+                text(&way.host),
+                db::message(message)
+            )?;
         }
         tx.commit().await?;
         Ok((before != after).then_some((before, after)))
@@ -83,11 +109,31 @@ impl Store {
     /// The breakers of a workspace that are open or have counted failures.
     pub async fn breakers(&self, workspace: i64) -> Result<Vec<Breaker>, StoreError> {
         let mut db = self.db.read().await?;
-        let rows = fetch_all!(db, (String, String, String, i64, Option<i64>, Option<i64>, String), ALL, workspace)?;
+        let rows = fetch_all!(
+            db,
+            (
+                String,
+                String,
+                String,
+                i64,
+                Option<i64>,
+                Option<i64>,
+                String
+            ),
+            ALL,
+            workspace
+        )?;
         let breaker = |(service, env, host, failures, opened_at, probe_until, message)| {
-            let target = Target { service, env: Some(env).filter(|env: &String| !env.is_empty()) };
+            let target = Target {
+                service,
+                env: Some(env).filter(|env: &String| !env.is_empty()),
+            };
             let target = Some(target).filter(|target| !target.service.is_empty());
-            Breaker { way: BreakerKey { target, host }, state: state((failures, opened_at, probe_until)), message }
+            Breaker {
+                way: BreakerKey { target, host },
+                state: state((failures, opened_at, probe_until)),
+                message,
+            }
         };
         Ok(rows.into_iter().map(breaker).collect())
     }
@@ -106,7 +152,15 @@ impl Store {
         for way in ways {
             let before = hold(&mut tx, workspace, way).await?;
             let (service, env) = key(way);
-            if execute!(tx, FORGET, workspace, text(service), text(env), text(&way.host))? == 0 {
+            if execute!(
+                tx,
+                FORGET,
+                workspace,
+                text(service),
+                text(env),
+                text(&way.host)
+            )? == 0
+            {
                 continue;
             }
             let decision = Decision {
@@ -131,31 +185,64 @@ impl Store {
 fn key(way: &BreakerKey) -> (&str, &str) {
     let target = way.target.as_ref();
     let env = target.and_then(|target| target.env.as_deref());
-    (target.map_or("", |target| &target.service), env.unwrap_or_default())
+    (
+        target.map_or("", |target| &target.service),
+        env.unwrap_or_default(),
+    )
 }
 
 fn state((failures, opened_at, probe_until): Kept) -> State {
     match (opened_at, probe_until) {
-        (Some(since), Some(until)) => State::HalfOpen { since: Timestamp(since), until: Timestamp(until) },
-        (Some(since), None) => State::Open { since: Timestamp(since) },
-        (None, _) => State::Closed { failures: u32::try_from(failures).unwrap_or(u32::MAX) },
+        (Some(since), Some(until)) => State::HalfOpen {
+            since: Timestamp(since),
+            until: Timestamp(until),
+        },
+        (Some(since), None) => State::Open {
+            since: Timestamp(since),
+        },
+        (None, _) => State::Closed {
+            failures: u32::try_from(failures).unwrap_or(u32::MAX),
+        },
     }
 }
 
 /// The state of a breaker, locked until the transaction ends.
 async fn hold(tx: &mut Tx, workspace: i64, way: &BreakerKey) -> Result<State, StoreError> {
     let (service, env) = key(way);
-    let kept = fetch_optional!(tx, Kept, HOLD, workspace, text(service), text(env), text(&way.host))?;
+    let kept = fetch_optional!(
+        tx,
+        Kept,
+        HOLD,
+        workspace,
+        text(service),
+        text(env),
+        text(&way.host)
+    )?;
     Ok(kept.map_or_else(State::default, state))
 }
 
-async fn keep(tx: &mut Tx, workspace: i64, way: &BreakerKey, state: State) -> Result<(), StoreError> {
+async fn keep(
+    tx: &mut Tx,
+    workspace: i64,
+    way: &BreakerKey,
+    state: State,
+) -> Result<(), StoreError> {
     let (service, env) = key(way);
     let (failures, opened_at, probe_until) = match state {
         State::Closed { failures } => (i64::from(failures), None, None),
         State::Open { since } => (0, Some(since.0), None),
         State::HalfOpen { since, until } => (0, Some(since.0), Some(until.0)),
     };
-    execute!(tx, KEEP, workspace, text(service), text(env), text(&way.host), failures, opened_at, probe_until)?;
+    execute!(
+        tx,
+        KEEP,
+        workspace,
+        text(service),
+        text(env),
+        text(&way.host),
+        failures,
+        opened_at,
+        probe_until
+    )?;
     Ok(())
 }

@@ -48,13 +48,25 @@ impl Store {
         let source = match &self.db.pools {
             Either::Sqlite(pools) => {
                 let mut conn = pools.read.acquire().await.map_err(failed)?;
-                let version = sqlx::query_scalar(VERSION).fetch_one(&mut *conn).await.map_err(failed)?;
+                let version = sqlx::query_scalar(VERSION)
+                    .fetch_one(&mut *conn)
+                    .await
+                    .map_err(failed)?;
                 let waker = open::file_of(&self.db.url).and_then(Waker::on);
-                Source::Sqlite { conn, version, waker }
+                Source::Sqlite {
+                    conn,
+                    version,
+                    waker,
+                }
             }
-            Either::Postgres(pool) => Source::Postgres(Box::new(listener(pool).await.map_err(failed)?)),
+            Either::Postgres(pool) => {
+                Source::Postgres(Box::new(listener(pool).await.map_err(failed)?))
+            }
         };
-        Ok(Changes { url: self.db.url.clone(), source })
+        Ok(Changes {
+            url: self.db.url.clone(),
+            source,
+        })
     }
 
     /// Whether others can write to this store at all.
@@ -74,10 +86,18 @@ impl Changes {
     /// Returns true as soon as something was written, false after `pause` when not. Where the
     /// system does not report writes, it polls every `between`. A lost connection counts as a
     /// change: writes may have been missed.
-    pub async fn changed(&mut self, pause: Duration, between: Duration) -> Result<bool, StoreError> {
+    pub async fn changed(
+        &mut self,
+        pause: Duration,
+        between: Duration,
+    ) -> Result<bool, StoreError> {
         let failed = |e: sqlx::Error| error::translate(&e, &self.url);
         match &mut self.source {
-            Source::Sqlite { conn, version, waker } => {
+            Source::Sqlite {
+                conn,
+                version,
+                waker,
+            } => {
                 let mut woken = false;
                 match waker {
                     // Timed out or not, the counter decides.
@@ -85,7 +105,10 @@ impl Changes {
                     None => sleep(between.min(pause)).await,
                 }
                 loop {
-                    let now: i64 = sqlx::query_scalar(VERSION).fetch_one(&mut **conn).await.map_err(failed)?;
+                    let now: i64 = sqlx::query_scalar(VERSION)
+                        .fetch_one(&mut **conn)
+                        .await
+                        .map_err(failed)?;
                     if std::mem::replace(version, now) != now {
                         return Ok(true);
                     }
@@ -130,7 +153,13 @@ impl TryFrom<Row> for Glimpse {
     type Error = StoreError;
 
     fn try_from((id, workspace, status, last_seq, holder): Row) -> Result<Self, StoreError> {
-        Ok(Self { run: RunId(id), workspace, status: rows::status(&status)?, last_seq, holder })
+        Ok(Self {
+            run: RunId(id),
+            workspace,
+            status: rows::status(&status)?,
+            last_seq,
+            holder,
+        })
     }
 }
 
@@ -145,6 +174,7 @@ impl Store {
     pub async fn glimpse_of(&self, run: RunId) -> Result<Glimpse, StoreError> {
         let mut db = self.db.read().await?;
         let row = fetch_optional!(db, Row, GLIMPSE_OF, run.0)?;
-        row.ok_or_else(|| StoreError::NotFound(format!("run {run}")))?.try_into()
+        row.ok_or_else(|| StoreError::NotFound(format!("run {run}")))?
+            .try_into()
     }
 }

@@ -74,7 +74,11 @@ pub(super) fn unpack(body: &[u8]) -> Option<Vec<ChunkLine<'static>>> {
         let (text, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize)?;
         lines.push(ChunkLine {
             at: Timestamp(i64::from_le_bytes(*at)),
-            stream: if *stream == 0 { Stream::Stdout } else { Stream::Stderr },
+            stream: if *stream == 0 {
+                Stream::Stdout
+            } else {
+                Stream::Stderr
+            },
             text: String::from_utf8(text.to_vec()).ok()?.into(),
         });
         rest = after;

@@ -26,7 +26,10 @@ pub struct QueuePosition {
 
 impl QueuePosition {
     /// Before all others.
-    pub const HEAD: Self = Self { rank: i64::MIN, run: RunId(0) };
+    pub const HEAD: Self = Self {
+        rank: i64::MIN,
+        run: RunId(0),
+    };
 }
 
 /// The claiming engine, and which runs it takes by itself.
@@ -43,7 +46,11 @@ pub struct Claimer<'a> {
 impl<'a> From<&'a str> for Claimer<'a> {
     /// Takes any run.
     fn from(holder: &'a str) -> Self {
-        Self { holder, adopts_from: Timestamp(i64::MIN), now: Timestamp(0) }
+        Self {
+            holder,
+            adopts_from: Timestamp(i64::MIN),
+            now: Timestamp(0),
+        }
     }
 }
 
@@ -73,10 +80,14 @@ impl Store {
         lease_until: Timestamp,
     ) -> Result<Option<(Claim, Run)>, StoreError> {
         if let Some(run) = only {
-            return self.claim_what(What::One(run), holder.into(), lease_until).await;
+            return self
+                .claim_what(What::One(run), holder.into(), lease_until)
+                .await;
         }
         for lane in Lane::ALL {
-            let claimed = self.claim_next(lane, QueuePosition::HEAD, holder, lease_until).await?;
+            let claimed = self
+                .claim_next(lane, QueuePosition::HEAD, holder, lease_until)
+                .await?;
             if claimed.is_some() {
                 return Ok(claimed);
             }
@@ -94,7 +105,8 @@ impl Store {
         by: impl Into<Claimer<'_>>,
         lease_until: Timestamp,
     ) -> Result<Option<(Claim, Run)>, StoreError> {
-        self.claim_what(What::Next(lane, passed), by.into(), lease_until).await
+        self.claim_what(What::Next(lane, passed), by.into(), lease_until)
+            .await
     }
 
     async fn claim_what(
@@ -120,8 +132,15 @@ impl Store {
             }
         };
         let Some(row) = row else { return Ok(None) };
-        let place = QueuePosition { rank: row.rank, run: RunId(row.id) };
-        let claim = Claim { run: RunId(row.id), token: row.token, workspace: row.workspace_id };
+        let place = QueuePosition {
+            rank: row.rank,
+            run: RunId(row.id),
+        };
+        let claim = Claim {
+            run: RunId(row.id),
+            token: row.token,
+            workspace: row.workspace_id,
+        };
         match Run::try_from(row) {
             Ok(run) => {
                 planted!(ClaimWithoutLocks => self.unlock(claim, UNLOCK).await?);
@@ -130,7 +149,10 @@ impl Store {
             }
             Err(unreadable) => {
                 self.put_back(claim).await?;
-                Err(StoreError::Unreadable { place, why: unreadable.to_string() })
+                Err(StoreError::Unreadable {
+                    place,
+                    why: unreadable.to_string(),
+                })
             }
         }
     }
@@ -174,7 +196,9 @@ where
     for<'q> &'q str: sqlx::Encode<'q, D> + sqlx::Type<D>,
     i64: for<'q> sqlx::Encode<'q, D> + sqlx::Type<D>,
 {
-    let query = sqlx::query_as::<D, RunRow>(statement).bind(text(by.holder)).bind(lease_until.0);
+    let query = sqlx::query_as::<D, RunRow>(statement)
+        .bind(text(by.holder))
+        .bind(lease_until.0);
     let query = match what {
         What::One(run) => query.bind(run.0),
         What::Next(lane, passed) => {

@@ -7,7 +7,8 @@ use super::rows::EngineRecord;
 use super::{EngineRow, Store, StoreError};
 
 const NEWEST: &str = "select body from console_line where workspace_id = $1 and actor = $2 order by id desc limit $3";
-const REMEMBER: &str = "insert into console_line (workspace_id, actor, body, at) values ($1, $2, $3, $4)";
+const REMEMBER: &str =
+    "insert into console_line (workspace_id, actor, body, at) values ($1, $2, $3, $4)";
 const BEAT: &str = "insert into engine (holder, kind, started_at, seen_at, draining, alive_until, adopts_from, pulse_ms) \
      values ($1, $2, $3, $4, $5, $6, $7, $8) \
      on conflict (holder) do update set kind = excluded.kind, started_at = excluded.started_at, seen_at = excluded.seen_at, \
@@ -19,7 +20,13 @@ const LEAVE: &str = "delete from engine where holder = $1";
 
 impl Store {
     /// Remembers a line of the command bar; a repetition of the newest is not stored twice.
-    pub async fn remember(&self, workspace: i64, actor: &str, line: &str, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn remember(
+        &self,
+        workspace: i64,
+        actor: &str,
+        line: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
         let newest = fetch_optional!(tx, (String,), NEWEST, workspace, text(actor), 1_i64)?;
         if newest.is_some_and(|(newest,)| newest == text(line)) {
@@ -30,9 +37,21 @@ impl Store {
     }
 
     /// The newest `limit` lines, newest first.
-    pub async fn remembered(&self, workspace: i64, actor: &str, limit: u32) -> Result<Vec<String>, StoreError> {
+    pub async fn remembered(
+        &self,
+        workspace: i64,
+        actor: &str,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError> {
         let mut db = self.db.read().await?;
-        let rows = fetch_all!(db, (String,), NEWEST, workspace, text(actor), i64::from(limit))?;
+        let rows = fetch_all!(
+            db,
+            (String,),
+            NEWEST,
+            workspace,
+            text(actor),
+            i64::from(limit)
+        )?;
         Ok(rows.into_iter().map(|(line,)| line).collect())
     }
 

@@ -66,15 +66,28 @@ impl Db {
             Either::Sqlite(pools) => pools.read.acquire().await.map(Either::Sqlite),
             Either::Postgres(pool) => pool.acquire().await.map(Either::Postgres),
         };
-        Ok(Held { url: self.url.clone(), link: link.map_err(|e| error::translate(&e, &self.url))? })
+        Ok(Held {
+            url: self.url.clone(),
+            link: link.map_err(|e| error::translate(&e, &self.url))?,
+        })
     }
 
     pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
         let link = match &self.pools {
-            Either::Sqlite(pools) => pools.write.begin_with(dialect::SQLITE_BEGIN).await.map(Either::Sqlite),
-            Either::Postgres(pool) => pool.begin_with(dialect::POSTGRES_BEGIN).await.map(Either::Postgres),
+            Either::Sqlite(pools) => pools
+                .write
+                .begin_with(dialect::SQLITE_BEGIN)
+                .await
+                .map(Either::Sqlite),
+            Either::Postgres(pool) => pool
+                .begin_with(dialect::POSTGRES_BEGIN)
+                .await
+                .map(Either::Postgres),
         };
-        Ok(Held { url: self.url.clone(), link: link.map_err(|e| error::translate(&e, &self.url))? })
+        Ok(Held {
+            url: self.url.clone(),
+            link: link.map_err(|e| error::translate(&e, &self.url))?,
+        })
     }
 }
 
@@ -101,7 +114,11 @@ impl Tx {
 
 /// Text as both databases can keep it: U+0000 becomes U+2400.
 pub(super) fn text(value: &str) -> Cow<'_, str> {
-    if value.contains('\0') { Cow::Owned(value.replace('\0', "\u{2400}")) } else { Cow::Borrowed(value) }
+    if value.contains('\0') {
+        Cow::Owned(value.replace('\0', "\u{2400}"))
+    } else {
+        Cow::Borrowed(value)
+    }
 }
 
 /// [`text`] for what may be absent.

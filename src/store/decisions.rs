@@ -13,8 +13,7 @@ use super::{Store, StoreError, history, journal, locks, resume, rows, runs};
 
 /// Takes the next number of a run that is not claimed here; the row stays locked until the
 /// transaction ends.
-const NUMBER: &str =
-    "update run set last_seq = last_seq + 1 where id = $1 returning status, last_seq, workspace_id, plan";
+const NUMBER: &str = "update run set last_seq = last_seq + 1 where id = $1 returning status, last_seq, workspace_id, plan";
 const INTERRUPT: &str = "update run set status = 'interrupted', finished_at = $4, lease_until = null, last_seq = last_seq + 1 \
      where id = $1 and holder = $2 and lease_until = $3 and status in ('claimed', 'running', 'waiting') \
      returning status, last_seq, workspace_id, plan";
@@ -22,7 +21,8 @@ const INTERRUPT: &str = "update run set status = 'interrupted', finished_at = $4
 /// not started by others meanwhile.
 const NOT_ALIVE: &str = "update engine set alive_until = 0 where holder = $1";
 const EXPLAIN: &str = "update run set message = $2 where id = $1";
-const IN_FLIGHT: &str = "select position from run_step where run_id = $1 and status = 'running' order by position";
+const IN_FLIGHT: &str =
+    "select position from run_step where run_id = $1 and status = 'running' order by position";
 const STEP: &str = "select status, attempt from run_step where run_id = $1 and position = $2";
 const INSERT_ANSWER: &str = "insert into run_answer (run_id, position, attempt, done, note, actor, at) \
      values ($1, $2, $3, $4, $5, $6, $7) on conflict (run_id, position, attempt) do nothing";
@@ -39,12 +39,20 @@ impl Store {
         let lease_until = run.lease_until.map(|at| at.0);
         let holder = text_opt(run.holder.as_deref());
         let row = fetch_optional!(tx, Numbered, INTERRUPT, run.id.0, holder, lease_until, at.0)?;
-        let Some(numbered) = row else { return Ok(false) };
+        let Some(numbered) = row else {
+            return Ok(false);
+        };
         let in_flight = fetch_all!(tx, (i64,), IN_FLIGHT, run.id.0)?;
-        let names: Vec<String> = in_flight.iter().map(|(position,)| step_name(&run.plan, *position)).collect();
+        let names: Vec<String> = in_flight
+            .iter()
+            .map(|(position,)| step_name(&run.plan, *position))
+            .collect();
         let message = match names.as_slice() {
             [] => format!("interrupted: {why}; no step was under way"),
-            names => format!("interrupted: {why}; the outcome of step {} is unknown", names.join(", ")),
+            names => format!(
+                "interrupted: {why}; the outcome of step {} is unknown",
+                names.join(", ")
+            ),
         };
         execute!(tx, EXPLAIN, run.id.0, db::message(&message))?;
         execute!(tx, NOT_ALIVE, text_opt(run.holder.as_deref()))?;
@@ -55,7 +63,13 @@ impl Store {
             [(position,)] => Some(rows::small(*position)?),
             _ => None,
         };
-        append_event(&mut tx, run.id, &numbered, journal::event(Level::Error, "engine", step, message, at)).await?;
+        append_event(
+            &mut tx,
+            run.id,
+            &numbered,
+            journal::event(Level::Error, "engine", step, message, at),
+        )
+        .await?;
         resume::resume_if_harmless(&mut tx, run.id, at).await?;
         tx.commit().await?;
         Ok(true)
@@ -76,15 +90,35 @@ impl Store {
         let status = rows::status(&numbered.status)?;
         let attempt = waiting_attempt(&mut tx, run, step, status).await?;
         let position = i64::from(step);
-        let inserted = execute!(tx, INSERT_ANSWER, run.0, position, attempt, done, text_opt(note), text(actor), at.0)?;
+        let inserted = execute!(
+            tx,
+            INSERT_ANSWER,
+            run.0,
+            position,
+            attempt,
+            done,
+            text_opt(note),
+            text(actor),
+            at.0
+        )?;
         if inserted == 0 {
-            return Err(StoreError::Refused { run, status, what: "answering a step twice" });
+            return Err(StoreError::Refused {
+                run,
+                status,
+                what: "answering a step twice",
+            });
         }
         let answer = if done { "done" } else { "not done" };
         let name = step_name(&rows::read_plan(run.0, &numbered.plan)?, position);
         let note_suffix = note.map(|note| format!(": {note}")).unwrap_or_default();
         let message = format!("{actor} says {name} is {answer}{note_suffix}");
-        append_event(&mut tx, run, &numbered, journal::event(Level::Info, "operator", Some(step), message, at)).await?;
+        append_event(
+            &mut tx,
+            run,
+            &numbered,
+            journal::event(Level::Info, "operator", Some(step), message, at),
+        )
+        .await?;
         let decision = Decision {
             workspace: numbered.workspace_id,
             at,
@@ -100,9 +134,19 @@ impl Store {
     }
 
     /// The answer to the current attempt of a step, if any: done, by, note.
-    pub async fn answer_of(&self, run: RunId, step: u32) -> Result<Option<(bool, String, Option<String>)>, StoreError> {
+    pub async fn answer_of(
+        &self,
+        run: RunId,
+        step: u32,
+    ) -> Result<Option<(bool, String, Option<String>)>, StoreError> {
         let mut db = self.db.read().await?;
-        fetch_optional!(db, (bool, String, Option<String>), ANSWER, run.0, i64::from(step))
+        fetch_optional!(
+            db,
+            (bool, String, Option<String>),
+            ANSWER,
+            run.0,
+            i64::from(step)
+        )
     }
 }
 
@@ -120,17 +164,32 @@ pub(super) async fn append_event(
     journal::write(tx, run, numbered.last_seq, &[event]).await
 }
 
-async fn waiting_attempt(tx: &mut Tx, run: RunId, step: u32, status: RunStatus) -> Result<i64, StoreError> {
+async fn waiting_attempt(
+    tx: &mut Tx,
+    run: RunId,
+    step: u32,
+    status: RunStatus,
+) -> Result<i64, StoreError> {
     let row = fetch_optional!(tx, (String, i64), STEP, run.0, i64::from(step))?;
-    let (step_status, attempt) = row.ok_or_else(|| StoreError::NotFound(format!("step {step} of run {run}")))?;
+    let (step_status, attempt) =
+        row.ok_or_else(|| StoreError::NotFound(format!("step {step} of run {run}")))?;
     if status.is_held() && step_status == StepStatus::Waiting.name() {
         return Ok(attempt);
     }
-    Err(StoreError::Refused { run, status, what: "answering a step that does not wait for an answer" })
+    Err(StoreError::Refused {
+        run,
+        status,
+        what: "answering a step that does not wait for an answer",
+    })
 }
 
 /// The step's name in the plan.
 pub(super) fn step_name(plan: &Plan, position: i64) -> String {
-    let step = u32::try_from(position).ok().and_then(|number| plan.numbered_step(number));
-    step.map_or_else(|| format!("number {position}"), |(step, _)| step.name.clone())
+    let step = u32::try_from(position)
+        .ok()
+        .and_then(|number| plan.numbered_step(number));
+    step.map_or_else(
+        || format!("number {position}"),
+        |(step, _)| step.name.clone(),
+    )
 }

@@ -32,7 +32,10 @@ impl TryFrom<MemberRow> for Member {
     type Error = StoreError;
 
     fn try_from(row: MemberRow) -> Result<Self, StoreError> {
-        Ok(Self { run: RunId(row.run_id), status: rows::status(&row.status)? })
+        Ok(Self {
+            run: RunId(row.run_id),
+            status: rows::status(&row.status)?,
+        })
     }
 }
 
@@ -40,7 +43,14 @@ impl Store {
     /// The runs that are in a group now, oldest first.
     pub async fn members(&self, workspace: i64, group: &str) -> Result<Vec<Member>, StoreError> {
         let mut db = self.db.read().await?;
-        all(fetch_all!(db, MemberRow, MEMBERS, workspace, text(group), 0_i64)?)
+        all(fetch_all!(
+            db,
+            MemberRow,
+            MEMBERS,
+            workspace,
+            text(group),
+            0_i64
+        )?)
     }
 }
 
@@ -57,7 +67,10 @@ pub(super) async fn lock(tx: &mut Tx, new: &NewRun) -> Result<(), StoreError> {
 pub(super) async fn blocked_by(tx: &mut Tx, new: &NewRun) -> Result<Option<Member>, StoreError> {
     match &new.plan.concurrency {
         Some(concurrency) if concurrency.policy == Policy::Refuse => {
-            Ok(others(tx, new.workspace, &concurrency.group, RunId(0)).await?.into_iter().next())
+            Ok(others(tx, new.workspace, &concurrency.group, RunId(0))
+                .await?
+                .into_iter()
+                .next())
         }
         _ => Ok(None),
     }
@@ -66,42 +79,90 @@ pub(super) async fn blocked_by(tx: &mut Tx, new: &NewRun) -> Result<Option<Membe
 /// Cancels the others of its group, if that is the policy of a run just queued. Returns the run as
 /// it is then.
 pub(super) async fn make_room(tx: &mut Tx, new: &NewRun, run: Run) -> Result<Run, StoreError> {
-    let Some(concurrency) = new.plan.concurrency.as_ref().filter(|c| c.policy == Policy::CancelRunning) else {
+    let Some(concurrency) = new
+        .plan
+        .concurrency
+        .as_ref()
+        .filter(|c| c.policy == Policy::CancelRunning)
+    else {
         return Ok(run);
     };
     let mut cancelled = Vec::new();
     for member in others(tx, new.workspace, &concurrency.group, run.id).await? {
-        let reason = format!("run {} takes its place in group {}", run.id, concurrency.group);
+        let reason = format!(
+            "run {} takes its place in group {}",
+            run.id, concurrency.group
+        );
         if cancel(tx, member.run, new, &reason).await? {
             cancelled.push(member);
         }
     }
-    let Some(effect) = group_effect(concurrency, &cancelled) else { return Ok(run) };
+    let Some(effect) = group_effect(concurrency, &cancelled) else {
+        return Ok(run);
+    };
     let numbered = number(tx, run.id).await?;
     let message = format!("group {}: {effect}", concurrency.group);
-    append_event(tx, run.id, &numbered, journal::event(Level::Warn, "control", None, message, new.at)).await?;
+    append_event(
+        tx,
+        run.id,
+        &numbered,
+        journal::event(Level::Warn, "control", None, message, new.at),
+    )
+    .await?;
     orders::read(tx, run.id).await
 }
 
 /// Cancels a link of a chain that was kept out of its group, with the reason in its log.
-pub(super) async fn cancel_blocked(tx: &mut Tx, new: &NewRun, run: &Run, by: &Member) -> Result<Run, StoreError> {
-    let group = new.plan.concurrency.as_ref().map_or("", |c| c.group.as_str());
-    cancel(tx, run.id, new, &format!("group {group} is taken by {by}, and its runbook refuses to wait")).await?;
+pub(super) async fn cancel_blocked(
+    tx: &mut Tx,
+    new: &NewRun,
+    run: &Run,
+    by: &Member,
+) -> Result<Run, StoreError> {
+    let group = new
+        .plan
+        .concurrency
+        .as_ref()
+        .map_or("", |c| c.group.as_str());
+    cancel(
+        tx,
+        run.id,
+        new,
+        &format!("group {group} is taken by {by}, and its runbook refuses to wait"),
+    )
+    .await?;
     orders::read(tx, run.id).await
 }
 
 /// Asks a run to end, in the name of the requester of the new one; false: it has already ended.
 async fn cancel(tx: &mut Tx, run: RunId, new: &NewRun, reason: &str) -> Result<bool, StoreError> {
-    let Some((status,)) = fetch_optional!(tx, (String,), SETTLE, run.0)? else { return Ok(false) };
+    let Some((status,)) = fetch_optional!(tx, (String,), SETTLE, run.0)? else {
+        return Ok(false);
+    };
     if rows::status(&status)?.is_terminal() {
         return Ok(false);
     }
     let numbered = number(tx, run).await?;
-    let by = Orderer { actor: &new.actor, reason: Some(reason) };
+    let by = Orderer {
+        actor: &new.actor,
+        reason: Some(reason),
+    };
     orders::give(tx, run, &numbered, Order::End(Ending::Cancel), by, new.at).await?;
     Ok(true)
 }
 
-async fn others(tx: &mut Tx, workspace: i64, group: &str, but: RunId) -> Result<Vec<Member>, StoreError> {
-    all(fetch_all!(tx, MemberRow, MEMBERS, workspace, text(group), but.0)?)
+async fn others(
+    tx: &mut Tx,
+    workspace: i64,
+    group: &str,
+    but: RunId,
+) -> Result<Vec<Member>, StoreError> {
+    all(fetch_all!(
+        tx,
+        MemberRow,
+        MEMBERS,
+        workspace,
+        text(group),
+        but.0
+    )?)
 }

@@ -9,16 +9,14 @@ use super::db::{Tx, text_opt};
 use super::rows::ChangeRow;
 use super::{Claim, Store, StoreError, journal, rows};
 
-const INSERT: &str =
-    "insert into run_change (run_id, at, position, attempt, status, actor) values ($1, $2, $3, $4, $5, $6)";
-const CLAIMED: &str =
-    "insert into run_change (run_id, at, status, actor) select id, $2, 'claimed', holder from run where id = $1";
+const INSERT: &str = "insert into run_change (run_id, at, position, attempt, status, actor) values ($1, $2, $3, $4, $5, $6)";
+const CLAIMED: &str = "insert into run_change (run_id, at, status, actor) select id, $2, 'claimed', holder from run where id = $1";
 /// Steps that change together. Zero attempts: it never began.
 const OF_STEPS: &str = "insert into run_change (run_id, at, position, attempt, status) \
      select run_id, $2, position, nullif(attempt, 0), $4 from run_step where run_id = $1 and status = $3 order by position";
-const LAST: &str =
-    "select status, attempt from run_change where run_id = $1 and position = $2 order by id desc limit 1";
-const LIST: &str = "select at, position, attempt, status, actor from run_change where run_id = $1 order by id";
+const LAST: &str = "select status, attempt from run_change where run_id = $1 and position = $2 order by id desc limit 1";
+const LIST: &str =
+    "select at, position, attempt, status, actor from run_change where run_id = $1 order by id";
 
 impl Store {
     /// The changes of a run and its steps, oldest first.
@@ -53,7 +51,17 @@ pub(super) async fn of_run(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let none: Option<i64> = None;
-    execute!(tx, INSERT, run.0, at.0, none, none, status.name(), text_opt(by)).map(drop)
+    execute!(
+        tx,
+        INSERT,
+        run.0,
+        at.0,
+        none,
+        none,
+        status.name(),
+        text_opt(by)
+    )
+    .map(drop)
 }
 
 /// Records a change of a step.
@@ -66,7 +74,17 @@ pub(super) async fn of_step(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let (step, attempt) = (i64::from(step), attempt.map(i64::from));
-    execute!(tx, INSERT, run.0, at.0, step, attempt, status.name(), text_opt(by)).map(drop)
+    execute!(
+        tx,
+        INSERT,
+        run.0,
+        at.0,
+        step,
+        attempt,
+        status.name(),
+        text_opt(by)
+    )
+    .map(drop)
 }
 
 /// Records the claim of the engine that holds the run. Written with its first change: the claim is

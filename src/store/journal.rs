@@ -23,9 +23,9 @@ const NUMBER_UNFENCED: &str = "update run set last_seq = last_seq + $2 where id 
 const LAST: &str = "select last_seq from run where id = $1";
 const EVENTS: &str = "select run_id, seq, at, step, level, phase, source, message, data from event \
      where run_id = $1 and seq >= $2 and seq <= $3 order by seq";
-const OUTCOMES: &str =
-    "select step, data from event where run_id = $1 and step is not null and data is not null order by seq";
-const INSERT_EVENTS: &str = "insert into event (run_id, seq, at, step, level, phase, source, message, data) ";
+const OUTCOMES: &str = "select step, data from event where run_id = $1 and step is not null and data is not null order by seq";
+const INSERT_EVENTS: &str =
+    "insert into event (run_id, seq, at, step, level, phase, source, message, data) ";
 const INSERT_CHUNK: &str = "insert into output_chunk (run_id, first_seq, last_seq, step, at, raw_bytes, body) \
      values ($1, $2, $3, $4, $5, $6, $7)";
 const CHUNK_SIZES: &str = "select first_seq, last_seq, raw_bytes from output_chunk \
@@ -42,7 +42,13 @@ impl Store {
     /// the token.
     pub async fn append(&self, claim: Claim, entries: &[NewEntry]) -> Result<i64, StoreError> {
         let mut tx = self.db.begin().await?;
-        let count = planted!(NumberTwice, entries.len().saturating_sub(usize::from(is_output(entries))), entries.len());
+        let count = planted!(
+            NumberTwice,
+            entries
+                .len()
+                .saturating_sub(usize::from(is_output(entries))),
+            entries.len()
+        );
         let (_, last_seq) = number(&mut tx, claim, count).await?;
         write(&mut tx, claim.run, last_seq, entries).await?;
         tx.commit().await?;
@@ -51,12 +57,18 @@ impl Store {
 
     /// Entries with `after < seq`, oldest first, at most `limit`. A page with very long lines may
     /// end earlier; only an empty one means that there is nothing more.
-    pub async fn entries_after(&self, run: RunId, after: i64, limit: u32) -> Result<Vec<Entry>, StoreError> {
+    pub async fn entries_after(
+        &self,
+        run: RunId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<Entry>, StoreError> {
         let mut db = self.db.read().await?;
         let last = last_seq(&mut db, run).await?;
         let from = after.max(0).saturating_add(1);
         let mut to = last.min(after.max(0).saturating_add(i64::from(limit)));
-        let sizes: Vec<(i64, i64, i64)> = fetch_all!(db, (i64, i64, i64), CHUNK_SIZES, run.0, from, to)?;
+        let sizes: Vec<(i64, i64, i64)> =
+            fetch_all!(db, (i64, i64, i64), CHUNK_SIZES, run.0, from, to)?;
         if let Some((first, ..)) = over_budget(sizes.iter()) {
             to = first - 1;
         }
@@ -68,7 +80,8 @@ impl Store {
         let mut db = self.db.read().await?;
         let rows = fetch_all!(db, (i64, String), OUTCOMES, run.0)?;
         let read = |(step, data): (i64, String)| {
-            let data = serde_json::from_str(&data).map_err(|e| StoreError::Database(format!("event data: {e}")))?;
+            let data = serde_json::from_str(&data)
+                .map_err(|e| StoreError::Database(format!("event data: {e}")))?;
             Ok((small(step)?, data))
         };
         rows.into_iter().map(read).collect()
@@ -86,21 +99,46 @@ row! {
 }
 
 /// Checks the token and takes `count` numbers; returns the run's status, and the last number.
-pub(super) async fn number(tx: &mut Tx, claim: Claim, count: usize) -> Result<(String, i64), StoreError> {
+pub(super) async fn number(
+    tx: &mut Tx,
+    claim: Claim,
+    count: usize,
+) -> Result<(String, i64), StoreError> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     let statement = planted!(UnfencedWrites, NUMBER_UNFENCED, NUMBER);
     let count = count.saturating_add(planted!(NumberingGap, 1, 0));
-    let row = fetch_optional!(tx, (String, i64), statement, claim.run.0, count, claim.token)?;
+    let row = fetch_optional!(
+        tx,
+        (String, i64),
+        statement,
+        claim.run.0,
+        count,
+        claim.token
+    )?;
     row.ok_or(StoreError::StaleToken(claim.run))
 }
 
 /// Writes entries whose numbers have been taken: the last one gets `last_seq`.
-pub(super) async fn write(tx: &mut Tx, run: RunId, last_seq: i64, entries: &[NewEntry]) -> Result<(), StoreError> {
+pub(super) async fn write(
+    tx: &mut Tx,
+    run: RunId,
+    last_seq: i64,
+    entries: &[NewEntry],
+) -> Result<(), StoreError> {
     let first_seq = last_seq - i64::try_from(entries.len()).unwrap_or(i64::MAX) + 1;
     let numbered: Vec<(i64, &NewEntry)> = (first_seq..).zip(entries).collect();
     for part in numbered.chunk_by(|(_, a), (_, b)| belong_together(a, b)) {
         match part {
-            [(_, NewEntry { body: EntryBody::Event { .. }, .. }), ..] => insert_events(tx, run, part).await?,
+            [
+                (
+                    _,
+                    NewEntry {
+                        body: EntryBody::Event { .. },
+                        ..
+                    },
+                ),
+                ..,
+            ] => insert_events(tx, run, part).await?,
             _ => insert_output(tx, run, part).await?,
         }
     }
@@ -109,7 +147,9 @@ pub(super) async fn write(tx: &mut Tx, run: RunId, last_seq: i64, entries: &[New
 
 #[cfg(feature = "faults")]
 fn is_output(entries: &[NewEntry]) -> bool {
-    entries.iter().all(|entry| matches!(entry.body, EntryBody::Output { .. }))
+    entries
+        .iter()
+        .all(|entry| matches!(entry.body, EntryBody::Output { .. }))
 }
 
 fn belong_together(a: &NewEntry, b: &NewEntry) -> bool {
@@ -120,7 +160,11 @@ fn belong_together(a: &NewEntry, b: &NewEntry) -> bool {
     }
 }
 
-async fn insert_events(tx: &mut Tx, run: RunId, events: &[(i64, &NewEntry)]) -> Result<(), StoreError> {
+async fn insert_events(
+    tx: &mut Tx,
+    run: RunId,
+    events: &[(i64, &NewEntry)],
+) -> Result<(), StoreError> {
     for part in events.chunks(dialect::ROWS_PER_INSERT) {
         on!(tx, conn: D => {
             let mut query = QueryBuilder::<D>::new(INSERT_EVENTS);
@@ -143,10 +187,15 @@ async fn insert_events(tx: &mut Tx, run: RunId, events: &[(i64, &NewEntry)]) -> 
     Ok(())
 }
 
-async fn insert_output(tx: &mut Tx, run: RunId, lines: &[(i64, &NewEntry)]) -> Result<(), StoreError> {
+async fn insert_output(
+    tx: &mut Tx,
+    run: RunId,
+    lines: &[(i64, &NewEntry)],
+) -> Result<(), StoreError> {
     let mut rest = lines;
     while let [(first_seq, first), ..] = rest {
-        let (now, later) = rest.split_at(chunk::fitting(rest.iter().map(|(_, entry)| length(entry))));
+        let (now, later) =
+            rest.split_at(chunk::fitting(rest.iter().map(|(_, entry)| length(entry))));
         let raw_bytes: usize = now.iter().map(|(_, entry)| length(entry)).sum();
         let packed: Vec<ChunkLine<'_>> = now.iter().filter_map(|(_, entry)| line(entry)).collect();
         let too_long = || StoreError::Database("a line of output is 4 GiB or longer".into());
@@ -154,7 +203,17 @@ async fn insert_output(tx: &mut Tx, run: RunId, lines: &[(i64, &NewEntry)]) -> R
         let last_seq = first_seq + i64::try_from(now.len()).unwrap_or(i64::MAX) - 1;
         let raw_bytes = i64::try_from(raw_bytes).unwrap_or(i64::MAX);
         let step = first.step.map(i64::from);
-        execute!(tx, INSERT_CHUNK, run.0, *first_seq, last_seq, step, first.at.0, raw_bytes, body)?;
+        execute!(
+            tx,
+            INSERT_CHUNK,
+            run.0,
+            *first_seq,
+            last_seq,
+            step,
+            first.at.0,
+            raw_bytes,
+            body
+        )?;
         rest = later;
     }
     Ok(())
@@ -166,14 +225,19 @@ fn length(entry: &NewEntry) -> usize {
 
 fn line(entry: &NewEntry) -> Option<ChunkLine<'_>> {
     match &entry.body {
-        EntryBody::Output { stream, text } => Some(ChunkLine { at: entry.at, stream: *stream, text: text.into() }),
+        EntryBody::Output { stream, text } => Some(ChunkLine {
+            at: entry.at,
+            stream: *stream,
+            text: text.into(),
+        }),
         EntryBody::Event { .. } => None,
     }
 }
 
 async fn last_seq(db: &mut Session, run: RunId) -> Result<i64, StoreError> {
     let row = fetch_optional!(db, (i64,), LAST, run.0)?;
-    row.map(|(last,)| last).ok_or_else(|| StoreError::NotFound(format!("run {run}")))
+    row.map(|(last,)| last)
+        .ok_or_else(|| StoreError::NotFound(format!("run {run}")))
 }
 
 /// The first chunk, in reading order, that makes a page too large; never the very first one.
@@ -184,7 +248,9 @@ fn over_budget<'a>(sizes: impl Iterator<Item = &'a (i64, i64, i64)>) -> Option<(
         (total, *chunk)
     });
     running.next()?;
-    running.find(|(total, _)| *total > PAGE_BYTES).map(|(_, chunk)| chunk)
+    running
+        .find(|(total, _)| *total > PAGE_BYTES)
+        .map(|(_, chunk)| chunk)
 }
 
 /// The entries numbered `from..=to`.
@@ -198,13 +264,18 @@ async fn page(db: &mut Session, run: RunId, from: i64, to: i64) -> Result<Vec<En
         let damaged = || damaged_output(&db.url, run, first_seq);
         let lines = chunk::unpack(&body).ok_or_else(damaged)?;
         let step = step.map(small).transpose()?;
-        let lines = (first_seq..).zip(lines).filter(|(seq, _)| (from..=to).contains(seq));
+        let lines = (first_seq..)
+            .zip(lines)
+            .filter(|(seq, _)| (from..=to).contains(seq));
         entries.extend(lines.map(|(seq, line)| Entry {
             run,
             seq,
             at: line.at,
             step,
-            body: EntryBody::Output { stream: line.stream, text: line.text.into_owned() },
+            body: EntryBody::Output {
+                stream: line.stream,
+                text: line.text.into_owned(),
+            },
         }));
     }
     entries.sort_unstable_by_key(|entry| entry.seq);
@@ -226,7 +297,17 @@ pub(super) fn event(
     message: String,
     at: Timestamp,
 ) -> NewEntry {
-    NewEntry { at, step, body: EntryBody::Event { level, phase: None, source: source.into(), message, data: None } }
+    NewEntry {
+        at,
+        step,
+        body: EntryBody::Event {
+            level,
+            phase: None,
+            source: source.into(),
+            message,
+            data: None,
+        },
+    }
 }
 
 #[cfg(test)]
@@ -245,8 +326,15 @@ mod tests {
             (&[PAGE_BYTES + 1, 0], Some(1)),
             (&[i64::MAX, i64::MAX], Some(1)),
         ] {
-            let chunks: Vec<_> = (0..).zip(sizes).map(|(seq, size)| (seq, seq, *size)).collect();
-            assert_eq!(over_budget(chunks.iter()).map(|(seq, ..)| seq), first_left_out, "{sizes:?}");
+            let chunks: Vec<_> = (0..)
+                .zip(sizes)
+                .map(|(seq, size)| (seq, seq, *size))
+                .collect();
+            assert_eq!(
+                over_budget(chunks.iter()).map(|(seq, ..)| seq),
+                first_left_out,
+                "{sizes:?}"
+            );
         }
     }
 }

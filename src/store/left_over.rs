@@ -55,7 +55,14 @@ impl Store {
     ) -> Result<Vec<LeftOver>, StoreError> {
         let mut db = self.db.read().await?;
         let which = if any_engine { LEFT_OVER } else { WAITING };
-        let found = fetch_all!(db, (i64, Option<String>, i64), which, workspace, now.0, gone.join("\n"))?;
+        let found = fetch_all!(
+            db,
+            (i64, Option<String>, i64),
+            which,
+            workspace,
+            now.0,
+            gone.join("\n")
+        )?;
         let left_over = |(run, queued_by, queued_at): (i64, Option<String>, i64)| LeftOver {
             run: RunId(run),
             queued_by: queued_by.filter(|by| by != NO_PROCESS),
@@ -67,21 +74,39 @@ impl Store {
     /// The number of runs queued by this process, in all workspaces.
     pub async fn queued_here(&self) -> Result<i64, StoreError> {
         let mut db = self.db.read().await?;
-        Ok(fetch_optional!(db, (i64,), QUEUED_HERE, text(&self.process))?.map_or(0, |(count,)| count))
+        Ok(
+            fetch_optional!(db, (i64,), QUEUED_HERE, text(&self.process))?
+                .map_or(0, |(count,)| count),
+        )
     }
 
     /// A person starts a queued run (audited): from now on it counts as queued by this process.
-    pub async fn start_queued(&self, run: RunId, by: Orderer<'_>, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn start_queued(
+        &self,
+        run: RunId,
+        by: Orderer<'_>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
         let numbered = number(&mut tx, run).await?;
         let status = rows::status(&numbered.status)?;
         if status != RunStatus::Queued {
-            let refused = StoreError::Refused { run, status, what: "starting what waits in the queue" };
+            let refused = StoreError::Refused {
+                run,
+                status,
+                what: "starting what waits in the queue",
+            };
             return tx.rollback().await.and(Err(refused));
         }
         execute!(tx, START, run.0, text(&self.process), at.0)?;
         let message = format!("started by {}{}", by.actor, by.because());
-        append_event(&mut tx, run, &numbered, journal::event(Level::Warn, "operator", None, message, at)).await?;
+        append_event(
+            &mut tx,
+            run,
+            &numbered,
+            journal::event(Level::Warn, "operator", None, message, at),
+        )
+        .await?;
         let decision = Decision {
             workspace: numbered.workspace_id,
             at,

@@ -11,10 +11,11 @@ use super::rows::{RunRow, StepRow, all};
 use super::{RunFilter, Store, StoreError};
 
 const ONE: &str = "select * from run where id = $1";
-const HELD: &str = "select * from run where status in ('claimed', 'running', 'waiting') order by id";
-const OPEN: &str = "select id from run where status in ('queued', 'claimed', 'running', 'waiting') limit 1";
-const EXPIRED: &str =
-    "select * from run where status in ('claimed', 'running', 'waiting') and lease_until < $1 order by id";
+const HELD: &str =
+    "select * from run where status in ('claimed', 'running', 'waiting') order by id";
+const OPEN: &str =
+    "select id from run where status in ('queued', 'claimed', 'running', 'waiting') limit 1";
+const EXPIRED: &str = "select * from run where status in ('claimed', 'running', 'waiting') and lease_until < $1 order by id";
 const STEPS: &str = "select position, status, attempt, started_at, finished_at, message from run_step \
      where run_id = $1 order by position";
 
@@ -25,7 +26,11 @@ const OF_STATUS: &str = "select * from run where +workspace_id = ";
 
 /// How the query of a filter begins; [`conditions`] follows.
 const fn start(filter: &RunFilter) -> &'static str {
-    if filter.status.len() == 1 { OF_STATUS } else { OF_WORKSPACE }
+    if filter.status.len() == 1 {
+        OF_STATUS
+    } else {
+        OF_WORKSPACE
+    }
 }
 
 /// The runs found. Runs this version cannot read are listed apart, so that they hide none of the
@@ -51,16 +56,23 @@ type Listed = (i64, String, String, String, String);
 /// Whether its line may contain a lower-case text. If parts cannot be read here, the whole run
 /// decides.
 fn may_hold((id, status, priority, actor, plan): &Listed, text: &str) -> bool {
-    let known = RunStatus::from_name(status).zip(Priority::from_name(priority)).zip(title(plan));
+    let known = RunStatus::from_name(status)
+        .zip(Priority::from_name(priority))
+        .zip(title(plan));
     known.is_none_or(|((status, priority), title)| {
-        listed(RunId(*id), status, priority, &title, actor).to_lowercase().contains(text)
+        listed(RunId(*id), status, priority, &title, actor)
+            .to_lowercase()
+            .contains(text)
     })
 }
 
 /// The title in the beginning of a stored plan.
 fn title(head: &str) -> Option<String> {
     let (_, from) = head.split_once("\"title\":")?;
-    serde_json::Deserializer::from_str(from).into_iter::<String>().next()?.ok()
+    serde_json::Deserializer::from_str(from)
+        .into_iter::<String>()
+        .next()?
+        .ok()
 }
 
 /// The conditions of a filter on the runs of a workspace, after `where workspace_id = `.
@@ -81,7 +93,9 @@ macro_rules! conditions {
             $query.push(" and runbook = ").push_bind(text(runbook));
         }
         if let Some(service) = &filter.service {
-            $query.push(" and exists (select 1 from run_service s where s.run_id = run.id and s.service = ");
+            $query.push(
+                " and exists (select 1 from run_service s where s.run_id = run.id and s.service = ",
+            );
             $query.push_bind(text(service)).push(")");
         }
         if let Some(env) = &filter.env {
@@ -115,12 +129,18 @@ impl Store {
     pub async fn run(&self, run: RunId) -> Result<Run, StoreError> {
         let mut db = self.db.read().await?;
         let row = fetch_optional!(db, RunRow, ONE, run.0)?;
-        row.ok_or_else(|| StoreError::NotFound(format!("run {run}")))?.try_into()
+        row.ok_or_else(|| StoreError::NotFound(format!("run {run}")))?
+            .try_into()
     }
 
     /// Runs that pass the filter, newest first.
     pub async fn runs(&self, workspace: i64, filter: &RunFilter) -> Result<Found, StoreError> {
-        if let Some(holds) = filter.holds.as_deref().map(str::to_lowercase).filter(|holds| !holds.is_empty()) {
+        if let Some(holds) = filter
+            .holds
+            .as_deref()
+            .map(str::to_lowercase)
+            .filter(|holds| !holds.is_empty())
+        {
             return self.search(workspace, filter, &holds).await;
         }
         let mut db = self.db.read().await?;
@@ -135,7 +155,12 @@ impl Store {
 
     /// Runs whose line in a list contains a text: at most the filter's limit, among the newest
     /// ([`SCANNED_PER_MATCH`] for each).
-    async fn search(&self, workspace: i64, filter: &RunFilter, holds: &str) -> Result<Found, StoreError> {
+    async fn search(
+        &self,
+        workspace: i64,
+        filter: &RunFilter,
+        holds: &str,
+    ) -> Result<Found, StoreError> {
         let most = filter.limit.saturating_mul(SCANNED_PER_MATCH);
         let mut db = self.db.read().await?;
         let scanned = on!(db, conn: D => {
@@ -146,12 +171,24 @@ impl Store {
             query.build_query_as::<Listed>().fetch_all(&mut **conn).await
         })?;
         let limit = filter.limit as usize;
-        let ids: Vec<i64> = scanned.iter().filter(|run| may_hold(run, holds)).take(limit).map(|run| run.0).collect();
+        let ids: Vec<i64> = scanned
+            .iter()
+            .filter(|run| may_hold(run, holds))
+            .take(limit)
+            .map(|run| run.0)
+            .collect();
         let ended = scanned.len() < most as usize;
-        let rest = if ids.len() == limit { ids.last().copied() } else { scanned.last().map(|run| run.0) };
+        let rest = if ids.len() == limit {
+            ids.last().copied()
+        } else {
+            scanned.last().map(|run| run.0)
+        };
         let rest = rest.filter(|_| !ended || ids.len() == limit).map(RunId);
         if ids.is_empty() {
-            return Ok(Found { rest, ..Found::default() });
+            return Ok(Found {
+                rest,
+                ..Found::default()
+            });
         }
         let rows = on!(db, conn: D => {
             let mut query = QueryBuilder::<D>::new("select * from run where id in (");
@@ -162,8 +199,20 @@ impl Store {
             query.push(") order by id desc");
             query.build_query_as::<RunRow>().fetch_all(&mut **conn).await
         })?;
-        let mut found = Found { rest, ..Found::of(rows) };
-        let line = |run: &Run| listed(run.id, run.status, run.priority, &run.plan.title, &run.actor).to_lowercase();
+        let mut found = Found {
+            rest,
+            ..Found::of(rows)
+        };
+        let line = |run: &Run| {
+            listed(
+                run.id,
+                run.status,
+                run.priority,
+                &run.plan.title,
+                &run.actor,
+            )
+            .to_lowercase()
+        };
         found.runs.retain(|run| line(run).contains(holds));
         Ok(found)
     }
@@ -199,11 +248,16 @@ mod tests {
 
     #[test]
     fn the_title_is_read_from_the_beginning_of_a_plan() {
-        let plan =
-            crate::core::plan::Plan { title: "say \"hi\" → prod".into(), ..crate::core::plan::Plan::default() };
+        let plan = crate::core::plan::Plan {
+            title: "say \"hi\" → prod".into(),
+            ..crate::core::plan::Plan::default()
+        };
         let stored = serde_json::to_string(&plan).unwrap();
         assert_eq!(title(&stored[..200]).as_deref(), Some("say \"hi\" → prod"));
-        assert_eq!((title("{\"runbook\":\"x\""), title("\"title\":\"cut o")), (None, None));
+        assert_eq!(
+            (title("{\"runbook\":\"x\""), title("\"title\":\"cut o")),
+            (None, None)
+        );
     }
 
     #[test]

@@ -23,7 +23,12 @@ impl Store {
 }
 
 /// Records the locks a queued run needs.
-pub(super) async fn want(tx: &mut Tx, workspace: i64, run: RunId, plan: &Plan) -> Result<(), StoreError> {
+pub(super) async fn want(
+    tx: &mut Tx,
+    workspace: i64,
+    run: RunId,
+    plan: &Plan,
+) -> Result<(), StoreError> {
     for wanted in wanted(plan) {
         let (service, env) = columns(&wanted);
         execute!(tx, WANT, run.0, workspace, text(service), text(env))?;

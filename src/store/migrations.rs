@@ -38,7 +38,8 @@ const VERSIONS: [Version; 8] = [
 ];
 
 const APPLIED: &str = "select version, checksum from _sqlx_migrations order by version";
-const SQLITE_TABLES: &str = "select count(*) from sqlite_master where type = 'table' and name not like 'sqlite%'";
+const SQLITE_TABLES: &str =
+    "select count(*) from sqlite_master where type = 'table' and name not like 'sqlite%'";
 
 /// Brings an SQLite file to the newest schema; one small query when it is there already.
 pub(super) async fn sqlite(conn: &mut SqliteConnection, url: &Arc<str>) -> Result<(), StoreError> {
@@ -49,18 +50,30 @@ pub(super) async fn sqlite(conn: &mut SqliteConnection, url: &Arc<str>) -> Resul
     }
     // Two programs may create the same file at once: check again with the write lock held.
     let failed = |e: sqlx::Error| error::opening(&e, url);
-    let mut tx = conn.begin_with(dialect::SQLITE_BEGIN).await.map_err(failed)?;
+    let mut tx = conn
+        .begin_with(dialect::SQLITE_BEGIN)
+        .await
+        .map_err(failed)?;
     let applied = sqlx::query_as(APPLIED).fetch_all(&mut *tx).await;
     let is_new = applied.is_err();
     if !is_behind(applied, &migrator, url)? {
         return Ok(());
     }
-    let tables: i64 = sqlx::query_scalar(SQLITE_TABLES).fetch_one(&mut *tx).await.map_err(failed)?;
+    let tables: i64 = sqlx::query_scalar(SQLITE_TABLES)
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(failed)?;
     if is_new && tables > 0 {
         let why = "it is another program's database; choose another file".into();
-        return Err(StoreError::Open { url: url.to_string(), why });
+        return Err(StoreError::Open {
+            url: url.to_string(),
+            why,
+        });
     }
-    migrator.run_direct(None, &mut *tx, false).await.map_err(|e| error::migrate(&e, url))?;
+    migrator
+        .run_direct(None, &mut *tx, false)
+        .await
+        .map_err(|e| error::migrate(&e, url))?;
     tx.commit().await.map_err(failed)
 }
 
@@ -70,15 +83,24 @@ pub(super) async fn postgres(conn: &mut PgConnection, url: &Arc<str>) -> Result<
     let migrator = migrator(|v| v.postgres);
     let applied = sqlx::query_as(APPLIED).fetch_all(&mut *conn).await;
     if is_behind(applied, &migrator, url)? {
-        migrator.run_direct(None, conn, false).await.map_err(|e| error::migrate(&e, url))?;
+        migrator
+            .run_direct(None, conn, false)
+            .await
+            .map_err(|e| error::migrate(&e, url))?;
     }
     Ok(())
 }
 
 fn migrator(sql: impl Fn(&Version) -> &'static str) -> Migrator {
-    let all = VERSIONS
-        .iter()
-        .map(|v| Migration::new(v.number, v.name.into(), MigrationType::Simple, sql(v).into_sql_str(), false));
+    let all = VERSIONS.iter().map(|v| {
+        Migration::new(
+            v.number,
+            v.name.into(),
+            MigrationType::Simple,
+            sql(v).into_sql_str(),
+            false,
+        )
+    });
     Migrator::with_migrations(all.collect())
 }
 
@@ -94,11 +116,18 @@ fn is_behind(
     };
     let known = migrator.iter().map(|m| m.version).max().unwrap_or_default();
     if let Some((found, _)) = applied.last().filter(|(version, _)| *version > known) {
-        return Err(StoreError::Newer { url: url.to_string(), found: *found, known });
+        return Err(StoreError::Newer {
+            url: url.to_string(),
+            found: *found,
+            known,
+        });
     }
     for (migration, (version, checksum)) in migrator.iter().zip(&applied) {
         if migration.version != *version || *migration.checksum != **checksum {
-            return Err(error::migrate(&sqlx::migrate::MigrateError::VersionMismatch(*version), url));
+            return Err(error::migrate(
+                &sqlx::migrate::MigrateError::VersionMismatch(*version),
+                url,
+            ));
         }
     }
     Ok(applied.len() < migrator.iter().count())
@@ -123,7 +152,11 @@ mod tests {
         }
         assert!(VERSIONS.is_sorted_by(|one, next| one.number < next.number));
         for version in VERSIONS {
-            assert!(version.name.starts_with(&format!("{:04}_", version.number)), "{}", version.name);
+            assert!(
+                version.name.starts_with(&format!("{:04}_", version.number)),
+                "{}",
+                version.name
+            );
         }
     }
 }

@@ -19,7 +19,8 @@ const TAKE_SLOT: &str = "insert into pulse (workspace_id, slot, observations) va
      on conflict (workspace_id, slot) do nothing";
 const PULSE: &str = "insert into pulse (workspace_id, slot, observations) values ($1, $2, $3) \
      on conflict (workspace_id, slot) do update set observations = excluded.observations where pulse.observations = $4";
-const INSERT: &str = "insert into observation (workspace_id, service, env, at, state, latency_ms, message, run_id) ";
+const INSERT: &str =
+    "insert into observation (workspace_id, service, env, at, state, latency_ms, message, run_id) ";
 /// An observation that arrives late does not replace a newer one.
 const REMEMBER_LATEST: &str = "insert into latest_observation \
      (workspace_id, service, env, at, state, latency_ms, message, run_id, seen_at, seen_state) \
@@ -65,7 +66,11 @@ impl Store {
     }
 
     /// Writes observations made by a run.
-    pub async fn observe(&self, workspace: i64, observations: &[Observation]) -> Result<(), StoreError> {
+    pub async fn observe(
+        &self,
+        workspace: i64,
+        observations: &[Observation],
+    ) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
         insert(&mut tx, workspace, observations).await?;
         tx.commit().await
@@ -82,7 +87,11 @@ impl Store {
     }
 }
 
-async fn insert(tx: &mut Tx, workspace: i64, observations: &[Observation]) -> Result<(), StoreError> {
+async fn insert(
+    tx: &mut Tx,
+    workspace: i64,
+    observations: &[Observation],
+) -> Result<(), StoreError> {
     for part in observations.chunks(dialect::ROWS_PER_INSERT) {
         on!(tx, conn: D => {
             let mut query = QueryBuilder::<D>::new(INSERT);
@@ -103,7 +112,11 @@ async fn insert(tx: &mut Tx, workspace: i64, observations: &[Observation]) -> Re
 }
 
 /// In the order of their targets, so that two writers never deadlock.
-async fn remember_latest(tx: &mut Tx, workspace: i64, observations: &[Observation]) -> Result<(), StoreError> {
+async fn remember_latest(
+    tx: &mut Tx,
+    workspace: i64,
+    observations: &[Observation],
+) -> Result<(), StoreError> {
     let mut newest: BTreeMap<&Target, &Observation> = BTreeMap::new();
     for o in observations {
         let latest = newest.entry(&o.target).or_insert(o);
@@ -132,7 +145,9 @@ async fn remember_latest(tx: &mut Tx, workspace: i64, observations: &[Observatio
 
 /// The state of a probe that was answered.
 fn seen(observation: &Observation) -> Option<&'static str> {
-    Some(observation.state).filter(|state| *state != State::Unknown).map(State::name)
+    Some(observation.state)
+        .filter(|state| *state != State::Unknown)
+        .map(State::name)
 }
 
 /// A target without environment has '' in its key.

@@ -25,8 +25,7 @@ const ASK_TO_END: &str = "update run set cancel_requested_by = $2, ending = $3 w
 const STEP: &str = "select status from run_step where run_id = $1 and position = $2";
 const SKIP: &str = "update run_step set status = 'skipped', message = $3, finished_at = $4 \
      where run_id = $1 and position = $2 and status = 'pending'";
-const IN_FLIGHT: &str =
-    "select position from run_step where run_id = $1 and status in ('running', 'waiting') order by position limit 1";
+const IN_FLIGHT: &str = "select position from run_step where run_id = $1 and status in ('running', 'waiting') order by position limit 1";
 const HELD_BACK: &str = "select r.pace, r.let_go, s.status from run r join run_step s on s.run_id = r.id \
      where r.id = $1 and s.position = $2";
 
@@ -39,7 +38,9 @@ pub struct Orderer<'a> {
 
 impl Orderer<'_> {
     pub(super) fn because(&self) -> String {
-        self.reason.map(|reason| format!(": {reason}")).unwrap_or_default()
+        self.reason
+            .map(|reason| format!(": {reason}"))
+            .unwrap_or_default()
     }
 }
 
@@ -62,12 +63,21 @@ impl Store {
     }
 
     /// Cancels a run that waits in the queue (audited). Refused if it was started meanwhile.
-    pub async fn drop_queued(&self, run: RunId, by: Orderer<'_>, at: Timestamp) -> Result<RunStatus, StoreError> {
+    pub async fn drop_queued(
+        &self,
+        run: RunId,
+        by: Orderer<'_>,
+        at: Timestamp,
+    ) -> Result<RunStatus, StoreError> {
         let mut tx = self.db.begin().await?;
         let numbered = number(&mut tx, run).await?;
         let status = rows::status(&numbered.status)?;
         if status != RunStatus::Queued {
-            let refused = StoreError::Refused { run, status, what: "dropping what waits in the queue" };
+            let refused = StoreError::Refused {
+                run,
+                status,
+                what: "dropping what waits in the queue",
+            };
             return tx.rollback().await.and(Err(refused));
         }
         match give(&mut tx, run, &numbered, Order::End(Ending::Cancel), by, at).await {
@@ -84,17 +94,34 @@ impl Store {
         reason: Option<&str>,
         at: Timestamp,
     ) -> Result<RunStatus, StoreError> {
-        self.order(run, Order::End(Ending::Cancel), Orderer { actor, reason }, at).await
+        self.order(
+            run,
+            Order::End(Ending::Cancel),
+            Orderer { actor, reason },
+            at,
+        )
+        .await
     }
 
     /// Whether a step that has not begun still has to wait: false as soon as its run may go on, or
     /// it was skipped.
     pub async fn is_held_back(&self, run: RunId, step: u32) -> Result<bool, StoreError> {
         let mut db = self.db.read().await?;
-        let row = fetch_optional!(db, (String, Option<i64>, String), HELD_BACK, run.0, i64::from(step))?;
-        let Some((pace, let_go, status)) = row else { return Ok(false) };
-        let orders =
-            Orders { pace: rows::pace(&pace)?, let_go: let_go.map(rows::small).transpose()?, ..Orders::default() };
+        let row = fetch_optional!(
+            db,
+            (String, Option<i64>, String),
+            HELD_BACK,
+            run.0,
+            i64::from(step)
+        )?;
+        let Some((pace, let_go, status)) = row else {
+            return Ok(false);
+        };
+        let orders = Orders {
+            pace: rows::pace(&pace)?,
+            let_go: let_go.map(rows::small).transpose()?,
+            ..Orders::default()
+        };
         Ok(status == StepStatus::Pending.name() && orders.holds(step))
     }
 }
@@ -102,7 +129,8 @@ impl Store {
 /// The run as it is in this transaction.
 pub(super) async fn read(tx: &mut Tx, run: RunId) -> Result<Run, StoreError> {
     let row = fetch_optional!(tx, RunRow, RUN, run.0)?;
-    row.ok_or_else(|| StoreError::NotFound(format!("run {run}")))?.try_into()
+    row.ok_or_else(|| StoreError::NotFound(format!("run {run}")))?
+        .try_into()
 }
 
 /// The target of an order. The plan is read only where it is needed: a run of a newer version can
@@ -120,7 +148,11 @@ impl To<'_> {
     }
 }
 
-async fn current<'a>(tx: &mut Tx, run: RunId, numbered: &'a Numbered) -> Result<To<'a>, StoreError> {
+async fn current<'a>(
+    tx: &mut Tx,
+    run: RunId,
+    numbered: &'a Numbered,
+) -> Result<To<'a>, StoreError> {
     let row = fetch_optional!(tx, (String, Option<i64>, Option<String>), CURRENT, run.0)?;
     let (pace, let_go, ending) = row.ok_or_else(|| StoreError::NotFound(format!("run {run}")))?;
     let orders = Orders {
@@ -129,7 +161,12 @@ async fn current<'a>(tx: &mut Tx, run: RunId, numbered: &'a Numbered) -> Result<
         let_go: let_go.map(rows::small).transpose()?,
         ending: ending.as_deref().map(rows::ending).transpose()?,
     };
-    Ok(To { run, status: rows::status(&numbered.status)?, orders, plan: &numbered.plan })
+    Ok(To {
+        run,
+        status: rows::status(&numbered.status)?,
+        orders,
+        plan: &numbered.plan,
+    })
 }
 
 /// Result of an order: action and data of the audit row, message in the run's log, the status the
@@ -152,11 +189,25 @@ pub(super) async fn give(
 ) -> Result<RunStatus, StoreError> {
     let before = current(tx, run, numbered).await?;
     let status = before.status;
-    order.check(status, &before.orders).map_err(|what| StoreError::Refused { run, status, what })?;
+    order
+        .check(status, &before.orders)
+        .map_err(|what| StoreError::Refused { run, status, what })?;
     let (actor, because) = (by.actor, by.because());
     let pace = async |tx: &mut Tx, pace: Pace, action, message| {
-        execute!(tx, PACE, run.0, pace.name(), (pace != Pace::Free).then(|| text(actor)))?;
-        Ok::<_, StoreError>(Given { action, after: pace.name().to_owned(), step: None, message, status })
+        execute!(
+            tx,
+            PACE,
+            run.0,
+            pace.name(),
+            (pace != Pace::Free).then(|| text(actor))
+        )?;
+        Ok::<_, StoreError>(Given {
+            action,
+            after: pace.name().to_owned(),
+            step: None,
+            message,
+            status,
+        })
     };
     let given = match order {
         Order::Pause => {
@@ -167,7 +218,15 @@ pub(super) async fn give(
             let message = format!("{actor} goes through it step by step{because}");
             pace(tx, Pace::Stepping, "run.step_through", message).await?
         }
-        Order::Continue => pace(tx, Pace::Free, "run.continue", format!("{actor} lets it go on{because}")).await?,
+        Order::Continue => {
+            pace(
+                tx,
+                Pace::Free,
+                "run.continue",
+                format!("{actor} lets it go on{because}"),
+            )
+            .await?
+        }
         Order::LetGo(step) => let_go(tx, &before, step, by).await?,
         Order::Skip(step) => skip(tx, &before, step, by, at).await?,
         Order::End(ending) => end(tx, &before, ending, by, at).await?,
@@ -197,48 +256,120 @@ async fn status_of(tx: &mut Tx, run: RunId, step: u32) -> Result<StepStatus, Sto
 async fn let_go(tx: &mut Tx, to: &To<'_>, step: u32, by: Orderer<'_>) -> Result<Given, StoreError> {
     let name = step_name(&to.plan()?, i64::from(step));
     if status_of(tx, to.run, step).await? != StepStatus::Pending {
-        return Err(StoreError::Step { run: to.run, step: name, why: "it has begun already" });
+        return Err(StoreError::Step {
+            run: to.run,
+            step: name,
+            why: "it has begun already",
+        });
     }
     // It would begin right after that step, before a person has seen how it ended.
     if fetch_optional!(tx, (i64,), IN_FLIGHT, to.run.0)?.is_some() {
-        return Err(StoreError::Step { run: to.run, step: name, why: "the step before it has not ended" });
+        return Err(StoreError::Step {
+            run: to.run,
+            step: name,
+            why: "the step before it has not ended",
+        });
     }
     execute!(tx, LET_GO, to.run.0, i64::from(step))?;
     let message = format!("{} lets step {name} go{}", by.actor, by.because());
     let after = format!("step {name} may go");
-    Ok(Given { action: "run.let_go", after, step: Some(step), message, status: to.status })
+    Ok(Given {
+        action: "run.let_go",
+        after,
+        step: Some(step),
+        message,
+        status: to.status,
+    })
 }
 
-async fn skip(tx: &mut Tx, to: &To<'_>, step: u32, by: Orderer<'_>, at: Timestamp) -> Result<Given, StoreError> {
+async fn skip(
+    tx: &mut Tx,
+    to: &To<'_>,
+    step: u32,
+    by: Orderer<'_>,
+    at: Timestamp,
+) -> Result<Given, StoreError> {
     let plan = to.plan()?;
     let name = step_name(&plan, i64::from(step));
     let found = status_of(tx, to.run, step).await?;
-    skippable(&plan, step, found).map_err(|why| StoreError::Step { run: to.run, step: name.clone(), why })?;
+    skippable(&plan, step, found).map_err(|why| StoreError::Step {
+        run: to.run,
+        step: name.clone(),
+        why,
+    })?;
     let label = format!("skipped by {}{}", by.actor, by.because());
-    execute!(tx, SKIP, to.run.0, i64::from(step), db::message(&label), at.0)?;
-    history::of_step(tx, to.run, (step, None), StepStatus::Skipped, Some(by.actor), at).await?;
+    execute!(
+        tx,
+        SKIP,
+        to.run.0,
+        i64::from(step),
+        db::message(&label),
+        at.0
+    )?;
+    history::of_step(
+        tx,
+        to.run,
+        (step, None),
+        StepStatus::Skipped,
+        Some(by.actor),
+        at,
+    )
+    .await?;
     let uses = dependents(&plan, step);
     let uses = if uses.is_empty() {
         String::new()
     } else {
-        format!("; later steps use what it would have left and fail rather than guess: {}", uses.join(", "))
+        format!(
+            "; later steps use what it would have left and fail rather than guess: {}",
+            uses.join(", ")
+        )
     };
     let message = format!("{name}: {label}{uses}");
     let after = format!("step {name} skipped");
-    Ok(Given { action: "run.skip", after, step: Some(step), message, status: to.status })
+    Ok(Given {
+        action: "run.skip",
+        after,
+        step: Some(step),
+        message,
+        status: to.status,
+    })
 }
 
 /// A harsher end replaces a milder one requested before, never the other way round.
-async fn end(tx: &mut Tx, to: &To<'_>, ending: Ending, by: Orderer<'_>, at: Timestamp) -> Result<Given, StoreError> {
+async fn end(
+    tx: &mut Tx,
+    to: &To<'_>,
+    ending: Ending,
+    by: Orderer<'_>,
+    at: Timestamp,
+) -> Result<Given, StoreError> {
     let (actor, because) = (by.actor, by.because());
     let given = |message, status: RunStatus| {
-        let how = if ending == Ending::Cancel { String::new() } else { format!(", {}", ending.name()) };
+        let how = if ending == Ending::Cancel {
+            String::new()
+        } else {
+            format!(", {}", ending.name())
+        };
         let after = format!("{}{how}", status.name());
-        Ok(Given { action: "run.cancel", after, step: None, message, status })
+        Ok(Given {
+            action: "run.cancel",
+            after,
+            step: None,
+            message,
+            status,
+        })
     };
     if to.status == RunStatus::Queued {
         let message = format!("cancelled by {actor}{because}");
-        execute!(tx, END_QUEUED, to.run.0, text(actor), ending.name(), at.0, db::message(&message))?;
+        execute!(
+            tx,
+            END_QUEUED,
+            to.run.0,
+            text(actor),
+            ending.name(),
+            at.0,
+            db::message(&message)
+        )?;
         history::of_run(tx, to.run, RunStatus::Cancelled, Some(actor), at).await?;
         runs::end_steps(tx, to.run, RunStatus::Cancelled, at).await?;
         locks::end(tx, to.run).await?;
@@ -247,5 +378,8 @@ async fn end(tx: &mut Tx, to: &To<'_>, ending: Ending, by: Orderer<'_>, at: Time
     if to.orders.ending.is_none_or(|before| before < ending) {
         execute!(tx, ASK_TO_END, to.run.0, text(actor), ending.name())?;
     }
-    given(format!("{} requested by {actor}{because}", ending.label()), to.status)
+    given(
+        format!("{} requested by {actor}{because}", ending.label()),
+        to.status,
+    )
 }

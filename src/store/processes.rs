@@ -12,9 +12,9 @@ const BEGAN: &str = "insert into run_process (run_id, position, holder, pgid, st
      and status in ('claimed', 'running', 'waiting') \
      on conflict (run_id, position) do update set holder = excluded.holder, pgid = excluded.pgid, \
      started = excluded.started, mark = excluded.mark";
-const ENDED: &str = "delete from run_process where run_id = $1 and position = $2 and pgid = $3 and mark = $4";
-const OF_RUN: &str =
-    "select position, holder, pgid, started, mark from run_process where run_id = $1 order by position";
+const ENDED: &str =
+    "delete from run_process where run_id = $1 and position = $2 and pgid = $3 and mark = $4";
+const OF_RUN: &str = "select position, holder, pgid, started, mark from run_process where run_id = $1 order by position";
 const FORGET: &str = "delete from run_process where run_id = $1";
 const TAKE_OVER: &str = "update run set holder = $4, lease_until = $5, token = token + 1, taken_over = taken_over + 1 \
      where id = $1 and holder = $2 and lease_until = $3 and status in ('claimed', 'running', 'waiting') returning *";
@@ -37,9 +37,24 @@ impl Store {
     /// Records a command that is about to begin, conditional on the token.
     pub async fn process_began(&self, claim: Claim, process: &Process) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
-        let Process { step, pgid, started, mark, .. } = process;
+        let Process {
+            step,
+            pgid,
+            started,
+            mark,
+            ..
+        } = process;
         let (run, token, pgid) = (claim.run.0, claim.token, i64::from(*pgid));
-        match execute!(tx, BEGAN, run, token, position(*step), pgid, text(started), text(mark))? {
+        match execute!(
+            tx,
+            BEGAN,
+            run,
+            token,
+            position(*step),
+            pgid,
+            text(started),
+            text(mark)
+        )? {
             0 => Err(StoreError::StaleToken(claim.run)),
             _ => tx.commit().await,
         }
@@ -48,8 +63,17 @@ impl Store {
     /// Records that the command has ended, no matter which engine holds the run now.
     pub async fn process_ended(&self, run: RunId, process: &Process) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
-        let Process { step, pgid, mark, .. } = process;
-        execute!(tx, ENDED, run.0, position(*step), i64::from(*pgid), text(mark))?;
+        let Process {
+            step, pgid, mark, ..
+        } = process;
+        execute!(
+            tx,
+            ENDED,
+            run.0,
+            position(*step),
+            i64::from(*pgid),
+            text(mark)
+        )?;
         tx.commit().await
     }
 
@@ -71,10 +95,27 @@ impl Store {
     /// ended before the targets are free again. Conditional on the holder and lease read before:
     /// `None` when it was renewed or taken in between. The run stays as it is; [`Store::interrupt`]
     /// comes next.
-    pub async fn take_over(&self, run: &Run, holder: &str, lease_until: Timestamp) -> Result<Option<Run>, StoreError> {
+    pub async fn take_over(
+        &self,
+        run: &Run,
+        holder: &str,
+        lease_until: Timestamp,
+    ) -> Result<Option<Run>, StoreError> {
         let mut tx = self.db.begin().await?;
-        let (old, until) = (super::db::text_opt(run.holder.as_deref()), run.lease_until.map(|at| at.0));
-        let row = fetch_optional!(tx, RunRow, TAKE_OVER, run.id.0, old, until, text(holder), lease_until.0)?;
+        let (old, until) = (
+            super::db::text_opt(run.holder.as_deref()),
+            run.lease_until.map(|at| at.0),
+        );
+        let row = fetch_optional!(
+            tx,
+            RunRow,
+            TAKE_OVER,
+            run.id.0,
+            old,
+            until,
+            text(holder),
+            lease_until.0
+        )?;
         tx.commit().await?;
         row.map(Run::try_from).transpose()
     }

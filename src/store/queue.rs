@@ -27,7 +27,8 @@ const WANTED: &str = "select w.run_id, w.service, w.env, w.holder, w.ahead from 
      and (p.holder = q.queued_by or p.adopts_from <= q.queued_at))) and (t.service, t.env) in (select m.service, m.env from run_target m \
      where m.workspace_id = $1 and m.run_id >= $2 and m.run_id <= $3)) w join run r on r.id = w.run_id \
      where w.run_id >= $2 and w.run_id <= $3 and r.status = 'queued' order by w.run_id, w.service, w.env";
-const HOLDER: &str = "select run_id from run_lock where workspace_id = $1 and service = $2 and env = $3";
+const HOLDER: &str =
+    "select run_id from run_lock where workspace_id = $1 and service = $2 and env = $3";
 const BEFORE: &str = "select count(*) from run_target t join run q on q.id = t.run_id \
      where t.workspace_id = $1 and t.service = $2 and t.env = $3 and t.rank <= $4 and t.run_id <> $5 \
      and (q.status <> 'queued' or q.queued_by = '' \
@@ -36,29 +37,56 @@ const BEFORE: &str = "select count(*) from run_target t join run q on q.id = t.r
 
 impl Store {
     /// The queued runs of a workspace with numbers from `first` to `last`, in their order.
-    pub async fn queue(&self, workspace: i64, first: RunId, last: RunId) -> Result<Vec<Queued>, StoreError> {
+    pub async fn queue(
+        &self,
+        workspace: i64,
+        first: RunId,
+        last: RunId,
+    ) -> Result<Vec<Queued>, StoreError> {
         let mut db = self.db.read().await?;
         let places = fetch_all!(db, (i64, String, i64), PLACES, workspace, first.0, last.0)?;
         if places.is_empty() {
             return Ok(Vec::new());
         }
-        let found = fetch_all!(db, (i64, String, String, Option<i64>, i64), WANTED, workspace, first.0, last.0)?;
+        let found = fetch_all!(
+            db,
+            (i64, String, String, Option<i64>, i64),
+            WANTED,
+            workspace,
+            first.0,
+            last.0
+        )?;
         let mut waits_for: HashMap<i64, Vec<Blocked>> = HashMap::new();
         for (run, service, env, holder, ahead) in found {
             if holder.is_some() || ahead > 0 {
-                let blocked = Blocked { wanted: from_columns(&service, &env), holder: holder.map(RunId), ahead };
+                let blocked = Blocked {
+                    wanted: from_columns(&service, &env),
+                    holder: holder.map(RunId),
+                    ahead,
+                };
                 waits_for.entry(run).or_default().push(blocked);
             }
         }
         let queued = |(run, lane, ahead): (i64, String, i64)| {
             let waits_for = waits_for.remove(&run).unwrap_or_default();
-            Ok(Queued { run: RunId(run), lane: rows::lane(&lane)?, ahead, waits_for, untaken: None })
+            Ok(Queued {
+                run: RunId(run),
+                lane: rows::lane(&lane)?,
+                ahead,
+                waits_for,
+                untaken: None,
+            })
         };
         places.into_iter().map(queued).collect()
     }
 
     /// The locks a run of this plan would wait for at that rank in the queue.
-    pub async fn blockers(&self, workspace: i64, plan: &Plan, rank: i64) -> Result<Vec<Blocked>, StoreError> {
+    pub async fn blockers(
+        &self,
+        workspace: i64,
+        plan: &Plan,
+        rank: i64,
+    ) -> Result<Vec<Blocked>, StoreError> {
         let mut db = self.db.read().await?;
         let mut blocked = Vec::new();
         for wanted in wanted(plan) {
@@ -66,10 +94,23 @@ impl Store {
             let holder = fetch_optional!(db, (i64,), HOLDER, workspace, text(service), text(env))?;
             let holder = holder.map(|(run,)| run);
             let but = holder.unwrap_or(0);
-            let before = fetch_optional!(db, (i64,), BEFORE, workspace, text(service), text(env), rank, but)?;
+            let before = fetch_optional!(
+                db,
+                (i64,),
+                BEFORE,
+                workspace,
+                text(service),
+                text(env),
+                rank,
+                but
+            )?;
             let ahead = before.map_or(0, |(count,)| count);
             if holder.is_some() || ahead > 0 {
-                blocked.push(Blocked { wanted, holder: holder.map(RunId), ahead });
+                blocked.push(Blocked {
+                    wanted,
+                    holder: holder.map(RunId),
+                    ahead,
+                });
             }
         }
         Ok(blocked)
@@ -80,8 +121,14 @@ impl Store {
 fn from_columns(service: &str, env: &str) -> Lock {
     match (service, env) {
         ("", group) => Lock::Group(group.to_owned()),
-        (service, "") => Lock::Target(Target { service: service.to_owned(), env: None }),
-        (service, env) => Lock::Target(Target { service: service.to_owned(), env: Some(env.to_owned()) }),
+        (service, "") => Lock::Target(Target {
+            service: service.to_owned(),
+            env: None,
+        }),
+        (service, env) => Lock::Target(Target {
+            service: service.to_owned(),
+            env: Some(env.to_owned()),
+        }),
     }
 }
 
@@ -91,8 +138,15 @@ mod tests {
 
     #[test]
     fn locks_are_restored_from_their_columns() {
-        let target = |env: Option<&str>| Target { service: "web".to_owned(), env: env.map(str::to_owned) };
-        for wanted in [Lock::Group("web".to_owned()), Lock::Target(target(None)), Lock::Target(target(Some("prod")))] {
+        let target = |env: Option<&str>| Target {
+            service: "web".to_owned(),
+            env: env.map(str::to_owned),
+        };
+        for wanted in [
+            Lock::Group("web".to_owned()),
+            Lock::Target(target(None)),
+            Lock::Target(target(Some("prod"))),
+        ] {
             let (service, env) = columns(&wanted);
             assert_eq!(from_columns(service, env), wanted);
         }

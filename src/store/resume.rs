@@ -23,7 +23,8 @@ const CLAIMS: &str = "select token - taken_over from run where id = $1";
 const REQUEUE: &str = "update run set status = $2, holder = null, lease_until = null, finished_at = null, message = null, \
      cancel_requested_by = null, ending = null, queued_by = $3, queued_at = $4 where id = $1";
 const FAIL: &str = "update run set status = $2, finished_at = $3, message = $4 where id = $1";
-const DONE: &str = "update run_step set status = 'succeeded', message = $3 where run_id = $1 and position = $2";
+const DONE: &str =
+    "update run_step set status = 'succeeded', message = $3 where run_id = $1 and position = $2";
 /// A step that waits keeps its start time.
 const AGAIN: &str = "update run_step set status = 'pending', finished_at = null, message = null, \
      started_at = case when $3 then started_at else null end where run_id = $1 and position = $2";
@@ -64,9 +65,15 @@ impl Store {
 /// Any engine continues a run that changes nothing, or that waits for a person before it does
 /// anything. One that changes something is queued for a server, or for a person to start it: no
 /// console claims it by itself.
-pub(super) async fn resume_if_harmless(tx: &mut Tx, run: RunId, at: Timestamp) -> Result<bool, StoreError> {
+pub(super) async fn resume_if_harmless(
+    tx: &mut Tx,
+    run: RunId,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
     let row = fetch_optional!(tx, (i64,), CLAIMS, run.0)?;
-    let Some((claims,)) = row else { return Ok(false) };
+    let Some((claims,)) = row else {
+        return Ok(false);
+    };
     let run_now = orders::read(tx, run).await?;
     let (plan, steps) = (&run_now.plan, steps(tx, run).await?);
     // A run that is paused before its next step only continues to wait.
@@ -86,9 +93,15 @@ pub(super) async fn resume_if_harmless(tx: &mut Tx, run: RunId, at: Timestamp) -
     let (process, reason) = if watched {
         ("", "nothing it does next can harm")
     } else {
-        (NO_PROCESS, "nothing it does next can harm; a server goes on with it, or a person starts it")
+        (
+            NO_PROCESS,
+            "nothing it does next can harm; a server goes on with it, or a person starts it",
+        )
     };
-    let by = Resumer { actor: "engine", reason: Some(reason) };
+    let by = Resumer {
+        actor: "engine",
+        reason: Some(reason),
+    };
     let decision = planted!(UnknownRepeated, Some(Decision::Repeat), None);
     resume(tx, run, &numbered, decision, (by, process), at).await?;
     Ok(true)
@@ -98,8 +111,13 @@ pub(super) async fn resume_if_harmless(tx: &mut Tx, run: RunId, at: Timestamp) -
 /// else before.
 fn waits_for_person(plan: &Plan, steps: &[RunStep]) -> bool {
     let open = |s: &&RunStep| matches!(s.status, StepStatus::Pending | StepStatus::Unknown);
-    let next = steps.iter().find(open).filter(|s| s.status == StepStatus::Pending && s.started_at.is_some());
-    let spec = next.and_then(|s| step_at(plan, s.index)).map(|step| &step.spec);
+    let next = steps
+        .iter()
+        .find(open)
+        .filter(|s| s.status == StepStatus::Pending && s.started_at.is_some());
+    let spec = next
+        .and_then(|s| step_at(plan, s.index))
+        .map(|step| &step.spec);
     matches!(spec, Some(StepSpec::Manual(_) | StepSpec::Approve(_)))
 }
 
@@ -112,34 +130,79 @@ async fn resume(
     at: Timestamp,
 ) -> Result<RunStatus, StoreError> {
     let from = rows::status(&numbered.status)?;
-    let what = if decision == Some(Decision::GiveUp) { Transition::GiveUp } else { Transition::Resume };
-    let to = next(from, what).ok_or(StoreError::Refused { run, status: from, what: runs::describe(what) })?;
+    let what = if decision == Some(Decision::GiveUp) {
+        Transition::GiveUp
+    } else {
+        Transition::Resume
+    };
+    let to = next(from, what).ok_or(StoreError::Refused {
+        run,
+        status: from,
+        what: runs::describe(what),
+    })?;
     let plan = rows::read_plan(run.0, &numbered.plan)?;
     let steps = steps(tx, run).await?;
-    let name = |index: u32| step_at(&plan, index).map_or_else(|| format!("number {index}"), |s| s.name.clone());
+    let name = |index: u32| {
+        step_at(&plan, index).map_or_else(|| format!("number {index}"), |s| s.name.clone())
+    };
     if let (ResumeState::Undecided(open), None) = (standing(&plan, &steps), decision) {
-        return Err(StoreError::Undecided { run, step: open.iter().map(|i| name(*i)).collect::<Vec<_>>().join(", ") });
+        return Err(StoreError::Undecided {
+            run,
+            step: open.iter().map(|i| name(*i)).collect::<Vec<_>>().join(", "),
+        });
     }
-    let because = by.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-    let unknown: Vec<_> = steps.iter().filter(|s| s.status == StepStatus::Unknown).map(|s| s.index).collect();
+    let because = by
+        .reason
+        .map(|reason| format!(": {reason}"))
+        .unwrap_or_default();
+    let unknown: Vec<_> = steps
+        .iter()
+        .filter(|s| s.status == StepStatus::Unknown)
+        .map(|s| s.index)
+        .collect();
     for index in &unknown {
         match decision {
             Some(Decision::Done) => {
                 let message = format!("marked done by {}{because}", by.actor);
                 execute!(tx, DONE, run.0, i64::from(*index), db::message(&message))?;
-                history::of_step(tx, run, (*index, None), StepStatus::Succeeded, Some(by.actor), at).await?;
+                history::of_step(
+                    tx,
+                    run,
+                    (*index, None),
+                    StepStatus::Succeeded,
+                    Some(by.actor),
+                    at,
+                )
+                .await?;
             }
             Some(Decision::Repeat) | None => {
                 let keeps_time = step_at(&plan, *index).is_some_and(is_timed);
                 execute!(tx, AGAIN, run.0, i64::from(*index), keeps_time)?;
-                history::of_step(tx, run, (*index, None), StepStatus::Pending, Some(by.actor), at).await?;
+                history::of_step(
+                    tx,
+                    run,
+                    (*index, None),
+                    StepStatus::Pending,
+                    Some(by.actor),
+                    at,
+                )
+                .await?;
             }
             Some(Decision::GiveUp) => {}
         }
     }
-    let about: Vec<_> = unknown.iter().map(|i| format!("step {}", name(*i))).collect();
-    let decided = decision.filter(|_| !unknown.is_empty()).unwrap_or(Decision::Repeat);
-    let about = if about.is_empty() { String::new() } else { format!(", {} {}", about.join(", "), decided.label()) };
+    let about: Vec<_> = unknown
+        .iter()
+        .map(|i| format!("step {}", name(*i)))
+        .collect();
+    let decided = decision
+        .filter(|_| !unknown.is_empty())
+        .unwrap_or(Decision::Repeat);
+    let about = if about.is_empty() {
+        String::new()
+    } else {
+        format!(", {} {}", about.join(", "), decided.label())
+    };
     let message = if to == RunStatus::Failed {
         let message = format!("given up by {}{because}", by.actor);
         execute!(tx, FAIL, run.0, to.name(), at.0, db::message(&message))?;
@@ -151,8 +214,18 @@ async fn resume(
         format!("resumed by {}{about}{because}", by.actor)
     };
     history::of_run(tx, run, to, Some(by.actor), at).await?;
-    let level = if to == RunStatus::Failed { Level::Error } else { Level::Warn };
-    append_event(tx, run, numbered, journal::event(level, "control", None, message.clone(), at)).await?;
+    let level = if to == RunStatus::Failed {
+        Level::Error
+    } else {
+        Level::Warn
+    };
+    append_event(
+        tx,
+        run,
+        numbered,
+        journal::event(level, "control", None, message.clone(), at),
+    )
+    .await?;
     let decision = Decided {
         workspace: numbered.workspace_id,
         at,

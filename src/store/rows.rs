@@ -114,8 +114,17 @@ impl TryFrom<ChangeRow> for Change {
     type Error = StoreError;
 
     fn try_from(row: ChangeRow) -> Result<Self, StoreError> {
-        let (step, attempt) = (row.position.map(small).transpose()?, row.attempt.map(small).transpose()?);
-        Ok(Self { at: Timestamp(row.at), step, attempt, status: row.status, by: row.actor })
+        let (step, attempt) = (
+            row.position.map(small).transpose()?,
+            row.attempt.map(small).transpose()?,
+        );
+        Ok(Self {
+            at: Timestamp(row.at),
+            step,
+            attempt,
+            status: row.status,
+            by: row.actor,
+        })
     }
 }
 
@@ -135,7 +144,14 @@ impl TryFrom<VoteRow> for Vote {
 
     fn try_from(row: VoteRow) -> Result<Self, StoreError> {
         let (actor, approved, note, plan_hash) = (row.actor, row.approved, row.note, row.plan_hash);
-        Ok(Self { step: small(row.position)?, actor, approved, note, plan_hash, at: Timestamp(row.at) })
+        Ok(Self {
+            step: small(row.position)?,
+            actor,
+            approved,
+            note,
+            plan_hash,
+            at: Timestamp(row.at),
+        })
     }
 }
 
@@ -157,15 +173,18 @@ impl TryFrom<EventRow> for Entry {
     type Error = StoreError;
 
     fn try_from(row: EventRow) -> Result<Self, StoreError> {
-        let phase = |name: String| Phase::from_name(&name).ok_or_else(|| unreadable("phase", &name));
-        let data = |text: String| serde_json::from_str(&text).map_err(|_| unreadable("event data", &text));
+        let phase =
+            |name: String| Phase::from_name(&name).ok_or_else(|| unreadable("phase", &name));
+        let data =
+            |text: String| serde_json::from_str(&text).map_err(|_| unreadable("event data", &text));
         Ok(Self {
             run: RunId(row.run_id),
             seq: row.seq,
             at: Timestamp(row.at),
             step: row.step.map(small).transpose()?,
             body: EntryBody::Event {
-                level: Level::from_name(&row.level).ok_or_else(|| unreadable("level", &row.level))?,
+                level: Level::from_name(&row.level)
+                    .ok_or_else(|| unreadable("level", &row.level))?,
                 phase: row.phase.map(phase).transpose()?,
                 source: row.source,
                 message: row.message,
@@ -208,7 +227,10 @@ impl TryFrom<SummaryRow> for (Target, TargetSummary) {
     type Error = StoreError;
 
     fn try_from(row: SummaryRow) -> Result<Self, StoreError> {
-        let target = Target { service: row.service, env: Some(row.env).filter(|env| !env.is_empty()) };
+        let target = Target {
+            service: row.service,
+            env: Some(row.env).filter(|env| !env.is_empty()),
+        };
         let latest = Observation {
             target: target.clone(),
             at: Timestamp(row.at),
@@ -219,8 +241,19 @@ impl TryFrom<SummaryRow> for (Target, TargetSummary) {
         };
         let known = |name: &String| State::from_name(name).ok_or_else(|| unreadable("state", name));
         let state = row.seen_state.as_ref().map(known).transpose()?;
-        let seen = row.seen_at.zip(state).map(|(at, state)| Seen { at: Timestamp(at), state });
-        Ok((target, TargetSummary { latest, seen, samples: row.samples, up: row.up }))
+        let seen = row.seen_at.zip(state).map(|(at, state)| Seen {
+            at: Timestamp(at),
+            state,
+        });
+        Ok((
+            target,
+            TargetSummary {
+                latest,
+                seen,
+                samples: row.samples,
+                up: row.up,
+            },
+        ))
     }
 }
 
@@ -262,7 +295,11 @@ row! {
 
 impl From<WorkspaceRow> for Workspace {
     fn from(row: WorkspaceRow) -> Self {
-        Self { id: row.id, name: row.name, timezone: row.timezone }
+        Self {
+            id: row.id,
+            name: row.name,
+            timezone: row.timezone,
+        }
     }
 }
 
@@ -295,7 +332,9 @@ impl From<EngineRecord> for EngineRow {
 }
 
 /// Converts every row, or returns the error of the first bad one.
-pub(super) fn all<R, T: TryFrom<R, Error = StoreError>>(rows: Vec<R>) -> Result<Vec<T>, StoreError> {
+pub(super) fn all<R, T: TryFrom<R, Error = StoreError>>(
+    rows: Vec<R>,
+) -> Result<Vec<T>, StoreError> {
     rows.into_iter().map(T::try_from).collect()
 }
 
@@ -324,7 +363,8 @@ pub(super) fn ending(name: &str) -> Result<Ending, StoreError> {
 }
 
 pub(super) fn read_plan(run: i64, json: &str) -> Result<Plan, StoreError> {
-    serde_json::from_str(json).map_err(|e| StoreError::Database(format!("the plan of run #{run} cannot be read: {e}")))
+    serde_json::from_str(json)
+        .map_err(|e| StoreError::Database(format!("the plan of run #{run} cannot be read: {e}")))
 }
 
 /// A position, an attempt: never negative, never large.
@@ -333,5 +373,7 @@ pub(super) fn small(number: i64) -> Result<u32, StoreError> {
 }
 
 pub(super) fn unreadable(what: &str, found: &str) -> StoreError {
-    StoreError::Database(format!("it holds a {what} this version does not know: `{found}`; update opsroom"))
+    StoreError::Database(format!(
+        "it holds a {what} this version does not know: `{found}`; update opsroom"
+    ))
 }

@@ -11,8 +11,7 @@ use super::{Claim, NewRun, Store, StoreError, groups, history, journal, locks, r
 
 const RENEW: &str = "update run set lease_until = $3 where id = $1 and token = $2 \
      and status in ('claimed', 'running', 'waiting')";
-const START: &str =
-    "update run set status = $2, started_at = coalesce(started_at, $3), message = coalesce($4, message) where id = $1";
+const START: &str = "update run set status = $2, started_at = coalesce(started_at, $3), message = coalesce($4, message) where id = $1";
 const RELEASE: &str = "update run set status = $2, holder = null, lease_until = null, message = coalesce($3, message) \
      where id = $1";
 /// The message of a wait is no longer true once the run goes on.
@@ -20,7 +19,8 @@ const GO_ON: &str = "update run set status = $2, message = $3 where id = $1";
 const END: &str = "update run set status = $2, finished_at = $3, lease_until = null, message = coalesce($4, message) \
      where id = $1";
 /// A step that only waited had nothing in flight: it continues to wait when the run is resumed.
-const WAITING_STEPS: &str = "update run_step set status = 'pending' where run_id = $1 and status = 'waiting'";
+const WAITING_STEPS: &str =
+    "update run_step set status = 'pending' where run_id = $1 and status = 'waiting'";
 /// The end of a step that was still running is not recorded.
 const LOST_STEPS: &str = "update run_step set finished_at = $2, status = 'unknown' \
      where run_id = $1 and status in ('running', 'waiting')";
@@ -70,7 +70,15 @@ impl Store {
         let mut tx = self.db.begin().await?;
         let (from, last_seq) = journal::number(&mut tx, claim, entries.len()).await?;
         history::claimed(&mut tx, claim.run, claimed_at).await?;
-        let to = apply(&mut tx, claim.run, &from, (Transition::Start, None), (last_seq, entries), at).await?;
+        let to = apply(
+            &mut tx,
+            claim.run,
+            &from,
+            (Transition::Start, None),
+            (last_seq, entries),
+            at,
+        )
+        .await?;
         tx.commit().await?;
         Ok(to)
     }
@@ -140,9 +148,19 @@ impl Store {
 
 /// Why a step was not written.
 async fn not_to_begin(tx: &mut Tx, run: RunId, step: u32) -> Result<StoreError, StoreError> {
-    let current = fetch_optional!(tx, (String, Option<String>), CURRENT, run.0, i64::from(step))?;
+    let current = fetch_optional!(
+        tx,
+        (String, Option<String>),
+        CURRENT,
+        run.0,
+        i64::from(step)
+    )?;
     Ok(match current {
-        Some((status, message)) => StoreError::Skipped { run, step, message: message.unwrap_or(status) },
+        Some((status, message)) => StoreError::Skipped {
+            run,
+            step,
+            message: message.unwrap_or(status),
+        },
         None => StoreError::NotFound(format!("step {step} of run {run}")),
     })
 }
@@ -171,7 +189,15 @@ async fn step_along(
     // Before anything else: a writer whose token is stale locks nothing, and so blocks no other
     // writer.
     let (from, last_seq) = journal::number(tx, claim, entries.len()).await?;
-    apply(tx, claim.run, &from, (what, message), (last_seq, entries), at).await
+    apply(
+        tx,
+        claim.run,
+        &from,
+        (what, message),
+        (last_seq, entries),
+        at,
+    )
+    .await
 }
 
 /// Applies a transition to a run whose token was checked.
@@ -184,7 +210,11 @@ async fn apply(
     at: Timestamp,
 ) -> Result<RunStatus, StoreError> {
     let from = rows::status(from)?;
-    let to = next(from, what).ok_or(StoreError::Refused { run, status: from, what: describe(what) })?;
+    let to = next(from, what).ok_or(StoreError::Refused {
+        run,
+        status: from,
+        what: describe(what),
+    })?;
     journal::write(tx, run, last_seq, entries).await?;
     history::of_run(tx, run, to, None, at).await?;
     let message = message_opt(message);
@@ -209,7 +239,12 @@ async fn apply(
 
 /// Ends the steps of a run that has ended. An interrupted run keeps its pending steps: they neither
 /// ran nor were skipped, and a person may decide to go on with them.
-pub(super) async fn end_steps(tx: &mut Tx, run: RunId, ended: RunStatus, at: Timestamp) -> Result<(), StoreError> {
+pub(super) async fn end_steps(
+    tx: &mut Tx,
+    run: RunId,
+    ended: RunStatus,
+    at: Timestamp,
+) -> Result<(), StoreError> {
     use StepStatus::{Pending, Running, Unknown, Waiting};
     if ended == RunStatus::Interrupted {
         history::of_steps(tx, run, Waiting, Pending, at).await?;

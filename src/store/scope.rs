@@ -20,8 +20,8 @@ use crate::core::stack;
 use crate::core::time::Timestamp;
 
 use super::{
-    AuditFilter, Ballot, Beginning, Found, Glimpse, LeftOver, NewRun, Orderer, Resumer, RunFilter, Store, StoreError,
-    Workspace,
+    AuditFilter, Ballot, Beginning, Found, Glimpse, LeftOver, NewRun, Orderer, Resumer, RunFilter,
+    Store, StoreError, Workspace,
 };
 
 const OWN: &str = "select id from run where id = $1 and workspace_id = $2";
@@ -36,7 +36,10 @@ pub struct Scope {
 impl Store {
     /// The store as seen from this workspace.
     pub fn scope(&self, workspace: Workspace) -> Scope {
-        Scope { store: self.clone(), workspace }
+        Scope {
+            store: self.clone(),
+            workspace,
+        }
     }
 }
 
@@ -52,7 +55,10 @@ impl Scope {
         let mut db = self.store.db.read().await?;
         match fetch_optional!(db, (i64,), OWN, run.0, self.workspace.id)? {
             Some(_) => Ok(()),
-            None => Err(StoreError::NotFound(format!("run {run} in workspace {}", self.workspace.name))),
+            None => Err(StoreError::NotFound(format!(
+                "run {run} in workspace {}",
+                self.workspace.name
+            ))),
         }
     }
 
@@ -86,7 +92,12 @@ impl Scope {
     }
 
     /// [`Store::entries_after`].
-    pub async fn entries_after(&self, run: RunId, after: i64, limit: u32) -> Result<Vec<Entry>, StoreError> {
+    pub async fn entries_after(
+        &self,
+        run: RunId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<Entry>, StoreError> {
         self.own(run).await?;
         self.store.entries_after(run, after, limit).await
     }
@@ -98,7 +109,11 @@ impl Scope {
     }
 
     /// [`Store::artifact`].
-    pub async fn artifact(&self, run: RunId, number: u32) -> Result<(Artifact, Vec<u8>), StoreError> {
+    pub async fn artifact(
+        &self,
+        run: RunId,
+        number: u32,
+    ) -> Result<(Artifact, Vec<u8>), StoreError> {
         self.own(run).await?;
         self.store.artifact(run, number).await
     }
@@ -121,7 +136,15 @@ impl Scope {
         for named in [beginning.retry_of, new.parent].into_iter().flatten() {
             self.own(named).await?;
         }
-        self.store.submit_as(NewRun { workspace: self.workspace.id, ..new }, beginning).await
+        self.store
+            .submit_as(
+                NewRun {
+                    workspace: self.workspace.id,
+                    ..new
+                },
+                beginning,
+            )
+            .await
     }
 
     /// [`Store::answer`].
@@ -151,7 +174,12 @@ impl Scope {
     }
 
     /// [`Store::vote`].
-    pub async fn vote(&self, run: RunId, ballot: Ballot<'_>, at: Timestamp) -> Result<Tally, StoreError> {
+    pub async fn vote(
+        &self,
+        run: RunId,
+        ballot: Ballot<'_>,
+        at: Timestamp,
+    ) -> Result<Tally, StoreError> {
         self.own(run).await?;
         self.store.vote(run, ballot, at).await
     }
@@ -189,8 +217,15 @@ impl Scope {
     }
 
     /// [`Store::apply`].
-    pub async fn apply(&self, changes: &[stack::Change], actor: &str, at: Timestamp) -> Result<(), StoreError> {
-        self.store.apply(self.workspace.id, changes, actor, at).await
+    pub async fn apply(
+        &self,
+        changes: &[stack::Change],
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.store
+            .apply(self.workspace.id, changes, actor, at)
+            .await
     }
 
     /// [`Store::attached`].
@@ -210,7 +245,10 @@ impl Scope {
     }
 
     /// [`Store::summaries`].
-    pub async fn summaries(&self, from: Timestamp) -> Result<Vec<(Target, TargetSummary)>, StoreError> {
+    pub async fn summaries(
+        &self,
+        from: Timestamp,
+    ) -> Result<Vec<(Target, TargetSummary)>, StoreError> {
         self.store.summaries(self.workspace.id, from).await
     }
 
@@ -227,7 +265,9 @@ impl Scope {
         reason: Option<&str>,
         at: Timestamp,
     ) -> Result<Vec<BreakerKey>, StoreError> {
-        self.store.reset_breakers(self.workspace.id, ways, actor, reason, at).await
+        self.store
+            .reset_breakers(self.workspace.id, ways, actor, reason, at)
+            .await
     }
 
     /// [`Store::left_over`].
@@ -237,24 +277,38 @@ impl Scope {
         any_engine: bool,
         gone: &[String],
     ) -> Result<Vec<LeftOver>, StoreError> {
-        self.store.left_over(self.workspace.id, now, any_engine, gone).await
+        self.store
+            .left_over(self.workspace.id, now, any_engine, gone)
+            .await
     }
 
     /// [`Store::drop_queued`].
-    pub async fn drop_queued(&self, run: RunId, by: Orderer<'_>, at: Timestamp) -> Result<RunStatus, StoreError> {
+    pub async fn drop_queued(
+        &self,
+        run: RunId,
+        by: Orderer<'_>,
+        at: Timestamp,
+    ) -> Result<RunStatus, StoreError> {
         self.own(run).await?;
         self.store.drop_queued(run, by, at).await
     }
 
     /// [`Store::start_queued`].
-    pub async fn start_queued(&self, run: RunId, by: Orderer<'_>, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn start_queued(
+        &self,
+        run: RunId,
+        by: Orderer<'_>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         self.own(run).await?;
         self.store.start_queued(run, by, at).await
     }
 
     /// [`Store::remember`].
     pub async fn remember(&self, actor: &str, line: &str, at: Timestamp) -> Result<(), StoreError> {
-        self.store.remember(self.workspace.id, actor, line, at).await
+        self.store
+            .remember(self.workspace.id, actor, line, at)
+            .await
     }
 
     /// [`Store::remembered`].

@@ -15,8 +15,7 @@ use super::{Store, StoreError, Workspace};
 
 const WORKSPACES: &str = "select id, name, timezone from workspace order by id";
 const BY_NAME: &str = "select id, name, timezone from workspace where name = $1";
-const CREATE: &str =
-    "insert into workspace (name, timezone, created_at) values ($1, $2, $3) on conflict (name) do nothing";
+const CREATE: &str = "insert into workspace (name, timezone, created_at) values ($1, $2, $3) on conflict (name) do nothing";
 /// One statement sees one moment: a stack is never read half applied.
 const STACK: &str = "select 'workspace' as kind, name, timezone as body, 0 as position from workspace where id = $1 \
      union all select 'environment', name, body, position from environment where workspace_id = $1 \
@@ -41,10 +40,26 @@ macro_rules! table {
     ($name:literal) => {
         Table {
             kind: $name,
-            select: concat!("select body from ", $name, " where workspace_id = $1 and name = $2"),
-            insert: concat!("insert into ", $name, " (workspace_id, name, position, body) values ($1, $2, $3, $4)"),
-            update: concat!("update ", $name, " set position = $3, body = $4 where workspace_id = $1 and name = $2"),
-            delete: concat!("delete from ", $name, " where workspace_id = $1 and name = $2"),
+            select: concat!(
+                "select body from ",
+                $name,
+                " where workspace_id = $1 and name = $2"
+            ),
+            insert: concat!(
+                "insert into ",
+                $name,
+                " (workspace_id, name, position, body) values ($1, $2, $3, $4)"
+            ),
+            update: concat!(
+                "update ",
+                $name,
+                " set position = $3, body = $4 where workspace_id = $1 and name = $2"
+            ),
+            delete: concat!(
+                "delete from ",
+                $name,
+                " where workspace_id = $1 and name = $2"
+            ),
         }
     };
 }
@@ -63,7 +78,12 @@ impl Store {
     }
 
     /// The workspace of that name, created when missing.
-    pub async fn ensure_workspace(&self, name: &str, timezone: &str, at: Timestamp) -> Result<Workspace, StoreError> {
+    pub async fn ensure_workspace(
+        &self,
+        name: &str,
+        timezone: &str,
+        at: Timestamp,
+    ) -> Result<Workspace, StoreError> {
         let mut db = self.db.read().await?;
         if let Some(row) = fetch_optional!(db, WorkspaceRow, BY_NAME, text(name))? {
             return Ok(row.into());
@@ -73,7 +93,8 @@ impl Store {
         execute!(tx, CREATE, text(name), text(timezone), at.0)?;
         let row = fetch_optional!(tx, WorkspaceRow, BY_NAME, text(name))?;
         tx.commit().await?;
-        row.map(Workspace::from).ok_or_else(|| StoreError::NotFound(format!("workspace {name}")))
+        row.map(Workspace::from)
+            .ok_or_else(|| StoreError::NotFound(format!("workspace {name}")))
     }
 
     /// The declared stack of the workspace, in the order of its file.
@@ -95,7 +116,11 @@ impl Store {
                 _ => stack.contacts.push(read(&kind, &name, &body)?),
             }
         }
-        if found { Ok(stack) } else { Err(no_workspace(workspace)) }
+        if found {
+            Ok(stack)
+        } else {
+            Err(no_workspace(workspace))
+        }
     }
 
     /// Applies all changes and their audit rows in one transaction. Each object must still equal
@@ -112,15 +137,37 @@ impl Store {
         locked.ok_or_else(|| no_workspace(workspace))?;
         for change in changes {
             let (object, before, after) = match change {
-                Change::Timezone { before, after } => set_timezone(&mut tx, workspace, before, after).await?,
-                Change::Environment(delta) => change_object(&mut tx, workspace, &ENVIRONMENT, delta).await?,
-                Change::Service(delta) => change_object(&mut tx, workspace, &SERVICE, delta).await?,
-                Change::Routine(delta) => change_object(&mut tx, workspace, &ROUTINE, delta).await?,
-                Change::Contact(delta) => change_object(&mut tx, workspace, &CONTACT, delta).await?,
+                Change::Timezone { before, after } => {
+                    set_timezone(&mut tx, workspace, before, after).await?
+                }
+                Change::Environment(delta) => {
+                    change_object(&mut tx, workspace, &ENVIRONMENT, delta).await?
+                }
+                Change::Service(delta) => {
+                    change_object(&mut tx, workspace, &SERVICE, delta).await?
+                }
+                Change::Routine(delta) => {
+                    change_object(&mut tx, workspace, &ROUTINE, delta).await?
+                }
+                Change::Contact(delta) => {
+                    change_object(&mut tx, workspace, &CONTACT, delta).await?
+                }
             };
             let action = "stack.apply";
-            audit::insert(&mut tx, Decision { workspace, at, actor, action, object, before, after, reason: None })
-                .await?;
+            audit::insert(
+                &mut tx,
+                Decision {
+                    workspace,
+                    at,
+                    actor,
+                    action,
+                    object,
+                    before,
+                    after,
+                    reason: None,
+                },
+            )
+            .await?;
         }
         tx.commit().await
     }
@@ -129,40 +176,64 @@ impl Store {
 /// Columns of the audit row: object, before, after.
 type Audited = (String, Option<String>, Option<String>);
 
-async fn set_timezone(tx: &mut Tx, workspace: i64, before: &str, after: &str) -> Result<Audited, StoreError> {
+async fn set_timezone(
+    tx: &mut Tx,
+    workspace: i64,
+    before: &str,
+    after: &str,
+) -> Result<Audited, StoreError> {
     match execute!(tx, SET_TIMEZONE, workspace, text(after), text(before))? {
         0 => Err(changed_meanwhile()),
         _ => Ok(("timezone".into(), Some(before.into()), Some(after.into()))),
     }
 }
 
-async fn change_object<T>(tx: &mut Tx, workspace: i64, table: &Table, delta: &Delta<T>) -> Result<Audited, StoreError>
+async fn change_object<T>(
+    tx: &mut Tx,
+    workspace: i64,
+    table: &Table,
+    delta: &Delta<T>,
+) -> Result<Audited, StoreError>
 where
     T: Serialize + DeserializeOwned + PartialEq,
 {
     let name = text(&delta.name);
     let stored = fetch_optional!(tx, (String,), table.select, workspace, name.as_ref())?;
-    let stored: Option<T> = stored.map(|(body,)| read(table.kind, &name, &body)).transpose()?;
+    let stored: Option<T> = stored
+        .map(|(body,)| read(table.kind, &name, &body))
+        .transpose()?;
     if stored != delta.before {
         return Err(changed_meanwhile());
     }
-    let before = delta.before.as_ref().map(|object| write(table.kind, object)).transpose()?;
-    let after = delta.after.as_ref().map(|object| write(table.kind, object)).transpose()?;
+    let before = delta
+        .before
+        .as_ref()
+        .map(|object| write(table.kind, object))
+        .transpose()?;
+    let after = delta
+        .after
+        .as_ref()
+        .map(|object| write(table.kind, object))
+        .transpose()?;
     let position = i64::from(delta.position);
     match (&before, &after) {
         (_, None) => execute!(tx, table.delete, workspace, name.as_ref())?,
         (None, Some(body)) => execute!(tx, table.insert, workspace, name.as_ref(), position, body)?,
-        (Some(_), Some(body)) => execute!(tx, table.update, workspace, name.as_ref(), position, body)?,
+        (Some(_), Some(body)) => {
+            execute!(tx, table.update, workspace, name.as_ref(), position, body)?
+        }
     };
     Ok((format!("{} {}", table.kind, delta.name), before, after))
 }
 
 fn read<T: DeserializeOwned>(kind: &str, name: &str, body: &str) -> Result<T, StoreError> {
-    serde_json::from_str(body).map_err(|e| StoreError::Database(format!("{kind} {name} cannot be read: {e}")))
+    serde_json::from_str(body)
+        .map_err(|e| StoreError::Database(format!("{kind} {name} cannot be read: {e}")))
 }
 
 fn write<T: Serialize>(kind: &str, object: &T) -> Result<String, StoreError> {
-    serde_json::to_string(object).map_err(|e| StoreError::Database(format!("a {kind} has no JSON: {e}")))
+    serde_json::to_string(object)
+        .map_err(|e| StoreError::Database(format!("a {kind} has no JSON: {e}")))
 }
 
 fn changed_meanwhile() -> StoreError {

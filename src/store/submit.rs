@@ -53,16 +53,33 @@ impl Store {
     }
 }
 
-async fn queue(tx: &mut Tx, new: &NewRun, beginning: Beginning, process: &str) -> Result<Run, StoreError> {
+async fn queue(
+    tx: &mut Tx,
+    new: &NewRun,
+    beginning: Beginning,
+    process: &str,
+) -> Result<Run, StoreError> {
     groups::lock(tx, new).await?;
-    if let (Some(by), Some(concurrency)) = (groups::blocked_by(tx, new).await?, &new.plan.concurrency) {
-        return Err(StoreError::GroupTaken { group: concurrency.group.clone(), by });
+    if let (Some(by), Some(concurrency)) =
+        (groups::blocked_by(tx, new).await?, &new.plan.concurrency)
+    {
+        return Err(StoreError::GroupTaken {
+            group: concurrency.group.clone(),
+            by,
+        });
     }
     let mut run = insert(tx, new, beginning, process).await?;
     let (pace, retry_of) = (beginning.pace, beginning.retry_of);
     if pace != Pace::Free || retry_of.is_some() {
         let by = (pace != Pace::Free).then(|| text(&new.actor));
-        execute!(tx, BEGIN_AS, run.id.0, pace.name(), by, retry_of.map(|of| of.0))?;
+        execute!(
+            tx,
+            BEGIN_AS,
+            run.id.0,
+            pace.name(),
+            by,
+            retry_of.map(|of| of.0)
+        )?;
         run = orders::read(tx, run.id).await?;
     }
     groups::make_room(tx, new, run).await
@@ -83,18 +100,28 @@ pub(super) async fn follow(tx: &mut Tx, new: &NewRun, process: &str) -> Result<R
 /// The default lane and priority of a run.
 async fn place(tx: &mut Tx, new: &NewRun) -> Result<(Lane, Priority), StoreError> {
     let usual = (Lane::default(), new.plan.priority);
-    let Some(parent) = new.parent else { return Ok(usual) };
+    let Some(parent) = new.parent else {
+        return Ok(usual);
+    };
     match fetch_optional!(tx, (String, String), PLACE_OF, parent.0)? {
         Some((lane, priority)) => Ok((rows::lane(&lane)?, rows::priority(&priority)?)),
         None => Ok(usual),
     }
 }
 
-async fn insert(tx: &mut Tx, new: &NewRun, beginning: Beginning, process: &str) -> Result<Run, StoreError> {
+async fn insert(
+    tx: &mut Tx,
+    new: &NewRun,
+    beginning: Beginning,
+    process: &str,
+) -> Result<Run, StoreError> {
     let (lane, priority) = place(tx, new).await?;
-    let (lane, priority) = (beginning.lane.unwrap_or(lane), beginning.priority.unwrap_or(priority));
-    let plan =
-        serde_json::to_string(&new.plan).map_err(|e| StoreError::Database(format!("the plan has no JSON: {e}")))?;
+    let (lane, priority) = (
+        beginning.lane.unwrap_or(lane),
+        beginning.priority.unwrap_or(priority),
+    );
+    let plan = serde_json::to_string(&new.plan)
+        .map_err(|e| StoreError::Database(format!("the plan has no JSON: {e}")))?;
     let row = fetch_optional!(
         tx,
         RunRow,
@@ -113,15 +140,32 @@ async fn insert(tx: &mut Tx, new: &NewRun, beginning: Beginning, process: &str) 
         rank(new.at, priority, lane),
         text(process),
     )?;
-    let row = row.ok_or_else(|| StoreError::NotFound(format!("workspace number {}", new.workspace)))?;
+    let row =
+        row.ok_or_else(|| StoreError::NotFound(format!("workspace number {}", new.workspace)))?;
     let run = RunId(row.id);
     insert_services(tx, run, &new.plan.services).await?;
     locks::want(tx, new.workspace, run, &new.plan).await?;
     history::of_run(tx, run, RunStatus::Queued, Some(&new.actor), new.at).await?;
     insert_steps(tx, run, new.plan.numbered().count()).await?;
-    let how = if priority.is_normal() { String::new() } else { format!(" at {} priority", priority.name()) };
+    let how = if priority.is_normal() {
+        String::new()
+    } else {
+        format!(" at {} priority", priority.name())
+    };
     let message = format!("queued by {}{how}: {}", new.actor, new.plan.title);
-    journal::write(tx, run, row.last_seq, &[journal::event(Level::Info, "control", None, message, new.at)]).await?;
+    journal::write(
+        tx,
+        run,
+        row.last_seq,
+        &[journal::event(
+            Level::Info,
+            "control",
+            None,
+            message,
+            new.at,
+        )],
+    )
+    .await?;
     let decision = Decision {
         workspace: new.workspace,
         at: new.at,

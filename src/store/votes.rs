@@ -41,7 +41,12 @@ pub struct Ballot<'a> {
 impl Store {
     /// Votes on the step of a run that waits for approval (audited); returns the result of all
     /// votes.
-    pub async fn vote(&self, run: RunId, ballot: Ballot<'_>, at: Timestamp) -> Result<Tally, StoreError> {
+    pub async fn vote(
+        &self,
+        run: RunId,
+        ballot: Ballot<'_>,
+        at: Timestamp,
+    ) -> Result<Tally, StoreError> {
         let mut tx = self.db.begin().await?;
         match vote(&mut tx, run, ballot, at).await {
             Ok(tally) => tx.commit().await.map(|()| tally),
@@ -71,29 +76,51 @@ pub fn open_question<'p>(run: &'p Run, steps: &[RunStep]) -> Option<(u32, &'p Ap
     let open = |s: &&RunStep| matches!(s.status, StepStatus::Waiting | StepStatus::Pending);
     steps.iter().filter(open).find_map(|s| {
         let (step, _) = run.plan.numbered_step(s.index)?;
-        let StepSpec::Approve(ask) = &step.spec else { return None };
+        let StepSpec::Approve(ask) = &step.spec else {
+            return None;
+        };
         Some((s.index, ask, s.started_at?.plus_ms(step.timeout_ms)))
     })
 }
 
-async fn vote(tx: &mut Tx, id: RunId, ballot: Ballot<'_>, at: Timestamp) -> Result<Tally, StoreError> {
+async fn vote(
+    tx: &mut Tx,
+    id: RunId,
+    ballot: Ballot<'_>,
+    at: Timestamp,
+) -> Result<Tally, StoreError> {
     let numbered = number(tx, id).await?;
     let run = orders::read(tx, id).await?;
     let refused = |why: VoteError| StoreError::Vote { run: id, why };
     let steps: Vec<RunStep> = rows::all(fetch_all!(tx, StepRow, STEPS, id.0)?)?;
-    let Some((step, ask, until)) = open_question(&run, &steps) else { return Err(refused(VoteError::NotWaiting)) };
+    let Some((step, ask, until)) = open_question(&run, &steps) else {
+        return Err(refused(VoteError::NotWaiting));
+    };
     let mut votes: Vec<Vote> = rows::all(fetch_all!(tx, VoteRow, VOTES, id.0)?)?;
     votes.retain(|v| v.step == step);
-    let (requesters, hash) = (names(fetch_all!(tx, (String,), REQUESTERS, id.0)?), plan_hash(&run.plan));
+    let (requesters, hash) = (
+        names(fetch_all!(tx, (String,), REQUESTERS, id.0)?),
+        plan_hash(&run.plan),
+    );
     let new = Vote {
         step,
         actor: ballot.actor.to_owned(),
         approved: ballot.approved,
-        note: ballot.note.map(str::trim).filter(|n| !n.is_empty()).map(str::to_owned),
+        note: ballot
+            .note
+            .map(str::trim)
+            .filter(|n| !n.is_empty())
+            .map(str::to_owned),
         plan_hash: ballot.plan_hash.to_owned(),
         at,
     };
-    let question = Question { ask, plan_hash: &hash, requesters: &requesters, votes: &votes, until };
+    let question = Question {
+        ask,
+        plan_hash: &hash,
+        requesters: &requesters,
+        votes: &votes,
+        until,
+    };
     if !matches!(question.tally(), Tally::Open(_)) {
         return Err(refused(VoteError::NotWaiting));
     }
@@ -101,9 +128,22 @@ async fn vote(tx: &mut Tx, id: RunId, ballot: Ballot<'_>, at: Timestamp) -> Resu
     let note = text_opt(new.note.as_deref());
     // A vote for another plan does not count and is replaced by the new one.
     execute!(tx, FORGET, id.0, i64::from(step), text(&new.actor))?;
-    execute!(tx, INSERT, id.0, i64::from(step), text(&new.actor), new.approved, note, text(&hash), at.0)?;
+    execute!(
+        tx,
+        INSERT,
+        id.0,
+        i64::from(step),
+        text(&new.actor),
+        new.approved,
+        note,
+        text(&hash),
+        at.0
+    )?;
     let with_new: Vec<Vote> = votes.iter().cloned().chain([new]).collect();
-    let question = Question { votes: &with_new, ..question };
+    let question = Question {
+        votes: &with_new,
+        ..question
+    };
     record_vote(tx, &run, numbered, &question, step).await?;
     Ok(question.tally())
 }
@@ -116,8 +156,14 @@ async fn record_vote(
     question: &Question<'_>,
     step: u32,
 ) -> Result<(), StoreError> {
-    let Some(new) = question.votes.last() else { return Ok(()) };
-    let note = new.note.as_ref().map(|n| format!(": {n}")).unwrap_or_default();
+    let Some(new) = question.votes.last() else {
+        return Ok(());
+    };
+    let note = new
+        .note
+        .as_ref()
+        .map(|n| format!(": {n}"))
+        .unwrap_or_default();
     let word = if new.approved { "approves" } else { "refuses" };
     let count = match question.tally() {
         Tally::Open(by) => format!(" ({} of {})", by.len(), question.ask.need),
@@ -127,13 +173,27 @@ async fn record_vote(
     let name = super::decisions::step_name(&run.plan, i64::from(step));
     let message = format!("{} {word} {name}{count}{note}", new.actor);
     execute!(tx, EXPLAIN, run.id.0, text(&question.describe("")))?;
-    let level = if new.approved { Level::Info } else { Level::Warn };
-    append_event(tx, run.id, &numbered, journal::event(level, "operator", Some(step), message, new.at)).await?;
+    let level = if new.approved {
+        Level::Info
+    } else {
+        Level::Warn
+    };
+    append_event(
+        tx,
+        run.id,
+        &numbered,
+        journal::event(level, "operator", Some(step), message, new.at),
+    )
+    .await?;
     let decision = Decision {
         workspace: numbered.workspace_id,
         at: new.at,
         actor: &new.actor,
-        action: if new.approved { "run.approve" } else { "run.reject" },
+        action: if new.approved {
+            "run.approve"
+        } else {
+            "run.reject"
+        },
         object: format!("run {} step {name}", run.id),
         before: None,
         after: Some(format!("plan {}{count}", question.plan_hash)),

@@ -18,7 +18,12 @@ const SLACK: usize = 100;
 impl Store {
     /// The number of the last of `entries` when they were written, without a gap, after entry
     /// `after`. `None`: they were not, and no active transaction can still write them.
-    pub async fn written(&self, run: RunId, after: i64, entries: &[NewEntry]) -> Result<Option<i64>, StoreError> {
+    pub async fn written(
+        &self,
+        run: RunId,
+        after: i64,
+        entries: &[NewEntry],
+    ) -> Result<Option<i64>, StoreError> {
         let mut tx = self.db.begin().await?;
         fetch_optional!(tx, (i64,), SETTLE, run.0)?;
         tx.commit().await?;
@@ -27,23 +32,40 @@ impl Store {
         }
         let limit = u32::try_from(entries.len().saturating_add(SLACK)).unwrap_or(u32::MAX);
         let there = self.entries_after(run, after, limit).await?;
-        let ours = |part: &[Entry]| part.iter().zip(entries).all(|(entry, new)| is_same(entry, new));
-        Ok(there.windows(entries.len()).find(|part| ours(part)).and_then(|part| part.last()).map(|entry| entry.seq))
+        let ours = |part: &[Entry]| {
+            part.iter()
+                .zip(entries)
+                .all(|(entry, new)| is_same(entry, new))
+        };
+        Ok(there
+            .windows(entries.len())
+            .find(|part| ours(part))
+            .and_then(|part| part.last())
+            .map(|entry| entry.seq))
     }
 
     /// The run that was queued as the next link of this one's chain.
     pub async fn next_link(&self, run: RunId) -> Result<Option<Run>, StoreError> {
         let mut db = self.db.read().await?;
-        fetch_optional!(db, RunRow, NEXT_LINK, run.0)?.map(Run::try_from).transpose()
+        fetch_optional!(db, RunRow, NEXT_LINK, run.0)?
+            .map(Run::try_from)
+            .transpose()
     }
 }
 
 /// Whether a stored entry is that new one: U+0000 is stored differently in events.
 fn is_same(entry: &Entry, new: &NewEntry) -> bool {
     let same_body = match (&entry.body, &new.body) {
-        (EntryBody::Event { message: a, level, .. }, EntryBody::Event { message: b, level: wanted, .. }) => {
-            *a == message(b) && level == wanted
-        }
+        (
+            EntryBody::Event {
+                message: a, level, ..
+            },
+            EntryBody::Event {
+                message: b,
+                level: wanted,
+                ..
+            },
+        ) => *a == message(b) && level == wanted,
         (a, b) => a == b,
     };
     entry.step == new.step && entry.at == new.at && same_body

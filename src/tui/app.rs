@@ -144,17 +144,25 @@ impl App {
 
     /// The view on top: the number of open views and the kind of the last.
     fn view_on_top(&self) -> (usize, Option<std::mem::Discriminant<Screen>>) {
-        (self.screens.len(), self.screens.last().map(std::mem::discriminant))
+        (
+            self.screens.len(),
+            self.screens.last().map(std::mem::discriminant),
+        )
     }
 
     /// How often to tick: every second while a run is live or a toast is shown, else once a minute
     /// or as often as states become stale.
     #[must_use]
     pub fn wants_tick(&self) -> Option<Duration> {
-        let busy = !layout::is_too_small(self.size) && (self.shows_seconds() || self.toast.is_some());
+        let busy =
+            !layout::is_too_small(self.size) && (self.shows_seconds() || self.toast.is_some());
         let period = self.overview.as_ref().map_or(MINUTE_MS, |o| o.stale_ms / 3);
         let slow = Duration::from_millis(u64::try_from(period).unwrap_or(0).clamp(1000, 60_000));
-        if busy { Some(Duration::from_secs(1)) } else { Some(slow).filter(|slow| slow.as_secs() < 60) }
+        if busy {
+            Some(Duration::from_secs(1))
+        } else {
+            Some(slow).filter(|slow| slow.as_secs() < 60)
+        }
     }
 
     /// A run is live: the clock shows seconds and durations grow.
@@ -166,13 +174,17 @@ impl App {
     /// Runs that have not ended.
     #[must_use]
     pub fn live(&self) -> usize {
-        self.overview.as_ref().map_or(0, |o| o.runs.iter().filter(|r| !r.status.is_terminal()).count())
+        self.overview.as_ref().map_or(0, |o| {
+            o.runs.iter().filter(|r| !r.status.is_terminal()).count()
+        })
     }
 
     /// The run in the overview.
     #[must_use]
     pub fn run_of(&self, run: RunId) -> Option<&Run> {
-        self.overview.as_ref().and_then(|o| o.runs.iter().find(|r| r.id == run))
+        self.overview
+            .as_ref()
+            .and_then(|o| o.runs.iter().find(|r| r.id == run))
     }
 
     /// The key context.
@@ -182,8 +194,10 @@ impl App {
             (Some(popup), ..) => popup.context(),
             (None, Some(_), _) => Context::Text,
             (None, None, screen) => {
-                let base = screen.map_or_else(|| self.home.context(), |screen| screen.view().context());
-                self.log_in_focus().map_or(base, |run| self.logs.context(run, base))
+                let base =
+                    screen.map_or_else(|| self.home.context(), |screen| screen.view().context());
+                self.log_in_focus()
+                    .map_or(base, |run| self.logs.context(run, base))
             }
         }
     }
@@ -200,7 +214,9 @@ impl App {
     /// The log with keyboard focus, unless a popup or the bar has it.
     #[must_use]
     pub fn log_in_focus(&self) -> Option<RunId> {
-        self.log_place().filter(|place| place.focused).map(|place| place.run)
+        self.log_place()
+            .filter(|place| place.focused)
+            .map(|place| place.run)
     }
 
     /// Makes sure that a log of this run exists; it is read once it is on screen.
@@ -214,9 +230,17 @@ impl App {
             _ => None,
         });
         let known = seen.or_else(|| self.run_of(run));
-        let files = vec![Named { name: format!("run {run}"), steps: Some(known.map(step_names).unwrap_or_default()) }];
+        let files = vec![Named {
+            name: format!("run {run}"),
+            steps: Some(known.map(step_names).unwrap_or_default()),
+        }];
         let timezone = self.overview.as_ref().map(|o| o.stack.timezone.as_str());
-        let facts = LogFacts { files, zone: zone(timezone), budget: None, simulated: self.facts.simulated };
+        let facts = LogFacts {
+            files,
+            zone: zone(timezone),
+            budget: None,
+            simulated: self.facts.simulated,
+        };
         let entries = known.map_or(0, |run| run.last_seq);
         let viewer = Viewer::new(ticket, facts, self.keys.clone(), self.theme);
         self.logs.add(RunLog::new(run, ticket, viewer, entries));
@@ -227,23 +251,40 @@ impl App {
     pub fn left_over(&self) -> Option<String> {
         let waits = left_over::describe(&self.overview.as_ref()?.left_over, self.now)?;
         let key = self.key_name(Action::LeftOver);
-        Some(if self.facts.read_only { format!("{key}: {waits}") } else { format!("{key}: {waits}: start, drop?") })
+        Some(if self.facts.read_only {
+            format!("{key}: {waits}")
+        } else {
+            format!("{key}: {waits}: start, drop?")
+        })
     }
 
     /// All problems of the console itself.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
         let reported = self.overview.iter().flat_map(|o| o.problems.iter());
-        self.trouble.iter().chain(reported).chain(self.keys.problems.iter()).cloned().collect()
+        self.trouble
+            .iter()
+            .chain(reported)
+            .chain(self.keys.problems.iter())
+            .cloned()
+            .collect()
     }
 
     /// Shows a toast.
     pub(super) fn say(&mut self, text: impl Into<String>) {
-        self.toast = Some(Toast { text: text.into(), bad: false, until: self.now.plus_ms(TOAST_MS) });
+        self.toast = Some(Toast {
+            text: text.into(),
+            bad: false,
+            until: self.now.plus_ms(TOAST_MS),
+        });
     }
 
     fn show_error(&mut self, text: impl Into<String>) {
-        self.toast = Some(Toast { text: text.into(), bad: true, until: self.now.plus_ms(2 * TOAST_MS) });
+        self.toast = Some(Toast {
+            text: text.into(),
+            bad: true,
+            until: self.now.plus_ms(2 * TOAST_MS),
+        });
     }
 
     fn ticket(&mut self) -> Ticket {
@@ -263,14 +304,20 @@ impl App {
             // On a screen that is too small only quitting works, and only if it needs no
             // confirmation.
             let quit = self.keys.action(Context::List, key) == Some(Action::Quit);
-            return if quit && self.live() == 0 { vec![Effect::Quit] } else { Vec::new() };
+            return if quit && self.live() == 0 {
+                vec![Effect::Quit]
+            } else {
+                Vec::new()
+            };
         }
         let context = self.context();
         if let Some(c) = Key::of(key).printable().filter(|_| context.is_text()) {
             self.insert(c.encode_utf8(&mut [0; 4]));
             return Vec::new();
         }
-        self.keys.action(context, key).map_or_else(Vec::new, |action| self.act(action))
+        self.keys
+            .action(context, key)
+            .map_or_else(Vec::new, |action| self.act(action))
     }
 
     /// A paste is text: it goes into a text field or is refused with a message. It never runs
@@ -286,7 +333,10 @@ impl App {
         } else if self.context().is_text() {
             self.insert(text);
         } else {
-            self.say(format!("a paste does nothing here; {} opens the command line", self.key_name(Action::Command)));
+            self.say(format!(
+                "a paste does nothing here; {} opens the command line",
+                self.key_name(Action::Command)
+            ));
         }
         Vec::new()
     }
@@ -313,7 +363,11 @@ impl App {
                     self.note(burst::ENTER_NOT_TAKEN);
                 }
             }
-            None => self.say(burst::ignored(text, &self.key_name(Action::Command), "opens the command line")),
+            None => self.say(burst::ignored(
+                text,
+                &self.key_name(Action::Command),
+                "opens the command line",
+            )),
         }
         effects
     }
@@ -327,12 +381,23 @@ impl App {
     }
 
     fn insert(&mut self, text: &str) {
-        let world = bar::BarContext::of(self.catalogue.as_ref(), self.overview.as_ref(), &self.history);
+        let world = bar::BarContext::of(
+            self.catalogue.as_ref(),
+            self.overview.as_ref(),
+            &self.history,
+        );
         let under = !self.popups.is_empty() || self.bar.is_some();
-        if let Some(run) = self.log_in_focus().filter(|run| !under && self.logs.is_covered(*run)) {
+        if let Some(run) = self
+            .log_in_focus()
+            .filter(|run| !under && self.logs.is_covered(*run))
+        {
             return self.logs.insert(run, text);
         }
-        match (self.popups.last_mut(), &mut self.bar, self.screens.last_mut()) {
+        match (
+            self.popups.last_mut(),
+            &mut self.bar,
+            self.screens.last_mut(),
+        ) {
             (Some(popup), ..) => popup.insert(text),
             (None, Some(bar), _) => bar.insert(text, world),
             (None, None, Some(screen)) => screen.view_mut().insert(text),
@@ -343,11 +408,18 @@ impl App {
     /// An action's first key, for display.
     #[must_use]
     pub fn key_name(&self, action: Action) -> String {
-        self.keys.keys(action).first().map_or_else(|| "(no key)".to_owned(), ToString::to_string)
+        self.keys
+            .keys(action)
+            .first()
+            .map_or_else(|| "(no key)".to_owned(), ToString::to_string)
     }
 }
 
 /// The data a view may read, borrowed separately from the views.
 fn scene(overview: Option<&Overview>, now: Timestamp, size: (u16, u16)) -> Scene<'_> {
-    Scene { overview, now, body: layout::parts(size).body }
+    Scene {
+        overview,
+        now,
+        body: layout::parts(size).body,
+    }
 }

@@ -38,12 +38,19 @@ const POLL_FALLBACK: Duration = Duration::from_secs(15);
 
 impl OpenLog {
     /// Starts reading. `send` may block; if it returns false, the reader ends.
-    pub fn start(log: LogView, send: impl FnMut(LogUpdate) -> bool + Send + 'static) -> io::Result<Self> {
+    pub fn start(
+        log: LogView,
+        send: impl FnMut(LogUpdate) -> bool + Send + 'static,
+    ) -> io::Result<Self> {
         Ok(Self::of(LogSource::start(move || Ok(log), send)?))
     }
 
     fn of(source: LogSource) -> Self {
-        Self { source, feeds: JoinSet::new(), watched: watch::Sender::new(true) }
+        Self {
+            source,
+            feeds: JoinSet::new(),
+            watched: watch::Sender::new(true),
+        }
     }
 
     /// Opens the log of a run at its end, with the entries after `after`.
@@ -78,10 +85,23 @@ impl OpenLog {
         writer: impl Future<Output = Result<Writer, RecvError>> + Send + 'static,
         control: &Control,
     ) {
-        let (waker, watched, control) = (self.source.waker(), self.watched.subscribe(), control.clone());
+        let (waker, watched, control) = (
+            self.source.waker(),
+            self.watched.subscribe(),
+            control.clone(),
+        );
         self.feeds.spawn(async move {
             if let Ok(writer) = writer.await {
-                Feed { run, writer, control, waker, watched, after }.run().await;
+                Feed {
+                    run,
+                    writer,
+                    control,
+                    waker,
+                    watched,
+                    after,
+                }
+                .run()
+                .await;
             }
         });
     }
@@ -124,7 +144,10 @@ impl Feed {
                 Ok(Progress::UpToDate) => self.wait(&mut notices).await,
                 Ok(Progress::Paused) => self.wait_watched(&mut notices).await,
                 Err(refusal) => {
-                    self.writer.report(format!("run {}: {refusal}; shown is what could be read", self.run));
+                    self.writer.report(format!(
+                        "run {}: {refusal}; shown is what could be read",
+                        self.run
+                    ));
                     if matches!(refusal, Refusal::Store(StoreError::NotFound(_))) {
                         self.writer.end();
                         let _ = self.waker.wake();
@@ -148,7 +171,10 @@ impl Feed {
             if !*self.watched.borrow() {
                 return Ok(Progress::Paused);
             }
-            let entries = self.control.entries_after(self.run, self.after, PAGE).await?;
+            let entries = self
+                .control
+                .entries_after(self.run, self.after, PAGE)
+                .await?;
             let Some(last) = entries.last() else { break };
             self.after = last.seq;
             let room = self.writer.push(&entries);
@@ -162,7 +188,11 @@ impl Feed {
             self.writer.catch_up();
         }
         let _ = self.waker.wake();
-        Ok(if ended { Progress::Ended } else { Progress::UpToDate })
+        Ok(if ended {
+            Progress::Ended
+        } else {
+            Progress::UpToDate
+        })
     }
 
     /// Waits until the log is on screen.
@@ -192,7 +222,15 @@ impl Feed {
         };
         // A subcommand gets notices only of its own process's writes.
         let door = self.control.settings().door;
-        let _ = timeout(if door == ProcessKind::Cli { POLL_INTERVAL } else { POLL_FALLBACK }, news).await;
+        let _ = timeout(
+            if door == ProcessKind::Cli {
+                POLL_INTERVAL
+            } else {
+                POLL_FALLBACK
+            },
+            news,
+        )
+        .await;
     }
 }
 

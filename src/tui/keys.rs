@@ -34,8 +34,16 @@ pub enum Context {
 
 impl Context {
     /// All of them.
-    pub const ALL: [Self; 8] =
-        [Self::List, Self::Log, Self::RunList, Self::RunLog, Self::File, Self::WholeLog, Self::Text, Self::Dialog];
+    pub const ALL: [Self; 8] = [
+        Self::List,
+        Self::Log,
+        Self::RunList,
+        Self::RunLog,
+        Self::File,
+        Self::WholeLog,
+        Self::Text,
+        Self::Dialog,
+    ];
 
     /// Tables active at the same time: a key may be in only one of them.
     #[must_use]
@@ -44,7 +52,13 @@ impl Context {
             Self::List => &[Table::Always, Table::Global, Table::Move],
             Self::Log => &[Table::Always, Table::Global, Table::Move, Table::Log],
             Self::RunList => &[Table::Always, Table::Global, Table::Move, Table::Run],
-            Self::RunLog => &[Table::Always, Table::Global, Table::Move, Table::Log, Table::Run],
+            Self::RunLog => &[
+                Table::Always,
+                Table::Global,
+                Table::Move,
+                Table::Log,
+                Table::Run,
+            ],
             Self::File | Self::WholeLog => &[Table::Always, Table::Move, Table::Log, Table::Viewer],
             Self::Text => &[Table::Always, Table::Text],
             Self::Dialog => &[Table::Always, Table::Dialog],
@@ -100,7 +114,8 @@ impl Keymap {
     pub fn action(&self, context: Context, event: &KeyEvent) -> Option<Action> {
         let key = Key::of(event);
         let within = |tables: &[Table]| {
-            let live = |(action, keys): &&Binding| tables.contains(&action.table()) && keys.contains(&key);
+            let live =
+                |(action, keys): &&Binding| tables.contains(&action.table()) && keys.contains(&key);
             self.bindings.iter().find(live).map(|(action, _)| *action)
         };
         within(context.tables()).or_else(|| context.fallback().and_then(|t| within(&[t])))
@@ -109,14 +124,27 @@ impl Keymap {
     /// The keys of an action; the first is the one to show.
     #[must_use]
     pub fn keys(&self, action: Action) -> &[Key] {
-        self.bindings.iter().find(|(a, _)| *a == action).map_or(&[], |(_, keys)| keys)
+        self.bindings
+            .iter()
+            .find(|(a, _)| *a == action)
+            .map_or(&[], |(_, keys)| keys)
     }
 
     /// The active bindings of a context, in the order of the file: its tables, then the fallback.
     #[must_use]
     pub fn live(&self, context: Context) -> Vec<(Action, Vec<Key>)> {
-        let of = |table: Table| self.bindings.iter().filter(move |(a, keys)| a.table() == table && !keys.is_empty());
-        let mut live: Vec<Binding> = context.tables().iter().rev().flat_map(|t| of(*t)).cloned().collect();
+        let of = |table: Table| {
+            self.bindings
+                .iter()
+                .filter(move |(a, keys)| a.table() == table && !keys.is_empty())
+        };
+        let mut live: Vec<Binding> = context
+            .tables()
+            .iter()
+            .rev()
+            .flat_map(|t| of(*t))
+            .cloned()
+            .collect();
         let taken: Vec<Key> = live.iter().flat_map(|(_, keys)| keys.clone()).collect();
         for (action, keys) in context.fallback().into_iter().flat_map(of) {
             let typed = |k: &Key| context.is_text() && k.printable().is_some();
@@ -149,7 +177,11 @@ mod tests {
         }
         for (action, keys) in map.bindings() {
             for key in keys {
-                assert!(!matches!(key.to_string().as_str(), "[" | "O"), "{}", action.name());
+                assert!(
+                    !matches!(key.to_string().as_str(), "[" | "O"),
+                    "{}",
+                    action.name()
+                );
             }
         }
     }
@@ -159,15 +191,30 @@ mod tests {
         let map = Keymap::built_in();
         let press = |context: Context, text: &str| {
             let key = Key::parse(text).expect("a key");
-            map.live(context).into_iter().find(|(_, keys)| keys.contains(&key)).map(|(action, _)| action)
+            map.live(context)
+                .into_iter()
+                .find(|(_, keys)| keys.contains(&key))
+                .map(|(action, _)| action)
         };
         assert_eq!(press(Context::Log, "w"), Some(Action::NextWarning));
         assert_eq!(press(Context::List, "w"), None);
         assert_eq!(press(Context::Dialog, "Enter"), Some(Action::Press));
         assert_eq!(press(Context::List, "Enter"), Some(Action::Open));
-        assert_eq!(press(Context::List, "x"), None, "cancelling lives in the run view only");
-        assert_eq!(press(Context::Text, "PgUp"), Some(Action::PageUp), "the fallback");
-        assert_eq!(press(Context::Text, "Up"), Some(Action::Older), "before the fallback");
+        assert_eq!(
+            press(Context::List, "x"),
+            None,
+            "cancelling lives in the run view only"
+        );
+        assert_eq!(
+            press(Context::Text, "PgUp"),
+            Some(Action::PageUp),
+            "the fallback"
+        );
+        assert_eq!(
+            press(Context::Text, "Up"),
+            Some(Action::Older),
+            "before the fallback"
+        );
         assert_eq!(press(Context::Text, "j"), None, "typed");
     }
 }

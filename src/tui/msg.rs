@@ -20,7 +20,8 @@ use crate::logfile::source::LogUpdate;
 // Result types of the control API, re-exported so that panes do not depend on it.
 pub use crate::control::orders::Approval;
 pub use crate::control::{
-    AuditFilter, ChosenRun, EnginePlace, LeftOver, Overview, PlanCard, RunDetail, RunFilter, RunPage, not_listed,
+    AuditFilter, ChosenRun, EnginePlace, LeftOver, Overview, PlanCard, RunDetail, RunFilter,
+    RunPage, not_listed,
 };
 
 /// A message to the console. Errors are the text of the refusal.

@@ -24,7 +24,12 @@ pub struct Performer {
 impl Performer {
     #[must_use]
     pub fn new(control: &Control, answers: Sender<Msg>, clock: Clock) -> Self {
-        Self { control: control.clone(), answers, clock, logs: HashMap::new() }
+        Self {
+            control: control.clone(),
+            answers,
+            clock,
+            logs: HashMap::new(),
+        }
     }
 
     /// Starts the work. Ignores `Quit`, `Suspend`, `Redraw` and `Copy`: the loop handles them.
@@ -81,57 +86,125 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
         Effect::Remembered => Msg::Remembered(with_text(control.remembered().await)),
         Effect::Remember(text) => Msg::Noted(with_text(control.remember(&text).await)),
         Effect::Detail(run) => Msg::Detail(run, with_text(control.run(run).await.map(Box::new))),
-        Effect::Artifact { run, number } => Msg::Artifact(with_text(control.artifact(run, number).await.map(Box::new))),
-        Effect::Runs { ticket, filter } => Msg::Runs(ticket, with_text(control.runs(&filter).await)),
-        Effect::Audit { ticket, filter } => Msg::Audit(ticket, with_text(control.audit(&filter).await)),
-        Effect::FindRun { ticket, reference } => Msg::FoundRun(ticket, with_text(control.find_run(&reference).await)),
-        Effect::Plan { ticket, parsed, inputs, raw_text } => {
+        Effect::Artifact { run, number } => {
+            Msg::Artifact(with_text(control.artifact(run, number).await.map(Box::new)))
+        }
+        Effect::Runs { ticket, filter } => {
+            Msg::Runs(ticket, with_text(control.runs(&filter).await))
+        }
+        Effect::Audit { ticket, filter } => {
+            Msg::Audit(ticket, with_text(control.audit(&filter).await))
+        }
+        Effect::FindRun { ticket, reference } => {
+            Msg::FoundRun(ticket, with_text(control.find_run(&reference).await))
+        }
+        Effect::Plan {
+            ticket,
+            parsed,
+            inputs,
+            raw_text,
+        } => {
             let card = control.plan(&parsed, &inputs, &raw_text).await;
             Msg::Planned(ticket, with_text(card.map(Box::new)))
         }
-        Effect::Blockers { ticket, plan } => Msg::Blockers(ticket, with_text(control.blockers(&plan).await)),
-        Effect::Submit { ticket, plan, typed } => {
+        Effect::Blockers { ticket, plan } => {
+            Msg::Blockers(ticket, with_text(control.blockers(&plan).await))
+        }
+        Effect::Submit {
+            ticket,
+            plan,
+            typed,
+        } => {
             let run = control.submit(*plan, typed.as_deref(), None).await;
             Msg::Submitted(ticket, with_text(run.map(Box::new)))
         }
-        Effect::Retry { ticket, run, typed, reason } => {
-            let run = control.retry(run, typed.as_deref(), reason.as_deref()).await;
+        Effect::Retry {
+            ticket,
+            run,
+            typed,
+            reason,
+        } => {
+            let run = control
+                .retry(run, typed.as_deref(), reason.as_deref())
+                .await;
             Msg::Submitted(ticket, with_text(run.map(Box::new)))
         }
         Effect::Order { run, order, reason } => {
             let done = control.order(run, order, reason.as_deref()).await;
             Msg::Ordered(run, order, with_text(done))
         }
-        Effect::Resume { run, decision, reason } => {
-            Msg::Resumed(run, with_text(control.resume(run, decision, reason.as_deref()).await.map(Box::new)))
+        Effect::Resume {
+            run,
+            decision,
+            reason,
+        } => Msg::Resumed(
+            run,
+            with_text(
+                control
+                    .resume(run, decision, reason.as_deref())
+                    .await
+                    .map(Box::new),
+            ),
+        ),
+        Effect::Vote {
+            run,
+            approved,
+            note,
+            plan_hash,
+        } => Msg::Voted(
+            run,
+            with_text(
+                control
+                    .vote(run, approved, note.as_deref(), &plan_hash)
+                    .await,
+            ),
+        ),
+        Effect::StartQueued { runs, typed } => {
+            Msg::StartedQueued(start(control, &runs, typed.as_deref()).await)
         }
-        Effect::Vote { run, approved, note, plan_hash } => {
-            Msg::Voted(run, with_text(control.vote(run, approved, note.as_deref(), &plan_hash).await))
-        }
-        Effect::StartQueued { runs, typed } => Msg::StartedQueued(start(control, &runs, typed.as_deref()).await),
         Effect::DropQueued(runs) => Msg::DroppedQueued(drop_queued(control, &runs).await),
         Effect::Cancel(run) => Msg::Cancelled(run, with_text(control.cancel(run, None).await)),
-        Effect::ResetBreaker { target, env, reason } => {
-            let reset = control.reset_breaker(&target, env.as_deref(), reason.as_deref()).await;
-            Msg::BreakersReset(with_text(reset.map(|ways| ways.iter().map(ToString::to_string).collect())))
+        Effect::ResetBreaker {
+            target,
+            env,
+            reason,
+        } => {
+            let reset = control
+                .reset_breaker(&target, env.as_deref(), reason.as_deref())
+                .await;
+            Msg::BreakersReset(with_text(
+                reset.map(|ways| ways.iter().map(ToString::to_string).collect()),
+            ))
         }
-        Effect::Answer { run, step, done, note } => {
-            Msg::Answered(run, with_text(control.answer(run, step, done, note.as_deref()).await))
-        }
+        Effect::Answer {
+            run,
+            step,
+            done,
+            note,
+        } => Msg::Answered(
+            run,
+            with_text(control.answer(run, step, done, note.as_deref()).await),
+        ),
     })
 }
 
 /// Starts the runs in order; stops at the first that is refused.
 async fn start(control: &Control, runs: &[RunId], typed: Option<&str>) -> Result<usize, String> {
     for run in runs {
-        control.start(*run, typed, None).await.map_err(|refusal| format!("run {run} was not started: {refusal}"))?;
+        control
+            .start(*run, typed, None)
+            .await
+            .map_err(|refusal| format!("run {run} was not started: {refusal}"))?;
     }
     Ok(runs.len())
 }
 
 async fn drop_queued(control: &Control, runs: &[RunId]) -> Result<usize, String> {
     for run in runs {
-        control.drop_queued(*run, None).await.map_err(|refusal| format!("run {run} was not dropped: {refusal}"))?;
+        control
+            .drop_queued(*run, None)
+            .await
+            .map_err(|refusal| format!("run {run} was not dropped: {refusal}"))?;
     }
     Ok(runs.len())
 }

@@ -90,7 +90,9 @@ impl Popup {
     pub fn paste(&mut self, text: &str) -> Option<String> {
         match self {
             Self::Card(p) => return p.paste(text),
-            Self::Confirm(_) | Self::LeftOver(_) => return Some("a paste does nothing here".to_owned()),
+            Self::Confirm(_) | Self::LeftOver(_) => {
+                return Some("a paste does nothing here".to_owned());
+            }
             Self::Answer(p) => p.insert(text),
             Self::Control(p) => p.insert(text),
             Self::Help(p) => p.insert(text),

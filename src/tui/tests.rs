@@ -41,7 +41,9 @@ impl Model for StandIn {
     fn update(&mut self, msg: Msg) -> Vec<Effect> {
         let effects = match &msg {
             Msg::Key(key) if key.code == KeyCode::Char('q') => vec![Effect::Quit],
-            Msg::Key(key) if key.code == KeyCode::Char('y') => vec![Effect::Copy("text".to_owned())],
+            Msg::Key(key) if key.code == KeyCode::Char('y') => {
+                vec![Effect::Copy("text".to_owned())]
+            }
             Msg::Key(key) if key.modifiers == KeyModifiers::SHIFT => {
                 self.full = true;
                 vec![Effect::Redraw]
@@ -58,8 +60,20 @@ impl Model for StandIn {
         (seen.draws, seen.drawn) = (seen.draws + 1, self.count);
         drop(seen);
         for row in 0..if self.full { frame.area().height } else { 1 } {
-            let text = format!("count {} {}", self.count, if self.full { "filler ".repeat(10) } else { String::new() });
-            let area = ratatui::layout::Rect { y: row, height: 1, ..frame.area() };
+            let text = format!(
+                "count {} {}",
+                self.count,
+                if self.full {
+                    "filler ".repeat(10)
+                } else {
+                    String::new()
+                }
+            );
+            let area = ratatui::layout::Rect {
+                y: row,
+                height: 1,
+                ..frame.area()
+            };
             frame.render_widget(Line::from(text), area);
         }
     }
@@ -95,10 +109,21 @@ impl Harness {
         let (answers, receiver) = mpsc::channel(4096);
         let performed = Arc::new(Mutex::new(Vec::new()));
         let bus = Bus::default();
-        let harness = Self { master, seen: Arc::clone(&model.seen), bus, answers, performed };
+        let harness = Self {
+            master,
+            seen: Arc::clone(&model.seen),
+            bus,
+            answers,
+            performed,
+        };
         let performed = Arc::clone(&harness.performed);
         let perform = move |effect| performed.lock().unwrap().push(effect);
-        let ports = Ports { notices: harness.bus.subscribe(), answers: receiver, perform, clock: Clock::System };
+        let ports = Ports {
+            notices: harness.bus.subscribe(),
+            answers: receiver,
+            perform,
+            clock: Clock::System,
+        };
         (harness, drive(screen, model, ports))
     }
 
@@ -122,7 +147,9 @@ impl Harness {
                 sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), wait).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(10), wait)
+            .await
+            .unwrap();
     }
 
     /// Lets the loop run until the terminal has received `text`.
@@ -134,7 +161,9 @@ impl Harness {
                 all.push_str(&self.read());
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), wait).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(10), wait)
+            .await
+            .unwrap();
     }
 
     async fn drawn(&self) {
@@ -143,11 +172,17 @@ impl Harness {
 }
 
 fn keys(seen: &Seen) -> usize {
-    seen.msgs.iter().filter(|msg| matches!(msg, Msg::Key(_))).count()
+    seen.msgs
+        .iter()
+        .filter(|msg| matches!(msg, Msg::Key(_)))
+        .count()
 }
 
 fn ticks(seen: &Seen) -> usize {
-    seen.msgs.iter().filter(|msg| matches!(msg, Msg::Tick(_))).count()
+    seen.msgs
+        .iter()
+        .filter(|msg| matches!(msg, Msg::Tick(_)))
+        .count()
 }
 
 #[tokio::test]
@@ -156,7 +191,10 @@ async fn starts_with_the_time_the_size_and_the_effects_of_the_model() {
     let script = async {
         harness.drawn().await;
         let first: Vec<Msg> = harness.seen.lock().unwrap().msgs[..2].to_vec();
-        assert!(matches!(first[..], [Msg::Tick(_), Msg::Resize(80, 24)]), "{first:?}");
+        assert!(
+            matches!(first[..], [Msg::Tick(_), Msg::Resize(80, 24)]),
+            "{first:?}"
+        );
         assert_eq!(harness.performed.lock().unwrap()[..], [Effect::Overview]);
         harness.until_read("count").await;
         harness.send(b"q");
@@ -164,7 +202,12 @@ async fn starts_with_the_time_the_size_and_the_effects_of_the_model() {
     assert_eq!(tokio::join!(exit, script).0, Exit::Quit);
     assert!(harness.read().ends_with("\x1b[?1049l\x1b[?25h"));
     let modes = tcgetattr(&harness.master).unwrap();
-    assert!(modes.local_modes.contains(rustix::termios::LocalModes::ICANON), "modes are restored");
+    assert!(
+        modes
+            .local_modes
+            .contains(rustix::termios::LocalModes::ICANON),
+        "modes are restored"
+    );
 }
 
 #[tokio::test]
@@ -177,7 +220,13 @@ async fn a_stream_of_notices_is_drawn_in_few_frames_and_to_its_end() {
             harness.bus.publish(Notice::Entries(RunId(1), seq));
             sleep(Duration::from_millis(1)).await;
         }
-        let all = |seen: &Seen| seen.msgs.iter().filter(|msg| matches!(msg, Msg::Notice(_))).count() == 200;
+        let all = |seen: &Seen| {
+            seen.msgs
+                .iter()
+                .filter(|msg| matches!(msg, Msg::Notice(_)))
+                .count()
+                == 200
+        };
         harness.until(all).await;
         let most = usize::try_from(started.elapsed().as_millis() / 33).unwrap() + 2;
         let draws = harness.seen.lock().unwrap().draws;
@@ -195,7 +244,9 @@ async fn a_listener_that_fell_behind_gets_lagged() {
         harness.bus.publish(Notice::Stack);
     }
     let script = async {
-        harness.until(|seen| seen.msgs.iter().any(|msg| matches!(msg, Msg::Lagged))).await;
+        harness
+            .until(|seen| seen.msgs.iter().any(|msg| matches!(msg, Msg::Lagged)))
+            .await;
         harness.send(b"q");
     };
     assert_eq!(tokio::join!(exit, script).0, Exit::Quit);
@@ -212,11 +263,16 @@ async fn keys_are_handled_while_the_terminal_takes_no_output() {
             harness.until(|seen| keys(seen) >= pressed).await;
         }
         let draws = harness.seen.lock().unwrap().draws;
-        assert!(draws < 80, "no frames are drawn while the terminal is full: {draws}");
+        assert!(
+            draws < 80,
+            "no frames are drawn while the terminal is full: {draws}"
+        );
         while !harness.read().is_empty() {
             sleep(Duration::from_millis(20)).await;
         }
-        harness.until(|seen| seen.draws > draws && seen.drawn == seen.msgs.len()).await;
+        harness
+            .until(|seen| seen.draws > draws && seen.drawn == seen.msgs.len())
+            .await;
         harness.send(b"q");
     };
     assert_eq!(tokio::join!(exit, script).0, Exit::Quit);
@@ -255,7 +311,10 @@ async fn ticks_come_only_as_often_as_wanted() {
     };
     tokio::join!(exit, script);
 
-    let (live, exit) = Harness::start(StandIn { tick: Some(Duration::from_millis(20)), ..StandIn::default() });
+    let (live, exit) = Harness::start(StandIn {
+        tick: Some(Duration::from_millis(20)),
+        ..StandIn::default()
+    });
     let script = async {
         live.until(|seen| ticks(seen) > 5).await;
         live.send(b"q");
@@ -269,7 +328,13 @@ async fn a_copy_goes_out_and_is_reported() {
     let script = async {
         harness.drawn().await;
         harness.send(b"y");
-        harness.until(|seen| seen.msgs.iter().any(|msg| matches!(msg, Msg::Copied(Ok(_))))).await;
+        harness
+            .until(|seen| {
+                seen.msgs
+                    .iter()
+                    .any(|msg| matches!(msg, Msg::Copied(Ok(_))))
+            })
+            .await;
         harness.send(b"q");
     };
     tokio::join!(exit, script);
@@ -295,7 +360,9 @@ async fn answers_are_handled_and_a_closed_channel_does_not_spin() {
     let script = async {
         harness.drawn().await;
         harness.answers.send(Msg::Noted(Ok(()))).await.unwrap();
-        harness.until(|seen| seen.msgs.iter().any(|msg| matches!(msg, Msg::Noted(_)))).await;
+        harness
+            .until(|seen| seen.msgs.iter().any(|msg| matches!(msg, Msg::Noted(_))))
+            .await;
         let (unused, _) = mpsc::channel(1);
         harness.answers = unused;
         let before = harness.seen.lock().unwrap().msgs.len();
@@ -309,8 +376,21 @@ async fn answers_are_handled_and_a_closed_channel_does_not_spin() {
 #[test]
 fn ticks_fall_on_the_clock() {
     let second = Duration::from_secs(1);
-    assert_eq!(until_tick(second, Timestamp(1_000_250)), Duration::from_millis(750));
-    assert_eq!(until_tick(second, Timestamp(1_000_000)), second, "not twice for the same second");
-    assert_eq!(until_tick(MINUTE, Timestamp(59_999)), Duration::from_millis(1));
-    assert_eq!(until_tick(Duration::ZERO, Timestamp(5)), Duration::from_millis(1));
+    assert_eq!(
+        until_tick(second, Timestamp(1_000_250)),
+        Duration::from_millis(750)
+    );
+    assert_eq!(
+        until_tick(second, Timestamp(1_000_000)),
+        second,
+        "not twice for the same second"
+    );
+    assert_eq!(
+        until_tick(MINUTE, Timestamp(59_999)),
+        Duration::from_millis(1)
+    );
+    assert_eq!(
+        until_tick(Duration::ZERO, Timestamp(5)),
+        Duration::from_millis(1)
+    );
 }

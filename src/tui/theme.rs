@@ -37,7 +37,10 @@ impl Theme {
     /// From the environment: a non-empty `NO_COLOR` or a `TERM` without colours turns colours off.
     #[must_use]
     pub fn from_env(no_color: Option<&str>, term: Option<&str>) -> Self {
-        let mono = matches!(term, Some("dumb" | "vt100" | "vt102" | "vt220" | "xterm-mono"));
+        let mono = matches!(
+            term,
+            Some("dumb" | "vt100" | "vt102" | "vt220" | "xterm-mono")
+        );
         Self::new(!mono && no_color.is_none_or(str::is_empty))
     }
 
@@ -80,7 +83,11 @@ impl Theme {
     /// The frame of a pane.
     #[must_use]
     pub fn frame(self, focused: bool) -> Style {
-        if focused { self.tone(Tone::Busy).add_modifier(Modifier::BOLD) } else { self.dim() }
+        if focused {
+            self.tone(Tone::Busy).add_modifier(Modifier::BOLD)
+        } else {
+            self.dim()
+        }
     }
 
     /// A match of a search.
@@ -188,12 +195,22 @@ impl Theme {
         ]
         .into_iter()
         .filter(|(wanted, _)| *wanted)
-        .fold(Style::new(), |style, (_, modifier)| style.add_modifier(modifier));
+        .fold(Style::new(), |style, (_, modifier)| {
+            style.add_modifier(modifier)
+        });
         if !self.colour {
             return style;
         }
-        let (fg, bg) = if look.fg == look.bg { (None, None) } else { (look.fg, look.bg) };
-        Style { fg: fg.map(colour), bg: bg.map(colour), ..style }
+        let (fg, bg) = if look.fg == look.bg {
+            (None, None)
+        } else {
+            (look.fg, look.bg)
+        };
+        Style {
+            fg: fg.map(colour),
+            bg: bg.map(colour),
+            ..style
+        }
     }
 
     const fn tone(self, tone: Tone) -> Style {
@@ -311,20 +328,43 @@ mod tests {
             (None, Some("vt100"), false),
             (None, None, true),
         ] {
-            assert_eq!(Theme::from_env(no_color, term).has_colour(), colour, "{no_color:?} {term:?}");
+            assert_eq!(
+                Theme::from_env(no_color, term).has_colour(),
+                colour,
+                "{no_color:?} {term:?}"
+            );
         }
     }
 
     #[test]
     fn styles_in_untrusted_text_apply_but_hide_no_text() {
-        let look =
-            TextStyle { fg: Some(Colour::Indexed(9)), bg: Some(Colour::Indexed(200)), bold: true, ..TextStyle::NONE };
+        let look = TextStyle {
+            fg: Some(Colour::Indexed(9)),
+            bg: Some(Colour::Indexed(200)),
+            bold: true,
+            ..TextStyle::NONE
+        };
         let bold = Style::new().add_modifier(Modifier::BOLD);
-        assert_eq!(Theme::new(true).style(look), bold.fg(Color::LightRed).bg(Color::Indexed(200)));
+        assert_eq!(
+            Theme::new(true).style(look),
+            bold.fg(Color::LightRed).bg(Color::Indexed(200))
+        );
         assert_eq!(Theme::new(false).style(look), bold);
-        assert_eq!(Theme::new(true).style(TextStyle { bg: look.fg, ..look }), bold);
-        let rgb = TextStyle { fg: Some(Colour::Rgb(1, 2, 3)), ..TextStyle::NONE };
-        assert_eq!(Theme::new(true).style(rgb), Style::new().fg(Color::Rgb(1, 2, 3)));
+        assert_eq!(
+            Theme::new(true).style(TextStyle {
+                bg: look.fg,
+                ..look
+            }),
+            bold
+        );
+        let rgb = TextStyle {
+            fg: Some(Colour::Rgb(1, 2, 3)),
+            ..TextStyle::NONE
+        };
+        assert_eq!(
+            Theme::new(true).style(rgb),
+            Style::new().fg(Color::Rgb(1, 2, 3))
+        );
     }
 
     #[test]
@@ -335,7 +375,11 @@ mod tests {
         all.dedup();
         assert_eq!(all.len(), RunStatus::ALL.len());
         let mono = Theme::new(false);
-        for style in RunStatus::ALL.map(|s| mono.run(s)).into_iter().chain(State::ALL.map(|s| mono.state(s))) {
+        for style in RunStatus::ALL
+            .map(|s| mono.run(s))
+            .into_iter()
+            .chain(State::ALL.map(|s| mono.state(s)))
+        {
             assert_eq!((style.fg, style.bg), (None, None));
         }
     }

@@ -51,10 +51,19 @@ fn paint(app: &App, canvas: &mut Canvas<'_>) {
 fn too_small(app: &App, (width, height): (u16, u16), canvas: &mut Canvas<'_>) {
     let (least_width, least_height) = layout::MIN_SIZE;
     let text = format!("needs {least_width}×{least_height}, has {width}×{height}");
-    let asks = (app.live() > 0).then(|| format!("runs are under way: {} asks", app.key_name(Action::Quit)));
+    let asks = (app.live() > 0)
+        .then(|| format!("runs are under way: {} asks", app.key_name(Action::Quit)));
     for (y, text) in (height / 2..height).zip(std::iter::once(text).chain(asks)) {
         let used = u16::try_from(text.chars().count()).unwrap_or(u16::MAX);
         let x = width.saturating_sub(used) / 2;
-        canvas.line(Rect { x, y, width: width - x, height: 1 }, &Line::raw(text));
+        canvas.line(
+            Rect {
+                x,
+                y,
+                width: width - x,
+                height: 1,
+            },
+            &Line::raw(text),
+        );
     }
 }

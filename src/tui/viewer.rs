@@ -56,7 +56,10 @@ pub struct Named {
 }
 
 /// The state of the viewer for one log or several.
-#[expect(clippy::struct_excessive_bools, reason = "independent switches of one view, each with its own key")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches of one view, each with its own key"
+)]
 #[derive(Debug, Clone)]
 pub struct Viewer {
     ticket: Ticket,
@@ -119,7 +122,11 @@ impl Viewer {
     #[must_use]
     pub fn new(ticket: Ticket, facts: Facts, keys: Keymap, theme: Theme) -> Self {
         // The lines of a run do not contain their time.
-        let times = if facts.files.iter().any(|file| file.steps.is_some()) { Times::Utc } else { Times::AsWritten };
+        let times = if facts.files.iter().any(|file| file.steps.is_some()) {
+            Times::Utc
+        } else {
+            Times::AsWritten
+        };
         Self {
             ticket,
             facts,
@@ -167,12 +174,21 @@ impl Viewer {
 
     /// Rows for lines: all except the status and, if shown, the strip.
     fn rows(&self) -> usize {
-        usize::from(self.size.1).saturating_sub(usize::from(!self.framed) + usize::from(self.strip)).max(1)
+        usize::from(self.size.1)
+            .saturating_sub(usize::from(!self.framed) + usize::from(self.strip))
+            .max(1)
     }
 
     fn fit(&self) -> Effect {
-        let strip = if self.strip { usize::from(self.size.0) } else { 0 };
-        self.ask(LogRequest::Resize { rows: self.rows(), strip })
+        let strip = if self.strip {
+            usize::from(self.size.0)
+        } else {
+            0
+        };
+        self.ask(LogRequest::Resize {
+            rows: self.rows(),
+            strip,
+        })
     }
 
     fn ask(&self, ask: LogRequest) -> Effect {
@@ -221,18 +237,28 @@ impl Viewer {
 
     /// Searches as if the pattern had been typed; a bad pattern is reported in the prompt.
     pub(super) fn search_for(&mut self, text: &str) -> Vec<Effect> {
-        self.over = Some(Over::Prompt(Box::new(Prompt::with(PromptKind::Search, text))));
+        self.over = Some(Over::Prompt(Box::new(Prompt::with(
+            PromptKind::Search,
+            text,
+        ))));
         self.prompt(Action::Accept)
     }
 
     /// Goes to the first line of a step.
     pub(super) fn go_to_step(&self, step: u32) -> Effect {
-        self.ask(LogRequest::Seek { what: Sought::Step(step), forward: true })
+        self.ask(LogRequest::Seek {
+            what: Sought::Step(step),
+            forward: true,
+        })
     }
 
     /// Takes the notice, which a frame has no room for.
     pub(super) const fn take_notice(&mut self) -> Option<String> {
-        if self.framed { self.notice.take() } else { None }
+        if self.framed {
+            self.notice.take()
+        } else {
+            None
+        }
     }
 
     /// Clears the notice; called on every key.
@@ -245,13 +271,16 @@ impl Viewer {
         if self.over.take().is_some() {
             return Some(Vec::new());
         }
-        self.search.take().map(|_| vec![self.ask(LogRequest::Search(None))])
+        self.search
+            .take()
+            .map(|_| vec![self.ask(LogRequest::Search(None))])
     }
 
     pub(super) fn receive(&mut self, event: LogUpdate) -> Vec<Effect> {
         match event {
             // A new reader has no lines yet.
-            LogUpdate::Shown(shown) if self.waiting && shown.rows.is_empty() && shown.busy.is_some() => {}
+            LogUpdate::Shown(shown)
+                if self.waiting && shown.rows.is_empty() && shown.busy.is_some() => {}
             LogUpdate::Shown(shown) => {
                 self.waiting = false;
                 if shown.generation != self.shown.generation {
@@ -259,11 +288,24 @@ impl Viewer {
                 }
                 self.shown = *shown;
             }
-            LogUpdate::Answer(Answer::Notice(text)) | LogUpdate::Unopened(text) => self.notice = Some(text),
+            LogUpdate::Answer(Answer::Notice(text)) | LogUpdate::Unopened(text) => {
+                self.notice = Some(text)
+            }
             LogUpdate::Answer(Answer::Copy { text }) => return vec![Effect::Copy(text)],
-            LogUpdate::Answer(Answer::Record { line, text, head, data }) => {
+            LogUpdate::Answer(Answer::Record {
+                line,
+                text,
+                head,
+                data,
+            }) => {
                 let known = head.map(|head| self.known(line, &head, data));
-                self.over = Some(Over::Card(Card::new(line, &text, known, self.now, self.marks.get(&line))));
+                self.over = Some(Over::Card(Card::new(
+                    line,
+                    &text,
+                    known,
+                    self.now,
+                    self.marks.get(&line),
+                )));
             }
         }
         Vec::new()
@@ -277,7 +319,9 @@ impl Viewer {
             self.insert(&c.to_string());
             return Vec::new();
         }
-        self.keys.action(context, event).map_or_else(Vec::new, |action| self.act(action))
+        self.keys
+            .action(context, event)
+            .map_or_else(Vec::new, |action| self.act(action))
     }
 
     pub(super) fn insert(&mut self, text: &str) {
@@ -301,14 +345,21 @@ impl Viewer {
             self.insert(line);
             self.notice = burst::holds_enter(text).then(|| burst::ENTER_NOT_TAKEN.to_owned());
         } else {
-            let search = self.keys.keys(Action::Search).first().map(ToString::to_string).unwrap_or_default();
+            let search = self
+                .keys
+                .keys(Action::Search)
+                .first()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             self.notice = Some(burst::ignored(text, &search, "begins a search"));
         }
         effects
     }
 
     fn help(&mut self, action: Action) -> Vec<Effect> {
-        let Some(Over::Help(help)) = &mut self.over else { return Vec::new() };
+        let Some(Over::Help(help)) = &mut self.over else {
+            return Vec::new();
+        };
         match help.act(action, &self.keys) {
             Outcome::Run(action) => {
                 self.over = None;
@@ -363,13 +414,18 @@ impl Model for Viewer {
 
 /// The zone of local times: the workspace's, or this machine's if that is UTC or unknown.
 pub(super) fn zone(workspace: Option<&str>) -> TimeZone {
-    let named = workspace.filter(|name| *name != "UTC").and_then(|name| TimeZone::get(name).ok());
+    let named = workspace
+        .filter(|name| *name != "UTC")
+        .and_then(|name| TimeZone::get(name).ok());
     named.unwrap_or_else(TimeZone::system)
 }
 
 /// The names of a run's steps, by number.
 pub(super) fn step_names(run: &Run) -> Vec<String> {
-    run.plan.numbered().map(|(_, step)| step.name.clone()).collect()
+    run.plan
+        .numbered()
+        .map(|(_, step)| step.name.clone())
+        .collect()
 }
 
 impl Wire {

@@ -34,7 +34,9 @@ pub(super) async fn fetch(source: &Source) -> Result<String, String> {
         Source::File(path) => {
             // On another thread: the file may be on a network drive that does not answer.
             let path = path.clone();
-            tokio::task::spawn_blocking(move || file(&path)).await.map_err(|_| "could not be read".to_owned())?
+            tokio::task::spawn_blocking(move || file(&path))
+                .await
+                .map_err(|_| "could not be read".to_owned())?
         }
         Source::Command(argv) => command(argv).await,
     }
@@ -48,19 +50,27 @@ fn variable(name: &str) -> Result<String, String> {
 fn file(path: &str) -> Result<String, String> {
     let failed = |e: std::io::Error| format!("cannot be read from {path}: {e}");
     // Not blocking: opening a pipe without a writer would wait for ever.
-    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
-    let opened = rustix::fs::open(path, flags, rustix::fs::Mode::empty()).map_err(|e| failed(e.into()))?;
+    let flags =
+        rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
+    let opened =
+        rustix::fs::open(path, flags, rustix::fs::Mode::empty()).map_err(|e| failed(e.into()))?;
     let file = std::fs::File::from(opened);
     // Of the open file, not of the path, which may be replaced in between.
     let meta = file.metadata().map_err(failed)?;
     if !meta.is_file() {
-        return Err(format!("cannot be read from {path}: it is not a plain file"));
+        return Err(format!(
+            "cannot be read from {path}: it is not a plain file"
+        ));
     }
     if meta.permissions().mode() & 0o077 != 0 {
-        return Err(format!("is not read from {path}: others may read it too; chmod 600 {path} makes it private"));
+        return Err(format!(
+            "is not read from {path}: others may read it too; chmod 600 {path} makes it private"
+        ));
     }
     let mut bytes = Vec::new();
-    file.take(MAX as u64 + 2).read_to_end(&mut bytes).map_err(failed)?;
+    file.take(MAX as u64 + 2)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
     trimmed(bytes)
 }
 
@@ -91,9 +101,10 @@ async fn command(argv: &[String]) -> Result<String, String> {
     }
     drop(group);
     match ended {
-        Err(_) => {
-            Err(format!("cannot be read: {program} did not answer within {} s and was killed", MAX_WAIT.as_secs()))
-        }
+        Err(_) => Err(format!(
+            "cannot be read: {program} did not answer within {} s and was killed",
+            MAX_WAIT.as_secs()
+        )),
         Ok(Err(e)) => Err(format!("cannot be read: {program} failed: {e}")),
         // Its output is not repeated: it may be the secret, or part of it.
         Ok(Ok(status)) if bytes.len() <= MAX + 1 && !status.success() => {
@@ -108,7 +119,11 @@ struct Group(Option<u32>);
 
 impl Drop for Group {
     fn drop(&mut self) {
-        if let Some(pid) = self.0.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
+        if let Some(pid) = self
+            .0
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw)
+        {
             // An error means that it is gone already.
             let _ = kill_process_group(pid, Signal::KILL);
         }

@@ -84,8 +84,14 @@ pub struct Finding {
 
 impl std::fmt::Display for Finding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Figures { kills, stops, took, .. } = self.figures;
-        write!(f, "{} after {kills} kills and {stops} stops, {took:.0?}: {}", self.check, self.what)
+        let Figures {
+            kills, stops, took, ..
+        } = self.figures;
+        write!(
+            f,
+            "{} after {kills} kills and {stops} stops, {took:.0?}: {}",
+            self.check, self.what
+        )
     }
 }
 
@@ -171,14 +177,20 @@ impl Drop for Field {
 /// `server`: the database server of the store, when it may be restarted.
 pub async fn run(chaos: Chaos, server: Option<Cluster>) -> Result<Figures, Box<Finding>> {
     let began = Instant::now();
-    eprintln!("chaos: {} kills on {}, seed {}", chaos.kills, chaos.url, chaos.seed);
+    eprintln!(
+        "chaos: {} kills on {}, seed {}",
+        chaos.kills, chaos.url, chaos.seed
+    );
     let mut field = Field::new(chaos, server).await;
     for _ in 0..field.chaos.engines {
         let engine = field.spawn();
         field.engines.push(engine);
     }
     let outcome = field.play().await;
-    let figures = Figures { took: began.elapsed(), ..std::mem::take(&mut field.figures) };
+    let figures = Figures {
+        took: began.elapsed(),
+        ..std::mem::take(&mut field.figures)
+    };
     let setup = format!("seed {} on {}", field.chaos.seed, field.chaos.url);
     field.end_engines();
     field.store.close().await;
@@ -187,7 +199,11 @@ pub async fn run(chaos: Chaos, server: Option<Cluster>) -> Result<Figures, Box<F
     }
     match outcome {
         Ok(()) => Ok(figures),
-        Err((check, what)) => Err(Box::new(Finding { check, what: format!("{what}; {setup}"), figures })),
+        Err((check, what)) => Err(Box::new(Finding {
+            check,
+            what: format!("{what}; {setup}"),
+            figures,
+        })),
     }
 }
 
@@ -196,7 +212,8 @@ async fn retry<T>(what: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, St
     let deadline = Instant::now() + Duration::from_secs(40);
     loop {
         match what().await {
-            Err(StoreError::Locked { .. } | StoreError::Database(_)) if Instant::now() < deadline => {}
+            Err(StoreError::Locked { .. } | StoreError::Database(_))
+                if Instant::now() < deadline => {}
             answer => return answer,
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -208,13 +225,21 @@ impl Field {
         let store = Store::open(&chaos.url).await.unwrap();
         let now = Clock::System.now();
         // A workspace per test: a database may be reused.
-        let workspace = store.ensure_workspace(&format!("chaos-{}", now.0), "UTC", now).await.unwrap().id;
+        let workspace = store
+            .ensure_workspace(&format!("chaos-{}", now.0), "UTC", now)
+            .await
+            .unwrap()
+            .id;
         let (calls, port) = Server::start().await;
         let home = tempfile::tempdir().unwrap();
         let config = home.path().join(".config/opsroom");
         std::fs::create_dir_all(&config).unwrap();
         std::fs::create_dir_all(home.path().join("stops")).unwrap();
-        std::fs::write(config.join("opsroom.toml"), "[secret.CHAOS]\nfrom = \"env:CHAOS_TOKEN\"\n").unwrap();
+        std::fs::write(
+            config.join("opsroom.toml"),
+            "[secret.CHAOS]\nfrom = \"env:CHAOS_TOKEN\"\n",
+        )
+        .unwrap();
         let dice = Dice(chaos.seed | 1);
         Self {
             chaos,
@@ -244,7 +269,8 @@ impl Field {
     fn spawn(&self) -> Engine {
         let home = self.home.path();
         // Tests another build: a release, or one that is kept while the sources change.
-        let program = std::env::var_os("OPSROOM_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_opsroom").into());
+        let program =
+            std::env::var_os("OPSROOM_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_opsroom").into());
         let mut command = Command::new(program);
         command
             .args(["serve", "--store", &self.chaos.url])
@@ -260,8 +286,17 @@ impl Field {
         if let Some(fault) = self.chaos.fault {
             command.env("OPSROOM_FAULT", fault);
         }
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        Engine { child, stopped: None, spared_until: None }
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Engine {
+            child,
+            stopped: None,
+            spared_until: None,
+        }
     }
 
     fn end_engines(&mut self) {
@@ -276,7 +311,9 @@ impl Field {
     /// a quiet machine every run may end before the next kill.
     async fn play(&mut self) -> Verdict {
         let most = self.chaos.kills * 10;
-        while self.figures.kills < self.chaos.kills || (self.figures.kills < most && !self.has_interrupted().await) {
+        while self.figures.kills < self.chaos.kills
+            || (self.figures.kills < most && !self.has_interrupted().await)
+        {
             self.feed().await;
             self.strike().await;
             self.poll().await?;
@@ -300,12 +337,28 @@ impl Field {
 
     /// Runs of these statuses, the newest first.
     async fn with(&self, status: &[RunStatus], limit: u32) -> Vec<opsroom::core::run::Run> {
-        let filter = RunFilter { status: status.to_vec(), limit, ..RunFilter::default() };
-        retry(async || self.store.runs(self.workspace, &filter).await).await.unwrap().runs
+        let filter = RunFilter {
+            status: status.to_vec(),
+            limit,
+            ..RunFilter::default()
+        };
+        retry(async || self.store.runs(self.workspace, &filter).await)
+            .await
+            .unwrap()
+            .runs
     }
 
     async fn live(&self) -> Vec<opsroom::core::run::Run> {
-        self.with(&[RunStatus::Queued, RunStatus::Claimed, RunStatus::Running, RunStatus::Waiting], 1000).await
+        self.with(
+            &[
+                RunStatus::Queued,
+                RunStatus::Claimed,
+                RunStatus::Running,
+                RunStatus::Waiting,
+            ],
+            1000,
+        )
+        .await
     }
 
     async fn feed(&mut self) {
@@ -319,9 +372,17 @@ impl Field {
         }
         for _ in live.len()..BACKLOG {
             let n = self.submitted.len();
-            let wanted =
-                LONG_KINDS.iter().find(|(kind, few)| alive.get(&(*kind as usize)).copied().unwrap_or(0) < *few);
-            let kind = wanted.map_or(if n % 7 == 3 { Kind::Failing } else { Kind::Plain }, |(kind, _)| *kind);
+            let wanted = LONG_KINDS
+                .iter()
+                .find(|(kind, few)| alive.get(&(*kind as usize)).copied().unwrap_or(0) < *few);
+            let kind = wanted.map_or(
+                if n % 7 == 3 {
+                    Kind::Failing
+                } else {
+                    Kind::Plain
+                },
+                |(kind, _)| *kind,
+            );
             *alive.entry(kind as usize).or_default() += 1;
             self.submit(n, kind).await;
         }
@@ -335,8 +396,15 @@ impl Field {
         };
         // Some outlive their engine until another one ends its orphans.
         let short = format!("0.0{:02}", self.dice.below(90));
-        let long = if self.dice.below(8) == 0 { "1.5".to_owned() } else { short.clone() };
-        let place = runs::Place { home: self.home.path(), port: self.port };
+        let long = if self.dice.below(8) == 0 {
+            "1.5".to_owned()
+        } else {
+            short.clone()
+        };
+        let place = runs::Place {
+            home: self.home.path(),
+            port: self.port,
+        };
         let plan = place.plan(n, kind, &service, &short, &long);
         let new = NewRun {
             workspace: self.workspace,
@@ -347,20 +415,39 @@ impl Field {
             reason: None,
             at: Clock::System.now(),
         };
-        let id = retry(async || self.store.submit(new.clone()).await).await.unwrap().id;
+        let id = retry(async || self.store.submit(new.clone()).await)
+            .await
+            .unwrap()
+            .id;
         self.by_id.insert(id, n);
         let (checked, resumed, voted, decided, cancelled) = (false, 0, None, false, None);
-        self.submitted.push(Submitted { id, kind, checked, resumed, voted, decided, cancelled });
+        self.submitted.push(Submitted {
+            id,
+            kind,
+            checked,
+            resumed,
+            voted,
+            decided,
+            cancelled,
+        });
     }
 
     /// Kills an engine and starts another; sometimes stops one instead.
     async fn strike(&mut self) {
         // Other engines need time to take over the runs of a stopped one.
-        let (least, more) = if self.engines.iter().any(|e| e.stopped.is_some()) { (120, 330) } else { (20, 130) };
+        let (least, more) = if self.engines.iter().any(|e| e.stopped.is_some()) {
+            (120, 330)
+        } else {
+            (20, 130)
+        };
         let pause = least + self.dice.below(more);
         tokio::time::sleep(Duration::from_millis(pause)).await;
-        let awake = |e: &Engine| e.stopped.is_none() && e.spared_until.is_none_or(|until| until < Instant::now());
-        let victims: Vec<usize> = (0..self.engines.len()).filter(|i| awake(&self.engines[*i])).collect();
+        let awake = |e: &Engine| {
+            e.stopped.is_none() && e.spared_until.is_none_or(|until| until < Instant::now())
+        };
+        let victims: Vec<usize> = (0..self.engines.len())
+            .filter(|i| awake(&self.engines[*i]))
+            .collect();
         if victims.is_empty() {
             return;
         }
@@ -384,7 +471,11 @@ impl Field {
 
     /// Restarts the server: breaks all connections, or makes it crash and recover.
     async fn restart_server(&mut self) {
-        let how = if self.dice.below(2) == 0 { "fast" } else { "immediate" };
+        let how = if self.dice.below(2) == 0 {
+            "fast"
+        } else {
+            "immediate"
+        };
         let from = Clock::System.now();
         if let Some(server) = &mut self.server {
             server.restart(how);
@@ -400,11 +491,17 @@ impl Field {
         let deadline = Instant::now() + LEASE + SLACK + Duration::from_mins(2);
         loop {
             let live = self.live().await;
-            if live.is_empty() && self.to_close.is_empty() && self.engines.iter().all(|e| e.stopped.is_none()) {
+            if live.is_empty()
+                && self.to_close.is_empty()
+                && self.engines.iter().all(|e| e.stopped.is_none())
+            {
                 break;
             }
             if Instant::now() > deadline {
-                return Err(("the end", format!("{} runs never ended: {:?}", live.len(), live.first())));
+                return Err((
+                    "the end",
+                    format!("{} runs never ended: {:?}", live.len(), live.first()),
+                ));
             }
             self.poll().await?;
             tokio::time::sleep(Duration::from_millis(50)).await;

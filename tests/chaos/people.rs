@@ -33,7 +33,9 @@ impl Field {
     pub(super) async fn act_as_people(&mut self) -> Verdict {
         let marks = self.marks();
         for run in self.live().await {
-            let Some(&n) = self.by_id.get(&run.id) else { continue };
+            let Some(&n) = self.by_id.get(&run.id) else {
+                continue;
+            };
             match self.submitted[n].kind {
                 Kind::Approval => self.vote(n, &run, &marks).await?,
                 Kind::Cancelled => self.cancel(n, &run, &marks).await,
@@ -54,7 +56,10 @@ impl Field {
             return Ok(());
         }
         if marks.contains_key(&format!("{n}.2")) {
-            return Err(("votes", format!("run {} went on with the vote of one of two people", run.id)));
+            return Err((
+                "votes",
+                format!("run {} went on with the vote of one of two people", run.id),
+            ));
         }
         let actor = match voted {
             None => "ana",
@@ -62,9 +67,15 @@ impl Field {
             Some(_) => return Ok(()),
         };
         let hash = plan_hash(&run.plan);
-        let ballot = Ballot { actor, approved: true, note: None, plan_hash: &hash };
+        let ballot = Ballot {
+            actor,
+            approved: true,
+            note: None,
+            plan_hash: &hash,
+        };
         // Refused while it does not wait for approval yet.
-        let given = retry(async || self.store.vote(run.id, ballot, Clock::System.now()).await).await;
+        let given =
+            retry(async || self.store.vote(run.id, ballot, Clock::System.now()).await).await;
         match (given, voted) {
             (Ok(_), None) => self.submitted[n].voted = Some(Instant::now()),
             (Ok(_), Some(_)) => {
@@ -81,12 +92,19 @@ impl Field {
         if self.submitted[n].cancelled.is_some() || !waits {
             return;
         }
-        let given = retry(async || self.store.request_cancel(run.id, "cleo", None, Clock::System.now()).await).await;
+        let given = retry(async || {
+            self.store
+                .request_cancel(run.id, "cleo", None, Clock::System.now())
+                .await
+        })
+        .await;
         if given.is_err() {
             return;
         }
         let at = Clock::System.now();
-        let steps = retry(async || self.store.steps(run.id).await).await.unwrap();
+        let steps = retry(async || self.store.steps(run.id).await)
+            .await
+            .unwrap();
         let began = steps[1].started_at;
         let early = began.is_none_or(|began| at.ms_since(began) < EARLY_MS);
         self.submitted[n].cancelled = Some(Cancelled { at, early });
@@ -94,29 +112,53 @@ impl Field {
 
     /// Decides like a person who has checked the effects of each step: nothing done is repeated.
     async fn resume(&mut self, n: usize, run: &Run) -> Verdict {
-        let Submitted { kind, resumed, ref cancelled, .. } = self.submitted[n];
+        let Submitted {
+            kind,
+            resumed,
+            ref cancelled,
+            ..
+        } = self.submitted[n];
         if n % 4 == 1 || self.closing || resumed >= RESUMED_AT_MOST || cancelled.is_some() {
             return Ok(());
         }
         let entries = self.entries(run).await?;
         self.check_deaths(run, &entries)?;
-        let steps = retry(async || self.store.steps(run.id).await).await.unwrap();
+        let steps = retry(async || self.store.steps(run.id).await)
+            .await
+            .unwrap();
         // Read after the interruption: from then on no command of the run is under way.
         let marks = self.marks();
-        let unknown: Vec<_> = steps.iter().filter(|s| s.status == StepStatus::Unknown).collect();
+        let unknown: Vec<_> = steps
+            .iter()
+            .filter(|s| s.status == StepStatus::Unknown)
+            .collect();
         let mut decision = None;
         for step in unknown {
-            let did = marks.get(&format!("{n}.{}", step.index)).copied().unwrap_or(0);
+            let did = marks
+                .get(&format!("{n}.{}", step.index))
+                .copied()
+                .unwrap_or(0);
             decision = match (kind.work(step.index), did) {
                 (Work::Repeatable, _) | (Work::Command, 0) => Some(Decision::Repeat),
                 // The value that a step saved is not known when a person marks it done.
-                (Work::Command, 1) if (kind, step.index) != (Kind::Plain, 0) => Some(Decision::Done),
+                (Work::Command, 1) if (kind, step.index) != (Kind::Plain, 0) => {
+                    Some(Decision::Done)
+                }
                 // A request may still be on its way, when its engine is only stopped.
                 _ => return Ok(()),
             };
         }
-        let by = Resumer { actor: "dora", reason: None };
-        match retry(async || self.store.resume(run.id, decision, by, Clock::System.now()).await).await {
+        let by = Resumer {
+            actor: "dora",
+            reason: None,
+        };
+        match retry(async || {
+            self.store
+                .resume(run.id, decision, by, Clock::System.now())
+                .await
+        })
+        .await
+        {
             Ok(_) => {
                 self.submitted[n].resumed += 1;
                 self.submitted[n].checked = false;
@@ -124,7 +166,10 @@ impl Field {
                 Ok(())
             }
             Err(StoreError::Refused { .. }) => Ok(()),
-            Err(e) => Err(("resuming", format!("run {} cannot be resumed with {decision:?}: {e}", run.id))),
+            Err(e) => Err((
+                "resuming",
+                format!("run {} cannot be resumed with {decision:?}: {e}", run.id),
+            )),
         }
     }
 }

@@ -69,11 +69,26 @@ impl Place<'_> {
         let (steps, finally) = match kind {
             Kind::Plain => self.plain(n, &mark, short, long),
             Kind::Slow => {
-                let slow = step(Phase::Action, "slow", self.request("GET", &format!("slow/{n}.0")));
-                (vec![PlanStep { idempotent: true, ..slow }], mark(1, short))
+                let slow = step(
+                    Phase::Action,
+                    "slow",
+                    self.request("GET", &format!("slow/{n}.0")),
+                );
+                (
+                    vec![PlanStep {
+                        idempotent: true,
+                        ..slow
+                    }],
+                    mark(1, short),
+                )
             }
             Kind::Approval => {
-                let ask = Approve { prompt: "go?".into(), need: 2, from: Vec::new(), comment: Comment::Never };
+                let ask = Approve {
+                    prompt: "go?".into(),
+                    need: 2,
+                    from: Vec::new(),
+                    comment: Comment::Never,
+                };
                 let steps = vec![
                     step(Phase::Action, "before", shell(&mark(0, short))),
                     step(Phase::Action, "ask", StepSpec::Approve(ask)),
@@ -84,16 +99,31 @@ impl Place<'_> {
             Kind::Cancelled => {
                 let steps = vec![
                     step(Phase::Action, "before", shell(&mark(0, short))),
-                    step(Phase::Action, "pause", StepSpec::Wait(Wait { ms: WAITS_MS })),
+                    step(
+                        Phase::Action,
+                        "pause",
+                        StepSpec::Wait(Wait { ms: WAITS_MS }),
+                    ),
                     step(Phase::Action, "after", shell(&mark(2, short))),
                 ];
                 (steps, mark(3, short))
             }
             Kind::Failing => {
-                let fails = step(Phase::Action, "fails", self.request("POST", &format!("failing/{n}.0")));
+                let fails = step(
+                    Phase::Action,
+                    "fails",
+                    self.request("POST", &format!("failing/{n}.0")),
+                );
                 // A breaker of its own: that of all other calls stays closed.
-                let fails = fails.on(Target { service: service.to_owned(), env: Some("prod".to_owned()) });
-                let retry = Some(Retry { attempts: 3, base_ms: 10, cap_ms: 10 });
+                let fails = fails.on(Target {
+                    service: service.to_owned(),
+                    env: Some("prod".to_owned()),
+                });
+                let retry = Some(Retry {
+                    attempts: 3,
+                    base_ms: 10,
+                    cap_ms: 10,
+                });
                 (vec![PlanStep { retry, ..fails }], mark(1, short))
             }
         };
@@ -104,7 +134,10 @@ impl Place<'_> {
             services: vec![service.to_owned()],
             mutates: true,
             priority: Priority::ALL[n % 3],
-            concurrency: group.map(|group| Concurrency { group: group.to_owned(), policy: Policy::Queue }),
+            concurrency: group.map(|group| Concurrency {
+                group: group.to_owned(),
+                policy: Policy::Queue,
+            }),
             steps,
             finally: vec![step(Phase::Summarize, "tidy", shell(&finally))],
             timeout_ms: 120_000,
@@ -122,10 +155,18 @@ impl Place<'_> {
         let mut write = step(
             Phase::Action,
             "write",
-            shell(&format!("echo v={} >> \"$OPSROOM_OUTPUT\"; {}", value(n), mark(0, short))),
+            shell(&format!(
+                "echo v={} >> \"$OPSROOM_OUTPUT\"; {}",
+                value(n),
+                mark(0, short)
+            )),
         );
         let save = [("v".to_owned(), "response.outputs.v".to_owned())].into();
-        write.rules = Rules { key: "write".to_owned(), save, ..Rules::default() };
+        write.rules = Rules {
+            key: "write".to_owned(),
+            save,
+            ..Rules::default()
+        };
         let home = self.home.display();
         // The output does not end with a line end: its last chunk holds the secret.
         let script = format!(
@@ -133,15 +174,29 @@ impl Place<'_> {
             mark(4, short)
         );
         let mut last = Shell::new(ShellCommand::Script(script));
-        last.env.insert("VALUE".to_owned(), "{steps.write.v}".to_owned());
+        last.env
+            .insert("VALUE".to_owned(), "{steps.write.v}".to_owned());
         last.secrets.push("CHAOS".to_owned());
         let mut last = step(Phase::Verify, "last", StepSpec::Shell(last));
         last.rules.fills = true;
         let steps = vec![
             write,
-            step(Phase::Action, "pause", StepSpec::Wait(Wait { ms: 1 + i64::try_from(n % 40).unwrap() })),
-            step(Phase::Action, "call", self.request("POST", &format!("{n}.2"))),
-            PlanStep { idempotent: true, ..step(Phase::Action, "again", shell(&mark(3, long))) },
+            step(
+                Phase::Action,
+                "pause",
+                StepSpec::Wait(Wait {
+                    ms: 1 + i64::try_from(n % 40).unwrap(),
+                }),
+            ),
+            step(
+                Phase::Action,
+                "call",
+                self.request("POST", &format!("{n}.2")),
+            ),
+            PlanStep {
+                idempotent: true,
+                ..step(Phase::Action, "again", shell(&mark(3, long)))
+            },
             last,
         ];
         (steps, mark(5, short))
@@ -149,14 +204,20 @@ impl Place<'_> {
 
     fn request(&self, method: &str, path: &str) -> StepSpec {
         let url = format!("http://127.0.0.1:{}/{path}", self.port);
-        let request = HttpRequest { method: method.to_owned(), url, ..HttpRequest::default() };
+        let request = HttpRequest {
+            method: method.to_owned(),
+            url,
+            ..HttpRequest::default()
+        };
         StepSpec::Http(Http::new(request))
     }
 
     fn mark(&self, n: usize, k: usize, service: &str, group: Option<&str>, lasts: &str) -> String {
         let home = self.home.display();
         let alone = group.map_or(String::new(), |group| {
-            format!("exec 8>>'{home}/{group}.group'; flock -n 8 || echo {n}.{k} >> '{home}/overlaps'; ")
+            format!(
+                "exec 8>>'{home}/{group}.group'; flock -n 8 || echo {n}.{k} >> '{home}/overlaps'; "
+            )
         });
         format!(
             "{alone}exec 9>>'{home}/{service}.lock'; flock -n 9 || echo {n}.{k} >> '{home}/overlaps'; \

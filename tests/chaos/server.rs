@@ -56,7 +56,9 @@ impl Server {
             }
             "ok"
         };
-        let app = axum::Router::new().route("/slow/{name}", get(slow)).route("/failing/{name}", post(failing));
+        let app = axum::Router::new()
+            .route("/slow/{name}", get(slow))
+            .route("/failing/{name}", post(failing));
         let app = app.route("/{name}", post(quick)).with_state(server.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -71,7 +73,12 @@ impl Server {
 
     /// Whether a request of that name which began before that moment still waits for its answer.
     pub fn is_open_since_before(&self, name: &str, moment: Instant) -> bool {
-        self.0.lock().unwrap().open.values().any(|(open, began)| open == name && *began < moment)
+        self.0
+            .lock()
+            .unwrap()
+            .open
+            .values()
+            .any(|(open, began)| open == name && *began < moment)
     }
 
     /// Answers slow requests at once from now on.
@@ -80,7 +87,13 @@ impl Server {
     }
 
     fn count(&self, name: &str) {
-        *self.0.lock().unwrap().counts.entry(name.to_owned()).or_default() += 1;
+        *self
+            .0
+            .lock()
+            .unwrap()
+            .counts
+            .entry(name.to_owned())
+            .or_default() += 1;
     }
 
     fn open(&self, name: String) -> Open {
@@ -88,6 +101,9 @@ impl Server {
         seen.next += 1;
         let number = seen.next;
         seen.open.insert(number, (name, Instant::now()));
-        Open { server: self.clone(), number }
+        Open {
+            server: self.clone(),
+            number,
+        }
     }
 }

@@ -31,14 +31,18 @@ fn pid(engine: &super::Engine) -> Pid {
 
 /// Whether the process with this id holds the run.
 fn is_held_by(run: &Run, process: u32) -> bool {
-    run.holder.as_deref().is_some_and(|holder| holder.contains(&format!(":{process}:")))
+    run.holder
+        .as_deref()
+        .is_some_and(|holder| holder.contains(&format!(":{process}:")))
 }
 
 impl Field {
     /// Stops one of the engines; false when none of them holds a run.
     pub(super) async fn stop_one(&mut self, victims: &[usize]) -> bool {
         let slow = self.dice.below(2) == 0;
-        let Some(victim) = self.busy_one(victims, slow).await else { return false };
+        let Some(victim) = self.busy_one(victims, slow).await else {
+            return false;
+        };
         let process = self.engines[victim].child.id();
         // Seldom within a write, as that stalls all engines.
         let point = ["before", "before", "before", "after", "after", "during"][self.dice.index(6)];
@@ -49,13 +53,24 @@ impl Field {
         self.hurt.insert(process);
         self.figures.stops += 1;
         let held = retry(async || self.store.held().await).await.unwrap().runs;
-        let had: Vec<_> = held.iter().filter(|run| is_held_by(run, process)).map(|run| run.id).collect();
+        let had: Vec<_> = held
+            .iter()
+            .filter(|run| is_held_by(run, process))
+            .map(|run| run.id)
+            .collect();
         self.stopped_with.extend(had.iter().copied());
         let within = (aimed && point == "during") || !self.can_be_written(&had).await;
-        let longest = Duration::from_millis(if within { 500 + self.dice.below(4000) } else { LONGEST });
+        let longest = Duration::from_millis(if within {
+            500 + self.dice.below(4000)
+        } else {
+            LONGEST
+        });
         let (target, from) = (pid(&self.engines[victim]), Clock::System.now());
         if within {
-            self.stalls.push((from, from.plus_ms(i64::try_from(longest.as_millis()).unwrap())));
+            self.stalls.push((
+                from,
+                from.plus_ms(i64::try_from(longest.as_millis()).unwrap()),
+            ));
         }
         // In a task of its own: our own calls may have to wait for this engine.
         tokio::spawn(async move {
@@ -63,7 +78,11 @@ impl Field {
             let _ = kill_process(target, Signal::CONT);
         });
         let wakes_at = Instant::now() + longest;
-        self.engines[victim].stopped = Some(Stopped { since: Instant::now(), wakes_at, had });
+        self.engines[victim].stopped = Some(Stopped {
+            since: Instant::now(),
+            wakes_at,
+            had,
+        });
         true
     }
 
@@ -72,9 +91,15 @@ impl Field {
         let deadline = Instant::now() + Duration::from_secs(1);
         loop {
             for run in retry(async || self.store.held().await).await.unwrap().runs {
-                let owner = victims.iter().find(|i| is_held_by(&run, self.engines[**i].child.id()));
-                let (Some(owner), Some(n)) = (owner, self.by_id.get(&run.id)) else { continue };
-                let steps = retry(async || self.store.steps(run.id).await).await.unwrap();
+                let owner = victims
+                    .iter()
+                    .find(|i| is_held_by(&run, self.engines[**i].child.id()));
+                let (Some(owner), Some(n)) = (owner, self.by_id.get(&run.id)) else {
+                    continue;
+                };
+                let steps = retry(async || self.store.steps(run.id).await)
+                    .await
+                    .unwrap();
                 let under_way = steps.iter().any(|s| s.status == StepStatus::Running);
                 let is_slow = self.submitted[*n].kind == Kind::Slow;
                 if under_way && (is_slow == slow || Instant::now() > deadline) {
@@ -95,7 +120,11 @@ impl Field {
         let deadline = Instant::now() + Duration::from_secs(2);
         while Instant::now() < deadline {
             let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-            if stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T')) {
+            if stat
+                .rsplit(')')
+                .next()
+                .is_some_and(|rest| rest.trim_start().starts_with('T'))
+            {
                 return true;
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -107,7 +136,10 @@ impl Field {
     async fn can_be_written(&self, had: &[RunId]) -> bool {
         for run in had {
             let write = self.store.written(*run, 0, &[]);
-            if !matches!(tokio::time::timeout(Duration::from_millis(700), write).await, Ok(Ok(_))) {
+            if !matches!(
+                tokio::time::timeout(Duration::from_millis(700), write).await,
+                Ok(Ok(_))
+            ) {
                 return false;
             }
         }
@@ -117,7 +149,9 @@ impl Field {
     /// Wakes the engines whose runs others have continued.
     pub(super) async fn wake_stopped(&mut self) {
         for at in 0..self.engines.len() {
-            let Some(stopped) = &self.engines[at].stopped else { continue };
+            let Some(stopped) = &self.engines[at].stopped else {
+                continue;
+            };
             let process = self.engines[at].child.id();
             let mut lost = Vec::new();
             let mut resumed = false;
@@ -147,7 +181,8 @@ impl Field {
             let n = self.by_id[id];
             if self.submitted[n].kind == Kind::Slow {
                 // It renews every second; then it notices and closes the request.
-                self.to_close.push((Instant::now() + LEASE, format!("{n}.0"), since));
+                self.to_close
+                    .push((Instant::now() + LEASE, format!("{n}.0"), since));
             }
         }
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use opsroom::core::service::{
-    Action, ActionCall, Contact, Contract, Cost, Environment, HttpRequest, Routine, RoutineRequest, Seats, Service,
-    ShellCommand, Sla, Stack, Tier, Verb,
+    Action, ActionCall, Contact, Contract, Cost, Environment, HttpRequest, Routine, RoutineRequest,
+    Seats, Service, ShellCommand, Sla, Stack, Tier, Verb,
 };
 use proptest::option::of;
 use proptest::prelude::*;
@@ -20,30 +20,63 @@ pub fn stack() -> impl Strategy<Value = Stack> {
             Just(names("service", services)),
             numbered("routine", routines),
             numbered("contact", contacts),
-            (name(), select(vec!["UTC", "Europe/Berlin", "Asia/Kathmandu"])),
+            (
+                name(),
+                select(vec!["UTC", "Europe/Berlin", "Asia/Kathmandu"]),
+            ),
         )
-            .prop_flat_map(|(environment_names, service_names, routine_names, contact_names, (workspace, timezone))| {
-                let environments: Vec<_> = environment_names.iter().map(|n| environment(n.clone())).collect();
-                let services: Vec<_> = service_names
-                    .iter()
-                    .map(|n| service(n.clone(), environment_names.clone(), service_names.clone()))
-                    .collect();
-                (environments, services, Just(routine_names), Just(contact_names), Just(workspace), Just(timezone))
-            })
-            .prop_flat_map(|(environments, services, routine_names, contact_names, workspace, timezone)| {
-                let routines: Vec<_> =
-                    routine_names.into_iter().map(|n| routine(n, environments.clone(), services.clone())).collect();
-                let contacts: Vec<_> = contact_names.into_iter().map(contact).collect();
-                (Just((workspace, timezone, environments, services)), routines, contacts)
-            })
-            .prop_map(|((workspace, timezone, environments, services), routines, contacts)| Stack {
-                workspace,
-                timezone: timezone.to_owned(),
-                environments,
-                services,
-                routines,
-                contacts,
-            })
+            .prop_flat_map(
+                |(
+                    environment_names,
+                    service_names,
+                    routine_names,
+                    contact_names,
+                    (workspace, timezone),
+                )| {
+                    let environments: Vec<_> = environment_names
+                        .iter()
+                        .map(|n| environment(n.clone()))
+                        .collect();
+                    let services: Vec<_> = service_names
+                        .iter()
+                        .map(|n| {
+                            service(n.clone(), environment_names.clone(), service_names.clone())
+                        })
+                        .collect();
+                    (
+                        environments,
+                        services,
+                        Just(routine_names),
+                        Just(contact_names),
+                        Just(workspace),
+                        Just(timezone),
+                    )
+                },
+            )
+            .prop_flat_map(
+                |(environments, services, routine_names, contact_names, workspace, timezone)| {
+                    let routines: Vec<_> = routine_names
+                        .into_iter()
+                        .map(|n| routine(n, environments.clone(), services.clone()))
+                        .collect();
+                    let contacts: Vec<_> = contact_names.into_iter().map(contact).collect();
+                    (
+                        Just((workspace, timezone, environments, services)),
+                        routines,
+                        contacts,
+                    )
+                },
+            )
+            .prop_map(
+                |((workspace, timezone, environments, services), routines, contacts)| Stack {
+                    workspace,
+                    timezone: timezone.to_owned(),
+                    environments,
+                    services,
+                    routines,
+                    contacts,
+                },
+            )
     })
 }
 
@@ -52,8 +85,13 @@ fn names(kind: &str, count: usize) -> Vec<String> {
 }
 
 fn numbered(kind: &'static str, count: usize) -> impl Strategy<Value = Vec<String>> {
-    prop::collection::vec(name(), count)
-        .prop_map(move |tails| tails.into_iter().enumerate().map(|(n, tail)| format!("{kind} {n} {tail}")).collect())
+    prop::collection::vec(name(), count).prop_map(move |tails| {
+        tails
+            .into_iter()
+            .enumerate()
+            .map(|(n, tail)| format!("{kind} {n} {tail}"))
+            .collect()
+    })
 }
 
 fn name() -> impl Strategy<Value = String> {
@@ -90,47 +128,78 @@ fn environment(name: String) -> impl Strategy<Value = Environment> {
     })
 }
 
-fn service(name: String, environments: Vec<String>, services: Vec<String>) -> impl Strategy<Value = Service> {
+fn service(
+    name: String,
+    environments: Vec<String>,
+    services: Vec<String>,
+) -> impl Strategy<Value = Service> {
     let others: Vec<String> = services.into_iter().filter(|s| *s != name).collect();
-    let labels = (of(line()), of(line()), of(line()), of(prop_oneof![mail(), "[a-z ]{0,9}x"]), of(line()));
+    let labels = (
+        of(line()),
+        of(line()),
+        of(line()),
+        of(prop_oneof![mail(), "[a-z ]{0,9}x"]),
+        of(line()),
+    );
     let more = (of(line()), of(line()), of(line()), of(prose()));
     let groups = (of(sla()), of(cost()), of(seats()), of(contract()));
     let links = prop::collection::btree_map(
         name_of_link(),
-        prop_oneof!["[a-z]{1,5}/[a-z]{1,5}", Just("https://x.test/a?b=c#d".to_owned())],
+        prop_oneof![
+            "[a-z]{1,5}/[a-z]{1,5}",
+            Just("https://x.test/a?b=c#d".to_owned())
+        ],
         0..3,
     );
     let tier = select(vec![Tier::Low, Tier::Standard, Tier::Critical]);
-    (aliases(name.clone()), tier, labels, more, some_of(environments.clone()), some_of(others), links, groups)
-        .prop_flat_map(move |(aliases, tier, labels, more, runs_in, depends_on, links, groups)| {
-            let (category, status, vendor, owner, department) = labels;
-            let (channel, sensitivity, auth_method, notes) = more;
-            let (sla, cost, seats, contract) = groups;
-            let places = if runs_in.is_empty() { environments.clone() } else { runs_in.clone() };
-            let service = Service {
-                name: name.clone(),
-                aliases,
-                category,
-                tier,
-                status,
-                vendor,
-                owner,
-                department,
-                channel,
-                sensitivity,
-                auth_method,
-                notes,
-                environments: runs_in,
-                depends_on,
-                links,
-                sla,
-                cost,
-                seats,
-                contract,
-                actions: Vec::new(),
-            };
-            actions(places).prop_map(move |actions| Service { actions, ..service.clone() })
-        })
+    (
+        aliases(name.clone()),
+        tier,
+        labels,
+        more,
+        some_of(environments.clone()),
+        some_of(others),
+        links,
+        groups,
+    )
+        .prop_flat_map(
+            move |(aliases, tier, labels, more, runs_in, depends_on, links, groups)| {
+                let (category, status, vendor, owner, department) = labels;
+                let (channel, sensitivity, auth_method, notes) = more;
+                let (sla, cost, seats, contract) = groups;
+                let places = if runs_in.is_empty() {
+                    environments.clone()
+                } else {
+                    runs_in.clone()
+                };
+                let service = Service {
+                    name: name.clone(),
+                    aliases,
+                    category,
+                    tier,
+                    status,
+                    vendor,
+                    owner,
+                    department,
+                    channel,
+                    sensitivity,
+                    auth_method,
+                    notes,
+                    environments: runs_in,
+                    depends_on,
+                    links,
+                    sla,
+                    cost,
+                    seats,
+                    contract,
+                    actions: Vec::new(),
+                };
+                actions(places).prop_map(move |actions| Service {
+                    actions,
+                    ..service.clone()
+                })
+            },
+        )
 }
 
 fn name_of_link() -> impl Strategy<Value = String> {
@@ -138,33 +207,52 @@ fn name_of_link() -> impl Strategy<Value = String> {
 }
 
 fn sla() -> impl Strategy<Value = Sla> {
-    (of(0.0..=100.0f64), of(1..10_000i64), of(1..1000i64)).prop_map(|(uptime_pct, latency_ms, freshness_hours)| Sla {
-        uptime_pct,
-        latency_ms,
-        freshness_hours,
-    })
+    (of(0.0..=100.0f64), of(1..10_000i64), of(1..1000i64)).prop_map(
+        |(uptime_pct, latency_ms, freshness_hours)| Sla {
+            uptime_pct,
+            latency_ms,
+            freshness_hours,
+        },
+    )
 }
 
 fn cost() -> impl Strategy<Value = Cost> {
-    (0..=i64::MAX, "[A-Z]{3}").prop_map(|(annual_minor, currency)| Cost { annual_minor, currency })
+    (0..=i64::MAX, "[A-Z]{3}").prop_map(|(annual_minor, currency)| Cost {
+        annual_minor,
+        currency,
+    })
 }
 
 fn seats() -> impl Strategy<Value = Seats> {
-    (0..1_000_000i64, of(0..1_000_000i64)).prop_map(|(licensed, active_30d)| Seats { licensed, active_30d })
+    (0..1_000_000i64, of(0..1_000_000i64)).prop_map(|(licensed, active_30d)| Seats {
+        licensed,
+        active_30d,
+    })
 }
 
 fn contract() -> impl Strategy<Value = Contract> {
-    let days = |from: i32| (0..3000i32).prop_map(move |n| chrono::NaiveDate::from_num_days_from_ce_opt(from + n));
+    let days = |from: i32| {
+        (0..3000i32).prop_map(move |n| chrono::NaiveDate::from_num_days_from_ce_opt(from + n))
+    };
     // Starts lie in years 1995 to 2003, renewals in the eight years after those.
-    (any::<(bool, bool, bool)>(), days(728_500), of(1..100i64), days(732_000), of(0..400i64)).prop_map(
-        |((has_start, has_renewal, auto_renewal), start, months, renewal, notice_days)| Contract {
-            start: start.filter(|_| has_start),
-            months,
-            renewal: renewal.filter(|_| has_renewal),
-            notice_days,
-            auto_renewal,
-        },
+    (
+        any::<(bool, bool, bool)>(),
+        days(728_500),
+        of(1..100i64),
+        days(732_000),
+        of(0..400i64),
     )
+        .prop_map(
+            |((has_start, has_renewal, auto_renewal), start, months, renewal, notice_days)| {
+                Contract {
+                    start: start.filter(|_| has_start),
+                    months,
+                    renewal: renewal.filter(|_| has_renewal),
+                    notice_days,
+                    auto_renewal,
+                }
+            },
+        )
 }
 
 /// At most one general action per verb, and one for a single place.
@@ -172,12 +260,17 @@ fn actions(places: Vec<String>) -> impl Strategy<Value = Vec<Action>> {
     let one = (any::<[bool; 2]>(), any::<Index>(), [action(), action()]);
     prop::collection::vec(one, Verb::ALL.len()).prop_map(move |plans| {
         let mut actions = Vec::new();
-        for (verb, ([general, narrow], place, [first, second])) in Verb::ALL.into_iter().zip(plans) {
+        for (verb, ([general, narrow], place, [first, second])) in Verb::ALL.into_iter().zip(plans)
+        {
             if general {
                 actions.push(Action { verb, ..first });
             }
             if narrow && !places.is_empty() {
-                actions.push(Action { verb, environments: vec![places[place.index(places.len())].clone()], ..second });
+                actions.push(Action {
+                    verb,
+                    environments: vec![places[place.index(places.len())].clone()],
+                    ..second
+                });
             }
         }
         actions
@@ -190,28 +283,55 @@ fn action() -> impl Strategy<Value = Action> {
         prose()
             .prop_filter("placeholders", |t| !t.contains('{'))
             .prop_map(|t| ActionCall::Shell(ShellCommand::Script(t))),
-        prop::collection::vec("[a-z /\"'\\\\$-]{0,9}x", 1..4).prop_map(|v| ActionCall::Shell(ShellCommand::Argv(v))),
+        prop::collection::vec("[a-z /\"'\\\\$-]{0,9}x", 1..4)
+            .prop_map(|v| ActionCall::Shell(ShellCommand::Argv(v))),
     ];
     let secrets = prop::collection::btree_set("[A-Z]{1,3}", 0..3);
-    (call, 1..1_000_000_000i64 / 2, any::<bool>(), secrets).prop_map(|(call, timeout_ms, idempotent, secrets)| Action {
-        verb: Verb::Probe,
-        environments: Vec::new(),
-        secrets: if matches!(call, ActionCall::Shell(_)) { secrets.into_iter().collect() } else { Vec::new() },
-        call,
-        timeout_ms,
-        idempotent,
-    })
+    (call, 1..1_000_000_000i64 / 2, any::<bool>(), secrets).prop_map(
+        |(call, timeout_ms, idempotent, secrets)| Action {
+            verb: Verb::Probe,
+            environments: Vec::new(),
+            secrets: if matches!(call, ActionCall::Shell(_)) {
+                secrets.into_iter().collect()
+            } else {
+                Vec::new()
+            },
+            call,
+            timeout_ms,
+            idempotent,
+        },
+    )
 }
 
 fn http() -> impl Strategy<Value = HttpRequest> {
-    let url =
-        select(vec!["http://127.0.0.1:8080/", "https://{env}.x.test/{service}?v={inputs.version}", "http://[::1]/"]);
-    let body = select(vec!["", "{}", "{\"a\": \"{inputs.a}\", \"b\": {\"c\": 1}}", "a\r\nb\u{7f}\u{1}"]);
-    let secret_headers = prop::collection::btree_map("y-[a-z!#$.]{1,8}|X-Api-Key", "[A-Z_]{1,9}", 0..3);
+    let url = select(vec![
+        "http://127.0.0.1:8080/",
+        "https://{env}.x.test/{service}?v={inputs.version}",
+        "http://[::1]/",
+    ]);
+    let body = select(vec![
+        "",
+        "{}",
+        "{\"a\": \"{inputs.a}\", \"b\": {\"c\": 1}}",
+        "a\r\nb\u{7f}\u{1}",
+    ]);
+    let secret_headers =
+        prop::collection::btree_map("y-[a-z!#$.]{1,8}|X-Api-Key", "[A-Z_]{1,9}", 0..3);
     let secrets = (of("[A-Z_]{1,9}"), secret_headers);
-    let rest = (of(body), prop::collection::vec(100..=599u16, 0..3), of(1..10_000i64), of(line()));
+    let rest = (
+        of(body),
+        prop::collection::vec(100..=599u16, 0..3),
+        of(1..10_000i64),
+        of(line()),
+    );
     (method(), url, headers(), secrets, rest).prop_map(
-        |(method, url, headers, (secret_ref, secret_headers), (body, expect_status, max_ms, contains))| HttpRequest {
+        |(
+            method,
+            url,
+            headers,
+            (secret_ref, secret_headers),
+            (body, expect_status, max_ms, contains),
+        )| HttpRequest {
             secret_ref,
             secret_headers,
             method,
@@ -226,28 +346,45 @@ fn http() -> impl Strategy<Value = HttpRequest> {
 }
 
 fn method() -> impl Strategy<Value = String> {
-    select(vec!["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]).prop_map(str::to_owned)
+    select(vec![
+        "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
+    ])
+    .prop_map(str::to_owned)
 }
 
 fn headers() -> impl Strategy<Value = BTreeMap<String, String>> {
-    prop::collection::btree_map("x-[a-z!#$.]{1,8}", "[ -~ß\t]{0,20}", 0..3)
-        .prop_filter("kept for proxies", |map| !map.keys().any(|k| k.starts_with("x-forwarded-") || k == "x-real-ip"))
+    prop::collection::btree_map("x-[a-z!#$.]{1,8}", "[ -~ß\t]{0,20}", 0..3).prop_filter(
+        "kept for proxies",
+        |map| {
+            !map.keys()
+                .any(|k| k.starts_with("x-forwarded-") || k == "x-real-ip")
+        },
+    )
 }
 
-fn routine(name: String, environments: Vec<Environment>, services: Vec<Service>) -> impl Strategy<Value = Routine> {
+fn routine(
+    name: String,
+    environments: Vec<Environment>,
+    services: Vec<Service>,
+) -> impl Strategy<Value = Routine> {
     let when = prop_oneof![
         (10_000..1_000_000_000i64).prop_map(|ms| (Some(ms), None)),
-        select(vec!["30 2 * * *", "*/5 * * * 1-5", "@hourly"]).prop_map(|cron| (None, Some(cron.to_owned()))),
+        select(vec!["30 2 * * *", "*/5 * * * 1-5", "@hourly"])
+            .prop_map(|cron| (None, Some(cron.to_owned()))),
     ];
-    let request = (method(), of(1..100_000i64), headers(), of("[A-Z_][A-Z0-9_.-]{0,9}")).prop_map(
-        |(method, timeout_ms, headers, secret_ref)| RoutineRequest {
+    let request = (
+        method(),
+        of(1..100_000i64),
+        headers(),
+        of("[A-Z_][A-Z0-9_.-]{0,9}"),
+    )
+        .prop_map(|(method, timeout_ms, headers, secret_ref)| RoutineRequest {
             method,
             url: "https://x.test/health?a=%20".to_owned(),
             timeout_ms,
             headers,
             secret_ref,
-        },
-    );
+        });
     let kind = select(vec!["http", "collect"]);
     let zone = of(select(vec!["UTC", "America/New_York"]));
     let expect = of(select(vec![
@@ -255,26 +392,53 @@ fn routine(name: String, environments: Vec<Environment>, services: Vec<Service>)
         "response.body.items[0].age_hours < 26\n  || env == \"dev\"",
     ])
     .prop_map(str::to_owned));
-    (when, request, kind, zone, expect, any::<(bool, bool, Index, Index)>()).prop_map(
-        move |((every_ms, cron), request, kind, zone, expect, (has_service, has_env, service, env))| {
-            let service = services.get(service.index(services.len().max(1))).filter(|_| has_service);
-            let all: Vec<String> = environments.iter().map(|e| e.name.clone()).collect();
-            let places = service.map(|s| &s.environments).filter(|e| !e.is_empty()).unwrap_or(&all);
-            Routine {
-                name: name.clone(),
-                service: service.map(|s| s.name.clone()),
-                kind: kind.to_owned(),
-                env: places.get(env.index(places.len().max(1))).filter(|_| has_env).cloned(),
-                every_ms,
-                cron,
-                timezone: zone.map(str::to_owned),
-                request: Some(request),
-                expect,
-            }
-        },
+    (
+        when,
+        request,
+        kind,
+        zone,
+        expect,
+        any::<(bool, bool, Index, Index)>(),
     )
+        .prop_map(
+            move |(
+                (every_ms, cron),
+                request,
+                kind,
+                zone,
+                expect,
+                (has_service, has_env, service, env),
+            )| {
+                let service = services
+                    .get(service.index(services.len().max(1)))
+                    .filter(|_| has_service);
+                let all: Vec<String> = environments.iter().map(|e| e.name.clone()).collect();
+                let places = service
+                    .map(|s| &s.environments)
+                    .filter(|e| !e.is_empty())
+                    .unwrap_or(&all);
+                Routine {
+                    name: name.clone(),
+                    service: service.map(|s| s.name.clone()),
+                    kind: kind.to_owned(),
+                    env: places
+                        .get(env.index(places.len().max(1)))
+                        .filter(|_| has_env)
+                        .cloned(),
+                    every_ms,
+                    cron,
+                    timezone: zone.map(str::to_owned),
+                    request: Some(request),
+                    expect,
+                }
+            },
+        )
 }
 
 fn contact(name: String) -> impl Strategy<Value = Contact> {
-    (of(mail()), of("\\+[0-9]{3,12}")).prop_map(move |(email, phone)| Contact { name: name.clone(), email, phone })
+    (of(mail()), of("\\+[0-9]{3,12}")).prop_map(move |(email, phone)| Contact {
+        name: name.clone(),
+        email,
+        phone,
+    })
 }

@@ -25,12 +25,24 @@ pub struct Console {
 
 impl Console {
     pub fn new(world: World) -> Self {
-        Self::with(world, Facts { actor: "ana".to_owned(), ..Facts::default() }, true, (80, 24))
+        Self::with(
+            world,
+            Facts {
+                actor: "ana".to_owned(),
+                ..Facts::default()
+            },
+            true,
+            (80, 24),
+        )
     }
 
     pub fn with(world: World, facts: Facts, colour: bool, size: (u16, u16)) -> Self {
         let app = App::new(facts, Keymap::built_in(), Theme::new(colour), size, NOW);
-        let mut console = Self { app, world, wanted: Vec::new() };
+        let mut console = Self {
+            app,
+            world,
+            wanted: Vec::new(),
+        };
         let effects = console.app.start();
         console.settle(effects);
         console
@@ -56,12 +68,20 @@ impl Console {
                 return;
             }
             let effect = effects.remove(0);
-            for answer in self.world.reader_messages(&effect).into_iter().chain(self.world.answer(&effect)) {
+            for answer in self
+                .world
+                .reader_messages(&effect)
+                .into_iter()
+                .chain(self.world.answer(&effect))
+            {
                 effects.extend(self.app.update(answer));
             }
             self.wanted.push(effect);
         }
-        panic!("the console never stops sending requests: {:?}", &self.wanted[self.wanted.len() - 5..]);
+        panic!(
+            "the console never stops sending requests: {:?}",
+            &self.wanted[self.wanted.len() - 5..]
+        );
     }
 
     /// Presses keys, written as in the keymap and separated by spaces: `: Esc Shift-Tab`.
@@ -75,7 +95,10 @@ impl Console {
     /// Types text, character by character.
     pub fn type_text(&mut self, text: &str) -> &mut Self {
         for c in text.chars() {
-            self.send(Msg::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
+            self.send(Msg::Key(KeyEvent::new(
+                KeyCode::Char(c),
+                KeyModifiers::NONE,
+            )));
         }
         self
     }
@@ -86,11 +109,17 @@ impl Console {
     }
 
     pub fn submitted(&self) -> usize {
-        self.wanted.iter().filter(|e| matches!(e, Effect::Submit { .. })).count()
+        self.wanted
+            .iter()
+            .filter(|e| matches!(e, Effect::Submit { .. }))
+            .count()
     }
 
     pub fn cancelled(&self) -> usize {
-        self.wanted.iter().filter(|e| matches!(e, Effect::Cancel(_))).count()
+        self.wanted
+            .iter()
+            .filter(|e| matches!(e, Effect::Cancel(_)))
+            .count()
     }
 
     pub fn quits(&self) -> bool {
@@ -100,7 +129,9 @@ impl Console {
     pub fn paint(&self) -> Buffer {
         let (width, height) = self.app.size;
         let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a test terminal");
-        terminal.draw(|frame| view::draw(&self.app, frame)).expect("a frame");
+        terminal
+            .draw(|frame| view::draw(&self.app, frame))
+            .expect("a frame");
         terminal.backend().buffer().clone()
     }
 
@@ -112,7 +143,10 @@ impl Console {
     #[track_caller]
     pub fn shows(&mut self, text: &str) -> &mut Self {
         let screen = self.text();
-        assert!(screen.contains(text), "`{text}` is not on screen:\n{screen}");
+        assert!(
+            screen.contains(text),
+            "`{text}` is not on screen:\n{screen}"
+        );
         self
     }
 
@@ -146,8 +180,14 @@ fn key_event(name: &str) -> KeyEvent {
         "Backspace" => KeyCode::Backspace,
         one => {
             let mut chars = one.chars();
-            let (Some(c), None) = (chars.next(), chars.next()) else { panic!("`{name}` is not a key") };
-            KeyCode::Char(if mods == KeyModifiers::CONTROL { c.to_ascii_lowercase() } else { c })
+            let (Some(c), None) = (chars.next(), chars.next()) else {
+                panic!("`{name}` is not a key")
+            };
+            KeyCode::Char(if mods == KeyModifiers::CONTROL {
+                c.to_ascii_lowercase()
+            } else {
+                c
+            })
         }
     };
     KeyEvent::new(code, mods)
@@ -156,7 +196,9 @@ fn key_event(name: &str) -> KeyEvent {
 pub fn text(buffer: &Buffer) -> String {
     let area = buffer.area;
     let line = |y| {
-        let cells = (0..area.width).map(|x| buffer[(x, y)].symbol()).collect::<String>();
+        let cells = (0..area.width)
+            .map(|x| buffer[(x, y)].symbol())
+            .collect::<String>();
         cells.trim_end().to_owned()
     };
     (0..area.height).map(line).collect::<Vec<_>>().join("\n")
@@ -171,7 +213,9 @@ pub fn with_styles(buffer: &Buffer) -> String {
         let mut x = 0;
         while x < area.width {
             let style = buffer[(x, y)].style();
-            let end = (x..area.width).find(|i| buffer[(*i, y)].style() != style).unwrap_or(area.width);
+            let end = (x..area.width)
+                .find(|i| buffer[(*i, y)].style() != style)
+                .unwrap_or(area.width);
             if let Some(name) = name(style) {
                 runs.push(format!("{x}..{end} {name}"));
             }
@@ -185,7 +229,8 @@ pub fn with_styles(buffer: &Buffer) -> String {
 }
 
 fn name(style: Style) -> Option<String> {
-    let colour = |c: Option<ratatui::style::Color>| c.filter(|c| *c != ratatui::style::Color::Reset);
+    let colour =
+        |c: Option<ratatui::style::Color>| c.filter(|c| *c != ratatui::style::Color::Reset);
     let mut words: Vec<String> = Vec::new();
     words.extend(colour(style.fg).map(|c| c.to_string().to_lowercase()));
     words.extend(colour(style.bg).map(|c| format!("on {}", c.to_string().to_lowercase())));

@@ -15,7 +15,9 @@ use opsroom::core::plan::{Plan, PlanStep, Risk, RiskLevel, Target};
 use opsroom::core::queue::{Lane, Priority};
 use opsroom::core::run::{AuditRow, Phase, Run, RunId, RunStatus, RunStep, StepStatus};
 use opsroom::core::run_ref::{RunRef, one_line};
-use opsroom::core::service::{Action, ActionCall, Environment, HttpRequest, Service, Stack, Tier, Verb};
+use opsroom::core::service::{
+    Action, ActionCall, Environment, HttpRequest, Service, Stack, Tier, Verb,
+};
 use opsroom::core::step::StepSpec;
 use opsroom::core::step::http::Http;
 use opsroom::core::step::manual::Manual;
@@ -24,7 +26,9 @@ use opsroom::logfile::file::Tracked;
 use opsroom::logfile::log_view::{LogRequest, LogView};
 use opsroom::logfile::run_spool::Writer;
 use opsroom::logfile::source::LogUpdate;
-use opsroom::tui::msg::{ChosenRun, Effect, EnginePlace, Msg, Overview, PlanCard, RunDetail, RunPage, Ticket};
+use opsroom::tui::msg::{
+    ChosenRun, Effect, EnginePlace, Msg, Overview, PlanCard, RunDetail, RunPage, Ticket,
+};
 
 /// 2026-11-21 21:04:11 UTC.
 pub const NOW: Timestamp = Timestamp(1_795_295_051_000);
@@ -52,7 +56,10 @@ impl Default for World {
         let mut older = run_of(40, RunStatus::Failed, "check staging");
         older.message = Some("api in staging: HTTP 500 in 12 ms".to_owned());
         let log = log(40);
-        let run = Run { last_seq: 40, ..run };
+        let run = Run {
+            last_seq: 40,
+            ..run
+        };
         Self {
             overview: Overview {
                 at: NOW,
@@ -75,7 +82,9 @@ impl Default for World {
                 queue: Vec::new(),
             },
             detail: detail(run),
-            contents: "web 1.4.1\n\x1b[31mevil\x1b[0m \u{202e}text".as_bytes().to_vec(),
+            contents: "web 1.4.1\n\x1b[31mevil\x1b[0m \u{202e}text"
+                .as_bytes()
+                .to_vec(),
             log,
             history: vec![
                 "deploy web to staging".to_owned(),
@@ -92,7 +101,15 @@ impl Default for World {
 impl World {
     /// The same world with another plan on the card.
     pub fn with_plan(plan: Plan) -> Self {
-        Self { card: PlanCard { plan, last: Vec::new(), changed: Vec::new(), queue: Vec::new() }, ..Self::default() }
+        Self {
+            card: PlanCard {
+                plan,
+                last: Vec::new(),
+                changed: Vec::new(),
+                queue: Vec::new(),
+            },
+            ..Self::default()
+        }
     }
 
     /// A world in which nothing runs.
@@ -118,30 +135,67 @@ impl World {
             | Effect::CloseLog(_)
             | Effect::File(..) => return None,
             Effect::Overview => Msg::Overview(Ok(Box::new(self.overview.clone()))),
-            Effect::Catalogue => Msg::Catalogue(Ok(Arc::new(Catalogue::new(&self.overview.stack, &[])))),
+            Effect::Catalogue => {
+                Msg::Catalogue(Ok(Arc::new(Catalogue::new(&self.overview.stack, &[]))))
+            }
             Effect::Reload => Msg::Reloaded(Ok(12)),
             Effect::Remembered => Msg::Remembered(Ok(self.history.clone())),
             Effect::Remember(_) => Msg::Noted(Ok(())),
-            Effect::Detail(run) if run > RunId(42) => Msg::Detail(run, Err(format!("there is no run {run}"))),
+            Effect::Detail(run) if run > RunId(42) => {
+                Msg::Detail(run, Err(format!("there is no run {run}")))
+            }
             Effect::Detail(run) => Msg::Detail(run, Ok(Box::new(self.detail.clone()))),
             Effect::Artifact { number, .. } => {
-                let found = self.detail.artifacts.iter().find(|artifact| artifact.number == number).cloned();
+                let found = self
+                    .detail
+                    .artifacts
+                    .iter()
+                    .find(|artifact| artifact.number == number)
+                    .cloned();
                 Msg::Artifact(
-                    found.map(|artifact| Box::new((artifact, self.contents.clone()))).ok_or("there is none".to_owned()),
+                    found
+                        .map(|artifact| Box::new((artifact, self.contents.clone())))
+                        .ok_or("there is none".to_owned()),
                 )
             }
             Effect::Runs { ticket, filter } => {
                 let before = filter.before.unwrap_or(RunId(i64::MAX));
-                let older: Vec<&Run> = self.overview.runs.iter().filter(|r| r.id < before).collect();
+                let older: Vec<&Run> = self
+                    .overview
+                    .runs
+                    .iter()
+                    .filter(|r| r.id < before)
+                    .collect();
                 // A search covers so many runs and reports where it stopped.
-                let searched = if filter.holds.is_some() { 500 } else { usize::MAX };
-                let rest = older.get(searched).and(older.get(searched - 1)).map(|run| run.id);
+                let searched = if filter.holds.is_some() {
+                    500
+                } else {
+                    usize::MAX
+                };
+                let rest = older
+                    .get(searched)
+                    .and(older.get(searched - 1))
+                    .map(|run| run.id);
                 let wanted = filter.holds.unwrap_or_default();
                 let holds = |run: &&Run| run.plan.title.contains(&wanted);
                 let searched = older.into_iter().take(searched).filter(holds);
                 let runs: Vec<Run> = searched.take(filter.limit as usize).cloned().collect();
-                let queue = self.detail.queued.iter().filter(|q| runs.iter().any(|r| r.id == q.run)).cloned().collect();
-                Msg::Runs(ticket, Ok(RunPage { runs, queue, rest, ..RunPage::default() }))
+                let queue = self
+                    .detail
+                    .queued
+                    .iter()
+                    .filter(|q| runs.iter().any(|r| r.id == q.run))
+                    .cloned()
+                    .collect();
+                Msg::Runs(
+                    ticket,
+                    Ok(RunPage {
+                        runs,
+                        queue,
+                        rest,
+                        ..RunPage::default()
+                    }),
+                )
             }
             Effect::Audit { ticket, .. } => Msg::Audit(
                 ticket,
@@ -160,45 +214,78 @@ impl World {
             Effect::Plan { ticket, inputs, .. } => {
                 let again = self.again.clone().filter(|_| !inputs.is_empty());
                 let plan = again.unwrap_or_else(|| self.card.plan.clone());
-                Msg::Planned(ticket, Ok(Box::new(PlanCard { plan, ..self.card.clone() })))
+                Msg::Planned(
+                    ticket,
+                    Ok(Box::new(PlanCard {
+                        plan,
+                        ..self.card.clone()
+                    })),
+                )
             }
             Effect::Blockers { ticket, .. } => Msg::Blockers(ticket, Ok(self.card.queue.clone())),
             Effect::Submit { ticket, plan, .. } => {
-                let new = Run { plan: *plan, ..run(42, RunStatus::Queued) };
-                Msg::Submitted(ticket, self.refusal.clone().map_or_else(|| Ok(Box::new(new)), Err))
+                let new = Run {
+                    plan: *plan,
+                    ..run(42, RunStatus::Queued)
+                };
+                Msg::Submitted(
+                    ticket,
+                    self.refusal.clone().map_or_else(|| Ok(Box::new(new)), Err),
+                )
             }
             Effect::StartQueued { runs, .. } => Msg::StartedQueued(Ok(runs.len())),
             Effect::DropQueued(runs) => Msg::DroppedQueued(Ok(runs.len())),
             Effect::Cancel(run) => Msg::Cancelled(run, Ok(self.detail.run.status)),
             Effect::ResetBreaker { target, .. } => Msg::BreakersReset(Ok(vec![target])),
             Effect::Answer { run, .. } => Msg::Answered(run, Ok(())),
-            Effect::Order { run, order, .. } => Msg::Ordered(run, order, Ok(self.detail.run.status)),
+            Effect::Order { run, order, .. } => {
+                Msg::Ordered(run, order, Ok(self.detail.run.status))
+            }
             Effect::Resume { run, .. } => Msg::Resumed(run, Ok(Box::new(self.detail.run.clone()))),
             Effect::Vote { run, .. } => Msg::Voted(run, Ok(Tally::Open(Vec::new()))),
-            Effect::Retry { ticket, .. } => Msg::Submitted(ticket, Ok(Box::new(run(42, RunStatus::Queued)))),
+            Effect::Retry { ticket, .. } => {
+                Msg::Submitted(ticket, Ok(Box::new(run(42, RunStatus::Queued))))
+            }
         })
     }
 
     /// The newest run that matches, as the store would find it.
     fn find(&self, reference: &RunRef) -> Result<ChosenRun, String> {
-        let RunRef::Newest(newest) = reference else { return Err(format!("{reference:?} has a number")) };
+        let RunRef::Newest(newest) = reference else {
+            return Err(format!("{reference:?} has a number"));
+        };
         let status = newest.status();
         let fits = |run: &&Run| {
             (status.is_empty() || status.contains(&run.status))
-                && newest.services.iter().all(|name| run.plan.services.contains(name))
+                && newest
+                    .services
+                    .iter()
+                    .all(|name| run.plan.services.contains(name))
                 && (newest.env.is_none() || newest.env == run.plan.env)
         };
-        let found = self.overview.runs.iter().find(fits).ok_or_else(|| format!("there is no {newest}"))?;
-        Ok(ChosenRun { run: found.id, line: one_line(found, NOW) })
+        let found = self
+            .overview
+            .runs
+            .iter()
+            .find(fits)
+            .ok_or_else(|| format!("there is no {newest}"))?;
+        Ok(ChosenRun {
+            run: found.id,
+            line: one_line(found, NOW),
+        })
     }
 
     /// Messages of the log readers about new lines, for logs that are on screen.
     pub fn written(&self) -> Vec<Msg> {
-        let watched = |(ticket, (view, ..)): (&Ticket, &(LogView, Writer, usize))| view.is_watched().then_some(*ticket);
+        let watched = |(ticket, (view, ..)): (&Ticket, &(LogView, Writer, usize))| {
+            view.is_watched().then_some(*ticket)
+        };
         let tickets: Vec<Ticket> = self.reading.borrow().iter().filter_map(watched).collect();
         tickets
             .iter()
-            .flat_map(|ticket| self.reader_messages(&Effect::File(*ticket, Box::new(LogRequest::Poll))))
+            .flat_map(|ticket| {
+                self.reader_messages(&Effect::File(*ticket, Box::new(LogRequest::Poll)))
+            })
             .collect()
     }
 
@@ -207,9 +294,13 @@ impl World {
         let mut reading = self.reading.borrow_mut();
         let (ticket, request) = match effect {
             Effect::OpenLog { ticket, after, .. } => {
-                let (file, writer) = Tracked::run("run").unwrap_or_else(|e| panic!("room for a log: {e}"));
+                let (file, writer) =
+                    Tracked::run("run").unwrap_or_else(|e| panic!("room for a log: {e}"));
                 let skipped = usize::try_from(*after).unwrap_or(0);
-                reading.insert(*ticket, (LogView::new(vec![file], true, NOW), writer, skipped));
+                reading.insert(
+                    *ticket,
+                    (LogView::new(vec![file], true, NOW), writer, skipped),
+                );
                 (ticket, None)
             }
             Effect::CloseLog(ticket) => {
@@ -219,7 +310,9 @@ impl World {
             Effect::File(ticket, request) => (ticket, Some(request)),
             _ => return Vec::new(),
         };
-        let Some((view, writer, written)) = reading.get_mut(ticket) else { return Vec::new() };
+        let Some((view, writer, written)) = reading.get_mut(ticket) else {
+            return Vec::new();
+        };
         assert!(writer.push(&self.log[*written..]));
         writer.catch_up();
         *written = self.log.len();
@@ -230,13 +323,20 @@ impl World {
         while view.work() {}
         let answers: Vec<LogUpdate> = view.answers().into_iter().map(LogUpdate::Answer).collect();
         let shown = LogUpdate::Shown(Box::new(view.shown()));
-        answers.into_iter().chain([shown]).map(|message| Msg::File(*ticket, message)).collect()
+        answers
+            .into_iter()
+            .chain([shown])
+            .map(|message| Msg::File(*ticket, message))
+            .collect()
     }
 }
 
 fn service(name: &str, tier: Tier, environments: &[&str], probe: bool) -> Service {
-    let request =
-        HttpRequest { method: "GET".to_owned(), url: format!("http://{name}.acme.test/up"), ..HttpRequest::default() };
+    let request = HttpRequest {
+        method: "GET".to_owned(),
+        url: format!("http://{name}.acme.test/up"),
+        ..HttpRequest::default()
+    };
     let action = Action {
         verb: Verb::Probe,
         environments: Vec::new(),
@@ -256,7 +356,11 @@ fn service(name: &str, tier: Tier, environments: &[&str], probe: bool) -> Servic
 }
 
 pub fn stack() -> Stack {
-    let env = |name: &str, protected| Environment { name: name.to_owned(), aliases: Vec::new(), protected };
+    let env = |name: &str, protected| Environment {
+        name: name.to_owned(),
+        aliases: Vec::new(),
+        protected,
+    };
     Stack {
         workspace: "acme".to_owned(),
         timezone: "UTC".to_owned(),
@@ -273,7 +377,10 @@ pub fn stack() -> Stack {
 
 fn states() -> Vec<(Target, TargetSummary)> {
     let of = |service: &str, env: &str, state, ago: i64, samples, up, message: &str| {
-        let target = Target { service: service.to_owned(), env: Some(env.to_owned()) };
+        let target = Target {
+            service: service.to_owned(),
+            env: Some(env.to_owned()),
+        };
         let latest = Observation {
             target: target.clone(),
             at: NOW.plus_ms(-ago),
@@ -285,8 +392,24 @@ fn states() -> Vec<(Target, TargetSummary)> {
         (target, TargetSummary::of(latest, samples, up))
     };
     vec![
-        of("web", "staging", State::Ok, 9_000, 1440, 1440, "HTTP 200 in 41 ms"),
-        of("web", "prod", State::Ok, 9_000, 14_400, 14_397, "HTTP 200 in 41 ms"),
+        of(
+            "web",
+            "staging",
+            State::Ok,
+            9_000,
+            1440,
+            1440,
+            "HTTP 200 in 41 ms",
+        ),
+        of(
+            "web",
+            "prod",
+            State::Ok,
+            9_000,
+            14_400,
+            14_397,
+            "HTTP 200 in 41 ms",
+        ),
         of(
             "billing worker",
             "prod",
@@ -296,18 +419,35 @@ fn states() -> Vec<(Target, TargetSummary)> {
             408,
             "HTTP 200 in 640 ms, slower than 500 ms",
         ),
-        of("search", "staging", State::Failing, 9_000, 100, 40, "HTTP 500 in 12 ms"),
+        of(
+            "search",
+            "staging",
+            State::Failing,
+            9_000,
+            100,
+            40,
+            "HTTP 500 in 12 ms",
+        ),
     ]
 }
 
 fn score() -> Score {
-    let line = |points, text: &str| Line { points, text: text.to_owned() };
+    let line = |points, text: &str| Line {
+        points,
+        text: text.to_owned(),
+    };
     Score {
         value: Some(62),
         health: Health::Warning,
         lines: vec![
-            line(25, "search in staging is failing: HTTP 500 in 12 ms, 9 s ago"),
-            line(13, "billing worker in prod: unknown, last seen 7 h ago, as degraded; counts as failing"),
+            line(
+                25,
+                "search in staging is failing: HTTP 500 in 12 ms, 9 s ago",
+            ),
+            line(
+                13,
+                "billing worker in prod: unknown, last seen 7 h ago, as degraded; counts as failing",
+            ),
         ],
         components: 4,
         unknown: 1,
@@ -321,7 +461,11 @@ fn step(name: &str, phase: Phase, spec: StepSpec) -> PlanStep {
 }
 
 fn http(url: &str) -> StepSpec {
-    let request = HttpRequest { method: "GET".to_owned(), url: url.to_owned(), ..HttpRequest::default() };
+    let request = HttpRequest {
+        method: "GET".to_owned(),
+        url: url.to_owned(),
+        ..HttpRequest::default()
+    };
     StepSpec::Http(Http::new(request))
 }
 
@@ -336,16 +480,30 @@ pub fn plan(env: &str, protected: bool) -> Plan {
         mutates: true,
         protected,
         inputs: BTreeMap::from([("version".to_owned(), "1.4.2".to_owned())]),
-        risks: vec![Risk { level: RiskLevel::Warn, code: "PROD_CHANGE".to_owned(), message: format!("changes {env}") }],
+        risks: vec![Risk {
+            level: RiskLevel::Warn,
+            code: "PROD_CHANGE".to_owned(),
+            message: format!("changes {env}"),
+        }],
         integrations: vec!["http web.acme.test".to_owned()],
         steps: vec![
-            step("reachable", Phase::Preflight, http("http://web.acme.test/up")),
+            step(
+                "reachable",
+                Phase::Preflight,
+                http("http://web.acme.test/up"),
+            ),
             step(
                 "go ahead?",
                 Phase::Action,
-                StepSpec::Manual(Manual { prompt: "Is the change window open?".to_owned() }),
+                StepSpec::Manual(Manual {
+                    prompt: "Is the change window open?".to_owned(),
+                }),
             ),
-            step("answers", Phase::Verify, http("http://web.acme.test/version")),
+            step(
+                "answers",
+                Phase::Verify,
+                http("http://web.acme.test/version"),
+            ),
         ],
         timeout_ms: 600_000,
         raw_text: format!("deploy web to {env}"),
@@ -404,7 +562,10 @@ fn detail(run: Run) -> RunDetail {
         finished_at: (status == StepStatus::Succeeded).then_some(NOW.plus_ms(-14_959)),
         message: (!message.is_empty()).then(|| message.to_owned()),
     };
-    let pending = RunStep { started_at: None, ..step(2, StepStatus::Pending, "") };
+    let pending = RunStep {
+        started_at: None,
+        ..step(2, StepStatus::Pending, "")
+    };
     let artifact = Artifact {
         run: run.id,
         kind: ArtifactKind::Manifest,
@@ -416,8 +577,18 @@ fn detail(run: Run) -> RunDetail {
         url: None,
         at: NOW,
     };
-    let steps = vec![step(0, StepStatus::Succeeded, "HTTP 200 in 41 ms"), step(1, StepStatus::Waiting, ""), pending];
-    RunDetail { run, steps, artifacts: vec![artifact], approval: None, queued: None }
+    let steps = vec![
+        step(0, StepStatus::Succeeded, "HTTP 200 in 41 ms"),
+        step(1, StepStatus::Waiting, ""),
+        pending,
+    ];
+    RunDetail {
+        run,
+        steps,
+        artifacts: vec![artifact],
+        approval: None,
+        queued: None,
+    }
 }
 
 /// A log of `n` lines: every 5th is output, every 13th a warning, the 20th an error.
@@ -428,7 +599,11 @@ pub fn log(n: i64) -> Vec<Entry> {
 pub fn entry(seq: i64) -> Entry {
     let event = |level, message: String| EntryBody::Event {
         level,
-        phase: Some(if seq < 10 { Phase::Preflight } else { Phase::Action }),
+        phase: Some(if seq < 10 {
+            Phase::Preflight
+        } else {
+            Phase::Action
+        }),
         source: "http".to_owned(),
         message,
         data: None,
@@ -436,12 +611,19 @@ pub fn entry(seq: i64) -> Entry {
     let body = match seq {
         20 => event(Level::Error, "the build cache is gone".to_owned()),
         s if s % 13 == 0 => event(Level::Warn, format!("build cache cold, line {s}")),
-        s if s % 5 == 0 => {
-            EntryBody::Output { stream: Stream::Stdout, text: format!("\x1b[32mcompiled\x1b[0m {s}\x07") }
-        }
+        s if s % 5 == 0 => EntryBody::Output {
+            stream: Stream::Stdout,
+            text: format!("\x1b[32mcompiled\x1b[0m {s}\x07"),
+        },
         s => event(Level::Info, format!("api reachable, line {s}")),
     };
-    Entry { run: RunId(41), seq, at: NOW.plus_ms((seq - n_ago()) * 100), step: Some(u32::from(seq >= 10)), body }
+    Entry {
+        run: RunId(41),
+        seq,
+        at: NOW.plus_ms((seq - n_ago()) * 100),
+        step: Some(u32::from(seq >= 10)),
+        body,
+    }
 }
 
 const fn n_ago() -> i64 {

@@ -52,7 +52,12 @@ impl Bench {
 
     /// With real adapters, on the store at `url`.
     pub async fn real_on(url: &str) -> Self {
-        Self::on(url, Adapters::real(AdapterContext::default()), Arc::default()).await
+        Self::on(
+            url,
+            Adapters::real(AdapterContext::default()),
+            Arc::default(),
+        )
+        .await
     }
 
     async fn with(adapters: Adapters, script: Arc<Script>) -> Self {
@@ -61,8 +66,18 @@ impl Bench {
 
     async fn on(url: &str, adapters: Adapters, script: Arc<Script>) -> Self {
         let store = Store::open(url).await.unwrap();
-        let workspace = store.ensure_workspace("acme", "UTC", Clock::System.now()).await.unwrap().id;
-        Self { store, bus: Bus::default(), adapters, script, workspace }
+        let workspace = store
+            .ensure_workspace("acme", "UTC", Clock::System.now())
+            .await
+            .unwrap()
+            .id;
+        Self {
+            store,
+            bus: Bus::default(),
+            adapters,
+            script,
+            workspace,
+        }
     }
 
     pub fn engine(&self) -> Engine {
@@ -70,20 +85,42 @@ impl Bench {
     }
 
     pub fn engine_with(&self, config: EngineConfig) -> Engine {
-        Engine::start(self.store.clone(), self.bus.clone(), self.adapters.clone(), Clock::System, config)
+        Engine::start(
+            self.store.clone(),
+            self.bus.clone(),
+            self.adapters.clone(),
+            Clock::System,
+            config,
+        )
     }
 
     pub async fn submit(&self, plan: Plan) -> RunId {
         let (workspace, at) = (self.workspace, Clock::System.now());
         let (actor, trigger) = ("amos".to_owned(), "console".to_owned());
-        let new = NewRun { workspace, plan, parent: None, actor, trigger, reason: None, at };
+        let new = NewRun {
+            workspace,
+            plan,
+            parent: None,
+            actor,
+            trigger,
+            reason: None,
+            at,
+        };
         self.store.submit(new).await.unwrap().id
     }
 
     /// Queued runs that wait for something other than a free engine slot, and the reason.
     pub async fn waiting(&self) -> Vec<(RunId, String)> {
-        let queue = self.store.queue(self.workspace, RunId(0), RunId(i64::MAX)).await.unwrap();
-        queue.into_iter().filter(|q| !q.waits_for.is_empty()).map(|q| (q.run, q.to_string())).collect()
+        let queue = self
+            .store
+            .queue(self.workspace, RunId(0), RunId(i64::MAX))
+            .await
+            .unwrap();
+        queue
+            .into_iter()
+            .filter(|q| !q.waits_for.is_empty())
+            .map(|q| (q.run, q.to_string()))
+            .collect()
     }
 
     /// Submits, runs, and returns the ended run.
@@ -108,7 +145,9 @@ impl Bench {
                 }
             }
         };
-        tokio::time::timeout(MAX_WAIT * 2, wait).await.expect("the run ends")
+        tokio::time::timeout(MAX_WAIT * 2, wait)
+            .await
+            .expect("the run ends")
     }
 
     /// Waits, woken by the bus, until `so` holds for the run.
@@ -136,7 +175,9 @@ impl Bench {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(MAX_WAIT, wait).await.unwrap_or_else(|_| panic!("never logged: {text}"));
+        tokio::time::timeout(MAX_WAIT, wait)
+            .await
+            .unwrap_or_else(|_| panic!("never logged: {text}"));
     }
 
     pub async fn entries(&self, id: RunId) -> Vec<Entry> {
@@ -167,7 +208,11 @@ impl Bench {
             EntryBody::Output { text, .. } => Some(text),
             EntryBody::Event { .. } => None,
         };
-        self.entries(id).await.into_iter().filter_map(text).collect()
+        self.entries(id)
+            .await
+            .into_iter()
+            .filter_map(text)
+            .collect()
     }
 
     pub async fn steps(&self, id: RunId) -> Vec<RunStep> {
@@ -191,12 +236,18 @@ pub async fn on_both(test: impl AsyncFn(&str)) {
 
 /// Config of an engine that claims only this run.
 pub fn only(id: RunId) -> EngineConfig {
-    EngineConfig { only: Some(id), ..config() }
+    EngineConfig {
+        only: Some(id),
+        ..config()
+    }
 }
 
 /// The same width for each lane.
 pub fn lanes(width: usize) -> Lanes {
-    Lanes { interactive: width, routine: width }
+    Lanes {
+        interactive: width,
+        routine: width,
+    }
 }
 
 pub fn config() -> EngineConfig {
@@ -214,7 +265,13 @@ pub fn config() -> EngineConfig {
 
 pub fn plan(steps: Vec<PlanStep>) -> Plan {
     let (runbook, title) = ("test".to_owned(), "test the engine".to_owned());
-    Plan { runbook, title, steps, timeout_ms: 60_000, ..Plan::default() }
+    Plan {
+        runbook,
+        title,
+        steps,
+        timeout_ms: 60_000,
+        ..Plan::default()
+    }
 }
 
 pub fn step(phase: Phase, name: &str, spec: StepSpec) -> PlanStep {
@@ -228,7 +285,15 @@ pub fn get(phase: Phase, name: &str) -> PlanStep {
 
 pub fn http(phase: Phase, name: &str, method: &str) -> PlanStep {
     let (method, url) = (method.to_owned(), format!("http://{name}.test/"));
-    step(phase, name, StepSpec::Http(Http::new(HttpRequest { method, url, ..HttpRequest::default() })))
+    step(
+        phase,
+        name,
+        StepSpec::Http(Http::new(HttpRequest {
+            method,
+            url,
+            ..HttpRequest::default()
+        })),
+    )
 }
 
 pub fn shell(phase: Phase, name: &str, script: &str) -> PlanStep {
@@ -237,11 +302,20 @@ pub fn shell(phase: Phase, name: &str, script: &str) -> PlanStep {
 }
 
 pub fn manual(phase: Phase, name: &str) -> PlanStep {
-    step(phase, name, StepSpec::Manual(Manual { prompt: format!("please do {name}") }))
+    step(
+        phase,
+        name,
+        StepSpec::Manual(Manual {
+            prompt: format!("please do {name}"),
+        }),
+    )
 }
 
 pub fn target(service: &str) -> Target {
-    Target { service: service.to_owned(), env: None }
+    Target {
+        service: service.to_owned(),
+        env: None,
+    }
 }
 
 pub fn probed(name: &str, call: ActionCall) -> Service {
@@ -253,11 +327,21 @@ pub fn probed(name: &str, call: ActionCall) -> Service {
         idempotent: true,
         secrets: vec![],
     };
-    Service { name: name.to_owned(), actions: vec![action], ..Service::default() }
+    Service {
+        name: name.to_owned(),
+        actions: vec![action],
+        ..Service::default()
+    }
 }
 
 pub fn status(status: u16) -> Act {
-    Act::Reply(Reply::Http { status, headers: BTreeMap::new(), body: String::new(), truncated: false, ms: 5 })
+    Act::Reply(Reply::Http {
+        status,
+        headers: BTreeMap::new(),
+        body: String::new(),
+        truncated: false,
+        ms: 5,
+    })
 }
 
 pub fn assert_ended(run: &Run, wanted: RunStatus) {

@@ -23,15 +23,36 @@ fn without_durations(line: &str) -> String {
 
 #[tokio::test]
 async fn a_small_plan_logs_exactly_these_events() {
-    let says = vec![OutputLine { stream: Stream::Stdout, text: "deployed".to_owned() }];
+    let says = vec![OutputLine {
+        stream: Stream::Stdout,
+        text: "deployed".to_owned(),
+    }];
     let act = status(200);
-    let script = Script::default().answer(ScriptedAnswer { to: "deploy".to_owned(), says, after_ms: 0, act });
+    let script = Script::default().answer(ScriptedAnswer {
+        to: "deploy".to_owned(),
+        says,
+        after_ms: 0,
+        act,
+    });
     let bench = Bench::scripted(script).await;
-    let run = bench.run(plan(vec![get(Phase::Preflight, "api"), http(Phase::Action, "deploy", "POST")])).await;
+    let run = bench
+        .run(plan(vec![
+            get(Phase::Preflight, "api"),
+            http(Phase::Action, "deploy", "POST"),
+        ]))
+        .await;
     assert_ended(&run, RunStatus::Succeeded);
     assert_eq!(run.message, None);
-    let log: Vec<_> = bench.log(run.id).await.iter().map(|l| without_durations(l)).collect();
-    let at = log.iter().position(|l| l.contains("started: test the engine")).unwrap();
+    let log: Vec<_> = bench
+        .log(run.id)
+        .await
+        .iter()
+        .map(|l| without_durations(l))
+        .collect();
+    let at = log
+        .iter()
+        .position(|l| l.contains("started: test the engine"))
+        .unwrap();
     let wanted = [
         "info started: test the engine",
         "debug validate reached",
@@ -52,86 +73,207 @@ async fn a_small_plan_logs_exactly_these_events() {
         "success succeeded in N ms",
     ];
     assert_eq!(log[at..], wanted);
-    let marks = bench.entries(run.id).await.into_iter().filter_map(|e| match (e.step, e.body) {
-        (Some(step), EntryBody::Event { phase, source, .. }) => Some((step, phase, source)),
-        _ => None,
-    });
+    let marks = bench
+        .entries(run.id)
+        .await
+        .into_iter()
+        .filter_map(|e| match (e.step, e.body) {
+            (Some(step), EntryBody::Event { phase, source, .. }) => Some((step, phase, source)),
+            _ => None,
+        });
     let (pre, act) = (Some(Phase::Preflight), Some(Phase::Action));
     let wanted = [(0, pre), (0, pre), (1, act), (1, act)].map(|(i, p)| (i, p, "http".to_owned()));
     assert_eq!(marks.collect::<Vec<_>>(), wanted);
     assert_eq!(bench.statuses(run.id).await, [StepStatus::Succeeded; 2]);
-    assert!(run.started_at.is_some() && run.finished_at >= run.started_at && run.lease_until.is_none());
+    assert!(
+        run.started_at.is_some() && run.finished_at >= run.started_at && run.lease_until.is_none()
+    );
 }
 
 #[tokio::test]
 async fn a_failing_preflight_stops_before_the_action() {
     let bench = Bench::scripted(Script::default().on("api", status(404))).await;
-    let steps = vec![get(Phase::Preflight, "api"), http(Phase::Action, "deploy", "POST"), get(Phase::Verify, "web")];
+    let steps = vec![
+        get(Phase::Preflight, "api"),
+        http(Phase::Action, "deploy", "POST"),
+        get(Phase::Verify, "web"),
+    ];
     let run = bench.run(plan(steps)).await;
     assert_ended(&run, RunStatus::Failed);
     assert_eq!(run.message.as_deref(), Some("step api: HTTP 404 in 5 ms"));
-    assert_eq!(bench.script.calls().len(), 1, "only the preflight was called");
-    assert_eq!(bench.statuses(run.id).await, [StepStatus::Failed, StepStatus::Skipped, StepStatus::Skipped]);
+    assert_eq!(
+        bench.script.calls().len(),
+        1,
+        "only the preflight was called"
+    );
+    assert_eq!(
+        bench.statuses(run.id).await,
+        [StepStatus::Failed, StepStatus::Skipped, StepStatus::Skipped]
+    );
     let log = bench.log(run.id).await;
-    for line in ["info action skipped: preflight failed", "info verify skipped: preflight failed"] {
+    for line in [
+        "info action skipped: preflight failed",
+        "info verify skipped: preflight failed",
+    ] {
         assert!(log.iter().any(|l| l == line), "{log:#?}");
     }
-    assert_eq!(log.last().unwrap(), "error failed: step api: HTTP 404 in 5 ms");
-    assert_eq!(log.iter().filter(|l| l.contains("failed: step")).count(), 1, "one final event");
+    assert_eq!(
+        log.last().unwrap(),
+        "error failed: step api: HTTP 404 in 5 ms"
+    );
+    assert_eq!(
+        log.iter().filter(|l| l.contains("failed: step")).count(),
+        1,
+        "one final event"
+    );
 }
 
 #[tokio::test]
 async fn a_failure_that_continues_still_fails_the_run() {
     let bench = Bench::scripted(Script::default().on("one", status(500))).await;
-    let one = PlanStep { on_failure: OnFailure::Continue, ..get(Phase::Action, "one") };
-    let run = bench.run(plan(vec![one, get(Phase::Action, "two"), get(Phase::Verify, "three")])).await;
+    let one = PlanStep {
+        on_failure: OnFailure::Continue,
+        ..get(Phase::Action, "one")
+    };
+    let run = bench
+        .run(plan(vec![
+            one,
+            get(Phase::Action, "two"),
+            get(Phase::Verify, "three"),
+        ]))
+        .await;
     assert_ended(&run, RunStatus::Failed);
-    assert_eq!(bench.statuses(run.id).await, [StepStatus::Failed, StepStatus::Succeeded, StepStatus::Succeeded]);
+    assert_eq!(
+        bench.statuses(run.id).await,
+        [
+            StepStatus::Failed,
+            StepStatus::Succeeded,
+            StepStatus::Succeeded
+        ]
+    );
 }
 
 #[tokio::test]
 async fn reads_are_retried_and_writes_are_not() {
     let script = Script::default();
-    let script = script.on("GET", status(503)).on("GET", status(502)).on("GET", status(200)).on("POST", status(503));
+    let script = script
+        .on("GET", status(503))
+        .on("GET", status(502))
+        .on("GET", status(200))
+        .on("POST", status(503));
     let bench = Bench::scripted(script).await;
-    let retry = Some(Retry { attempts: 3, base_ms: 20, cap_ms: 50 });
-    let get = PlanStep { retry, idempotent: true, ..get(Phase::Preflight, "api") };
-    let run = bench.run(plan(vec![get, PlanStep { retry, ..http(Phase::Action, "deploy", "POST") }])).await;
+    let retry = Some(Retry {
+        attempts: 3,
+        base_ms: 20,
+        cap_ms: 50,
+    });
+    let get = PlanStep {
+        retry,
+        idempotent: true,
+        ..get(Phase::Preflight, "api")
+    };
+    let run = bench
+        .run(plan(vec![
+            get,
+            PlanStep {
+                retry,
+                ..http(Phase::Action, "deploy", "POST")
+            },
+        ]))
+        .await;
     assert_ended(&run, RunStatus::Failed);
     let steps = bench.steps(run.id).await;
-    assert_eq!((steps[0].status, steps[0].attempt), (StepStatus::Succeeded, 3));
+    assert_eq!(
+        (steps[0].status, steps[0].attempt),
+        (StepStatus::Succeeded, 3)
+    );
     assert_eq!((steps[1].status, steps[1].attempt), (StepStatus::Failed, 1));
     assert_eq!(bench.script.calls().len(), 4);
     let log = bench.log(run.id).await;
     let has = |text: &str| log.iter().filter(|l| l.contains(text)).count();
-    assert_eq!((has("trying again in"), has("attempt 3 of 3"), has("not tried again")), (2, 1, 1), "{log:#?}");
+    assert_eq!(
+        (
+            has("trying again in"),
+            has("attempt 3 of 3"),
+            has("not tried again")
+        ),
+        (2, 1, 1),
+        "{log:#?}"
+    );
     let history = bench.store.history(run.id).await.unwrap();
-    let of_first: Vec<_> =
-        history.iter().filter(|c| c.step == Some(0)).map(|c| (c.attempt, c.status.as_str())).collect();
-    let tries = [(1, "running"), (1, "failed"), (2, "running"), (2, "failed"), (3, "running"), (3, "succeeded")];
-    assert_eq!(of_first, tries.map(|(attempt, status)| (Some(attempt), status)), "every attempt has its times");
-    let of_run: Vec<_> = history.iter().filter(|c| c.step.is_none()).map(|c| c.status.as_str()).collect();
+    let of_first: Vec<_> = history
+        .iter()
+        .filter(|c| c.step == Some(0))
+        .map(|c| (c.attempt, c.status.as_str()))
+        .collect();
+    let tries = [
+        (1, "running"),
+        (1, "failed"),
+        (2, "running"),
+        (2, "failed"),
+        (3, "running"),
+        (3, "succeeded"),
+    ];
+    assert_eq!(
+        of_first,
+        tries.map(|(attempt, status)| (Some(attempt), status)),
+        "every attempt has its times"
+    );
+    let of_run: Vec<_> = history
+        .iter()
+        .filter(|c| c.step.is_none())
+        .map(|c| c.status.as_str())
+        .collect();
     assert_eq!(of_run, ["queued", "claimed", "running", "failed"]);
 }
 
 fn gated(negated: bool) -> Plan {
-    let gate =
-        RunCondition { text: "staging is healthy".to_owned(), steps: vec![get(Phase::Validate, "staging")], negated };
+    let gate = RunCondition {
+        text: "staging is healthy".to_owned(),
+        steps: vec![get(Phase::Validate, "staging")],
+        negated,
+    };
     let finally = vec![get(Phase::Summarize, "cleanup")];
-    Plan { only_if: Some(gate), finally, ..plan(vec![get(Phase::Action, "deploy")]) }
+    Plan {
+        only_if: Some(gate),
+        finally,
+        ..plan(vec![get(Phase::Action, "deploy")])
+    }
 }
 
 #[tokio::test]
 async fn a_condition_decides_whether_anything_runs() {
-    let cases = [(200, false, true), (500, false, false), (200, true, false), (500, true, true)];
+    let cases = [
+        (200, false, true),
+        (500, false, false),
+        (200, true, false),
+        (500, true, true),
+    ];
     for (code, negated, runs) in cases {
         let bench = Bench::scripted(Script::default().on("staging", status(code))).await;
         let run = bench.run(gated(negated)).await;
-        assert_ended(&run, if runs { RunStatus::Succeeded } else { RunStatus::Skipped });
-        assert_eq!(bench.script.calls().len(), if runs { 3 } else { 1 }, "{code} {negated}");
+        assert_ended(
+            &run,
+            if runs {
+                RunStatus::Succeeded
+            } else {
+                RunStatus::Skipped
+            },
+        );
+        assert_eq!(
+            bench.script.calls().len(),
+            if runs { 3 } else { 1 },
+            "{code} {negated}"
+        );
         if !runs {
             assert!(run.message.unwrap().contains("staging is healthy"));
-            assert!(bench.statuses(run.id).await.iter().all(|s| *s == StepStatus::Skipped));
+            assert!(
+                bench
+                    .statuses(run.id)
+                    .await
+                    .iter()
+                    .all(|s| *s == StepStatus::Skipped)
+            );
         }
     }
 }
@@ -148,8 +290,14 @@ async fn a_condition_without_a_check_holds_neither_way() {
 }
 
 fn chain_of(names: [&str; 3]) -> Plan {
-    let [first, second, third] = names.map(|n| Plan { title: n.to_owned(), ..plan(vec![get(Phase::Action, n)]) });
-    Plan { then: vec![second, third], ..first }
+    let [first, second, third] = names.map(|n| Plan {
+        title: n.to_owned(),
+        ..plan(vec![get(Phase::Action, n)])
+    });
+    Plan {
+        then: vec![second, third],
+        ..first
+    }
 }
 
 #[tokio::test]
@@ -162,11 +310,36 @@ async fn a_chain_goes_on_after_success_only() {
     engine.wake();
     bench.ended(first).await;
     engine.idle().await;
-    let runs = bench.store.runs(bench.workspace, &RunFilter { limit: 10, ..RunFilter::default() }).await.unwrap().runs;
-    let links: Vec<_> = runs.iter().rev().map(|r| (r.plan.title.as_str(), r.status, r.trigger.as_str())).collect();
+    let runs = bench
+        .store
+        .runs(
+            bench.workspace,
+            &RunFilter {
+                limit: 10,
+                ..RunFilter::default()
+            },
+        )
+        .await
+        .unwrap()
+        .runs;
+    let links: Vec<_> = runs
+        .iter()
+        .rev()
+        .map(|r| (r.plan.title.as_str(), r.status, r.trigger.as_str()))
+        .collect();
     let (ok, bad) = (RunStatus::Succeeded, RunStatus::Failed);
-    assert_eq!(links, [("one", ok, "console"), ("two", ok, "chain"), ("three", bad, "chain")]);
-    assert_eq!((runs[1].parent, runs[0].parent), (Some(first), Some(runs[1].id)));
+    assert_eq!(
+        links,
+        [
+            ("one", ok, "console"),
+            ("two", ok, "chain"),
+            ("three", bad, "chain")
+        ]
+    );
+    assert_eq!(
+        (runs[1].parent, runs[0].parent),
+        (Some(first), Some(runs[1].id))
+    );
     assert!(runs.iter().all(|r| r.actor == "amos"));
 }
 
@@ -176,8 +349,23 @@ async fn links_that_do_not_start_are_named() {
     let run = bench.run(chain_of(["one", "two", "three"])).await;
     assert_ended(&run, RunStatus::Failed);
     let log = bench.log(run.id).await;
-    assert!(log.iter().any(|l| l.contains("not started") && l.ends_with("two; three")), "{log:#?}");
-    let runs = bench.store.runs(bench.workspace, &RunFilter { limit: 10, ..RunFilter::default() }).await.unwrap().runs;
+    assert!(
+        log.iter()
+            .any(|l| l.contains("not started") && l.ends_with("two; three")),
+        "{log:#?}"
+    );
+    let runs = bench
+        .store
+        .runs(
+            bench.workspace,
+            &RunFilter {
+                limit: 10,
+                ..RunFilter::default()
+            },
+        )
+        .await
+        .unwrap()
+        .runs;
     assert_eq!(runs.len(), 1);
 }
 
@@ -186,9 +374,15 @@ async fn an_engine_for_one_run_follows_its_chain_and_nothing_else() {
     let bench = Bench::scripted(Script::default()).await;
     let other = bench.submit(plan(vec![get(Phase::Action, "other")])).await;
     let mine = bench.submit(chain_of(["one", "two", "three"])).await;
-    let engine = bench.engine_with(opsroom::engine::EngineConfig { only: Some(mine), ..config() });
+    let engine = bench.engine_with(opsroom::engine::EngineConfig {
+        only: Some(mine),
+        ..config()
+    });
     engine.idle().await;
-    assert_eq!(bench.store.run(other).await.unwrap().status, RunStatus::Queued);
+    assert_eq!(
+        bench.store.run(other).await.unwrap().status,
+        RunStatus::Queued
+    );
     assert_eq!(bench.script.calls().len(), 3);
 }
 
@@ -197,37 +391,67 @@ async fn a_question_waits_for_its_answer() {
     for (done, wanted) in [(true, RunStatus::Succeeded), (false, RunStatus::Failed)] {
         let bench = Bench::scripted(Script::default()).await;
         let engine = bench.engine();
-        let id = bench.submit(plan(vec![manual(Phase::Action, "the thing"), get(Phase::Verify, "web")])).await;
+        let id = bench
+            .submit(plan(vec![
+                manual(Phase::Action, "the thing"),
+                get(Phase::Verify, "web"),
+            ]))
+            .await;
         engine.wake();
         bench.until(id, |r| r.status == RunStatus::Waiting).await;
-        assert_eq!(bench.statuses(id).await, [StepStatus::Waiting, StepStatus::Pending]);
+        assert_eq!(
+            bench.statuses(id).await,
+            [StepStatus::Waiting, StepStatus::Pending]
+        );
         let at = opsroom::clock::Clock::System.now();
-        bench.store.answer(id, 0, done, Some("by hand"), "naomi", at).await.unwrap();
+        bench
+            .store
+            .answer(id, 0, done, Some("by hand"), "naomi", at)
+            .await
+            .unwrap();
         engine.wake();
         let run = bench.ended(id).await;
         assert_ended(&run, wanted);
         let message = bench.steps(id).await.remove(0).message.unwrap();
-        assert!(message.contains("naomi") && message.contains("by hand"), "{message}");
+        assert!(
+            message.contains("naomi") && message.contains("by hand"),
+            "{message}"
+        );
     }
 }
 
 #[tokio::test]
 async fn documents_and_a_manifest_are_artifacts() {
     let bench = Bench::scripted(Script::default()).await;
-    let document = StepSpec::Document(Document { title: "spec.md".to_owned(), content: "# Spec".to_owned() });
-    let steps = vec![get(Phase::Action, "deploy"), step(Phase::Summarize, "write", document)];
+    let document = StepSpec::Document(Document {
+        title: "spec.md".to_owned(),
+        content: "# Spec".to_owned(),
+    });
+    let steps = vec![
+        get(Phase::Action, "deploy"),
+        step(Phase::Summarize, "write", document),
+    ];
     let run = bench.run(plan(steps)).await;
     assert_ended(&run, RunStatus::Succeeded);
     let left = bench.store.artifacts(run.id).await.unwrap();
-    assert_eq!(left.iter().map(|a| a.kind).collect::<Vec<_>>(), [ArtifactKind::File, ArtifactKind::Manifest]);
+    assert_eq!(
+        left.iter().map(|a| a.kind).collect::<Vec<_>>(),
+        [ArtifactKind::File, ArtifactKind::Manifest]
+    );
     assert!(left.iter().all(|a| a.run == run.id && a.at.0 > 0));
-    assert_eq!(left.iter().map(|a| a.step).collect::<Vec<_>>(), [Some(1), None]);
+    assert_eq!(
+        left.iter().map(|a| a.step).collect::<Vec<_>>(),
+        [Some(1), None]
+    );
     assert_eq!(bench.store.artifact(run.id, 1).await.unwrap().1, b"# Spec");
     let content = bench.store.artifact(run.id, 2).await.unwrap().1;
     let manifest: serde_json::Value = serde_json::from_slice(&content).unwrap();
     assert_eq!(manifest["status"], "succeeded");
     assert_eq!(manifest["actor"], "amos");
-    assert_eq!(manifest["plan_hash"], opsroom::core::plan::plan_hash(&run.plan));
+    assert_eq!(
+        manifest["plan_hash"],
+        opsroom::core::plan::plan_hash(&run.plan)
+    );
     assert_eq!(manifest["steps"][0]["name"], "deploy");
     assert_eq!(manifest["steps"][1]["status"], "succeeded");
 }
@@ -241,20 +465,43 @@ async fn probes_store_observations() {
         target: Some(target(name)),
         ..get(Phase::Verify, name)
     };
-    let run = bench.run(plan(vec![probe("web"), probe("api"), get(Phase::Verify, "plain")])).await;
+    let run = bench
+        .run(plan(vec![
+            probe("web"),
+            probe("api"),
+            get(Phase::Verify, "plain"),
+        ]))
+        .await;
     let since = opsroom::core::time::Timestamp(0);
     let mut seen = bench.store.summaries(bench.workspace, since).await.unwrap();
     seen.sort_by(|a, b| a.0.cmp(&b.0));
-    let states: Vec<_> = seen.iter().map(|(t, s)| (t.service.as_str(), s.latest.state, s.latest.run)).collect();
-    assert_eq!(states, [("api", State::Ok, Some(run.id)), ("web", State::Failing, Some(run.id))]);
+    let states: Vec<_> = seen
+        .iter()
+        .map(|(t, s)| (t.service.as_str(), s.latest.state, s.latest.run))
+        .collect();
+    assert_eq!(
+        states,
+        [
+            ("api", State::Ok, Some(run.id)),
+            ("web", State::Failing, Some(run.id))
+        ]
+    );
 }
 
 #[tokio::test]
 async fn a_panic_ends_its_run_and_nothing_else() {
-    let script = Script::default().on("bad", opsroom::adapter::Act::Panic("out of cheese".to_owned()));
+    let script = Script::default().on(
+        "bad",
+        opsroom::adapter::Act::Panic("out of cheese".to_owned()),
+    );
     let bench = Bench::scripted(script).await;
     let engine = bench.engine();
-    let bad = bench.submit(plan(vec![get(Phase::Action, "bad"), get(Phase::Verify, "web")])).await;
+    let bad = bench
+        .submit(plan(vec![
+            get(Phase::Action, "bad"),
+            get(Phase::Verify, "web"),
+        ]))
+        .await;
     let good = bench.submit(plan(vec![get(Phase::Action, "good")])).await;
     engine.wake();
     assert_ended(&bench.ended(good).await, RunStatus::Succeeded);

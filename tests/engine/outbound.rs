@@ -1,5 +1,5 @@
-//! Whether an address of this machine may be called depends on where the host came from: from the file, or from an input or
-//! an earlier answer.
+//! Whether an address of this machine may be called depends on where the host came from: from the
+//! file, or from an input or an earlier answer.
 
 use std::collections::BTreeMap;
 
@@ -29,8 +29,18 @@ fn runbook(port: u16, url: &str, more: &str) -> String {
 
 fn planned(text: &str, inputs: &[(&str, &str)]) -> Plan {
     let runbook = runbook::parse("reach.toml", text).unwrap();
-    let inputs: BTreeMap<_, _> = inputs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    let plan = runbook::plan(&runbook, &Request { inputs, ..Request::default() }, &Stack::default());
+    let inputs: BTreeMap<_, _> = inputs
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+        .collect();
+    let plan = runbook::plan(
+        &runbook,
+        &Request {
+            inputs,
+            ..Request::default()
+        },
+        &Stack::default(),
+    );
     assert_eq!(plan.blocks().count(), 0, "{:?}", plan.risks);
     plan
 }
@@ -49,31 +59,86 @@ async fn a_host_from_an_input_or_an_answer_reaches_no_private_address() {
     let items = "for_each = 'inputs.hosts'\n";
     for (url, more, inputs, allowed) in [
         // A host from the file is called, whatever follows it.
-        (format!("http://127.0.0.1:{port}/{{steps.get.h}}"), "", [("path", "x")], true),
-        (format!("http://127.0.0.1:{port}/{{inputs.path}}"), "", [("path", "@10.0.0.1/")], true),
-        (format!("http://localhost:{port}/{{inputs.path}}"), "", [("path", "x")], true),
+        (
+            format!("http://127.0.0.1:{port}/{{steps.get.h}}"),
+            "",
+            [("path", "x")],
+            true,
+        ),
+        (
+            format!("http://127.0.0.1:{port}/{{inputs.path}}"),
+            "",
+            [("path", "@10.0.0.1/")],
+            true,
+        ),
+        (
+            format!("http://localhost:{port}/{{inputs.path}}"),
+            "",
+            [("path", "x")],
+            true,
+        ),
         // Any other host is not.
-        (format!("http://{{steps.get.h}}:{port}/"), "", [("path", "x")], false),
-        (format!("http://{{inputs.host}}:{port}/"), "", [("host", "127.0.0.1")], false),
-        (format!("http://{{inputs.host}}:{port}/"), "", [("host", "localhost")], false),
-        (format!("http://{{inputs.host}}:{port}/"), "", [("host", "0x7f.1")], false),
-        (format!("http://127.0.0.{{inputs.host}}:{port}/"), "", [("host", "1")], false),
-        (format!("http://{{item}}:{port}/"), items, [("hosts", "127.0.0.1")], false),
+        (
+            format!("http://{{steps.get.h}}:{port}/"),
+            "",
+            [("path", "x")],
+            false,
+        ),
+        (
+            format!("http://{{inputs.host}}:{port}/"),
+            "",
+            [("host", "127.0.0.1")],
+            false,
+        ),
+        (
+            format!("http://{{inputs.host}}:{port}/"),
+            "",
+            [("host", "localhost")],
+            false,
+        ),
+        (
+            format!("http://{{inputs.host}}:{port}/"),
+            "",
+            [("host", "0x7f.1")],
+            false,
+        ),
+        (
+            format!("http://127.0.0.{{inputs.host}}:{port}/"),
+            "",
+            [("host", "1")],
+            false,
+        ),
+        (
+            format!("http://{{item}}:{port}/"),
+            items,
+            [("hosts", "127.0.0.1")],
+            false,
+        ),
     ] {
         let plan = planned(&runbook(port, &url, more), &inputs);
         let bench = Bench::real().await;
         let run = bench.run(plan.clone()).await;
         let call = bench.steps(run.id).await.remove(1);
-        assert_eq!(call.status == StepStatus::Succeeded, allowed, "{url} {inputs:?}: {call:?}");
+        assert_eq!(
+            call.status == StepStatus::Succeeded,
+            allowed,
+            "{url} {inputs:?}: {call:?}"
+        );
         if allowed {
             continue;
         }
         let message = call.message.unwrap();
-        assert!(message.contains("came from an input or an earlier answer"), "{url}: {message}");
+        assert!(
+            message.contains("came from an input or an earlier answer"),
+            "{url}: {message}"
+        );
         // An entry in the list allows it.
         let allow = ["127.0.0.1", "localhost"].map(|host| Allowed::parse(host).unwrap());
-        let bench =
-            Bench::real_with(AdapterContext { policy: Policy::new(allow.into()), ..AdapterContext::default() }).await;
+        let bench = Bench::real_with(AdapterContext {
+            policy: Policy::new(allow.into()),
+            ..AdapterContext::default()
+        })
+        .await;
         assert_ended(&bench.run(plan).await, RunStatus::Succeeded);
     }
 }
@@ -92,5 +157,12 @@ async fn the_plan_names_the_host_that_is_called() {
         assert_eq!(plan.integrations, ["http 127.0.0.1:1", called], "{url}");
     }
     let plan = planned(&runbook(1, r"http://127.1.1.1:80\@127.2.2.2:80/", ""), &[]);
-    assert!(plan.steps[1].spec.describe().ends_with(" (calls 127.1.1.1)"), "{}", plan.steps[1].spec.describe());
+    assert!(
+        plan.steps[1]
+            .spec
+            .describe()
+            .ends_with(" (calls 127.1.1.1)"),
+        "{}",
+        plan.steps[1].spec.describe()
+    );
 }

@@ -88,9 +88,14 @@ fn forms() -> Vec<u8> {
         put(&[0x1b, b' ', first]);
         put(&[0x1b, b'(', first]);
     }
-    for (begin, end) in
-        [("]", "\x07"), ("]", "\x1b\\"), ("]", "\u{9c}"), ("P", "\x1b\\"), ("_", "\x1b\\"), ("k", "\x1b\\")]
-    {
+    for (begin, end) in [
+        ("]", "\x07"),
+        ("]", "\x1b\\"),
+        ("]", "\u{9c}"),
+        ("P", "\x1b\\"),
+        ("_", "\x1b\\"),
+        ("k", "\x1b\\"),
+    ] {
         for number in [0, 1, 2, 4, 7, 8, 9, 10, 52, 99, 104, 133, 633, 777, 1337] {
             put(format!("\x1b{begin}{number};c;?{end}").as_bytes());
         }
@@ -125,7 +130,11 @@ fn forms() -> Vec<u8> {
 
 fn everything() -> Vec<u8> {
     let mut text = Vec::new();
-    for attack in ATTACKS.iter().copied().chain(BREAKING.iter().map(|text| text.as_bytes())) {
+    for attack in ATTACKS
+        .iter()
+        .copied()
+        .chain(BREAKING.iter().map(|text| text.as_bytes()))
+    {
         text.extend_from_slice(attack);
         text.push(b'\n');
     }
@@ -163,7 +172,11 @@ fn assert_clean(console: &Console) {
     });
     assert_eq!(strange, None);
     // The renderer enters and leaves the screen once; a log has not done so.
-    assert_eq!(wire.matches("\x1b[?1049l").count(), 0, "the screen was left");
+    assert_eq!(
+        wire.matches("\x1b[?1049l").count(),
+        0,
+        "the screen was left"
+    );
     assert_eq!(wire.matches("\x1b[?1049h").count(), 1);
 }
 
@@ -171,7 +184,9 @@ fn assert_clean(console: &Console) {
 fn no_escape_reaches_the_terminal_that_is_not_ours() {
     let home = TempDir::new().unwrap();
     std::fs::write(home.path().join("app.log"), everything()).unwrap();
-    let mut console = Setup::new(&["log", "./app.log"]).size(120, 40).start_in(home);
+    let mut console = Setup::new(&["log", "./app.log"])
+        .size(120, 40)
+        .start_in(home);
     console.wait_for("1 of ");
     // Plain, with the colours of the lines, wrapped, scrolled sideways.
     for keys in ["", "C", "z", "z\x1b[C\x1b[C"] {
@@ -230,7 +245,9 @@ fn command_output_is_harmless_in_every_pane() {
 fn sequences(wire: &str) -> Vec<String> {
     let starts = wire.split('\x1b').skip(1);
     let ends = |rest: &str| match rest.strip_prefix('[') {
-        Some(body) => body.find(|c: char| ('@'..='~').contains(&c)).map_or(rest.len(), |at| at + 2),
+        Some(body) => body
+            .find(|c: char| ('@'..='~').contains(&c))
+            .map_or(rest.len(), |at| at + 2),
         None => rest.chars().next().map_or(0, char::len_utf8),
     };
     starts.map(|rest| rest[..ends(rest)].to_owned()).collect()
@@ -238,15 +255,21 @@ fn sequences(wire: &str) -> Vec<String> {
 
 /// Whether our renderer writes it: cursor, styles, clearing, margins, modes set and reset.
 fn is_ours(sequence: &str) -> bool {
-    let Some(body) = sequence.strip_prefix('[') else { return sequence == "M" };
+    let Some(body) = sequence.strip_prefix('[') else {
+        return sequence == "M";
+    };
     let (parameters, last) = body.split_at(body.len() - 1);
     let plain = parameters.chars().all(|c| c.is_ascii_digit() || c == ';');
-    let modes = ["1049", "2026", "1000", "1002", "1003", "1005", "1006", "1015", "2004", "1004", "25"];
+    let modes = [
+        "1049", "2026", "1000", "1002", "1003", "1005", "1006", "1015", "2004", "1004", "25",
+    ];
     match last {
         "H" | "C" | "m" | "r" => plain,
         "J" => parameters == "2",
         "n" => parameters == "5",
-        "h" | "l" => parameters.strip_prefix('?').is_some_and(|mode| modes.contains(&mode)),
+        "h" | "l" => parameters
+            .strip_prefix('?')
+            .is_some_and(|mode| modes.contains(&mode)),
         _ => false,
     }
 }

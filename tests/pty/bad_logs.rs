@@ -15,11 +15,18 @@ fn view(text: impl AsRef<[u8]>) -> Console {
     let home = TempDir::new().unwrap();
     fs::create_dir(home.path().join("logs")).unwrap();
     fs::write(home.path().join("logs/app.log"), text).unwrap();
-    Setup::new(&["log", "./logs/app.log"]).size(100, 20).start_in(home)
+    Setup::new(&["log", "./logs/app.log"])
+        .size(100, 20)
+        .start_in(home)
 }
 
 fn append(console: &Console, text: &str) {
-    OpenOptions::new().append(true).open(console.path("logs/app.log")).unwrap().write_all(text.as_bytes()).unwrap();
+    OpenOptions::new()
+        .append(true)
+        .open(console.path("logs/app.log"))
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
 }
 
 fn leave(mut console: Console) {
@@ -71,7 +78,10 @@ fn a_line_of_a_hundred_megabytes_is_cut_on_screen_and_costs_no_memory() {
     let piece = vec![b'x'; 1 << 20];
     (0..100).for_each(|_| file.write_all(&piece).unwrap());
     file.write_all(b"\nINFO after\n").unwrap();
-    let mut console = Setup::new(&["log", "./app.log"]).size(160, 20).env("TMPDIR", &folder).start_in(home);
+    let mut console = Setup::new(&["log", "./app.log"])
+        .size(160, 20)
+        .env("TMPDIR", &folder)
+        .start_in(home);
     console.wait_for("INFO before");
     console.wait_for("of 3");
     console.wait_for("INFO after");
@@ -86,15 +96,27 @@ fn a_line_of_a_hundred_megabytes_is_cut_on_screen_and_costs_no_memory() {
     console.wait_gone("Record at line 2");
     console.send("y");
     console.wait_for("saved whole to");
-    let saved = fs::read_dir(console.path("tmp")).unwrap().next().unwrap().unwrap().path();
-    assert_eq!(fs::metadata(saved).unwrap().len(), "ERROR ".len() as u64 + (100 << 20));
+    let saved = fs::read_dir(console.path("tmp"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    assert_eq!(
+        fs::metadata(saved).unwrap().len(),
+        "ERROR ".len() as u64 + (100 << 20)
+    );
     console.send("/");
     console.wait_for("search:");
     console.send("after");
     console.wait_for("search: after");
     console.send("\r");
     console.wait_for("1 of 1");
-    assert!(console.most_memory() < 120 << 20, "{} MiB", console.most_memory() >> 20);
+    assert!(
+        console.most_memory() < 120 << 20,
+        "{} MiB",
+        console.most_memory() >> 20
+    );
     console.send("q");
     assert_eq!(console.exit_restored(), 0);
 }
@@ -124,8 +146,14 @@ fn a_million_lines_that_are_the_same_are_all_counted() {
 #[test]
 fn a_clock_that_goes_back_breaks_nothing() {
     let line = |minute: usize, word: &str| format!("2026-11-21T09:{minute:02}:00Z INFO {word}\n");
-    let text: String =
-        [line(10, "one"), line(20, "two"), line(5, "back"), line(6, "again"), line(30, "three")].concat();
+    let text: String = [
+        line(10, "one"),
+        line(20, "two"),
+        line(5, "back"),
+        line(6, "again"),
+        line(30, "three"),
+    ]
+    .concat();
     let console = view(text);
     console.wait_for("1 of 5");
     console.send("@");
@@ -165,10 +193,22 @@ fn a_file_that_is_rotated_while_it_is_followed_loses_no_line() {
     console.wait_for("following");
     for n in 1..4 {
         append(&console, &format!("INFO last of {n}\n"));
-        fs::rename(console.path("logs/app.log"), console.path(&format!("logs/app.log.{n}"))).unwrap();
-        fs::write(console.path("logs/app.log"), format!("INFO first after {n}\n")).unwrap();
+        fs::rename(
+            console.path("logs/app.log"),
+            console.path(&format!("logs/app.log.{n}")),
+        )
+        .unwrap();
+        fs::write(
+            console.path("logs/app.log"),
+            format!("INFO first after {n}\n"),
+        )
+        .unwrap();
         console.wait_for(&format!("INFO first after {n}"));
-        assert!(console.contents().contains(&format!("INFO last of {n}")), "{}", console.contents());
+        assert!(
+            console.contents().contains(&format!("INFO last of {n}")),
+            "{}",
+            console.contents()
+        );
     }
     append(&console, "INFO the end\n");
     console.wait_for("INFO the end");

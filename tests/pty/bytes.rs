@@ -12,12 +12,25 @@ fn an_idle_console_writes_nothing_and_sleeps() {
     console.wait_for("opsroom apply"); // the store has been made and read
     console.settle(Duration::from_secs(1));
     // The clock shows minutes; it may change once in three seconds.
-    let (mark, ticks, wakeups) = (console.count(), console.processor_ticks(), console.screen_wakeups());
+    let (mark, ticks, wakeups) = (
+        console.count(),
+        console.processor_ticks(),
+        console.screen_wakeups(),
+    );
     thread::sleep(Duration::from_secs(3));
-    let (bytes, woke) = (console.bytes_since(mark), console.screen_wakeups() - wakeups);
-    assert!(bytes.len() <= 60 && bytes.matches("\x1b[?2026h").count() <= 1, "{bytes:?}");
+    let (bytes, woke) = (
+        console.bytes_since(mark),
+        console.screen_wakeups() - wakeups,
+    );
+    assert!(
+        bytes.len() <= 60 && bytes.matches("\x1b[?2026h").count() <= 1,
+        "{bytes:?}"
+    );
     assert!(console.processor_ticks() - ticks <= 3, "processor time");
-    assert!(woke <= 2, "the screen's own threads woke {woke} times in 3 s");
+    assert!(
+        woke <= 2,
+        "the screen's own threads woke {woke} times in 3 s"
+    );
     console.send("q");
     assert_eq!(console.exit_restored(), 0);
 }
@@ -36,7 +49,11 @@ fn a_typed_letter_costs_little() {
     console.wait_for(": chez");
     console.settle(Duration::from_millis(300));
     let bytes = console.bytes_since(mark);
-    assert!(bytes.len() <= 800, "{} bytes for a letter and the message of the bar: {bytes:?}", bytes.len());
+    assert!(
+        bytes.len() <= 800,
+        "{} bytes for a letter and the message of the bar: {bytes:?}",
+        bytes.len()
+    );
     console.escape(": chez");
     console.send("q");
     assert_eq!(console.exit_restored(), 0);
@@ -57,10 +74,16 @@ fn frames_are_whole_and_nothing_is_between_them() {
     console.settle(Duration::from_millis(200));
     let bytes = console.bytes_since(mark);
     for frame in bytes.split_inclusive("\x1b[?2026l") {
-        assert!(frame.starts_with("\x1b[?2026h"), "outside a frame: {frame:?}");
+        assert!(
+            frame.starts_with("\x1b[?2026h"),
+            "outside a frame: {frame:?}"
+        );
         assert_eq!(frame.matches("\x1b[?2026h").count(), 1, "{frame:?}");
     }
-    assert!(!bytes.contains("\x1b[6n") && !bytes.contains("\x1b[c"), "the terminal was queried");
+    assert!(
+        !bytes.contains("\x1b[6n") && !bytes.contains("\x1b[c"),
+        "the terminal was queried"
+    );
     console.send("q");
     assert_eq!(console.exit_restored(), 0);
 }

@@ -93,13 +93,18 @@ fn the_terminal_goes_away() {
     console.hang_up();
     let started = Instant::now();
     console.exit();
-    assert!(started.elapsed() < Duration::from_secs(5), "without an active run nothing keeps it");
+    assert!(
+        started.elapsed() < Duration::from_secs(5),
+        "without an active run nothing keeps it"
+    );
 }
 
 /// With HUP ignored only failing reads and polls show the loss. crossterm's reader spins here.
 #[test]
 fn the_terminal_goes_away_without_a_signal() {
-    let mut console = Setup::demo().through_shell("trap '' HUP; \"$@\"; exit $?").start();
+    let mut console = Setup::demo()
+        .through_shell("trap '' HUP; \"$@\"; exit $?")
+        .start();
     console.home_screen();
     console.hang_up();
     console.exit();

@@ -16,7 +16,9 @@ use pty_process::Size;
 use pty_process::blocking::{Command, Pts, Pty, open};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, kill_process};
-use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
+};
 use tempfile::TempDir;
 
 use super::line::{Late, Line, Wire, carry, type_late};
@@ -79,12 +81,18 @@ pub const OFF: [&str; 12] = [
 ];
 
 /// The folders of a console: environment variable, and folder in its home.
-pub const FOLDERS: [(&str, &str); 4] =
-    [("HOME", ""), ("XDG_CONFIG_HOME", "config"), ("XDG_DATA_HOME", "data"), ("XDG_STATE_HOME", "state")];
+pub const FOLDERS: [(&str, &str); 4] = [
+    ("HOME", ""),
+    ("XDG_CONFIG_HOME", "config"),
+    ("XDG_DATA_HOME", "data"),
+    ("XDG_STATE_HOME", "state"),
+];
 
 /// Timeout of every wait.
 pub fn limit() -> Duration {
-    let seconds = std::env::var("OPSROOM_TEST_SECONDS").ok().and_then(|text| text.parse().ok());
+    let seconds = std::env::var("OPSROOM_TEST_SECONDS")
+        .ok()
+        .and_then(|text| text.parse().ok());
     Duration::from_secs(seconds.unwrap_or(20))
 }
 
@@ -101,7 +109,13 @@ impl Setup {
 
     pub fn new(args: &[&str]) -> Self {
         let args = args.iter().map(|&arg| arg.to_owned()).collect();
-        Self { args, env: Vec::new(), size: (80, 24), through_shell: None, line: None }
+        Self {
+            args,
+            env: Vec::new(),
+            size: (80, 24),
+            through_shell: None,
+            line: None,
+        }
     }
 
     pub fn env(mut self, name: &str, value: &str) -> Self {
@@ -142,9 +156,24 @@ impl Setup {
         let pty = Arc::new(pty);
         let wire = Arc::<Wire>::default();
         let keys = self.line.map(|_| type_late(&pty));
-        let take = self.line.zip(keys.clone()).map(|(line, keys)| carry(line, keys, &seen, &wire));
+        let take = self
+            .line
+            .zip(keys.clone())
+            .map(|(line, keys)| carry(line, keys, &seen, &wire));
         let reader = Some(read_all(&pty, &seen, &wire, take));
-        Console { child, pty: Some(pty), pts, seen, reader, keys, line: self.line, wire, before, home, ended: None }
+        Console {
+            child,
+            pty: Some(pty),
+            pts,
+            seen,
+            reader,
+            keys,
+            line: self.line,
+            wire,
+            before,
+            home,
+            ended: None,
+        }
     }
 
     fn command(&self, home: &Path) -> Command {
@@ -160,7 +189,9 @@ impl Setup {
             command = command.env(name, home.join(folder));
         }
         command = command.env("TERM", "xterm-256color").env("LANG", "C.UTF-8");
-        self.env.iter().fold(command, |command, (name, value)| command.env(name, value))
+        self.env
+            .iter()
+            .fold(command, |command, (name, value)| command.env(name, value))
     }
 }
 
@@ -168,13 +199,17 @@ impl Console {
     /// Waits for the text to be on the screen.
     #[track_caller]
     pub fn wait_for(&self, text: &str) {
-        self.wait(&format!("{text:?} on screen"), |state| state.contents().contains(text));
+        self.wait(&format!("{text:?} on screen"), |state| {
+            state.contents().contains(text)
+        });
     }
 
     /// Waits for the text to be gone from the screen.
     #[track_caller]
     pub fn wait_gone(&self, text: &str) {
-        self.wait(&format!("no {text:?} on screen"), |state| !state.contents().contains(text));
+        self.wait(&format!("no {text:?} on screen"), |state| {
+            !state.contents().contains(text)
+        });
     }
 
     /// Waits for a fact about the screen.
@@ -194,7 +229,9 @@ impl Console {
     /// Waits for this to have arrived after `mark` bytes.
     #[track_caller]
     pub fn wait_bytes(&self, mark: usize, text: &str) {
-        self.wait(&format!("{text:?} on the wire"), |state| contains(&state.bytes[mark..], text));
+        self.wait(&format!("{text:?} on the wire"), |state| {
+            contains(&state.bytes[mark..], text)
+        });
     }
 
     /// Waits for a fact about what arrived.
@@ -220,12 +257,19 @@ impl Console {
         let mut count = self.count();
         loop {
             let state = self.state();
-            let (state, timeout) =
-                self.seen.changed.wait_timeout_while(state, silence, |state| state.bytes.len() == count).unwrap();
+            let (state, timeout) = self
+                .seen
+                .changed
+                .wait_timeout_while(state, silence, |state| state.bytes.len() == count)
+                .unwrap();
             if timeout.timed_out() {
                 return count;
             }
-            assert!(Instant::now() < until, "the screen never settled:\n{}", state.contents());
+            assert!(
+                Instant::now() < until,
+                "the screen never settled:\n{}",
+                state.contents()
+            );
             count = state.bytes.len();
         }
     }
@@ -240,7 +284,9 @@ impl Console {
     /// Types.
     pub fn send(&self, bytes: impl AsRef<[u8]>) {
         if let (Some(keys), Some(line)) = (&self.keys, self.line) {
-            return keys.send((Instant::now() + line.latency, bytes.as_ref().to_vec())).unwrap();
+            return keys
+                .send((Instant::now() + line.latency, bytes.as_ref().to_vec()))
+                .unwrap();
         }
         let pty: &Pty = self.pty.as_ref().expect("hung up");
         (&mut &*pty).write_all(bytes.as_ref()).unwrap();
@@ -251,7 +297,9 @@ impl Console {
     pub fn answer_in(&self, keys: &str, fact: impl Fn(&str) -> bool) -> Duration {
         let pressed = Instant::now();
         self.send(keys);
-        self.wait(&format!("an answer to {keys:?}"), |state| fact(&state.contents()));
+        self.wait(&format!("an answer to {keys:?}"), |state| {
+            fact(&state.contents())
+        });
         pressed.elapsed()
     }
 
@@ -267,7 +315,16 @@ impl Console {
         modes.make_raw();
         tcsetattr(&self.pts, OptionalActions::Now, &modes).unwrap();
         let mut fds = [PollFd::new(&self.pts, PollFlags::IN)];
-        if poll(&mut fds, Some(&rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap() == 0 {
+        if poll(
+            &mut fds,
+            Some(&rustix::event::Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            }),
+        )
+        .unwrap()
+            == 0
+        {
             return String::new();
         }
         let mut buffer = [0; 256];
@@ -291,7 +348,11 @@ impl Console {
     /// Types the pieces with a pause between each: a slow link.
     /// False when the machine was too busy and a gap grew longer than a key may take: try again.
     #[must_use]
-    pub fn send_split<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>, gap: Duration) -> bool {
+    pub fn send_split<'a>(
+        &self,
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+        gap: Duration,
+    ) -> bool {
         let mut in_time = true;
         let mut last = Instant::now();
         for (index, piece) in pieces.into_iter().enumerate() {
@@ -306,9 +367,16 @@ impl Console {
     }
 
     pub fn resize(&self, columns: u16, rows: u16) {
-        let (width, height) = (NonZeroU16::new(columns).unwrap(), NonZeroU16::new(rows).unwrap());
+        let (width, height) = (
+            NonZeroU16::new(columns).unwrap(),
+            NonZeroU16::new(rows).unwrap(),
+        );
         self.state().screen.screen_mut().set_size(height, width);
-        self.pty.as_ref().expect("hung up").resize(Size::new(rows, columns)).unwrap();
+        self.pty
+            .as_ref()
+            .expect("hung up")
+            .resize(Size::new(rows, columns))
+            .unwrap();
     }
 
     /// The screen as text.
@@ -376,7 +444,11 @@ impl Console {
     pub fn wait_stopped(&self) {
         let until = Instant::now() + limit();
         while self.process_state() != 'T' {
-            assert!(Instant::now() < until, "never stopped, state {}", self.process_state());
+            assert!(
+                Instant::now() < until,
+                "never stopped, state {}",
+                self.process_state()
+            );
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -389,17 +461,31 @@ impl Console {
     /// Peak resident memory, in bytes.
     pub fn most_memory(&self) -> u64 {
         let status = read(Path::new(&format!("/proc/{}/status", self.child.id())));
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0) * 1024
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .unwrap_or_default();
+        line.trim()
+            .trim_end_matches(" kB")
+            .parse::<u64>()
+            .unwrap_or(0)
+            * 1024
     }
 
     /// Voluntary context switches of the screen's own threads (loop and keyboard).
     pub fn screen_wakeups(&self) -> u64 {
         let tasks = format!("/proc/{}/task", self.child.id());
-        let is_ours =
-            |task: &Path| task.ends_with(self.child.id().to_string()) || read(&task.join("comm")).trim() == "keyboard";
-        let tasks = std::fs::read_dir(tasks).unwrap().map(|task| task.unwrap().path());
-        tasks.filter(|task| is_ours(task)).map(|task| switches(&read(&task.join("status")))).sum()
+        let is_ours = |task: &Path| {
+            task.ends_with(self.child.id().to_string())
+                || read(&task.join("comm")).trim() == "keyboard"
+        };
+        let tasks = std::fs::read_dir(tasks)
+            .unwrap()
+            .map(|task| task.unwrap().path());
+        tasks
+            .filter(|task| is_ours(task))
+            .map(|task| switches(&read(&task.join("status"))))
+            .sum()
     }
 
     /// Waits for the process to end.
@@ -408,7 +494,12 @@ impl Console {
         let until = Instant::now() + limit();
         while self.ended.is_none() {
             self.ended = self.child.try_wait().unwrap();
-            assert!(Instant::now() < until, "never ended; the screen:\n{}\nstderr: {}", self.contents(), self.stderr());
+            assert!(
+                Instant::now() < until,
+                "never ended; the screen:\n{}\nstderr: {}",
+                self.contents(),
+                self.stderr()
+            );
             thread::sleep(Duration::from_millis(5));
         }
         self.ended.unwrap()
@@ -441,10 +532,15 @@ impl Console {
         assert_eq!(self.modes(), self.before, "modes");
         let state = self.state();
         let screen = state.screen.screen();
-        assert!(!screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste(), "screen modes");
+        assert!(
+            !screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste(),
+            "screen modes"
+        );
         assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
         let tail = String::from_utf8_lossy(&state.bytes);
-        let tail = &tail[tail.rfind("\x1b[?2026l\x1b[?1000l").expect("leaving was begun")..];
+        let tail = &tail[tail
+            .rfind("\x1b[?2026l\x1b[?1000l")
+            .expect("leaving was begun")..];
         for off in OFF {
             assert!(tail.contains(off), "{off:?} is missing in {tail:?}");
         }
@@ -455,10 +551,14 @@ impl Console {
     }
 
     fn stat(&self, field: usize) -> String {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        let stat =
+            std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
         // The name, in parentheses, may hold spaces.
         let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        rest.split_whitespace().nth(field - 2).unwrap_or("0").to_owned()
+        rest.split_whitespace()
+            .nth(field - 2)
+            .unwrap_or("0")
+            .to_owned()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -478,18 +578,33 @@ impl Drop for Console {
 
 impl Seen {
     fn new((columns, rows): (u16, u16)) -> Self {
-        let (columns, rows) = (NonZeroU16::new(columns).unwrap(), NonZeroU16::new(rows).unwrap());
-        let state = State { screen: vt100::Parser::new(rows, columns, 0), bytes: Vec::new() };
-        Self { state: Mutex::new(state), changed: Condvar::new() }
+        let (columns, rows) = (
+            NonZeroU16::new(columns).unwrap(),
+            NonZeroU16::new(rows).unwrap(),
+        );
+        let state = State {
+            screen: vt100::Parser::new(rows, columns, 0),
+            bytes: Vec::new(),
+        };
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        }
     }
 
     /// Processes bytes and counts how often `text` ends in them.
     pub fn take(&self, bytes: &[u8], text: &str) -> usize {
         let mut state = self.state.lock().unwrap();
-        let mark = state.bytes.len().saturating_sub(text.len().saturating_sub(1));
+        let mark = state
+            .bytes
+            .len()
+            .saturating_sub(text.len().saturating_sub(1));
         state.screen.process(bytes);
         state.bytes.extend_from_slice(bytes);
-        let found = state.bytes[mark..].windows(text.len().max(1)).filter(|bytes| *bytes == text.as_bytes()).count();
+        let found = state.bytes[mark..]
+            .windows(text.len().max(1))
+            .filter(|bytes| *bytes == text.as_bytes())
+            .count();
         drop(state);
         self.changed.notify_all();
         found
@@ -504,9 +619,14 @@ impl State {
 
 impl Modes {
     pub fn of(modes: &Termios) -> Self {
-        let codes: Vec<u8> = (0..17).map(|index| modes.special_codes[code(index)]).collect();
+        let codes: Vec<u8> = (0..17)
+            .map(|index| modes.special_codes[code(index)])
+            .collect();
         let (input, output) = (modes.input_modes, modes.output_modes);
-        Self(format!("{input:?} {output:?} {:?} {:?} {codes:?}", modes.control_modes, modes.local_modes))
+        Self(format!(
+            "{input:?} {output:?} {:?} {:?} {codes:?}",
+            modes.control_modes, modes.local_modes
+        ))
     }
 }
 
@@ -539,7 +659,9 @@ fn set_unusual_modes(pts: &Pts) -> Modes {
     let mut modes = tcgetattr(pts).unwrap();
     modes.special_codes[SpecialCodeIndex::VERASE] = 8;
     modes.special_codes[SpecialCodeIndex::VKILL] = 24;
-    modes.local_modes.remove(LocalModes::ECHOCTL | LocalModes::ECHOKE);
+    modes
+        .local_modes
+        .remove(LocalModes::ECHOCTL | LocalModes::ECHOKE);
     tcsetattr(pts, OptionalActions::Now, &modes).unwrap();
     Modes::of(&modes)
 }
@@ -556,12 +678,17 @@ fn read_all(
     let thread = thread::spawn(move || {
         let mut buffer = vec![0; 1 << 16];
         loop {
-            let mut fds = [PollFd::new(&pty, PollFlags::IN), PollFd::from_borrowed_fd(stopped.as_fd(), PollFlags::IN)];
+            let mut fds = [
+                PollFd::new(&pty, PollFlags::IN),
+                PollFd::from_borrowed_fd(stopped.as_fd(), PollFlags::IN),
+            ];
             poll(&mut fds, None).unwrap();
             if !fds[1].revents().is_empty() {
                 return;
             }
-            let Ok(count @ 1..) = (&mut &*pty).read(&mut buffer) else { return };
+            let Ok(count @ 1..) = (&mut &*pty).read(&mut buffer) else {
+                return;
+            };
             if let Some(take) = &take {
                 wire.put_in(count as u64);
                 take.send(buffer[..count].to_vec()).unwrap();
@@ -574,7 +701,9 @@ fn read_all(
 }
 
 fn contains(bytes: &[u8], text: &str) -> bool {
-    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    bytes
+        .windows(text.len())
+        .any(|window| window == text.as_bytes())
 }
 
 /// A file of `/proc`; empty when the thread has just ended.
@@ -583,6 +712,12 @@ fn read(path: &Path) -> String {
 }
 
 fn switches(status: &str) -> u64 {
-    let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches")).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|count| count.parse().ok()).unwrap_or(0)
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("voluntary_ctxt_switches"))
+        .unwrap_or_default();
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(0)
 }

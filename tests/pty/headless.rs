@@ -24,7 +24,11 @@ fn restarting() -> Console {
     console.send("\r");
     let until = Instant::now() + limit();
     while !console.path("begun").exists() {
-        assert!(Instant::now() < until, "never started; the screen:\n{}", console.contents());
+        assert!(
+            Instant::now() < until,
+            "never started; the screen:\n{}",
+            console.contents()
+        );
         thread::sleep(Duration::from_millis(5));
     }
     console
@@ -37,7 +41,11 @@ fn finishes(mut console: Console) {
     assert!(console.path("finished").exists());
     let home = console.path("");
     let runs = world::runs(&home);
-    assert_eq!((runs.len(), &runs[0]["status"]), (1, &"succeeded".into()), "{runs:?}");
+    assert_eq!(
+        (runs.len(), &runs[0]["status"]),
+        (1, &"succeeded".into()),
+        "{runs:?}"
+    );
     let log = world::opsroom(&home, &["log", &runs[0]["id"].to_string()]);
     for word in ["begun", "finished"] {
         let lines = log.lines().filter(|line| line.ends_with(word)).count();

@@ -66,16 +66,26 @@ pub fn type_late(pty: &Arc<Pty>) -> mpsc::Sender<Late> {
 }
 
 /// Carries bytes over a slow line in small pieces, and answers queries at its end.
-pub fn carry(line: Line, keys: mpsc::Sender<Late>, seen: &Arc<Seen>, wire: &Arc<Wire>) -> mpsc::Sender<Vec<u8>> {
+pub fn carry(
+    line: Line,
+    keys: mpsc::Sender<Late>,
+    seen: &Arc<Seen>,
+    wire: &Arc<Wire>,
+) -> mpsc::Sender<Vec<u8>> {
     let (sender, written) = mpsc::channel::<Vec<u8>>();
     let (through, at_end) = mpsc::channel::<Late>();
     let counted = Arc::clone(wire);
     thread::spawn(move || {
         for bytes in written {
             for piece in bytes.chunks(80) {
-                thread::sleep(Duration::from_micros(piece.len() as u64 * 1_000_000 / line.bytes_per_second));
+                thread::sleep(Duration::from_micros(
+                    piece.len() as u64 * 1_000_000 / line.bytes_per_second,
+                ));
                 counted.take_out(piece.len() as u64);
-                if through.send((Instant::now() + line.latency, piece.to_vec())).is_err() {
+                if through
+                    .send((Instant::now() + line.latency, piece.to_vec()))
+                    .is_err()
+                {
                     return;
                 }
             }

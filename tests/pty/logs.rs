@@ -19,11 +19,20 @@ fn home(text: impl AsRef<[u8]>) -> TempDir {
 
 fn numbered(count: usize) -> String {
     let word = |n: usize| if n % 50 == 7 { "ERROR" } else { "INFO" };
-    (0..count).map(|n| format!("2026-11-21T09:00:00Z {} line number {n}, of which there are some\n", word(n))).collect()
+    (0..count)
+        .map(|n| {
+            format!(
+                "2026-11-21T09:00:00Z {} line number {n}, of which there are some\n",
+                word(n)
+            )
+        })
+        .collect()
 }
 
 fn view(home: TempDir) -> Console {
-    Setup::new(&["log", "./app.log"]).size(100, 20).start_in(home)
+    Setup::new(&["log", "./app.log"])
+        .size(100, 20)
+        .start_in(home)
 }
 
 #[test]
@@ -52,7 +61,11 @@ fn a_file_is_read_searched_filtered_and_left_clean() {
     console.wait_for("show only: 7");
     console.send("\r");
     console.wait_for("hidden");
-    assert!(console.contents().contains("line number 257,"), "the place is kept:\n{}", console.contents());
+    assert!(
+        console.contents().contains("line number 257,"),
+        "the place is kept:\n{}",
+        console.contents()
+    );
     console.send("\r");
     console.wait_for("Record at line");
     console.wait_for("text with time");
@@ -66,7 +79,10 @@ fn a_file_is_read_searched_filtered_and_left_clean() {
 fn growth_is_followed_and_a_pause_is_safe() {
     let mut console = view(home(numbered(100)));
     console.wait_for("1 of 100");
-    let mut file = OpenOptions::new().append(true).open(console.path("app.log")).unwrap();
+    let mut file = OpenOptions::new()
+        .append(true)
+        .open(console.path("app.log"))
+        .unwrap();
     console.send("G");
     console.wait_for("following");
     writeln!(file, "first of the new").unwrap();
@@ -86,7 +102,10 @@ fn growth_is_followed_and_a_pause_is_safe() {
 #[test]
 fn standard_input_is_a_log_and_keys_still_work() {
     let script = r#"(seq 1 500; sleep 0.3; echo the end) | "$@""#;
-    let mut console = Setup::new(&["log", "-"]).through_shell(script).size(80, 20).start();
+    let mut console = Setup::new(&["log", "-"])
+        .through_shell(script)
+        .size(80, 20)
+        .start();
     console.wait_for("the end");
     console.send("g");
     console.wait_for("1 of 501");
@@ -99,9 +118,12 @@ fn standard_input_is_a_log_and_keys_still_work() {
 fn scrolling_by_a_line_costs_a_line() {
     // Every line differs from its neighbours in every column, as log lines do.
     let number = |n: usize, k: usize| format!("{:07}", (n * 7919 + k * 104_729) * 31 % 9_999_991);
-    let line = |n: usize| (0..20).map(|k| number(n, k)).collect::<String>()[..139].to_owned() + "\n";
+    let line =
+        |n: usize| (0..20).map(|k| number(n, k)).collect::<String>()[..139].to_owned() + "\n";
     let text: String = (0..2000).map(line).collect();
-    let mut console = Setup::new(&["log", "./app.log"]).size(200, 50).start_in(home(text));
+    let mut console = Setup::new(&["log", "./app.log"])
+        .size(200, 50)
+        .start_in(home(text));
     console.wait_for("1 of 2000");
     console.send("G");
     console.wait_for("following");
@@ -139,9 +161,15 @@ fn without_a_terminal_lines_are_printed() {
         )
     };
     let (good, text) = run(&["log", "./app.log", "--level", "error", "--grep", "number 5"]);
-    assert!(good && text.lines().count() == 1 && text.contains("line number 57"), "{text}");
+    assert!(
+        good && text.lines().count() == 1 && text.contains("line number 57"),
+        "{text}"
+    );
     let (good, text) = run(&["log", "app.log", "--level", "error", "--json"]);
-    assert!(good && text.lines().all(|l| l.contains("\"level\":\"error\"")), "{text}");
+    assert!(
+        good && text.lines().all(|l| l.contains("\"level\":\"error\"")),
+        "{text}"
+    );
     let (good, text) = run(&["log", "nowhere.log"]);
     assert!(!good && text.contains("cannot read nowhere.log"), "{text}");
     let (good, text) = run(&["log", "/"]);
@@ -164,7 +192,11 @@ fn a_packed_log_is_read_as_its_text_and_a_cut_one_says_so() {
     assert_eq!(console.exit_restored(), 0);
     let mut console = view(home(&whole[..whole.len() / 2]));
     console.wait_for("ends in the middle; shown is what could be read");
-    assert!(console.contents().contains("line number 1,"), "{}", console.contents());
+    assert!(
+        console.contents().contains("line number 1,"),
+        "{}",
+        console.contents()
+    );
     console.send("q");
     assert_eq!(console.exit_restored(), 0);
 }

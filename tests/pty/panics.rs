@@ -10,7 +10,10 @@ fn in_the_screen() {
     assert_eq!(console.exit_restored(), 101);
     let stderr = console.stderr();
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
-    assert!(stderr.contains("internal error") && stderr.contains("asked to panic in the screen's code"), "{stderr}");
+    assert!(
+        stderr.contains("internal error") && stderr.contains("asked to panic in the screen's code"),
+        "{stderr}"
+    );
 }
 
 #[test]
@@ -21,7 +24,10 @@ fn in_a_task() {
     console.send("x");
     console.wait_for("asked to panic in a task");
     assert!(console.on_alternate_screen());
-    assert!(!console.bytes_since(mark).contains("\x1b[?1049"), "the screen was not torn down");
+    assert!(
+        !console.bytes_since(mark).contains("\x1b[?1049"),
+        "the screen was not torn down"
+    );
     assert_eq!(console.stderr(), "", "fd 2 is the user's");
     console.send("q");
     assert_eq!(console.exit_restored(), 0);

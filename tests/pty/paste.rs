@@ -8,8 +8,7 @@ use super::harness::{Console, Setup};
 use super::world;
 
 /// A runbook copied from a wiki: every line would do something if it were typed.
-const RUNBOOK: &str =
-    "# Restart web\r\n:restart web in dev\r\ny\r\n\r\nrestart web in dev\r\ny\r\n```sh\r\nq\r\n```\r\nq\r\nq\r\n";
+const RUNBOOK: &str = "# Restart web\r\n:restart web in dev\r\ny\r\n\r\nrestart web in dev\r\ny\r\n```sh\r\nq\r\n```\r\nq\r\nq\r\n";
 
 fn pasted(into: &str, begin: &str, end: &str) {
     let mut console = Setup::empty().start_in(world::home());
@@ -22,7 +21,10 @@ fn pasted(into: &str, begin: &str, end: &str) {
     assert!(console.on_alternate_screen(), "a pasted q is not a q");
     leave(&mut console);
     assert!(!console.path("begun").exists(), "nothing was restarted");
-    assert_eq!(world::runs(&console.path("")), Vec::<serde_json::Value>::new());
+    assert_eq!(
+        world::runs(&console.path("")),
+        Vec::<serde_json::Value>::new()
+    );
 }
 
 /// Closes what the paste opened, then quits.
@@ -67,16 +69,31 @@ fn a_line_typed_during_a_stall_is_in_the_bar_and_waits_for_enter() {
     let mut console = at_home();
     console.send(":services\r");
     console.wait_for("press it again");
-    assert!(console.contents().contains(": services"), "{}", console.contents());
+    assert!(
+        console.contents().contains(": services"),
+        "{}",
+        console.contents()
+    );
     console.send("\r");
     console.wait_for("type a command");
     console.send(":restart web in dev\ry\r");
     console.wait_for("press it again");
-    assert!(console.contents().contains(": restart web in dev"), "{}", console.contents());
-    assert!(!console.contents().contains("Start"), "no plan card: Enter was not taken\n{}", console.contents());
+    assert!(
+        console.contents().contains(": restart web in dev"),
+        "{}",
+        console.contents()
+    );
+    assert!(
+        !console.contents().contains("Start"),
+        "no plan card: Enter was not taken\n{}",
+        console.contents()
+    );
     leave(&mut console);
     assert!(!console.path("begun").exists(), "nothing was restarted");
-    assert_eq!(world::runs(&console.path("")), Vec::<serde_json::Value>::new());
+    assert_eq!(
+        world::runs(&console.path("")),
+        Vec::<serde_json::Value>::new()
+    );
 }
 
 #[test]
@@ -84,7 +101,11 @@ fn a_search_typed_during_a_stall_is_a_search() {
     let mut console = at_home();
     console.send("/billing worker\r");
     console.wait_for("press it again");
-    assert!(console.contents().contains("billing worker"), "{}", console.contents());
+    assert!(
+        console.contents().contains("billing worker"),
+        "{}",
+        console.contents()
+    );
     leave(&mut console);
 }
 
@@ -93,7 +114,11 @@ fn any_other_burst_is_ignored_and_quoted() {
     let mut console = at_home();
     console.send("restart web in dev\ry\rqqq");
     console.wait_for("ignored 24 characters");
-    assert!(console.contents().contains("\"restart web in dev"), "{}", console.contents());
+    assert!(
+        console.contents().contains("\"restart web in dev"),
+        "{}",
+        console.contents()
+    );
     assert!(console.on_alternate_screen(), "none of it was a key");
     leave(&mut console);
     assert!(!console.path("begun").exists(), "nothing was restarted");

@@ -9,7 +9,11 @@ use super::world;
 /// A run that waits for the file `go`.
 fn live_run(console: &Console) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_opsroom"));
-    command.args(["run", "restart web in dev", "--yes"]).env_clear().stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .args(["run", "restart web in dev", "--yes"])
+        .env_clear()
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
     for (name, folder) in FOLDERS {
         command.env(name, console.path(folder));
@@ -22,7 +26,11 @@ fn home() -> tempfile::TempDir {
     let home = world::home();
     std::fs::write(home.path().join("go"), "").unwrap();
     world::opsroom(home.path(), &["run", "restart web in dev", "--yes"]);
-    std::fs::write(home.path().join("app.log"), "2999-01-01T00:00:00Z ERROR from the file\n  and its trace\n").unwrap();
+    std::fs::write(
+        home.path().join("app.log"),
+        "2999-01-01T00:00:00Z ERROR from the file\n  and its trace\n",
+    )
+    .unwrap();
     home
 }
 
@@ -69,7 +77,11 @@ fn a_finished_run_is_searched_filtered_and_taken_apart() {
     console.wait_for("saved 2 lines");
     let saved = std::fs::read_to_string(console.path("out.jsonl")).unwrap();
     let first: serde_json::Value = serde_json::from_str(saved.lines().next().unwrap()).unwrap();
-    assert_eq!((&first["text"], &first["stream"]), (&"begun".into(), &"stdout".into()), "{first}");
+    assert_eq!(
+        (&first["text"], &first["stream"]),
+        (&"begun".into(), &"stdout".into()),
+        "{first}"
+    );
     console.send("q");
     assert_eq!(console.exit_restored(), 0);
 }
@@ -86,21 +98,28 @@ fn runs_and_files_are_merged_and_a_live_one_is_followed() {
     while !home.path().join("begun").exists() {
         std::thread::yield_now();
     }
-    let mut console = Setup::new(&["log", "1", "2", "./app.log"]).size(140, 40).start_in(home);
+    let mut console = Setup::new(&["log", "1", "2", "./app.log"])
+        .size(140, 40)
+        .start_in(home);
     console.wait_for("3 logs by time");
     console.wait_for("following");
     console.wait_for("from the file");
     console.wait_for("run #2");
     let before = console.contents().matches("finished").count();
     std::fs::write(console.path("go"), "").unwrap();
-    console.wait_until("the live run's end", |screen| screen.matches("finished").count() > before);
+    console.wait_until("the live run's end", |screen| {
+        screen.matches("finished").count() > before
+    });
     assert!(run.wait().unwrap().success());
     console.send("q");
     assert_eq!(console.exit_restored(), 0);
     let home = console.path("");
     let printed = world::opsroom(&home, &["log", "1", "2"]);
     let times: Vec<&str> = printed.lines().map(|line| &line[7..15]).collect();
-    assert!(times.is_sorted() && printed.contains("#1 ") && printed.contains("#2 "), "{printed}");
+    assert!(
+        times.is_sorted() && printed.contains("#1 ") && printed.contains("#2 "),
+        "{printed}"
+    );
 }
 
 #[test]

@@ -10,8 +10,19 @@ use super::harness::Setup;
 fn any_size_is_survived() {
     let mut console = Setup::demo().start();
     console.home_screen();
-    let sizes =
-        [(1, 1), (200, 50), (2, 1), (1, 50), (200, 1), (79, 23), (40, 10), (20, 3), (81, 25), (3, 3), (120, 40)];
+    let sizes = [
+        (1, 1),
+        (200, 50),
+        (2, 1),
+        (1, 50),
+        (200, 1),
+        (79, 23),
+        (40, 10),
+        (20, 3),
+        (81, 25),
+        (3, 3),
+        (120, 40),
+    ];
     for (columns, rows) in sizes {
         let mark = console.count();
         console.resize(columns, rows);

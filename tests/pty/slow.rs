@@ -11,7 +11,10 @@ use tempfile::TempDir;
 use super::harness::Setup;
 use super::line::Line;
 
-const LINE: Line = Line { bytes_per_second: 8000, latency: Duration::from_millis(200) };
+const LINE: Line = Line {
+    bytes_per_second: 8000,
+    latency: Duration::from_millis(200),
+};
 
 fn home(text: &str) -> TempDir {
     let home = TempDir::new().unwrap();
@@ -20,20 +23,27 @@ fn home(text: &str) -> TempDir {
 }
 
 fn numbered(count: usize) -> String {
-    (0..count).map(|n| format!("2026-11-21T09:00:00Z INFO line number {n}, of which there are some more\n")).collect()
+    (0..count)
+        .map(|n| {
+            format!("2026-11-21T09:00:00Z INFO line number {n}, of which there are some more\n")
+        })
+        .collect()
 }
 
 #[test]
 fn keys_are_answered_soon_while_a_fast_log_is_followed() {
-    let mut console = Setup::new(&["log", "-f", "./app.log"]).line(LINE).start_in(home(&numbered(1000)));
+    let mut console = Setup::new(&["log", "-f", "./app.log"])
+        .line(LINE)
+        .start_in(home(&numbered(1000)));
     console.wait_for("line number 999");
     console.wait_for("following");
     let path = console.path("app.log");
     let writer = std::thread::spawn(move || {
         let mut file = OpenOptions::new().append(true).open(path).unwrap();
         for n in 0..400 {
-            let lines: String =
-                (0..50).map(|i| format!("2026-11-21T09:00:01Z WARN fast line {}\n", n * 50 + i)).collect();
+            let lines: String = (0..50)
+                .map(|i| format!("2026-11-21T09:00:01Z WARN fast line {}\n", n * 50 + i))
+                .collect();
             file.write_all(lines.as_bytes()).unwrap();
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -47,16 +57,25 @@ fn keys_are_answered_soon_while_a_fast_log_is_followed() {
     }
     writer.join().unwrap();
     console.wait_for("fast line 19999");
-    eprintln!("keys answered in {waits:?}; {} bytes were queued at most", console.most_in_line());
+    eprintln!(
+        "keys answered in {waits:?}; {} bytes were queued at most",
+        console.most_in_line()
+    );
     // A key and its answer take 400 ms. So many bytes before it take at most as long again.
-    assert!(console.most_in_line() <= 3200, "{} bytes were queued", console.most_in_line());
+    assert!(
+        console.most_in_line() <= 3200,
+        "{} bytes were queued",
+        console.most_in_line()
+    );
     console.send("q");
     assert_eq!(console.exit_restored(), 0);
 }
 
 #[test]
 fn scrolling_and_searching_never_queue_up() {
-    let mut console = Setup::new(&["log", "./app.log"]).line(LINE).start_in(home(&numbered(3000)));
+    let mut console = Setup::new(&["log", "./app.log"])
+        .line(LINE)
+        .start_in(home(&numbered(3000)));
     console.wait_for("1 of 3000");
     for n in 2..12 {
         let place = format!("{n:>4} of 3000");
@@ -74,14 +93,21 @@ fn scrolling_and_searching_never_queue_up() {
     console.wait_for("number 2500,");
     console.send("\r");
     console.wait_for("1 of 1");
-    assert!(console.most_in_line() <= 6000, "{} bytes were queued", console.most_in_line());
+    assert!(
+        console.most_in_line() <= 6000,
+        "{} bytes were queued",
+        console.most_in_line()
+    );
     console.send("q");
     assert_eq!(console.exit_restored(), 0);
 }
 
 #[test]
 fn leaving_reads_the_terminals_answer() {
-    let mut console = Setup::new(&["log", "./app.log"]).line(LINE).size(200, 50).start_in(home(&numbered(3000)));
+    let mut console = Setup::new(&["log", "./app.log"])
+        .line(LINE)
+        .size(200, 50)
+        .start_in(home(&numbered(3000)));
     console.wait_for("1 of 3000");
     console.settle(Duration::from_millis(700));
     // A query follows the screenful; its answer is still on its way when the console quits.

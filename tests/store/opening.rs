@@ -35,11 +35,18 @@ pub async fn number(url: &str, text: &'static str) -> i64 {
 }
 
 pub async fn a_closed_store_refuses(place: Place) {
-    let kind = if place.url.starts_with("sqlite") { "sqlite" } else { "postgres" };
+    let kind = if place.url.starts_with("sqlite") {
+        "sqlite"
+    } else {
+        "postgres"
+    };
     assert_eq!(place.store.kind(), kind);
     place.store.close().await;
     let answer = place.store.workspaces().await;
-    assert!(matches!(&answer, Err(StoreError::Database(why)) if why == "it is closed"), "{answer:?}");
+    assert!(
+        matches!(&answer, Err(StoreError::Database(why)) if why == "it is closed"),
+        "{answer:?}"
+    );
 }
 
 pub async fn reopening_finds_everything(place: Place) {
@@ -51,9 +58,15 @@ pub async fn reopening_finds_everything(place: Place) {
 }
 
 pub async fn racing_openers(place: Place) {
-    let fresh = if place.store.kind() == "postgres" { postgres::schema().await } else { None };
+    let fresh = if place.store.kind() == "postgres" {
+        postgres::schema().await
+    } else {
+        None
+    };
     let file = || place.url.replace("opsroom.db", "new/fresh.db");
-    let url = fresh.as_ref().map_or_else(file, |schema| schema.url.clone());
+    let url = fresh
+        .as_ref()
+        .map_or_else(file, |schema| schema.url.clone());
     let openers: Vec<_> = (0..6)
         .map(|_| {
             let url = url.clone();
@@ -84,21 +97,40 @@ pub async fn a_newer_schema_is_refused(place: Place) {
     )
     .await;
     let opened = Store::open(&place.url).await.map(drop);
-    assert!(matches!(opened, Err(StoreError::Newer { found: 4242, known: 1.., .. })), "{opened:?}");
+    assert!(
+        matches!(
+            opened,
+            Err(StoreError::Newer {
+                found: 4242,
+                known: 1..,
+                ..
+            })
+        ),
+        "{opened:?}"
+    );
     assert!(opened.unwrap_err().to_string().contains("update opsroom"));
 }
 
 pub async fn another_builds_schema_is_refused(place: Place) {
     sql(&place.url, "update _sqlx_migrations set checksum = 'x'").await;
     let opened = Store::open(&place.url).await.map(drop);
-    assert!(matches!(&opened, Err(StoreError::Open { why, .. }) if why.contains("another build")), "{opened:?}");
+    assert!(
+        matches!(&opened, Err(StoreError::Open { why, .. }) if why.contains("another build")),
+        "{opened:?}"
+    );
 }
 
 #[tokio::test]
 async fn memory_needs_no_file_and_is_private() {
-    let (one, two) = (Store::open("sqlite::memory:").await.unwrap(), Store::open("sqlite::memory:").await.unwrap());
+    let (one, two) = (
+        Store::open("sqlite::memory:").await.unwrap(),
+        Store::open("sqlite::memory:").await.unwrap(),
+    );
     one.ensure_workspace("acme", "UTC", at(0)).await.unwrap();
-    assert_eq!((one.kind(), one.workspaces().await.unwrap().len()), ("sqlite", 1));
+    assert_eq!(
+        (one.kind(), one.workspaces().await.unwrap().len()),
+        ("sqlite", 1)
+    );
     assert!(two.workspaces().await.unwrap().is_empty());
 }
 
@@ -118,7 +150,12 @@ async fn damaged_files_are_reported_and_left_alone() {
     let error = refused(&url).await;
     assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
     assert!(error.to_string().contains("move it aside"), "{error}");
-    assert!(std::fs::read_to_string(&file).unwrap().starts_with("this is a shopping list"), "untouched");
+    assert!(
+        std::fs::read_to_string(&file)
+            .unwrap()
+            .starts_with("this is a shopping list"),
+        "untouched"
+    );
     std::fs::remove_file(&file).unwrap();
 
     Store::open(&url).await.unwrap().close().await;
@@ -139,22 +176,37 @@ async fn another_programs_database_is_not_touched() {
     std::fs::write(folder.path().join("other.db"), "").unwrap();
     sql(&url, "create table song (title text)").await;
     let error = refused(&url).await;
-    assert!(error.to_string().contains("another program's database"), "{error}");
-    assert_eq!(sqlite_columns(&url).await, [("song".to_owned(), "title".to_owned())]);
+    assert!(
+        error.to_string().contains("another program's database"),
+        "{error}"
+    );
+    assert_eq!(
+        sqlite_columns(&url).await,
+        [("song".to_owned(), "title".to_owned())]
+    );
 }
 
 #[tokio::test]
 async fn places_that_cannot_be_opened() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("file"), "").unwrap();
-    let under_a_file = format!("sqlite:{}", folder.path().join("file/sub/opsroom.db").display());
+    let under_a_file = format!(
+        "sqlite:{}",
+        folder.path().join("file/sub/opsroom.db").display()
+    );
     let error = refused(&under_a_file).await.to_string();
-    assert!(error.contains("folder") && error.contains("cannot be created"), "{error}");
+    assert!(
+        error.contains("folder") && error.contains("cannot be created"),
+        "{error}"
+    );
     let a_folder = format!("sqlite:{}", folder.path().display());
     assert!(refused(&a_folder).await.to_string().contains("may write"));
     for url in ["opsroom.db", "sqlite:", "mysql://ana:secret@h/d"] {
         let error = refused(url).await.to_string();
-        assert!(error.contains("write sqlite:PATH") && !error.contains("secret"), "{error}");
+        assert!(
+            error.contains("write sqlite:PATH") && !error.contains("secret"),
+            "{error}"
+        );
     }
 }
 
@@ -163,19 +215,33 @@ async fn a_locked_file_is_reported_after_five_seconds() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("opsroom.db");
     let url = format!("sqlite:{}", file.display());
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    let options = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(&file)
+        .create_if_missing(true);
     let mut other = SqliteConnection::connect_with(&options).await.unwrap();
-    sqlx::raw_sql("begin exclusive").execute(&mut other).await.unwrap();
+    sqlx::raw_sql("begin exclusive")
+        .execute(&mut other)
+        .await
+        .unwrap();
     let error = refused(&url).await;
     assert!(matches!(error, StoreError::Locked { .. }), "{error:?}");
     other.close().await.unwrap();
     // A writer of another program that does not end is reported the same way.
     let store = Store::open(&url).await.unwrap();
     let mut other = SqliteConnection::connect_with(&options).await.unwrap();
-    sqlx::raw_sql("begin immediate").execute(&mut other).await.unwrap();
-    let error = store.ensure_workspace("acme", "UTC", at(0)).await.unwrap_err();
+    sqlx::raw_sql("begin immediate")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    let error = store
+        .ensure_workspace("acme", "UTC", at(0))
+        .await
+        .unwrap_err();
     assert!(matches!(error, StoreError::Locked { .. }), "{error:?}");
-    assert!(store.workspaces().await.unwrap().is_empty(), "reading goes on");
+    assert!(
+        store.workspaces().await.unwrap().is_empty(),
+        "reading goes on"
+    );
 }
 
 /// Opening only reads the schema: a store that is up to date can be opened without write
@@ -188,11 +254,26 @@ async fn opening_an_up_to_date_store_writes_nothing() {
     Store::open(&url).await.unwrap().close().await;
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file);
     let mut writer = SqliteConnection::connect_with(&options).await.unwrap();
-    sqlx::raw_sql("begin immediate").execute(&mut writer).await.unwrap();
-    assert!(Store::open(&url).await.unwrap().workspaces().await.unwrap().is_empty());
-    let Some(schema) = postgres::schema().await else { return };
+    sqlx::raw_sql("begin immediate")
+        .execute(&mut writer)
+        .await
+        .unwrap();
+    assert!(
+        Store::open(&url)
+            .await
+            .unwrap()
+            .workspaces()
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let Some(schema) = postgres::schema().await else {
+        return;
+    };
     Store::open(&schema.url).await.unwrap().close().await;
-    let reader = Store::open(&format!("{}%20-crole%3Dpg_read_all_data", schema.url)).await.unwrap();
+    let reader = Store::open(&format!("{}%20-crole%3Dpg_read_all_data", schema.url))
+        .await
+        .unwrap();
     assert!(reader.workspaces().await.unwrap().is_empty());
     reader.close().await;
     schema.remove().await;
@@ -203,27 +284,48 @@ async fn servers_that_cannot_be_reached() {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
-    let error = refused(&format!("postgres://ana:secret@127.0.0.1:{port}/ops?connect=x")).await;
+    let error = refused(&format!(
+        "postgres://ana:secret@127.0.0.1:{port}/ops?connect=x"
+    ))
+    .await;
     let text = error.to_string();
-    assert!(matches!(error, StoreError::Open { .. }) && text.contains("cannot be reached"), "{text}");
-    assert!(text.contains(&format!("postgres://ana@127.0.0.1:{port}/ops")) && !text.contains("secret"), "{text}");
+    assert!(
+        matches!(error, StoreError::Open { .. }) && text.contains("cannot be reached"),
+        "{text}"
+    );
+    assert!(
+        text.contains(&format!("postgres://ana@127.0.0.1:{port}/ops")) && !text.contains("secret"),
+        "{text}"
+    );
     let error = refused("postgres://ana:secret@[::1/ops").await.to_string();
-    assert!(error.contains("not understood") && !error.contains("secret"), "{error}");
+    assert!(
+        error.contains("not understood") && !error.contains("secret"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn a_missing_database_is_reported() {
-    let Some(schema) = postgres::schema().await else { return };
+    let Some(schema) = postgres::schema().await else {
+        return;
+    };
     let url = schema.url.split('?').next().unwrap();
     let (server, _) = url.rsplit_once('/').unwrap();
-    let error = refused(&format!("{server}/no_such_database")).await.to_string();
-    assert!(error.contains("no_such_database") && error.contains("create it first"), "{error}");
+    let error = refused(&format!("{server}/no_such_database"))
+        .await
+        .to_string();
+    assert!(
+        error.contains("no_such_database") && error.contains("create it first"),
+        "{error}"
+    );
     schema.remove().await;
 }
 
 #[tokio::test]
 async fn both_databases_have_the_same_tables_and_columns() {
-    let Some(schema) = postgres::schema().await else { return };
+    let Some(schema) = postgres::schema().await else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("opsroom.db").display());
     Store::open(&url).await.unwrap().close().await;
@@ -235,7 +337,10 @@ async fn both_databases_have_the_same_tables_and_columns() {
     let postgres: Vec<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     conn.close().await.unwrap();
     schema.remove().await;
-    let mut postgres: Vec<_> = postgres.into_iter().filter(|(table, _)| !table.starts_with("_sqlx")).collect();
+    let mut postgres: Vec<_> = postgres
+        .into_iter()
+        .filter(|(table, _)| !table.starts_with("_sqlx"))
+        .collect();
     let mut sqlite = sqlite_columns(&url).await;
     assert!(sqlite.len() > 80, "{sqlite:?}");
     sqlite.sort();
@@ -260,7 +365,10 @@ async fn the_private_cluster_starts_and_is_removed() {
     let cluster = match postgres::Cluster::start() {
         Ok(cluster) => cluster,
         Err(why) => {
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "CI needs PostgreSQL: {why}");
+            assert!(
+                std::env::var("CI").as_deref() != Ok("true"),
+                "CI needs PostgreSQL: {why}"
+            );
             return;
         }
     };
@@ -269,10 +377,18 @@ async fn the_private_cluster_starts_and_is_removed() {
     assert_eq!(store.kind(), "postgres");
     store.close().await;
     let mut conn = PgConnection::connect(&url).await.unwrap();
-    let folder: String = sqlx::query_scalar("show data_directory").fetch_one(&mut conn).await.unwrap();
+    let folder: String = sqlx::query_scalar("show data_directory")
+        .fetch_one(&mut conn)
+        .await
+        .unwrap();
     conn.close().await.unwrap();
     assert!(Path::new(&folder).exists());
     cluster.stop();
     assert!(!Path::new(&folder).exists(), "{folder} still exists");
-    assert!(refused(&url).await.to_string().contains("cannot be reached"));
+    assert!(
+        refused(&url)
+            .await
+            .to_string()
+            .contains("cannot be reached")
+    );
 }

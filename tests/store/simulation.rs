@@ -49,7 +49,9 @@ struct Game<'a> {
 }
 
 pub async fn any_interleaving_keeps_the_invariants(place: Place) {
-    let fixed = std::env::var("OPSROOM_SEED").ok().and_then(|seed| seed.parse().ok());
+    let fixed = std::env::var("OPSROOM_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
     for game in 0..GAMES {
         let seed = fixed.unwrap_or(u64::from(std::process::id()) * 1000 + game) | 1;
         play(&place, seed).await;
@@ -82,7 +84,11 @@ async fn play(place: &Place, seed: u64) {
             6 if dice.below(4) == 0 => game.active[engine].clear(),
             7 if dice.below(6) == 0 && !runs.is_empty() => {
                 let run = runs[round % runs.len()];
-                drop(game.store.request_cancel(run, "ana", None, at(game.now)).await);
+                drop(
+                    game.store
+                        .request_cancel(run, "ana", None, at(game.now))
+                        .await,
+                );
             }
             8 if !runs.is_empty() => game.order(runs[round % runs.len()], &mut dice).await,
             _ => game.advance(engine).await,
@@ -101,13 +107,25 @@ impl Game<'_> {
         let group = ["red", "blue", "", ""][one_of(4)].to_owned();
         let concurrency = Some(Concurrency { group, policy }).filter(|c| !c.group.is_empty());
         let (lane, priority) = (Lane::ALL[one_of(2)], Priority::ALL[one_of(4)]);
-        let plan = Plan { mutates: true, services: vec![service], concurrency: concurrency.clone(), ..plan("deploy") };
-        let new = NewRun { at: at(self.now), ..place.new_run(plan) };
+        let plan = Plan {
+            mutates: true,
+            services: vec![service],
+            concurrency: concurrency.clone(),
+            ..plan("deploy")
+        };
+        let new = NewRun {
+            at: at(self.now),
+            ..place.new_run(plan)
+        };
         let members = match &concurrency {
             Some(c) => self.store.members(place.workspace, &c.group).await.unwrap(),
             None => Vec::new(),
         };
-        let beginning = Beginning { lane: Some(lane), priority: Some(priority), ..Beginning::default() };
+        let beginning = Beginning {
+            lane: Some(lane),
+            priority: Some(priority),
+            ..Beginning::default()
+        };
         let refuses = policy == Policy::Refuse && !members.is_empty();
         match self.store.submit_as(new, beginning).await {
             Ok(run) => {
@@ -115,7 +133,8 @@ impl Game<'_> {
                 if policy == Policy::CancelRunning {
                     for member in members {
                         let other = self.store.run(member.run).await.unwrap();
-                        let cancelled = other.status == RunStatus::Cancelled || other.cancel_requested_by.is_some();
+                        let cancelled = other.status == RunStatus::Cancelled
+                            || other.cancel_requested_by.is_some();
                         assert!(cancelled, "{other:?}; {}", self.replay_hint());
                     }
                 }
@@ -141,24 +160,49 @@ impl Game<'_> {
         let shares = |a: &Run, b: &Run| a.id != b.id && !wants(a).is_disjoint(&wants(b));
         let queued = || all.iter().filter(|run| run.status == RunStatus::Queued);
         let free = queued().filter(|run| {
-            let taken = all.iter().any(|other| other.status.is_held() && shares(run, other));
+            let taken = all
+                .iter()
+                .any(|other| other.status.is_held() && shares(run, other));
             let behind = queued().any(|other| shares(run, other) && place(other) < place(run));
             !taken && !behind
         });
-        free.min_by_key(|run| (run.lane, place(run))).map(|run| run.id)
+        free.min_by_key(|run| (run.lane, place(run)))
+            .map(|run| run.id)
     }
 
     async fn claim(&mut self, engine: usize, runs: &[RunId]) {
         let until = at(self.now + LEASE);
         let next = self.next(runs).await;
-        let claimed = self.store.claim(None, &format!("far:{engine}"), until).await.unwrap();
-        assert_eq!(claimed.as_ref().map(|(claim, _)| claim.run), next, "{}", self.replay_hint());
+        let claimed = self
+            .store
+            .claim(None, &format!("far:{engine}"), until)
+            .await
+            .unwrap();
+        assert_eq!(
+            claimed.as_ref().map(|(claim, _)| claim.run),
+            next,
+            "{}",
+            self.replay_hint()
+        );
         let Some((claim, run)) = claimed else { return };
-        self.store.transition(claim, Transition::Start, None, &[event("begun")], at(self.now)).await.unwrap();
+        self.store
+            .transition(
+                claim,
+                Transition::Start,
+                None,
+                &[event("begun")],
+                at(self.now),
+            )
+            .await
+            .unwrap();
         let steps = self.store.steps(run.id).await.unwrap();
         let over = |s: &&RunStep| matches!(s.status, StepStatus::Succeeded | StepStatus::Skipped);
         let done = steps.iter().take_while(over).count();
-        self.active[engine].push(Active { claim, done: u32::try_from(done).unwrap(), doing: false });
+        self.active[engine].push(Active {
+            claim,
+            done: u32::try_from(done).unwrap(),
+            doing: false,
+        });
     }
 
     async fn renew(&mut self, engine: usize) {
@@ -181,25 +225,60 @@ impl Game<'_> {
         }
         let mut current = self.active[engine].remove(0);
         let (run, now) = (current.claim.run, at(self.now));
-        if !current.doing && current.done < 3 && self.store.is_held_back(run, current.done).await.unwrap() {
+        if !current.doing
+            && current.done < 3
+            && self.store.is_held_back(run, current.done).await.unwrap()
+        {
             // It waits for people, and may be the only active run.
             self.active[engine].push(current);
             return;
         }
         let written = match (current.done, current.doing) {
             (3, _) => {
-                let ended =
-                    self.store.transition(current.claim, Transition::Succeed, None, &[event("over")], now).await;
-                assert!(matches!(ended, Ok(_) | Err(StoreError::StaleToken(_))), "{ended:?}; {}", self.replay_hint());
+                let ended = self
+                    .store
+                    .transition(
+                        current.claim,
+                        Transition::Succeed,
+                        None,
+                        &[event("over")],
+                        now,
+                    )
+                    .await;
+                assert!(
+                    matches!(ended, Ok(_) | Err(StoreError::StaleToken(_))),
+                    "{ended:?}; {}",
+                    self.replay_hint()
+                );
                 return;
             }
             (step, false) => {
                 let begun = [event("begins")];
-                self.store.step(current.claim, step, StepStatus::Running, 1, None, &begun, now).await
+                self.store
+                    .step(
+                        current.claim,
+                        step,
+                        StepStatus::Running,
+                        1,
+                        None,
+                        &begun,
+                        now,
+                    )
+                    .await
             }
             (step, true) => {
                 let ended = [event("ends")];
-                self.store.step(current.claim, step, StepStatus::Succeeded, 1, None, &ended, now).await
+                self.store
+                    .step(
+                        current.claim,
+                        step,
+                        StepStatus::Succeeded,
+                        1,
+                        None,
+                        &ended,
+                        now,
+                    )
+                    .await
             }
         };
         match written {
@@ -217,7 +296,10 @@ impl Game<'_> {
 
     async fn sweep(&mut self) {
         for run in self.store.expired(at(self.now)).await.unwrap() {
-            self.store.interrupt(&run, "its lease has ended", at(self.now)).await.unwrap();
+            self.store
+                .interrupt(&run, "its lease has ended", at(self.now))
+                .await
+                .unwrap();
         }
     }
 
@@ -225,8 +307,14 @@ impl Game<'_> {
         let decision = Decision::ALL[usize::try_from(which).unwrap()];
         for run in runs {
             if self.store.run(*run).await.unwrap().status == RunStatus::Interrupted {
-                let by = Resumer { actor: "ana", reason: Some("looked") };
-                self.store.resume(*run, Some(decision), by, at(self.now)).await.unwrap();
+                let by = Resumer {
+                    actor: "ana",
+                    reason: Some("looked"),
+                };
+                self.store
+                    .resume(*run, Some(decision), by, at(self.now))
+                    .await
+                    .unwrap();
                 *self.consents.entry(*run).or_default() += u32::from(decision == Decision::Repeat);
                 return;
             }
@@ -247,11 +335,19 @@ impl Game<'_> {
         ];
         let order = orders[usize::try_from(dice.below(7)).unwrap()];
         let before = self.store.run(run).await.unwrap();
-        let by = Orderer { actor: "ana", reason: Some("at random") };
+        let by = Orderer {
+            actor: "ana",
+            reason: Some("at random"),
+        };
         match self.store.order(run, order, by, at(self.now)).await {
             Ok(_) => {}
             Err(StoreError::Refused { .. } | StoreError::Step { .. } | StoreError::NotFound(_)) => {
-                assert_eq!(self.store.run(run).await.unwrap(), before, "{order:?} was refused; {}", self.replay_hint());
+                assert_eq!(
+                    self.store.run(run).await.unwrap(),
+                    before,
+                    "{order:?} was refused; {}",
+                    self.replay_hint()
+                );
             }
             Err(e) => panic!("{e}; {}", self.replay_hint()),
         }
@@ -261,19 +357,34 @@ impl Game<'_> {
         let mut held: BTreeMap<Lock, RunId> = BTreeMap::new();
         for id in runs {
             let run = self.store.run(*id).await.unwrap();
-            for wanted in wanted(&run.plan).into_iter().filter(|_| run.status.is_held()) {
+            for wanted in wanted(&run.plan)
+                .into_iter()
+                .filter(|_| run.status.is_held())
+            {
                 if let Some(other) = held.insert(wanted.clone(), *id) {
-                    panic!("{id} and {other} have {wanted} at once; {}", self.replay_hint());
+                    panic!(
+                        "{id} and {other} have {wanted} at once; {}",
+                        self.replay_hint()
+                    );
                 }
             }
             for step in 0..3 {
                 let did = self.effects.get(&(*id, step)).copied().unwrap_or(0);
                 let may = 1 + self.consents.get(id).copied().unwrap_or(0);
-                assert!(did <= may, "step {step} of {id} was done {did} times, allowed {may}; {}", self.replay_hint());
+                assert!(
+                    did <= may,
+                    "step {step} of {id} was done {did} times, allowed {may}; {}",
+                    self.replay_hint()
+                );
             }
         }
         let locks = usize::try_from(self.store.locks().await.unwrap()).unwrap();
-        assert_eq!(locks, held.len(), "as many locks as the runs under way want; {}", self.replay_hint());
+        assert_eq!(
+            locks,
+            held.len(),
+            "as many locks as the runs under way want; {}",
+            self.replay_hint()
+        );
     }
 
     /// Both engines die; the sweeper and the operator end every run.
@@ -283,29 +394,60 @@ impl Game<'_> {
         self.sweep().await;
         for id in runs {
             let run: Run = self.store.run(*id).await.unwrap();
-            assert!(!run.status.is_held(), "{id} is {:?} without an engine; {}", run.status, self.replay_hint());
+            assert!(
+                !run.status.is_held(),
+                "{id} is {:?} without an engine; {}",
+                run.status,
+                self.replay_hint()
+            );
             let entries = self.store.entries_after(*id, 0, 10_000).await.unwrap();
-            assert!(entries.iter().zip(1..).all(|(e, seq)| e.seq == seq), "gaps in {id}; {}", self.replay_hint());
-            assert_eq!(entries.last().map(|e| e.seq), Some(run.last_seq), "{id}; {}", self.replay_hint());
+            assert!(
+                entries.iter().zip(1..).all(|(e, seq)| e.seq == seq),
+                "gaps in {id}; {}",
+                self.replay_hint()
+            );
+            assert_eq!(
+                entries.last().map(|e| e.seq),
+                Some(run.last_seq),
+                "{id}; {}",
+                self.replay_hint()
+            );
             for step in self.store.steps(*id).await.unwrap() {
                 let did = self.effects.get(&(*id, step.index)).copied().unwrap_or(0);
                 let plausible = match step.status {
                     StepStatus::Succeeded | StepStatus::Unknown => did >= 1,
                     StepStatus::Pending => did <= self.consents.get(id).copied().unwrap_or(0),
                     // Before the skip it can only have been done as often as a person repeated it.
-                    StepStatus::Skipped if step.message.as_ref().is_some_and(|m| m.starts_with("skipped by")) => {
+                    StepStatus::Skipped
+                        if step
+                            .message
+                            .as_ref()
+                            .is_some_and(|m| m.starts_with("skipped by")) =>
+                    {
                         did <= self.consents.get(id).copied().unwrap_or(0)
                     }
                     StepStatus::Skipped => true,
                     _ => false,
                 };
-                assert!(plausible, "step {step:?} of {id} was done {did} times; {}", self.replay_hint());
+                assert!(
+                    plausible,
+                    "step {step:?} of {id} was done {did} times; {}",
+                    self.replay_hint()
+                );
             }
             if run.status == RunStatus::Queued {
-                self.store.request_cancel(*id, "ana", None, at(self.now)).await.unwrap();
+                self.store
+                    .request_cancel(*id, "ana", None, at(self.now))
+                    .await
+                    .unwrap();
             }
         }
-        assert_eq!(self.store.locks().await.unwrap(), 0, "{}", self.replay_hint());
+        assert_eq!(
+            self.store.locks().await.unwrap(),
+            0,
+            "{}",
+            self.replay_hint()
+        );
     }
 
     fn replay_hint(&self) -> String {

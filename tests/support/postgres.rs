@@ -24,9 +24,17 @@ pub async fn schema() -> Option<Schema> {
     let base = server()?;
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let name = format!("opsroom_test_{}_{number}", std::process::id());
-    run(base, format!("drop schema if exists {name} cascade; create schema {name}")).await;
+    run(
+        base,
+        format!("drop schema if exists {name} cascade; create schema {name}"),
+    )
+    .await;
     let separator = if base.contains('?') { '&' } else { '?' };
-    Some(Schema { url: format!("{base}{separator}options=-csearch_path%3D{name}"), base: base.into(), name })
+    Some(Schema {
+        url: format!("{base}{separator}options=-csearch_path%3D{name}"),
+        base: base.into(),
+        name,
+    })
 }
 
 impl Schema {
@@ -37,8 +45,13 @@ impl Schema {
 }
 
 async fn run(url: &str, sql: String) {
-    let mut conn = PgConnection::connect(url).await.expect("OPSROOM_TEST_POSTGRES or the private cluster answers");
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut conn).await.unwrap();
+    let mut conn = PgConnection::connect(url)
+        .await
+        .expect("OPSROOM_TEST_POSTGRES or the private cluster answers");
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(&mut conn)
+        .await
+        .unwrap();
     conn.close().await.unwrap();
 }
 
@@ -51,12 +64,21 @@ fn server() -> Option<&'static str> {
         }
         let started = Cluster::start();
         if let Err(why) = &started {
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "CI needs PostgreSQL: {why}");
+            assert!(
+                std::env::var("CI").as_deref() != Ok("true"),
+                "CI needs PostgreSQL: {why}"
+            );
             // Not `eprintln!`: the test harness would capture it.
             let advice = "Set OPSROOM_TEST_POSTGRES or install the server.";
-            let _ = writeln!(std::io::stderr(), "PostgreSQL tests are left out: {why}. {advice}");
+            let _ = writeln!(
+                std::io::stderr(),
+                "PostgreSQL tests are left out: {why}. {advice}"
+            );
         }
-        started.ok().map(|cluster| Server { url: cluster.url.clone(), cluster: Some(cluster) })
+        started.ok().map(|cluster| Server {
+            url: cluster.url.clone(),
+            cluster: Some(cluster),
+        })
     });
     server.as_ref().map(|server| server.url.as_str())
 }
@@ -110,9 +132,16 @@ impl Cluster {
         let answer = answers.as_mut().map(|out| out.read_line(&mut line));
         if !line.starts_with("ready ") {
             let _ = keeper.wait();
-            return Err(format!("the private server did not start ({answer:?}): {}", line.trim()));
+            return Err(format!(
+                "the private server did not start ({answer:?}): {}",
+                line.trim()
+            ));
         }
-        Ok(Self { url: format!("postgres://opsroom@127.0.0.1:{port}/postgres"), keeper, answers })
+        Ok(Self {
+            url: format!("postgres://opsroom@127.0.0.1:{port}/postgres"),
+            keeper,
+            answers,
+        })
     }
 
     /// The URL for a store whose commits must survive a crash of the server; the plain URL is
@@ -134,7 +163,10 @@ impl Cluster {
     pub fn stop(mut self) {
         drop(self.keeper.stdin.take());
         let status = self.keeper.wait().unwrap();
-        assert!(status.success(), "the private server did not stop properly: {status}");
+        assert!(
+            status.success(),
+            "the private server did not stop properly: {status}"
+        );
     }
 }
 
@@ -144,7 +176,12 @@ fn as_owner() -> Command {
         return Command::new("sh");
     }
     let mut command = Command::new("setpriv");
-    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "sh"]);
+    command.args([
+        "--reuid=postgres",
+        "--regid=postgres",
+        "--clear-groups",
+        "sh",
+    ]);
     command
 }
 
@@ -153,13 +190,21 @@ fn binaries() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut places: Vec<PathBuf> = std::env::split_paths(&path).collect();
     let mut packaged: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
-        .map(|versions| versions.flatten().map(|version| version.path().join("bin")).collect())
+        .map(|versions| {
+            versions
+                .flatten()
+                .map(|version| version.path().join("bin"))
+                .collect()
+        })
         .unwrap_or_default();
     packaged.sort();
     places.extend(packaged.into_iter().rev());
     // A link on the PATH leads to the folder where the others are.
-    let real = places.iter().filter_map(|place| place.join("initdb").canonicalize().ok());
-    real.filter_map(|initdb| initdb.parent().map(Path::to_owned)).find(|bin| bin.join("pg_ctl").exists())
+    let real = places
+        .iter()
+        .filter_map(|place| place.join("initdb").canonicalize().ok());
+    real.filter_map(|initdb| initdb.parent().map(Path::to_owned))
+        .find(|bin| bin.join("pg_ctl").exists())
 }
 
 fn free_port() -> u16 {

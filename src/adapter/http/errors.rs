@@ -8,7 +8,9 @@ use rustls::CertificateError as Cert;
 /// One line; names the peer, never the credentials in the address.
 pub(super) fn describe(error: &reqwest::Error, url: &reqwest::Url) -> String {
     let host = url.host_str().unwrap_or("?");
-    let peer = url.port_or_known_default().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let peer = url
+        .port_or_known_default()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
     if error.is_dns() {
         return format!("unknown host {host} ({})", innermost(error));
     }
@@ -21,9 +23,13 @@ pub(super) fn describe(error: &reqwest::Error, url: &reqwest::Url) -> String {
             format!("connection reset by {peer}")
         }
         Some(ErrorKind::HostUnreachable) => format!("no route to {peer}"),
-        Some(ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown) => format!("no network to reach {peer}"),
+        Some(ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown) => {
+            format!("no network to reach {peer}")
+        }
         Some(ErrorKind::TimedOut) => format!("no answer from {peer}: the connection timed out"),
-        Some(ErrorKind::UnexpectedEof) => format!("{peer} closed the connection before it answered"),
+        Some(ErrorKind::UnexpectedEof) => {
+            format!("{peer} closed the connection before it answered")
+        }
         _ if error.is_connect() => format!("cannot connect to {peer}: {}", innermost(error)),
         _ => format!("{peer}: {}", innermost(error)),
     }
@@ -50,9 +56,17 @@ fn io_error(error: &reqwest::Error) -> Option<&io::Error> {
 fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
     chain(error).find_map(|e| {
         e.downcast_ref::<rustls::Error>()
-            .or_else(|| e.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>())
             .or_else(|| {
-                e.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref()
+                e.downcast_ref::<io::Error>()?
+                    .get_ref()?
+                    .downcast_ref::<rustls::Error>()
+            })
+            .or_else(|| {
+                e.downcast_ref::<io::Error>()?
+                    .get_ref()?
+                    .downcast_ref::<io::Error>()?
+                    .get_ref()?
+                    .downcast_ref()
             })
     })
 }

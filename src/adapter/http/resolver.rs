@@ -21,7 +21,14 @@ pub(super) struct Checked {
 impl Checked {
     /// `proxied`: this client uses the proxies of the environment.
     pub(super) fn new(policy: Arc<Policy>, proxied: bool) -> Self {
-        Self { policy, proxies: if proxied { proxies(|name| std::env::var(name).ok()) } else { Vec::new() } }
+        Self {
+            policy,
+            proxies: if proxied {
+                proxies(|name| std::env::var(name).ok())
+            } else {
+                Vec::new()
+            },
+        }
     }
 }
 
@@ -30,7 +37,8 @@ impl Resolve for Checked {
         let name = name.as_str().to_owned();
         let policy = (!self.proxies.contains(&name)).then(|| self.policy.clone());
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found: Vec<SocketAddr> =
+                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             if let Some(policy) = policy {
                 admit(&policy, &name, found.iter().map(SocketAddr::ip))?;
             }
@@ -40,9 +48,17 @@ impl Resolve for Checked {
 }
 
 /// One refused address refuses the name, because any of its addresses may be connected to.
-fn admit(policy: &Policy, name: &str, mut found: impl Iterator<Item = IpAddr>) -> Result<(), Refusal> {
-    policy.check_name(name, Written::As(name)).map_err(Refusal)?;
-    found.try_for_each(|address| policy.check(address, Written::As(name))).map_err(Refusal)
+fn admit(
+    policy: &Policy,
+    name: &str,
+    mut found: impl Iterator<Item = IpAddr>,
+) -> Result<(), Refusal> {
+    policy
+        .check_name(name, Written::As(name))
+        .map_err(Refusal)?;
+    found
+        .try_for_each(|address| policy.check(address, Written::As(name)))
+        .map_err(Refusal)
 }
 
 /// The policy's message, passed through the client's errors.
@@ -70,14 +86,25 @@ pub(super) fn refusal(error: &reqwest::Error) -> Option<String> {
 }
 
 fn proxies(variable: impl Fn(&str) -> Option<String>) -> Vec<String> {
-    ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
-        .into_iter()
-        .filter_map(|name| {
-            let text = variable(name)?;
-            let url = if text.contains("://") { text } else { format!("http://{text}") };
-            Some(url.parse::<reqwest::Url>().ok()?.host_str()?.to_owned())
-        })
-        .collect()
+    [
+        "http_proxy",
+        "HTTP_PROXY",
+        "https_proxy",
+        "HTTPS_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+    ]
+    .into_iter()
+    .filter_map(|name| {
+        let text = variable(name)?;
+        let url = if text.contains("://") {
+            text
+        } else {
+            format!("http://{text}")
+        };
+        Some(url.parse::<reqwest::Url>().ok()?.host_str()?.to_owned())
+    })
+    .collect()
 }
 
 #[cfg(test)]
@@ -87,11 +114,31 @@ mod tests {
     #[test]
     fn one_refused_address_refuses_the_name() {
         let policy = Policy::default();
-        let ips = |list: &[&str]| list.iter().map(|ip| ip.parse().unwrap()).collect::<Vec<IpAddr>>();
-        assert!(admit(&policy, "a.test", ips(&["1.1.1.1", "2606:4700::1"]).into_iter()).is_ok());
-        let why = admit(&policy, "a.test", ips(&["1.1.1.1", "10.0.0.1"]).into_iter()).unwrap_err().to_string();
+        let ips = |list: &[&str]| {
+            list.iter()
+                .map(|ip| ip.parse().unwrap())
+                .collect::<Vec<IpAddr>>()
+        };
+        assert!(
+            admit(
+                &policy,
+                "a.test",
+                ips(&["1.1.1.1", "2606:4700::1"]).into_iter()
+            )
+            .is_ok()
+        );
+        let why = admit(&policy, "a.test", ips(&["1.1.1.1", "10.0.0.1"]).into_iter())
+            .unwrap_err()
+            .to_string();
         assert!(why.contains("a.test") && why.contains("10.0.0.1"), "{why}");
-        assert!(admit(&policy, "metadata.google.internal", ips(&["1.1.1.1"]).into_iter()).is_err());
+        assert!(
+            admit(
+                &policy,
+                "metadata.google.internal",
+                ips(&["1.1.1.1"]).into_iter()
+            )
+            .is_err()
+        );
     }
 
     #[test]

@@ -22,7 +22,14 @@ async fn ask(url: &str, timeout_ms: i64) -> Reply {
         body: None,
         secrets: vec![],
     };
-    client().perform(request, &Vault::default(), timeout_ms, CancellationToken::new()).await
+    client()
+        .perform(
+            request,
+            &Vault::default(),
+            timeout_ms,
+            CancellationToken::new(),
+        )
+        .await
 }
 
 fn message(reply: &Reply) -> &str {
@@ -55,7 +62,11 @@ async fn request_and_answer_go_through_whole_and_redirects_are_not_followed() {
     Mock::given(method("POST"))
         .and(path("/deploy"))
         .and(header("x-by", "ops"))
-        .respond_with(ResponseTemplate::new(302).insert_header("location", "/elsewhere").set_body_string("moved"))
+        .respond_with(
+            ResponseTemplate::new(302)
+                .insert_header("location", "/elsewhere")
+                .set_body_string("moved"),
+        )
         .expect(1)
         .mount(&server)
         .await;
@@ -67,8 +78,19 @@ async fn request_and_answer_go_through_whole_and_redirects_are_not_followed() {
         body: Some("{}".into()),
         secrets: vec![],
     };
-    let reply = client().perform(request, &Vault::default(), 5000, CancellationToken::new()).await;
-    let Reply::Http { status, headers, body, truncated, .. } = reply else { panic!("{reply:?}") };
+    let reply = client()
+        .perform(request, &Vault::default(), 5000, CancellationToken::new())
+        .await;
+    let Reply::Http {
+        status,
+        headers,
+        body,
+        truncated,
+        ..
+    } = reply
+    else {
+        panic!("{reply:?}")
+    };
     assert_eq!((status, body.as_str(), truncated), (302, "moved", false));
     assert_eq!(headers["location"], "/elsewhere");
 }
@@ -78,11 +100,19 @@ async fn a_body_is_cut_at_one_mebibyte_and_marked_truncated() {
     let server = MockServer::start().await;
     for (at, size) in [("/just", MAX_BODY), ("/more", MAX_BODY + 1)] {
         let answer = ResponseTemplate::new(200).set_body_bytes(vec![b'x'; size]);
-        Mock::given(path(at)).respond_with(answer).mount(&server).await;
+        Mock::given(path(at))
+            .respond_with(answer)
+            .mount(&server)
+            .await;
     }
     for (at, cut) in [("/just", false), ("/more", true)] {
         let reply = ask(&format!("{}{at}", server.uri()), 10_000).await;
-        let Reply::Http { body, truncated, .. } = reply else { panic!("{reply:?}") };
+        let Reply::Http {
+            body, truncated, ..
+        } = reply
+        else {
+            panic!("{reply:?}")
+        };
         assert_eq!((body.len(), truncated), (MAX_BODY, cut), "{at}");
     }
 }
@@ -90,7 +120,9 @@ async fn a_body_is_cut_at_one_mebibyte_and_marked_truncated() {
 #[tokio::test]
 async fn one_deadline_covers_head_and_body() {
     let dripping = serve(|mut peer| async move {
-        let _ = peer.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n").await;
+        let _ = peer
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
+            .await;
         while peer.write_all(b".").await.is_ok() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -103,18 +135,33 @@ async fn one_deadline_covers_head_and_body() {
     .await;
     for url in [dripping, silent] {
         let reply = ask(&url, 300).await;
-        assert!(matches!(reply, Reply::TimedOut { after_ms: 300..2000 }), "{reply:?}");
+        assert!(
+            matches!(
+                reply,
+                Reply::TimedOut {
+                    after_ms: 300..2000
+                }
+            ),
+            "{reply:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn failures_have_readable_messages() {
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let reply = ask(&format!("http://{free}/"), 5000).await;
     assert_eq!(message(&reply), format!("connection refused by {free}"));
 
     let reply = ask("http://no-such-host.invalid/", 5000).await;
-    assert!(message(&reply).starts_with("unknown host no-such-host.invalid"), "{reply:?}");
+    assert!(
+        message(&reply).starts_with("unknown host no-such-host.invalid"),
+        "{reply:?}"
+    );
 
     let closing = serve(|peer| async move { drop(peer) }).await;
     let reply = ask(&closing, 5000).await;
@@ -125,7 +172,10 @@ async fn failures_have_readable_messages() {
     })
     .await;
     let reply = ask(&plain.replace("http:", "https:"), 5000).await;
-    assert!(message(&reply).ends_with("it does not speak TLS"), "{reply:?}");
+    assert!(
+        message(&reply).ends_with("it does not speak TLS"),
+        "{reply:?}"
+    );
 
     for (url, wanted) in [("ftp://x/", "cannot ask ftp"), ("nonsense", "not a URL")] {
         let reply = ask(url, 5000).await;
@@ -135,7 +185,11 @@ async fn failures_have_readable_messages() {
 
 #[tokio::test]
 async fn credentials_in_an_address_stay_out_of_messages() {
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let reply = ask(&format!("http://me:hunter2@{free}/?token=hunter2"), 5000).await;
     assert!(!message(&reply).contains("hunter2"), "{reply:?}");
 }
@@ -161,7 +215,10 @@ async fn cancelling_ends_the_exchange() {
         tokio::time::sleep(Duration::from_millis(50)).await;
         cancel.cancel();
     };
-    let (reply, ()) = tokio::join!(client.perform(request, &vault, 10_000, cancel.clone()), stop);
+    let (reply, ()) = tokio::join!(
+        client.perform(request, &vault, 10_000, cancel.clone()),
+        stop
+    );
     assert_eq!(message(&reply), "cancelled");
 }
 
@@ -186,12 +243,26 @@ fn vault(value: &str, hosts: &[&str]) -> (Vault, tempfile::TempDir) {
     let file = folder.path().join("token");
     std::fs::write(&file, value).unwrap();
     std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    let hosts = hosts.iter().map(|h| HostPattern::parse(h).unwrap()).collect();
-    (Vault::new(vec![Secret { name: "T".into(), source: Source::File(file.display().to_string()), hosts }]), folder)
+    let hosts = hosts
+        .iter()
+        .map(|h| HostPattern::parse(h).unwrap())
+        .collect();
+    (
+        Vault::new(vec![Secret {
+            name: "T".into(),
+            source: Source::File(file.display().to_string()),
+            hosts,
+        }]),
+        folder,
+    )
 }
 
 async fn ask_with_secret(url: &str, header: &str, prefix: &'static str, vault: &Vault) -> Reply {
-    let secrets = vec![SecretHeader { header: header.into(), prefix, secret: "T".into() }];
+    let secrets = vec![SecretHeader {
+        header: header.into(),
+        prefix,
+        secret: "T".into(),
+    }];
     let request = HttpRequest {
         method: "GET".into(),
         host: HostFrom::File,
@@ -200,7 +271,9 @@ async fn ask_with_secret(url: &str, header: &str, prefix: &'static str, vault: &
         body: None,
         secrets,
     };
-    client().perform(request, vault, 5000, CancellationToken::new()).await
+    client()
+        .perform(request, vault, 5000, CancellationToken::new())
+        .await
 }
 
 fn refusal(reply: &Reply) -> &str {
@@ -226,29 +299,65 @@ async fn secrets_go_to_their_hosts_and_nowhere_else() {
     let (bound, _kept) = vault("pl4nted-value\n", &["127.0.0.1"]);
     for (name, prefix, wanted) in [("authorization", "Bearer ", 200), ("X-Token", "", 204)] {
         let reply = ask_with_secret(&server.uri(), name, prefix, &bound).await;
-        assert!(matches!(reply, Reply::Http { status, .. } if status == wanted), "{reply:?}");
+        assert!(
+            matches!(reply, Reply::Http { status, .. } if status == wanted),
+            "{reply:?}"
+        );
     }
     let port = server.address().port();
     for (value, hosts, why) in [
-        ("pl4nted-value", &["api.example.com"][..], "may not be sent to 127.0.0.1 (only api.example.com)"),
-        ("pl4nted-value", &[], "may not be sent to 127.0.0.1 (no host)"),
-        ("pl4nted-value", &["127.0.0.1:1"], "may not be sent to 127.0.0.1"),
-        ("pl4n\nted-value", &["127.0.0.1"], "has characters no header may have"),
+        (
+            "pl4nted-value",
+            &["api.example.com"][..],
+            "may not be sent to 127.0.0.1 (only api.example.com)",
+        ),
+        (
+            "pl4nted-value",
+            &[],
+            "may not be sent to 127.0.0.1 (no host)",
+        ),
+        (
+            "pl4nted-value",
+            &["127.0.0.1:1"],
+            "may not be sent to 127.0.0.1",
+        ),
+        (
+            "pl4n\nted-value",
+            &["127.0.0.1"],
+            "has characters no header may have",
+        ),
         ("short", &["127.0.0.1"], "is 5 bytes long"),
     ] {
         let (vault, _kept) = vault(value, hosts);
-        let reply = ask_with_secret(&format!("http://127.0.0.1:{port}/"), "x-token", "", &vault).await;
+        let reply =
+            ask_with_secret(&format!("http://127.0.0.1:{port}/"), "x-token", "", &vault).await;
         let message = refusal(&reply);
-        assert!(message.contains(why) && !message.contains("pl4n"), "{message}");
+        assert!(
+            message.contains(why) && !message.contains("pl4n"),
+            "{message}"
+        );
     }
     // The host counts, not a user name that looks like one.
-    let reply = ask_with_secret(&format!("http://127.0.0.1@localhost:{port}/"), "x-token", "", &bound).await;
-    assert!(refusal(&reply).contains("may not be sent to localhost"), "{reply:?}");
+    let reply = ask_with_secret(
+        &format!("http://127.0.0.1@localhost:{port}/"),
+        "x-token",
+        "",
+        &bound,
+    )
+    .await;
+    assert!(
+        refusal(&reply).contains("may not be sent to localhost"),
+        "{reply:?}"
+    );
 }
 
 #[tokio::test]
 async fn stored_headers_with_secrets_are_refused_at_call_time_too() {
-    for (name, why) in [("Authorization", "secret_ref"), ("COOKIE", "secret_ref"), ("Host", "set by the connection")] {
+    for (name, why) in [
+        ("Authorization", "secret_ref"),
+        ("COOKIE", "secret_ref"),
+        ("Host", "set by the connection"),
+    ] {
         let headers = [(name.to_owned(), "x".to_owned())].into();
         let request = HttpRequest {
             method: "GET".into(),
@@ -258,7 +367,9 @@ async fn stored_headers_with_secrets_are_refused_at_call_time_too() {
             body: None,
             secrets: vec![],
         };
-        let reply = client().perform(request, &Vault::default(), 5000, CancellationToken::new()).await;
+        let reply = client()
+            .perform(request, &Vault::default(), 5000, CancellationToken::new())
+            .await;
         assert!(refusal(&reply).contains(why), "{reply:?}");
     }
 }
@@ -300,7 +411,10 @@ async fn the_outbound_policy_holds_for_every_spelling() {
     ] {
         let reply = ask(url, 5000).await;
         let message = refusal(&reply);
-        assert!(message.contains("the outbound policy refuses") && message.contains("[outbound]"), "{url}: {message}");
+        assert!(
+            message.contains("the outbound policy refuses") && message.contains("[outbound]"),
+            "{url}: {message}"
+        );
     }
 }
 
@@ -308,22 +422,40 @@ async fn the_outbound_policy_holds_for_every_spelling() {
 async fn a_name_that_resolves_to_this_machine_is_refused_unless_allowed() {
     use crate::core::outbound::Allowed;
     let server = MockServer::start().await;
-    Mock::given(path("/")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+    Mock::given(path("/"))
+        .respond_with(ResponseTemplate::new(200))
+        .mount(&server)
+        .await;
     let port = server.address().port();
     let localhost = ask(&format!("http://localhost:{port}/"), 5000).await;
-    assert!(matches!(localhost, Reply::Http { status: 200, .. }), "{localhost:?}");
+    assert!(
+        matches!(localhost, Reply::Http { status: 200, .. }),
+        "{localhost:?}"
+    );
 
     // Most machines resolve their own name without a network; where that fails there is nothing to
     // test.
-    let name = rustix::system::uname().nodename().to_string_lossy().to_lowercase();
-    let Ok(found) = tokio::net::lookup_host((name.as_str(), port)).await else { return };
-    let public = |ip: IpAddr| crate::core::outbound::Category::of(ip) == crate::core::outbound::Category::Public;
-    if found.map(|a| a.ip()).all(public) || proxy_in_use(&format!("http://{name}/").parse().unwrap()).is_some() {
+    let name = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .to_lowercase();
+    let Ok(found) = tokio::net::lookup_host((name.as_str(), port)).await else {
+        return;
+    };
+    let public = |ip: IpAddr| {
+        crate::core::outbound::Category::of(ip) == crate::core::outbound::Category::Public
+    };
+    if found.map(|a| a.ip()).all(public)
+        || proxy_in_use(&format!("http://{name}/").parse().unwrap()).is_some()
+    {
         return;
     }
     let reply = ask(&format!("http://{name}:{port}/"), 5000).await;
     let message = refusal(&reply);
-    assert!(message.contains(&name) && message.contains("it resolves to"), "{message}");
+    assert!(
+        message.contains(&name) && message.contains("it resolves to"),
+        "{message}"
+    );
 
     let policy = Policy::new(vec![Allowed::parse(&name).unwrap()]);
     let request = HttpRequest {
@@ -334,14 +466,18 @@ async fn a_name_that_resolves_to_this_machine_is_refused_unless_allowed() {
         body: None,
         secrets: vec![],
     };
-    let reply = Client::new(policy).perform(request, &Vault::default(), 5000, CancellationToken::new()).await;
+    let reply = Client::new(policy)
+        .perform(request, &Vault::default(), 5000, CancellationToken::new())
+        .await;
     assert!(!matches!(reply, Reply::Refused { .. }), "{reply:?}");
 }
 
 #[tokio::test]
 async fn hostile_peers_end_with_a_message() {
     let lying = serve(|mut peer| async move {
-        let _ = peer.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nshort").await;
+        let _ = peer
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nshort")
+            .await;
     })
     .await;
     let reply = ask(&lying, 5000).await;
@@ -349,7 +485,11 @@ async fn hostile_peers_end_with_a_message() {
 
     let endless = serve(|mut peer| async move {
         let _ = peer.write_all(b"HTTP/1.1 200 OK\r\n").await;
-        while peer.write_all(b"x-filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n").await.is_ok() {}
+        while peer
+            .write_all(b"x-filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n")
+            .await
+            .is_ok()
+        {}
     })
     .await;
     let reply = ask(&endless, 20_000).await;
@@ -364,10 +504,14 @@ async fn hostile_peers_end_with_a_message() {
 
     // Redirects are not followed.
     let pointing = serve(|mut peer| async move {
-        let answer = b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n";
+        let answer =
+            b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n";
         let _ = peer.write_all(answer).await;
     })
     .await;
     let reply = ask(&pointing, 5000).await;
-    assert!(matches!(reply, Reply::Http { status: 302, .. }), "{reply:?}");
+    assert!(
+        matches!(reply, Reply::Http { status: 302, .. }),
+        "{reply:?}"
+    );
 }

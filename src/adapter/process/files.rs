@@ -46,15 +46,37 @@ pub(super) async fn gather(
     if what.artifacts.is_none() {
         return Vec::new();
     }
-    let folder = what.dir.clone().map_or_else(|| PathBuf::from("."), PathBuf::from);
-    let (taken, lacks, skipped, old) = (BTreeSet::new(), Few::default(), Few::default(), Few::default());
-    let gathering = Gathering { folder, limits, began, max_wait, output, taken, lacks, skipped, old };
+    let folder = what
+        .dir
+        .clone()
+        .map_or_else(|| PathBuf::from("."), PathBuf::from);
+    let (taken, lacks, skipped, old) = (
+        BTreeSet::new(),
+        Few::default(),
+        Few::default(),
+        Few::default(),
+    );
+    let gathering = Gathering {
+        folder,
+        limits,
+        began,
+        max_wait,
+        output,
+        taken,
+        lacks,
+        skipped,
+        old,
+    };
     let lacks = tokio::select! {
         biased;
         () = cancel.cancelled() => vec!["it was stopped before all of its files were read".to_owned()],
         lacks = gathering.all(&what.artifacts.paths) => lacks,
     };
-    if what.artifacts.required { lacks } else { Vec::new() }
+    if what.artifacts.required {
+        lacks
+    } else {
+        Vec::new()
+    }
 }
 
 /// The first of many messages, and how many more there were.
@@ -119,7 +141,8 @@ impl Gathering<'_> {
         let rest = [
             lacking.clone(),
             self.skipped.rest("files or folders were skipped"),
-            self.old.rest("files were last changed before the command began"),
+            self.old
+                .rest("files were last changed before the command began"),
         ];
         for note in rest.into_iter().flatten() {
             self.note(note).await;
@@ -137,7 +160,10 @@ impl Gathering<'_> {
         };
         let named = pattern.path().is_some();
         let folder = self.folder.clone();
-        let (found, skipped) = self.read(move || find(&folder, &pattern)).await?.unwrap_or_default();
+        let (found, skipped) = self
+            .read(move || find(&folder, &pattern))
+            .await?
+            .unwrap_or_default();
         for why in skipped.first {
             self.skip(why).await;
         }
@@ -149,7 +175,10 @@ impl Gathering<'_> {
                 continue;
             }
             if self.taken.len() >= MOST_FILES {
-                self.lack(format!("it left more than {MOST_FILES} files; the others are not kept")).await;
+                self.lack(format!(
+                    "it left more than {MOST_FILES} files; the others are not kept"
+                ))
+                .await;
                 return Ok(());
             }
             some |= self.take(path, named).await?;
@@ -164,7 +193,9 @@ impl Gathering<'_> {
     async fn take(&mut self, path: String, named: bool) -> Result<bool, Stop> {
         let (folder, name, limits) = (self.folder.clone(), path.clone(), self.limits);
         let read = self.read(move || read(&folder, &name, limits)).await?;
-        let (content, meta) = match read.unwrap_or_else(|| Err(Untaken::Lacking(format!("{path} could not be read")))) {
+        let (content, meta) = match read
+            .unwrap_or_else(|| Err(Untaken::Lacking(format!("{path} could not be read"))))
+        {
             Ok(file) => file,
             Err(Untaken::NoFile(why)) if !named => {
                 self.skip(why).await;
@@ -177,23 +208,42 @@ impl Gathering<'_> {
             }
         };
         self.taken.insert(path.clone());
-        let changed = meta.modified().ok().and_then(|changed| changed.checked_add(SLACK));
-        if changed.zip(self.began).is_some_and(|(changed, began)| changed < began) {
-            let note = format!("{path} was last changed before the command began; it is kept as it is");
+        let changed = meta
+            .modified()
+            .ok()
+            .and_then(|changed| changed.checked_add(SLACK));
+        if changed
+            .zip(self.began)
+            .is_some_and(|(changed, began)| changed < began)
+        {
+            let note =
+                format!("{path} was last changed before the command began; it is kept as it is");
             if self.old.add(note.clone()) {
                 self.note(note).await;
             }
         }
-        let left = ArtifactDraft { kind: ArtifactKind::of_file(&path), title: path, content };
+        let left = ArtifactDraft {
+            kind: ArtifactKind::of_file(&path),
+            title: path,
+            content,
+        };
         let (reply, answer) = oneshot::channel();
-        if self.output.send(CallEvent::Artifact(left, reply)).await.is_err() {
+        if self
+            .output
+            .send(CallEvent::Artifact(left, reply))
+            .await
+            .is_err()
+        {
             return Ok(true);
         }
         // Without an answer the run is abandoned: no more files are needed.
         if let Ok(Err(no)) = answer.await {
             // Reading and packing further files would be wasted.
             if no.run_is_full {
-                return Err(Stop(format!("{}; nothing the step left after it is kept either", no.why)));
+                return Err(Stop(format!(
+                    "{}; nothing the step left after it is kept either",
+                    no.why
+                )));
             }
             self.lack(no.why).await;
         }
@@ -218,8 +268,12 @@ impl Gathering<'_> {
     }
 
     /// Runs disk work within `max_wait`. `None` when the work itself panicked.
-    async fn read<T: Send + 'static>(&mut self, work: impl FnOnce() -> T + Send + 'static) -> Result<Option<T>, Stop> {
-        let late = || Stop("its files could not be read in time; what is missing is not kept".to_owned());
+    async fn read<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<Option<T>, Stop> {
+        let late =
+            || Stop("its files could not be read in time; what is missing is not kept".to_owned());
         if self.max_wait.is_zero() {
             return Err(late());
         }
@@ -250,12 +304,17 @@ fn find(folder: &Path, pattern: &Pattern) -> (Vec<String>, Few) {
         for entry in entries.flatten() {
             names += 1;
             if names > MOST_NAMES {
-                skipped.add(format!("more than {MOST_NAMES} names were looked at; the rest was left out"));
+                skipped.add(format!(
+                    "more than {MOST_NAMES} names were looked at; the rest was left out"
+                ));
                 found.sort();
                 return (found, skipped);
             }
             let Ok(name) = entry.file_name().into_string() else {
-                skipped.add(format!("a file in {} has a name that is not UTF-8; it is not taken", shown(&inner)));
+                skipped.add(format!(
+                    "a file in {} has a name that is not UTF-8; it is not taken",
+                    shown(&inner)
+                ));
                 continue;
             };
             let mut path = inner.clone();
@@ -285,7 +344,11 @@ fn is_file(entry: &DirEntry) -> bool {
 }
 
 fn shown(names: &[String]) -> String {
-    if names.is_empty() { "of the step".to_owned() } else { names.join("/") }
+    if names.is_empty() {
+        "of the step".to_owned()
+    } else {
+        names.join("/")
+    }
 }
 
 /// The contents of an ordinary file below the folder, links resolved.
@@ -294,27 +357,39 @@ fn read(folder: &Path, path: &str, limits: Limits) -> Result<(Vec<u8>, Metadata)
         ErrorKind::NotFound => Untaken::NoFile(format!("it left no {path}")),
         _ => Untaken::Lacking(format!("{path} cannot be read: {e}")),
     };
-    let folder =
-        folder.canonicalize().map_err(|e| Untaken::Lacking(format!("the step's folder cannot be read: {e}")))?;
+    let folder = folder
+        .canonicalize()
+        .map_err(|e| Untaken::Lacking(format!("the step's folder cannot be read: {e}")))?;
     let whole = folder.join(path).canonicalize().map_err(cannot)?;
     if !whole.starts_with(&folder) {
-        return Err(Untaken::NoFile(format!("{path} is not taken: it leads out of the step's folder")));
+        return Err(Untaken::NoFile(format!(
+            "{path} is not taken: it leads out of the step's folder"
+        )));
     }
     let file = open(&whole).map_err(cannot)?;
     let meta = file.metadata().map_err(cannot)?;
     if meta.is_dir() {
-        return Err(Untaken::NoFile(format!("{path} is a folder; `{path}/**` means the files in it")));
+        return Err(Untaken::NoFile(format!(
+            "{path} is a folder; `{path}/**` means the files in it"
+        )));
     }
     if !meta.is_file() {
-        return Err(Untaken::NoFile(format!("{path} is not taken: it is no ordinary file")));
+        return Err(Untaken::NoFile(format!(
+            "{path} is not taken: it is no ordinary file"
+        )));
     }
-    let admit =
-        |bytes| limits.admit(ArtifactKind::of_file(path), path, bytes, 0).map_err(|no| Untaken::Lacking(no.why));
+    let admit = |bytes| {
+        limits
+            .admit(ArtifactKind::of_file(path), path, bytes, 0)
+            .map_err(|no| Untaken::Lacking(no.why))
+    };
     admit(i64::try_from(meta.len()).unwrap_or(i64::MAX))?;
     let mut content = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0));
     // The file may grow while it is read.
     let most = u64::try_from(limits.each).unwrap_or(0);
-    file.take(most.saturating_add(1)).read_to_end(&mut content).map_err(cannot)?;
+    file.take(most.saturating_add(1))
+        .read_to_end(&mut content)
+        .map_err(cannot)?;
     admit(i64::try_from(content.len()).unwrap_or(i64::MAX))?;
     Ok((content, meta))
 }
@@ -322,7 +397,10 @@ fn read(folder: &Path, path: &str, limits: Limits) -> Result<(Vec<u8>, Metadata)
 /// Non-blocking, so that a pipe without a writer does not block us.
 fn open(path: &Path) -> std::io::Result<File> {
     let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
-    OpenOptions::new().read(true).custom_flags(i32::try_from(flags.bits()).unwrap_or(0)).open(path)
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(i32::try_from(flags.bits()).unwrap_or(0))
+        .open(path)
 }
 
 #[cfg(test)]

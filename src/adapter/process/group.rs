@@ -13,7 +13,9 @@ pub(super) struct Group {
 
 impl Group {
     pub(super) fn of(pid: Option<u32>) -> Self {
-        let pid = pid.and_then(|p| i32::try_from(p).ok()).and_then(Pid::from_raw);
+        let pid = pid
+            .and_then(|p| i32::try_from(p).ok())
+            .and_then(Pid::from_raw);
         Self { pid, armed: true }
     }
 
@@ -69,7 +71,8 @@ pub(super) fn members(group: Pid) -> Option<Vec<PathBuf>> {
     let group = group.as_raw_nonzero().get().to_string();
     let processes = entries.flatten().filter(|e| {
         let name = e.file_name();
-        name.to_str().is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
+        name.to_str()
+            .is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
     });
     let running = processes.map(|e| e.path()).filter(|folder| {
         let stat = std::fs::read_to_string(folder.join("stat"));
@@ -80,7 +83,9 @@ pub(super) fn members(group: Pid) -> Option<Vec<PathBuf>> {
 
 /// Reads `PID (name) STATE PPID PGRP …`; the name may contain anything, also parentheses.
 fn runs_in(stat: &str, group: &str) -> bool {
-    let Some((_, rest)) = stat.rsplit_once(')') else { return false };
+    let Some((_, rest)) = stat.rsplit_once(')') else {
+        return false;
+    };
     let mut fields = rest.split_ascii_whitespace();
     let state = fields.next().unwrap_or("X");
     !matches!(state, "Z" | "X") && fields.nth(1) == Some(group)

@@ -26,7 +26,13 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn new(stream: Stream, redactor: Arc<Redactor>) -> Self {
-        Self { stream, partial: Vec::new(), held: Vec::new(), max: MAX_LINE, redactor }
+        Self {
+            stream,
+            partial: Vec::new(),
+            held: Vec::new(),
+            max: MAX_LINE,
+            redactor,
+        }
     }
 
     /// Adds all complete lines to `out`.
@@ -65,7 +71,10 @@ impl Lines {
     /// Cuts pieces off while there is more than `room`.
     fn cut(&mut self, out: &mut Vec<OutputLine>, room: usize) {
         while self.partial.len() > room {
-            let at = char_boundary(&self.partial, self.redactor.cut_before(&self.partial, self.max));
+            let at = char_boundary(
+                &self.partial,
+                self.redactor.cut_before(&self.partial, self.max),
+            );
             let rest = self.partial.split_off(at);
             self.release(out);
             self.push_all(out);
@@ -84,7 +93,8 @@ impl Lines {
         }
         self.held.extend_from_slice(line);
         // Longer than any secret with its line ends: it is none.
-        if self.held.len() > self.redactor.longest() * 3 + self.max.min(MAX_HELD) || !self.redactor.goes_on(&self.held)
+        if self.held.len() > self.redactor.longest() * 3 + self.max.min(MAX_HELD)
+            || !self.redactor.goes_on(&self.held)
         {
             self.release(out);
         }
@@ -94,12 +104,17 @@ impl Lines {
         if !self.held.is_empty() {
             let held = std::mem::take(&mut self.held);
             let clean = self.redactor.redact_bytes(&held);
-            clean.split(|b| *b == b'\n').for_each(|line| self.push(line, out));
+            clean
+                .split(|b| *b == b'\n')
+                .for_each(|line| self.push(line, out));
         }
     }
 
     fn push(&self, line: &[u8], out: &mut Vec<OutputLine>) {
-        out.push(OutputLine { stream: self.stream, text: String::from_utf8_lossy(line).into_owned() });
+        out.push(OutputLine {
+            stream: self.stream,
+            text: String::from_utf8_lossy(line).into_owned(),
+        });
     }
 
     fn push_all(&mut self, out: &mut Vec<OutputLine>) {
@@ -111,7 +126,10 @@ impl Lines {
 
 /// The last position at or before `at` that does not split a UTF-8 character.
 fn char_boundary(bytes: &[u8], at: usize) -> usize {
-    (at.saturating_sub(3)..=at).rev().find(|i| bytes[*i] & 0b1100_0000 != 0b1000_0000).unwrap_or(at)
+    (at.saturating_sub(3)..=at)
+        .rev()
+        .find(|i| bytes[*i] & 0b1100_0000 != 0b1000_0000)
+        .unwrap_or(at)
 }
 
 #[cfg(test)]
@@ -131,7 +149,13 @@ mod tests {
 
     fn cut_around(secret: &str, chunks: &[&[u8]], max: usize) -> Vec<String> {
         let redactor = Arc::new(Redactor::new([("X", secret)]));
-        let mut lines = Lines { stream: Stream::Stdout, partial: Vec::new(), held: Vec::new(), max, redactor };
+        let mut lines = Lines {
+            stream: Stream::Stdout,
+            partial: Vec::new(),
+            held: Vec::new(),
+            max,
+            redactor,
+        };
         let mut out = Vec::new();
         for chunk in chunks {
             lines.feed(chunk, &mut out);
@@ -166,13 +190,19 @@ mod tests {
     /// A wrapped value is redacted here, except for first letters that nothing else identifies.
     fn wrapped_is_found(before: &str, value: &str, after: &str, columns: usize, at: usize) {
         let coded = encode(format!("{before}{value}{after}").as_bytes());
-        let text: String =
-            coded.as_bytes().chunks(columns).map(|l| format!("{}\n", String::from_utf8_lossy(l))).collect();
+        let text: String = coded
+            .as_bytes()
+            .chunks(columns)
+            .map(|l| format!("{}\n", String::from_utf8_lossy(l)))
+            .collect();
         let (left, right) = text.as_bytes().split_at(at.min(text.len()));
         let redactor = Redactor::new([("X", value)]);
         let lines = cut_around(value, &[left, right], 1000);
         assert_eq!(lines.len(), text.lines().count(), "every line stays one");
-        let shown: String = lines.iter().map(|line| redactor.redact(line).replace("[secret X]", "")).collect();
+        let shown: String = lines
+            .iter()
+            .map(|line| redactor.redact(line).replace("[secret X]", ""))
+            .collect();
         let own = value.len() * 8 / 6 - 1;
         assert!(shown.len() <= coded.len() - own + 3, "{shown} of {coded}");
     }
@@ -180,7 +210,13 @@ mod tests {
     #[test]
     fn letters_of_a_value_that_begins_just_before_a_line_end_are_not_counted_as_shown() {
         let before = "AA 0000a0Aa0Aa0A00 aAA 0a a0 A aA0aa  Aaa 0A  ";
-        wrapped_is_found(before, "00 aaAAaAAAa00aAa0a  AA00Aa 0a 000 a a A00AAA0A 00", "", 64, 0);
+        wrapped_is_found(
+            before,
+            "00 aaAAaAAAa00aAa0a  AA00Aa 0a 000 a a A00AAA0A 00",
+            "",
+            64,
+            0,
+        );
     }
 
     proptest! {

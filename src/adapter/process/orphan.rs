@@ -42,23 +42,37 @@ pub enum Remains {
 impl Birth {
     pub(super) fn of(leader: Option<u32>, mark: &Path) -> Self {
         let started = leader.and_then(start_of).unwrap_or_default();
-        let pgid = leader.and_then(|leader| i32::try_from(leader).ok()).unwrap_or(0);
-        Self { pgid, started, mark: mark.to_string_lossy().into_owned() }
+        let pgid = leader
+            .and_then(|leader| i32::try_from(leader).ok())
+            .unwrap_or(0);
+        Self {
+            pgid,
+            started,
+            mark: mark.to_string_lossy().into_owned(),
+        }
     }
 
     /// Whether that very group still runs.
     fn is_alive(&self) -> bool {
-        let Some(pid) = Pid::from_raw(self.pgid) else { return false };
-        let Some(members) = members(pid) else { return false };
+        let Some(pid) = Pid::from_raw(self.pgid) else {
+            return false;
+        };
+        let Some(members) = members(pid) else {
+            return false;
+        };
         let leader = u32::try_from(self.pgid).ok().and_then(start_of);
-        let is_leader = leader.is_some_and(|started| !started.is_empty() && started == self.started);
+        let is_leader =
+            leader.is_some_and(|started| !started.is_empty() && started == self.started);
         !members.is_empty() && (is_leader || members.iter().any(|folder| self.marks(folder)))
     }
 
     fn marks(&self, process: &Path) -> bool {
         let wanted = format!("OPSROOM_OUTPUT={}", self.mark);
         let environ = std::fs::read(process.join("environ")).unwrap_or_default();
-        !self.mark.is_empty() && environ.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
+        !self.mark.is_empty()
+            && environ
+                .split(|byte| *byte == 0)
+                .any(|variable| variable == wanted.as_bytes())
     }
 }
 
@@ -105,7 +119,10 @@ mod tests {
 
     fn group(script: &str, mark: &str) -> (Child, Birth) {
         let mut command = Command::new("sh");
-        command.args(["-c", script]).env("OPSROOM_OUTPUT", mark).process_group(0);
+        command
+            .args(["-c", script])
+            .env("OPSROOM_OUTPUT", mark)
+            .process_group(0);
         let child = command.spawn().unwrap();
         let birth = Birth::of(Some(child.id()), Path::new(mark));
         (child, birth)
@@ -141,11 +158,18 @@ mod tests {
     #[tokio::test]
     async fn another_group_with_the_same_number_is_left_alone() {
         let (mut child, birth) = group("sleep 100", "/tmp/c");
-        let other = Birth { started: "1".to_owned(), mark: "/tmp/another".to_owned(), ..birth.clone() };
+        let other = Birth {
+            started: "1".to_owned(),
+            mark: "/tmp/another".to_owned(),
+            ..birth.clone()
+        };
         assert_eq!(end_orphan(&other).await, Remains::Nothing);
         assert!(birth.is_alive());
         // The leader is gone: the other members are identified by their variable.
-        let known = Birth { started: "1".to_owned(), ..birth };
+        let known = Birth {
+            started: "1".to_owned(),
+            ..birth
+        };
         assert!(known.is_alive());
         child.kill().unwrap();
         child.wait().unwrap();

@@ -22,7 +22,11 @@ impl OutputFile {
             .prefix("opsroom-output-")
             .tempfile()
             .map(Self)
-            .map_err(|e| format!("cannot create a file for the command's results in the temporary folder: {e}"))
+            .map_err(|e| {
+                format!(
+                    "cannot create a file for the command's results in the temporary folder: {e}"
+                )
+            })
     }
 
     /// When it was created, just before the command began; `None` where the file system does not
@@ -37,10 +41,14 @@ impl OutputFile {
 
     /// The values; lines that cannot be read are reported, not guessed.
     pub(super) async fn read(&self, output: &mpsc::Sender<CallEvent>) -> BTreeMap<String, String> {
-        let (values, complaints) = self.text().map_or_else(|e| (BTreeMap::new(), vec![e]), |text| parse(&text));
+        let (values, complaints) = self
+            .text()
+            .map_or_else(|e| (BTreeMap::new(), vec![e]), |text| parse(&text));
         for complaint in complaints {
             // No listener: the complaint is dropped.
-            let _ = output.send(CallEvent::Note(format!("$OPSROOM_OUTPUT: {complaint}"))).await;
+            let _ = output
+                .send(CallEvent::Note(format!("$OPSROOM_OUTPUT: {complaint}")))
+                .await;
         }
         values
     }
@@ -75,13 +83,19 @@ fn parse(text: &str) -> (BTreeMap<String, String>, Vec<String>) {
             (Some((key, end)), _) if is_key(key) && !end.is_empty() => {
                 match block(lines.by_ref().map(|(_, line)| line), end) {
                     Some(value) => drop(values.insert(key.to_owned(), value)),
-                    None => complaints.push(format!("line {}: {key}<<{end} is never closed; it was not taken", at + 1)),
+                    None => complaints.push(format!(
+                        "line {}: {key}<<{end} is never closed; it was not taken",
+                        at + 1
+                    )),
                 }
             }
             (_, Some((key, value))) if is_key(key) => {
                 values.insert(key.to_owned(), value.to_owned());
             }
-            _ => complaints.push(format!("line {} is neither KEY=VALUE nor KEY<<END; it was not taken", at + 1)),
+            _ => complaints.push(format!(
+                "line {} is neither KEY=VALUE nor KEY<<END; it was not taken",
+                at + 1
+            )),
         }
     }
     (values, complaints)
@@ -110,10 +124,20 @@ mod tests {
 
     #[test]
     fn values_and_blocks_are_read_and_the_rest_is_named() {
-        let (values, complaints) = parse("A=1\nB=x=y\n\nC<<EOF\none\nD=no\nEOF\nnonsense\n9=1\nE=\nF<<END\nopen");
+        let (values, complaints) =
+            parse("A=1\nB=x=y\n\nC<<EOF\none\nD=no\nEOF\nnonsense\n9=1\nE=\nF<<END\nopen");
         let wanted = [("A", "1"), ("B", "x=y"), ("C", "one\nD=no"), ("E", "")];
-        assert_eq!(values, wanted.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect());
-        let at: Vec<_> = complaints.iter().map(|c| c.split([' ', ':']).nth(1)).collect();
+        assert_eq!(
+            values,
+            wanted
+                .into_iter()
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .collect()
+        );
+        let at: Vec<_> = complaints
+            .iter()
+            .map(|c| c.split([' ', ':']).nth(1))
+            .collect();
         assert_eq!(at, [Some("8"), Some("9"), Some("11")]);
     }
 

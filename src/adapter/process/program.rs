@@ -19,8 +19,15 @@ pub(in super::super) fn check(
 
 /// The program's file, searched like the system does: in the command's own `PATH`, relative to its
 /// folder.
-pub(super) fn resolve(argv: &[String], env: &BTreeMap<String, String>, dir: Option<&str>) -> Result<PathBuf, String> {
-    let name = argv.first().filter(|n| !n.is_empty()).ok_or("the command is empty: give a program to run")?;
+pub(super) fn resolve(
+    argv: &[String],
+    env: &BTreeMap<String, String>,
+    dir: Option<&str>,
+) -> Result<PathBuf, String> {
+    let name = argv
+        .first()
+        .filter(|n| !n.is_empty())
+        .ok_or("the command is empty: give a program to run")?;
     if let Some(dir) = dir.filter(|d| !Path::new(d).is_dir()) {
         return Err(format!("no such folder: {dir}"));
     }
@@ -28,10 +35,16 @@ pub(super) fn resolve(argv: &[String], env: &BTreeMap<String, String>, dir: Opti
         let path = dir.map_or_else(|| PathBuf::from(name), |d| Path::new(d).join(name));
         return check_file(&path, name).map(|()| absolute(&path));
     }
-    let path = env.get("PATH").map(Into::into).or_else(|| env::var_os("PATH")).unwrap_or_default();
+    let path = env
+        .get("PATH")
+        .map(Into::into)
+        .or_else(|| env::var_os("PATH"))
+        .unwrap_or_default();
     match search(name, &path) {
         Some(found) => Ok(absolute(&found)),
-        None if search_any(name, &path) => Err(format!("permission denied: {name} is not executable")),
+        None if search_any(name, &path) => {
+            Err(format!("permission denied: {name} is not executable"))
+        }
         None => Err(format!("no such program: {name} is not in PATH")),
     }
 }
@@ -46,7 +59,9 @@ pub(super) fn describe_spawn_error(name: &str, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => format!("no such program: {name}"),
         io::ErrorKind::PermissionDenied => format!("permission denied: {name} may not be run"),
-        io::ErrorKind::ArgumentListTooLong => format!("cannot start {name}: arguments and environment are too long"),
+        io::ErrorKind::ArgumentListTooLong => {
+            format!("cannot start {name}: arguments and environment are too long")
+        }
         _ => format!("cannot start {name}: {error}"),
     }
 }
@@ -54,9 +69,9 @@ pub(super) fn describe_spawn_error(name: &str, error: &io::Error) -> String {
 fn check_file(path: &Path, name: &str) -> Result<(), String> {
     match path.metadata() {
         Ok(meta) if meta.is_dir() => Err(format!("{name} is a folder, not a program")),
-        Ok(meta) if meta.permissions().mode() & 0o111 == 0 => {
-            Err(format!("permission denied: {name} is not executable (chmod +x makes it so)"))
-        }
+        Ok(meta) if meta.permissions().mode() & 0o111 == 0 => Err(format!(
+            "permission denied: {name} is not executable (chmod +x makes it so)"
+        )),
         Ok(_) => Ok(()),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Err(format!("no such program: {name}")),
         Err(e) => Err(format!("cannot start {name}: {e}")),
@@ -64,7 +79,9 @@ fn check_file(path: &Path, name: &str) -> Result<(), String> {
 }
 
 fn search(name: &str, path: &OsStr) -> Option<PathBuf> {
-    env::split_paths(path).map(|dir| dir.join(name)).find(|p| p.is_file() && check_file(p, name).is_ok())
+    env::split_paths(path)
+        .map(|dir| dir.join(name))
+        .find(|p| p.is_file() && check_file(p, name).is_ok())
 }
 
 fn search_any(name: &str, path: &OsStr) -> bool {

@@ -21,8 +21,16 @@ const LOST: &str = "the variables and the working folder of the blocks before ar
 /// # Errors
 /// Why the session has no folder, or that the state of earlier blocks is gone.
 pub(super) fn enter(what: &Invocation) -> Result<Option<Invocation>, String> {
-    let Some((place, name)) = what.session.as_ref().and_then(|s| Some((s, s.name.as_ref()?))) else { return Ok(None) };
-    let (Some(shell), Some(block)) = (what.argv.first(), what.argv.last()) else { return Ok(None) };
+    let Some((place, name)) = what
+        .session
+        .as_ref()
+        .and_then(|s| Some((s, s.name.as_ref()?)))
+    else {
+        return Ok(None);
+    };
+    let (Some(shell), Some(block)) = (what.argv.first(), what.argv.last()) else {
+        return Ok(None);
+    };
     // bash where it is installed: pages are written in it, whatever their fences are called.
     let bash = program::find("bash").is_some();
     let (shell, carrier) = match shell.as_str() {
@@ -38,9 +46,20 @@ pub(super) fn enter(what: &Invocation) -> Result<Option<Invocation>, String> {
     }
     open(&folder)?;
     let text = folder.display().to_string();
-    let mut argv = vec![shell.to_owned(), "-c".to_owned(), carrier.to_owned(), shell.to_owned(), text, block.clone()];
+    let mut argv = vec![
+        shell.to_owned(),
+        "-c".to_owned(),
+        carrier.to_owned(),
+        shell.to_owned(),
+        text,
+        block.clone(),
+    ];
     argv.extend(place.of.variables.iter().cloned());
-    Ok(Some(Invocation { argv, session: None, ..what.clone() }))
+    Ok(Some(Invocation {
+        argv,
+        session: None,
+        ..what.clone()
+    }))
 }
 
 /// Removes the state of a session.
@@ -55,14 +74,21 @@ pub(in super::super) fn end(name: &str) {
 /// Names of this user's sessions that have state on this machine.
 pub(in super::super) fn names() -> Vec<String> {
     let entries = std::fs::read_dir(place()).into_iter().flatten().flatten();
-    let name = |entry: std::fs::DirEntry| Some(entry.file_name().to_str()?.strip_prefix(PREFIX)?.to_owned());
-    entries.filter_map(name).filter(|name| is_ours(&folder(name))).collect()
+    let name = |entry: std::fs::DirEntry| {
+        Some(entry.file_name().to_str()?.strip_prefix(PREFIX)?.to_owned())
+    };
+    entries
+        .filter_map(name)
+        .filter(|name| is_ours(&folder(name)))
+        .collect()
 }
 
 const PREFIX: &str = "opsroom-session-";
 
 fn place() -> PathBuf {
-    let private = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| is_ours(dir));
+    let private = std::env::var_os("XDG_RUNTIME_DIR")
+        .map(PathBuf::from)
+        .filter(|dir| is_ours(dir));
     private.unwrap_or_else(std::env::temp_dir)
 }
 
@@ -75,10 +101,14 @@ fn open(folder: &Path) -> Result<(), String> {
     match std::fs::DirBuilder::new().mode(0o700).create(folder) {
         Ok(()) => Ok(()),
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && is_ours(folder) => Ok(()),
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
-            Err(format!("{} is in the way: it is no folder that only this user can use; remove it", folder.display()))
-        }
-        Err(e) => Err(format!("cannot make {} for what the blocks of the page share: {e}", folder.display())),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Err(format!(
+            "{} is in the way: it is no folder that only this user can use; remove it",
+            folder.display()
+        )),
+        Err(e) => Err(format!(
+            "cannot make {} for what the blocks of the page share: {e}",
+            folder.display()
+        )),
     }
 }
 
@@ -86,7 +116,9 @@ fn open(folder: &Path) -> Result<(), String> {
 fn is_ours(folder: &Path) -> bool {
     let private = |mode: u32| mode.trailing_zeros() >= 6;
     folder.symlink_metadata().is_ok_and(|meta| {
-        meta.is_dir() && meta.uid() == rustix::process::geteuid().as_raw() && private(meta.permissions().mode())
+        meta.is_dir()
+            && meta.uid() == rustix::process::geteuid().as_raw()
+            && private(meta.permissions().mode())
     })
 }
 
@@ -103,11 +135,28 @@ mod tests {
     async fn blocks(name: &str, shell: &str, blocks: &[&str]) -> Vec<(Option<i32>, Vec<String>)> {
         let mut found = Vec::new();
         for block in blocks {
-            let of = Session { variables: vec!["A".to_owned(), "B".to_owned()] };
-            let session = Some(SessionRef { of, name: Some(name.to_owned()), begun: false });
+            let of = Session {
+                variables: vec!["A".to_owned(), "B".to_owned()],
+            };
+            let session = Some(SessionRef {
+                of,
+                name: Some(name.to_owned()),
+                begun: false,
+            });
             let argv = [shell, "-c", block].map(str::to_owned).to_vec();
-            let (reply, lines, _) = run(Invocation { argv, session, ..sh("") }, 10_000, CancellationToken::new()).await;
-            let Reply::Exited { code, .. } = reply else { panic!("{reply:?}") };
+            let (reply, lines, _) = run(
+                Invocation {
+                    argv,
+                    session,
+                    ..sh("")
+                },
+                10_000,
+                CancellationToken::new(),
+            )
+            .await;
+            let Reply::Exited { code, .. } = reply else {
+                panic!("{reply:?}")
+            };
             found.push((code, lines.into_iter().map(|l| l.text).collect()));
         }
         found
@@ -128,7 +177,10 @@ mod tests {
         )
         .await;
         let text: Vec<&str> = found[1].1.iter().map(String::as_str).collect();
-        assert_eq!(text, ["it's $5", "none two", "lines", "y z", "hi ana", "/usr"]);
+        assert_eq!(
+            text,
+            ["it's $5", "none two", "lines", "y z", "hi ana", "/usr"]
+        );
         assert_eq!(
             (found[2].0, &found[3]),
             (Some(1), &(Some(0), vec!["it's $5".to_owned()])),
@@ -136,9 +188,15 @@ mod tests {
         );
         let folder = folder(&name);
         assert_eq!(folder.metadata().unwrap().mode() & 0o777, 0o700);
-        assert_eq!(folder.join("bash").metadata().unwrap().mode() & 0o777, 0o600);
+        assert_eq!(
+            folder.join("bash").metadata().unwrap().mode() & 0o777,
+            0o600
+        );
         let kept = std::fs::read_to_string(folder.join("bash")).unwrap();
-        assert!(!kept.contains("CARGO") && !kept.contains("PATH="), "what it did not set is not kept: {kept}");
+        assert!(
+            !kept.contains("CARGO") && !kept.contains("PATH="),
+            "what it did not set is not kept: {kept}"
+        );
         end(&name);
         assert!(!folder.exists());
     }
@@ -149,12 +207,17 @@ mod tests {
         let run = |block: &str| {
             let at = folder.path().to_str().unwrap();
             let mut command = std::process::Command::new("bash");
-            command.args(["-c", BASH, "bash", at, block]).env("OPSROOM_SECRET_API", "s3cr$t\"x'");
+            command
+                .args(["-c", BASH, "bash", at, block])
+                .env("OPSROOM_SECRET_API", "s3cr$t\"x'");
             String::from_utf8(command.output().unwrap().stdout).unwrap()
         };
         run("AUTH=\"Bearer ${OPSROOM_SECRET_API} end\"");
         let kept = std::fs::read_to_string(folder.path().join("bash")).unwrap();
-        assert!(!kept.contains("s3cr") && kept.contains("$OPSROOM_SECRET_API"), "{kept}");
+        assert!(
+            !kept.contains("s3cr") && kept.contains("$OPSROOM_SECRET_API"),
+            "{kept}"
+        );
         assert_eq!(run("set -eu; echo \"$AUTH\""), "Bearer s3cr$t\"x' end\n");
         run("args=(-H \"$AUTH\" 'a b'); declare -A by=([\"k $OPSROOM_SECRET_API\"]='v]')");
         let kept = std::fs::read_to_string(folder.path().join("bash")).unwrap();
@@ -173,9 +236,21 @@ mod tests {
                 command.args(["-c", carrier, shell, at, block, "name", "kind", "was"]);
                 String::from_utf8(command.output().unwrap().stdout).unwrap()
             };
-            assert_eq!(run("name=a kind='b c' was=d IFS=:; echo \"$#\"; trap 'echo bye' EXIT"), "0\nbye\n", "{shell}");
-            assert_eq!(run("set -eu; echo \"$name $kind $was\"; exit 0"), "a b c d\n", "{shell}");
-            assert_eq!(run("set -eu; trap 'echo \"$name\"' EXIT; name=lost; false"), "lost\n", "{shell}");
+            assert_eq!(
+                run("name=a kind='b c' was=d IFS=:; echo \"$#\"; trap 'echo bye' EXIT"),
+                "0\nbye\n",
+                "{shell}"
+            );
+            assert_eq!(
+                run("set -eu; echo \"$name $kind $was\"; exit 0"),
+                "a b c d\n",
+                "{shell}"
+            );
+            assert_eq!(
+                run("set -eu; trap 'echo \"$name\"' EXIT; name=lost; false"),
+                "lost\n",
+                "{shell}"
+            );
             assert_eq!(run("echo \"$name\""), "a\n", "{shell}");
         }
     }
@@ -186,7 +261,9 @@ mod tests {
         let run = |block: &str| {
             let at = folder.path().to_str().unwrap();
             let mut command = std::process::Command::new("sh");
-            command.args(["-c", SH, "sh", at, block, "A", "B", "T"]).env("OPSROOM_SECRET_API", "s3cr$t\"x'");
+            command
+                .args(["-c", SH, "sh", at, block, "A", "B", "T"])
+                .env("OPSROOM_SECRET_API", "s3cr$t\"x'");
             String::from_utf8(command.output().unwrap().stdout).unwrap()
         };
         run("A=\"it's 'so'\"; export B='two\nlines'; C=3; cd /usr");
@@ -208,8 +285,15 @@ mod tests {
         std::fs::set_permissions(&open_one, std::fs::Permissions::from_mode(0o755)).unwrap();
         std::os::unix::fs::symlink(dir.path(), &link).unwrap();
         for bad in [open_one, link] {
-            assert!(open(&bad).unwrap_err().contains("is in the way"), "{}", bad.display());
+            assert!(
+                open(&bad).unwrap_err().contains("is in the way"),
+                "{}",
+                bad.display()
+            );
         }
-        assert_eq!((open(&dir.path().join("new")), open(&dir.path().join("new"))), (Ok(()), Ok(())));
+        assert_eq!(
+            (open(&dir.path().join("new")), open(&dir.path().join("new"))),
+            (Ok(()), Ok(()))
+        );
     }
 }

@@ -21,7 +21,14 @@ async fn perform(
     output: mpsc::Sender<CallEvent>,
     cancel: CancellationToken,
 ) -> Reply {
-    super::perform(what, &AdapterContext::default(), timeout_ms, output, cancel.into()).await
+    super::perform(
+        what,
+        &AdapterContext::default(),
+        timeout_ms,
+        output,
+        cancel.into(),
+    )
+    .await
 }
 
 /// Runs to the end and returns the answer, the lines and the notes.
@@ -53,20 +60,43 @@ async fn plain(script: &str) -> (Reply, Vec<String>, Vec<String>) {
 
 #[tokio::test]
 async fn code_signal_and_outputs_come_back() {
-    let (reply, lines, _) = plain("echo out; echo err >&2; printf 'A=1\\n' > $OPSROOM_OUTPUT; exit 0").await;
-    let Reply::Exited { code: Some(0), signal: None, outputs, .. } = reply else { panic!("{reply:?}") };
+    let (reply, lines, _) =
+        plain("echo out; echo err >&2; printf 'A=1\\n' > $OPSROOM_OUTPUT; exit 0").await;
+    let Reply::Exited {
+        code: Some(0),
+        signal: None,
+        outputs,
+        ..
+    } = reply
+    else {
+        panic!("{reply:?}")
+    };
     assert_eq!(outputs["A"], "1");
     assert_eq!(lines.len(), 2);
     let (reply, ..) = plain("printf 'A=1\\n' > $OPSROOM_OUTPUT; exit 3").await;
-    assert!(matches!(reply, Reply::Exited { code: Some(3), ref outputs, .. } if outputs.is_empty()), "{reply:?}");
+    assert!(
+        matches!(reply, Reply::Exited { code: Some(3), ref outputs, .. } if outputs.is_empty()),
+        "{reply:?}"
+    );
     let (reply, ..) = plain("kill -9 $$").await;
-    assert!(matches!(reply, Reply::Exited { code: None, signal: Some(9), .. }), "{reply:?}");
+    assert!(
+        matches!(
+            reply,
+            Reply::Exited {
+                code: None,
+                signal: Some(9),
+                ..
+            }
+        ),
+        "{reply:?}"
+    );
 }
 
 #[tokio::test]
 async fn the_command_has_no_input_and_a_group_and_session_of_its_own() {
     let (_, lines, _) =
-        plain("cat; read -r pid name state ppid pgrp sid rest < /proc/$$/stat; echo $$ $pgrp $sid").await;
+        plain("cat; read -r pid name state ppid pgrp sid rest < /proc/$$/stat; echo $$ $pgrp $sid")
+            .await;
     let ids: Vec<_> = lines[0].split(' ').collect();
     assert_eq!(ids[0], ids[1], "own group");
     if program::find("setsid").is_some() {
@@ -81,11 +111,23 @@ async fn the_path_of_the_command_does_not_choose_the_shell_it_waits_in() {
     std::fs::write(&other, "#!/bin/sh\necho taken\n").unwrap();
     std::fs::set_permissions(&other, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     for path in ["/nonexistent", folder.path().to_str().unwrap()] {
-        let argv = ["/bin/sh", "-c", "echo \"$PATH\""].map(str::to_owned).to_vec();
-        let what = Invocation { argv, env: BTreeMap::from([("PATH".to_owned(), path.to_owned())]), ..sh("") };
+        let argv = ["/bin/sh", "-c", "echo \"$PATH\""]
+            .map(str::to_owned)
+            .to_vec();
+        let what = Invocation {
+            argv,
+            env: BTreeMap::from([("PATH".to_owned(), path.to_owned())]),
+            ..sh("")
+        };
         let (reply, lines, _) = run(what, 30_000, CancellationToken::new()).await;
-        assert!(matches!(reply, Reply::Exited { code: Some(0), .. }), "{reply:?}");
-        assert_eq!(lines.into_iter().map(|l| l.text).collect::<Vec<_>>(), [path]);
+        assert!(
+            matches!(reply, Reply::Exited { code: Some(0), .. }),
+            "{reply:?}"
+        );
+        assert_eq!(
+            lines.into_iter().map(|l| l.text).collect::<Vec<_>>(),
+            [path]
+        );
     }
 }
 
@@ -93,7 +135,12 @@ async fn the_path_of_the_command_does_not_choose_the_shell_it_waits_in() {
 async fn a_hundred_thousand_lines_arrive_whole_and_in_order() {
     let (_, lines, _) = plain("seq 1 100000").await;
     assert_eq!(lines.len(), 100_000);
-    assert!(lines.iter().enumerate().all(|(i, l)| *l == (i + 1).to_string()));
+    assert!(
+        lines
+            .iter()
+            .enumerate()
+            .all(|(i, l)| *l == (i + 1).to_string())
+    );
 }
 
 #[tokio::test]
@@ -105,12 +152,28 @@ async fn a_ten_megabyte_line_arrives_whole() {
 
 #[tokio::test]
 async fn failures_to_start_are_explained() {
-    let missing = Invocation { argv: vec!["no-such-program-here".into()], ..sh("") };
-    let folder = Invocation { dir: Some("/no/such/folder".into()), ..sh("true") };
-    let closed = Invocation { argv: vec!["/etc/passwd".into()], ..sh("") };
-    for (what, part) in [(missing, "no such program"), (folder, "no such folder"), (closed, "permission denied")] {
+    let missing = Invocation {
+        argv: vec!["no-such-program-here".into()],
+        ..sh("")
+    };
+    let folder = Invocation {
+        dir: Some("/no/such/folder".into()),
+        ..sh("true")
+    };
+    let closed = Invocation {
+        argv: vec!["/etc/passwd".into()],
+        ..sh("")
+    };
+    for (what, part) in [
+        (missing, "no such program"),
+        (folder, "no such folder"),
+        (closed, "permission denied"),
+    ] {
         let (reply, ..) = run(what, 1000, CancellationToken::new()).await;
-        assert!(matches!(&reply, Reply::Unreachable { message } if message.contains(part)), "{reply:?}");
+        assert!(
+            matches!(&reply, Reply::Unreachable { message } if message.contains(part)),
+            "{reply:?}"
+        );
     }
 }
 
@@ -128,13 +191,18 @@ async fn a_relative_program_is_found_in_its_folder_once() {
         session: None,
     };
     let (reply, lines, _) = run(what, 5000, CancellationToken::new()).await;
-    assert!(matches!(reply, Reply::Exited { code: Some(0), .. }), "{reply:?}");
+    assert!(
+        matches!(reply, Reply::Exited { code: Some(0), .. }),
+        "{reply:?}"
+    );
     assert_eq!(lines[0].text, "hi");
 }
 
 fn is_running(pid: &str) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|s| s.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X'])))
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|s| {
+        s.rsplit_once(')')
+            .is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
+    })
 }
 
 #[tokio::test]
@@ -143,7 +211,11 @@ async fn the_deadline_ends_the_whole_group_also_those_who_ignore_term() {
     let script = "trap '' TERM; sh -c 'trap \"\" TERM; echo $$; while :; do sleep 0.1; done' & echo $$; wait; wait";
     let (reply, lines, notes) = run(sh(script), 300, CancellationToken::new()).await;
     assert!(matches!(reply, Reply::TimedOut { .. }), "{reply:?}");
-    assert!(start.elapsed() < Duration::from_millis(300 + 2000), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_millis(300 + 2000),
+        "{:?}",
+        start.elapsed()
+    );
     assert_eq!(lines.len(), 2);
     assert!(lines.iter().all(|l| !is_running(&l.text)), "{lines:?}");
     assert!(notes.iter().any(|n| n.contains("was killed")), "{notes:?}");
@@ -157,29 +229,52 @@ async fn cancelling_lets_the_command_clean_up() {
     let subscribe = async {
         let mut lines = Vec::new();
         while let Some(event) = rx.recv().await {
-            let CallEvent::Lines(more) = event else { continue };
+            let CallEvent::Lines(more) = event else {
+                continue;
+            };
             // The shell may report on stderr that its `sleep` was ended too.
-            lines.extend(more.into_iter().filter(|l| l.stream == Stream::Stdout).map(|l| l.text));
+            lines.extend(
+                more.into_iter()
+                    .filter(|l| l.stream == Stream::Stdout)
+                    .map(|l| l.text),
+            );
             cancel.cancel();
         }
         lines
     };
     let (reply, lines) = tokio::join!(perform(&what, 30_000, tx, cancel.clone()), subscribe);
     assert_eq!(lines, ["ready", "bye"]);
-    assert!(matches!(reply, Reply::Exited { code: Some(7), .. }), "{reply:?}");
+    assert!(
+        matches!(reply, Reply::Exited { code: Some(7), .. }),
+        "{reply:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_child_that_forks_away_does_not_hold_the_run() {
     let start = Instant::now();
     let (reply, lines, notes) = plain("(sleep 20; echo late) & echo done $!").await;
-    assert!(matches!(reply, Reply::Exited { code: Some(0), .. }), "{reply:?}");
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(
+        matches!(reply, Reply::Exited { code: Some(0), .. }),
+        "{reply:?}"
+    );
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        start.elapsed()
+    );
     assert!(lines[0].starts_with("done"));
-    assert!(notes.iter().any(|n| n.contains("background process")), "{notes:?}");
+    assert!(
+        notes.iter().any(|n| n.contains("background process")),
+        "{notes:?}"
+    );
     // It would run on: end it with this test.
-    let pid =
-        lines[0].rsplit(' ').next().and_then(|p| p.parse().ok()).and_then(rustix::process::Pid::from_raw).unwrap();
+    let pid = lines[0]
+        .rsplit(' ')
+        .next()
+        .and_then(|p| p.parse().ok())
+        .and_then(rustix::process::Pid::from_raw)
+        .unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
 }
 
@@ -200,7 +295,10 @@ async fn a_slow_reader_slows_the_child_and_loses_nothing() {
         }
         lines
     };
-    let (_, lines) = tokio::join!(perform(&what, 60_000, tx, CancellationToken::new()), subscribe);
+    let (_, lines) = tokio::join!(
+        perform(&what, 60_000, tx, CancellationToken::new()),
+        subscribe
+    );
     assert_eq!(lines, 50_000);
 }
 
@@ -231,7 +329,9 @@ async fn dropping_the_call_kills_the_group() {
             sleep(Duration::from_millis(10)).await;
         }
     };
-    timeout(Duration::from_secs(5), gone).await.expect("the group ends with the call");
+    timeout(Duration::from_secs(5), gone)
+        .await
+        .expect("the group ends with the call");
 }
 
 #[tokio::test]
@@ -240,15 +340,25 @@ async fn secrets_reach_only_the_commands_that_name_them_and_never_the_command_li
     // Any variable of ours will do as a secret.
     let value = std::env::var("CARGO_MANIFEST_DIR").unwrap();
     let source = Source::Env("CARGO_MANIFEST_DIR".to_owned());
-    let vault = Vault::new(vec![Secret { name: "place.x".to_owned(), source, hosts: vec![] }]);
-    let context = AdapterContext { vault, ..AdapterContext::default() };
+    let vault = Vault::new(vec![Secret {
+        name: "place.x".to_owned(),
+        source,
+        hosts: vec![],
+    }]);
+    let context = AdapterContext {
+        vault,
+        ..AdapterContext::default()
+    };
     let script = "tr '\\0' ' ' < /proc/$$/cmdline; echo; echo \"<$CARGO_MANIFEST_DIR><$OPSROOM_SECRET_PLACE_X>\"";
     let run = async |secrets: &[&str]| {
         let (tx, mut rx) = mpsc::channel(4);
         let what = Invocation {
             secrets: secrets
                 .iter()
-                .map(|s| SecretVariable { variable: variable(s), secret: (*s).to_owned() })
+                .map(|s| SecretVariable {
+                    variable: variable(s),
+                    secret: (*s).to_owned(),
+                })
                 .collect(),
             ..sh(script)
         };
@@ -264,14 +374,27 @@ async fn secrets_reach_only_the_commands_that_name_them_and_never_the_command_li
             }
             lines
         };
-        tokio::join!(super::perform(&what, &context, 5000, tx, CancellationToken::new().into()), subscribe)
+        tokio::join!(
+            super::perform(&what, &context, 5000, tx, CancellationToken::new().into()),
+            subscribe
+        )
     };
     let (_, lines) = run(&[]).await;
     assert_eq!(lines[1], "<><>");
     let (_, lines) = run(&["place.x"]).await;
-    assert_eq!(lines[1], format!("<><{value}>"), "the lines of an adapter are as they were printed");
-    assert!(lines[0].contains("sh -c") && !lines[0].contains(&value), "{lines:?}");
+    assert_eq!(
+        lines[1],
+        format!("<><{value}>"),
+        "the lines of an adapter are as they were printed"
+    );
+    assert!(
+        lines[0].contains("sh -c") && !lines[0].contains(&value),
+        "{lines:?}"
+    );
     let (reply, lines) = run(&["other"]).await;
-    assert!(matches!(&reply, Reply::Refused { message } if message.contains("other is not declared")), "{reply:?}");
+    assert!(
+        matches!(&reply, Reply::Refused { message } if message.contains("other is not declared")),
+        "{reply:?}"
+    );
     assert!(lines.is_empty(), "nothing was started");
 }

@@ -12,7 +12,8 @@ use std::time::Duration;
 use futures_util::TryStreamExt as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgRow, PgSslMode};
 use sqlx::{
-    AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Either, Executor as _, Row as _, SqlSafeStr as _,
+    AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Either, Executor as _,
+    Row as _, SqlSafeStr as _,
 };
 use sqlx::{Statement as _, TypeInfo as _, ValueRef as _};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
@@ -26,7 +27,9 @@ use crate::core::step::sql::Rows;
 const GRACE: Duration = Duration::from_millis(500);
 /// Transient codes: serialization, deadlock, lock not available, too many connections, starting up
 /// or shutting down.
-const RETRY: [&str; 7] = ["40001", "40P01", "55P03", "53300", "57P01", "57P02", "57P03"];
+const RETRY: [&str; 7] = [
+    "40001", "40P01", "55P03", "53300", "57P01", "57P02", "57P03",
+];
 const CANCELLED: &str = "57014";
 
 /// First words of statements that can be wrapped to return their rows as JSON.
@@ -43,7 +46,9 @@ pub(super) async fn perform(
     let place = format!("{}:{}", options.get_host(), options.get_port());
     let connecting = async {
         let (mut conn, options) = connect(options, policy, &place).await?;
-        let pid = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut conn).await;
+        let pid = sqlx::query_scalar("select pg_backend_pid()")
+            .fetch_one(&mut conn)
+            .await;
         let pid: i32 = pid.map_err(|e| failure(&e, &place))?;
         Ok::<_, Failure>((conn, options, pid))
     };
@@ -87,40 +92,74 @@ async fn connect(
 }
 
 /// The addresses of the server that the policy allows, as connect options.
-async fn routes(options: PgConnectOptions, policy: &Policy) -> Result<Vec<PgConnectOptions>, Failure> {
+async fn routes(
+    options: PgConnectOptions,
+    policy: &Policy,
+) -> Result<Vec<PgConnectOptions>, Failure> {
     let (host, port) = (options.get_host().to_owned(), options.get_port());
     if options.get_socket().is_some() || host.starts_with('/') {
         return Ok(vec![options]);
     }
     if let Ok(address) = host.trim_matches(['[', ']']).parse::<IpAddr>() {
-        policy.check(address, Written::Literally).map_err(Failure::Refused)?;
+        policy
+            .check(address, Written::Literally)
+            .map_err(Failure::Refused)?;
         return Ok(vec![options]);
     }
-    policy.check_name(&host, Written::Literally).map_err(Failure::Refused)?;
+    policy
+        .check_name(&host, Written::Literally)
+        .map_err(Failure::Refused)?;
     let found = tokio::net::lookup_host((host.as_str(), port)).await;
-    let found: Vec<SocketAddr> =
-        found.map_err(|e| Failure::Unreachable(format!("unknown host {host} ({e})")))?.collect();
+    let found: Vec<SocketAddr> = found
+        .map_err(|e| Failure::Unreachable(format!("unknown host {host} ({e})")))?
+        .collect();
     for address in &found {
-        policy.check(address.ip(), Written::As(&host)).map_err(Failure::Refused)?;
+        policy
+            .check(address.ip(), Written::As(&host))
+            .map_err(Failure::Refused)?;
     }
-    let by_name = matches!(options.get_ssl_mode(), PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull);
+    let by_name = matches!(
+        options.get_ssl_mode(),
+        PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull
+    );
     if by_name {
         return Ok(vec![options]);
     }
-    Ok(found.iter().map(|address| options.clone().host(&address.ip().to_string())).collect())
+    Ok(found
+        .iter()
+        .map(|address| options.clone().host(&address.ip().to_string()))
+        .collect())
 }
 
 async fn stop(options: &PgConnectOptions, pid: i32) -> Result<(), sqlx::Error> {
     let mut conn = options.connect().await?;
-    sqlx::query("select pg_cancel_backend($1)").bind(pid).execute(&mut conn).await?;
+    sqlx::query("select pg_cancel_backend($1)")
+        .bind(pid)
+        .execute(&mut conn)
+        .await?;
     conn.close().await
 }
 
-async fn run(conn: &mut PgConnection, what: &Statement, until: Instant, place: &str) -> Result<Rows, Failure> {
+async fn run(
+    conn: &mut PgConnection,
+    what: &Statement,
+    until: Instant,
+    place: &str,
+) -> Result<Rows, Failure> {
     let failed = |e: sqlx::Error| failure(&e, place);
-    let begin = if what.write { "begin" } else { "begin transaction read only" };
-    sqlx::query(begin).execute(&mut *conn).await.map_err(failed)?;
-    let left = until.saturating_duration_since(Instant::now()).as_millis().clamp(1, 2_147_483_647);
+    let begin = if what.write {
+        "begin"
+    } else {
+        "begin transaction read only"
+    };
+    sqlx::query(begin)
+        .execute(&mut *conn)
+        .await
+        .map_err(failed)?;
+    let left = until
+        .saturating_duration_since(Instant::now())
+        .as_millis()
+        .clamp(1, 2_147_483_647);
     sqlx::query("select set_config('statement_timeout', $1, true)")
         .bind(left.to_string())
         .execute(&mut *conn)
@@ -128,7 +167,10 @@ async fn run(conn: &mut PgConnection, what: &Statement, until: Instant, place: &
         .map_err(failed)?;
     let values = bound(&what.params)?;
     let columns = {
-        let prepared = (&mut *conn).prepare(AssertSqlSafe(what.text.clone()).into_sql_str()).await.map_err(failed)?;
+        let prepared = (&mut *conn)
+            .prepare(AssertSqlSafe(what.text.clone()).into_sql_str())
+            .await
+            .map_err(failed)?;
         distinct(prepared.columns().iter().map(|c| c.name().to_owned()))
     };
     let (text, whole) = wrapped(what, columns.is_empty());
@@ -147,7 +189,11 @@ async fn run(conn: &mut PgConnection, what: &Statement, until: Instant, place: &
             match next {
                 Either::Left(done) => gathered.rows.affected += done.rows_affected(),
                 // A writing statement runs to its end, however many of its rows are kept.
-                Either::Right(row) if !gathered.take(values_of(&row, whole).map_err(failed)?) && !what.write => break,
+                Either::Right(row)
+                    if !gathered.take(values_of(&row, whole).map_err(failed)?) && !what.write =>
+                {
+                    break;
+                }
                 Either::Right(_) => {}
             }
         }
@@ -156,7 +202,10 @@ async fn run(conn: &mut PgConnection, what: &Statement, until: Instant, place: &
         // Nothing to commit; the connection ends with the step.
         return Ok(gathered.rows);
     }
-    sqlx::query("commit").execute(&mut *conn).await.map_err(failed)?;
+    sqlx::query("commit")
+        .execute(&mut *conn)
+        .await
+        .map_err(failed)?;
     Ok(gathered.rows)
 }
 
@@ -169,10 +218,24 @@ fn wrapped(what: &Statement, no_columns: bool) -> (String, bool) {
         (text.clone(), false)
     } else if READS.contains(&verb.as_str()) && !(what.write && verb == "with") {
         // No limit when the statement writes: functions must be called for every row.
-        let limit = if what.write { String::new() } else { format!(" limit {}", u64::from(what.max_rows) + 1) };
-        (format!("select row_to_json(opsroom_row)::text from (\n{text}\n) as opsroom_row{limit}"), true)
+        let limit = if what.write {
+            String::new()
+        } else {
+            format!(" limit {}", u64::from(what.max_rows) + 1)
+        };
+        (
+            format!(
+                "select row_to_json(opsroom_row)::text from (\n{text}\n) as opsroom_row{limit}"
+            ),
+            true,
+        )
     } else if RETURNING.contains(&verb.as_str()) {
-        (format!("with opsroom_row as (\n{text}\n) select row_to_json(opsroom_row)::text from opsroom_row"), true)
+        (
+            format!(
+                "with opsroom_row as (\n{text}\n) select row_to_json(opsroom_row)::text from opsroom_row"
+            ),
+            true,
+        )
     } else {
         (text.clone(), false)
     }
@@ -190,7 +253,9 @@ fn first_word(text: &str) -> String {
 fn values_of(row: &PgRow, whole: bool) -> Result<Vec<serde_json::Value>, sqlx::Error> {
     if whole {
         let json: String = row.try_get(0)?;
-        return serde_json::from_str::<Row>(&json).map(|row| row.0).map_err(|e| sqlx::Error::Decode(e.into()));
+        return serde_json::from_str::<Row>(&json)
+            .map(|row| row.0)
+            .map_err(|e| sqlx::Error::Decode(e.into()));
     }
     (0..row.len()).map(|at| value(row, at)).collect()
 }
@@ -220,14 +285,26 @@ fn failure(error: &sqlx::Error, place: &str) -> Failure {
     match error {
         sqlx::Error::Database(e) if e.code().as_deref() == Some(CANCELLED) => Failure::TimedOut,
         sqlx::Error::Database(e) => {
-            let hint = e.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::hint);
-            declined(e.as_ref(), &hint.map(|hint| format!("; {hint}")).unwrap_or_default(), &RETRY)
+            let hint = e
+                .try_downcast_ref::<PgDatabaseError>()
+                .and_then(PgDatabaseError::hint);
+            declined(
+                e.as_ref(),
+                &hint.map(|hint| format!("; {hint}")).unwrap_or_default(),
+                &RETRY,
+            )
         }
         sqlx::Error::Io(e) if e.kind() == std::io::ErrorKind::ConnectionRefused => {
             Failure::Unreachable(format!("connection refused by {place}"))
         }
         sqlx::Error::Io(e) => Failure::Unreachable(format!("{place}: {e}")),
-        sqlx::Error::Tls(e) => Failure::Declined { message: format!("TLS with {place}: {e}"), again: false },
-        other => Failure::Declined { message: format!("{place}: {other}"), again: false },
+        sqlx::Error::Tls(e) => Failure::Declined {
+            message: format!("TLS with {place}: {e}"),
+            again: false,
+        },
+        other => Failure::Declined {
+            message: format!("{place}: {other}"),
+            again: false,
+        },
     }
 }

@@ -45,11 +45,17 @@ fn value(text: &str, deep: usize) -> Result<Value, serde_json::Error> {
         Some(b'-' | b'0'..=b'9') => Ok(number(text)),
         Some(b'[') if deep > 0 => {
             let items: Vec<&RawValue> = serde_json::from_str(text)?;
-            items.into_iter().map(|item| value(item.get(), deep - 1)).collect()
+            items
+                .into_iter()
+                .map(|item| value(item.get(), deep - 1))
+                .collect()
         }
         Some(b'{') if deep > 0 => {
             let fields: BTreeMap<String, &RawValue> = serde_json::from_str(text)?;
-            fields.into_iter().map(|(name, field)| Ok((name, value(field.get(), deep - 1)?))).collect()
+            fields
+                .into_iter()
+                .map(|(name, field)| Ok((name, value(field.get(), deep - 1)?)))
+                .collect()
         }
         _ => serde_json::from_str(text),
     }
@@ -76,8 +82,14 @@ fn decimal(text: &str) -> Option<(bool, String, i64)> {
     }
     let dropped = i64::try_from(digits.len() - short.len()).ok()?;
     let exponent: i64 = exponent.parse().ok()?;
-    let power = exponent.checked_sub(i64::try_from(fraction.len()).ok()?)?.checked_add(dropped)?;
-    Some((text.starts_with('-'), short.trim_start_matches('0').to_owned(), power))
+    let power = exponent
+        .checked_sub(i64::try_from(fraction.len()).ok()?)?
+        .checked_add(dropped)?;
+    Some((
+        text.starts_with('-'),
+        short.trim_start_matches('0').to_owned(),
+        power,
+    ))
 }
 
 #[cfg(test)]
@@ -87,22 +99,46 @@ mod tests {
     #[test]
     fn order_and_duplicate_names_stay() {
         let row: Row = serde_json::from_str(r#"{"z": 1, "a": null, "z": [true]}"#).unwrap();
-        assert_eq!(row, Row(vec![1.into(), Value::Null, serde_json::json!([true])]));
+        assert_eq!(
+            row,
+            Row(vec![1.into(), Value::Null, serde_json::json!([true])])
+        );
     }
 
     #[test]
     fn numbers_are_the_same_or_their_text() {
-        for same in ["0", "-7", "9223372036854775807", "18446744073709551615", "0.1", "-2.50", "1e+20", "1e-07", "100"]
-        {
+        for same in [
+            "0",
+            "-7",
+            "9223372036854775807",
+            "18446744073709551615",
+            "0.1",
+            "-2.50",
+            "1e+20",
+            "1e-07",
+            "100",
+        ] {
             assert!(number(same).is_number(), "{same}");
         }
         assert_eq!(number("-2.50"), serde_json::json!(-2.5));
         let long = "9".repeat(400);
-        for other in ["12345678901234567.89", "18446744073709551616", "0.10000000000000000001", "1e999", &long] {
+        for other in [
+            "12345678901234567.89",
+            "18446744073709551616",
+            "0.10000000000000000001",
+            "1e999",
+            &long,
+        ] {
             assert_eq!(number(other), Value::from(other));
         }
-        let row: Row = serde_json::from_str(r#"{"a": {"b": [0.5, 12345678901234567.89]}}"#).unwrap();
-        assert_eq!(row, Row(vec![serde_json::json!({ "b": [0.5, "12345678901234567.89"] })]));
+        let row: Row =
+            serde_json::from_str(r#"{"a": {"b": [0.5, 12345678901234567.89]}}"#).unwrap();
+        assert_eq!(
+            row,
+            Row(vec![
+                serde_json::json!({ "b": [0.5, "12345678901234567.89"] })
+            ])
+        );
     }
 
     #[test]

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, Column as _, ConnectOptions as _, Either, Executor as _, Row as _, SqlSafeStr as _};
+use sqlx::{
+    AssertSqlSafe, Column as _, ConnectOptions as _, Either, Executor as _, Row as _,
+    SqlSafeStr as _,
+};
 use sqlx::{Statement as _, TypeInfo as _, ValueRef as _};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -88,7 +91,9 @@ async fn run(conn: &mut SqliteConnection, what: &Statement, path: &str) -> Resul
 }
 
 fn values_of(row: &SqliteRow) -> Vec<serde_json::Value> {
-    (0..row.len()).map(|at| value(row, at).unwrap_or_else(|why| format!("({why})").into())).collect()
+    (0..row.len())
+        .map(|at| value(row, at).unwrap_or_else(|why| format!("({why})").into()))
+        .collect()
 }
 
 fn value(row: &SqliteRow, at: usize) -> Result<serde_json::Value, sqlx::Error> {
@@ -109,10 +114,14 @@ fn value(row: &SqliteRow, at: usize) -> Result<serde_json::Value, sqlx::Error> {
 
 fn failure(error: &sqlx::Error, path: &str) -> Failure {
     match error {
-        sqlx::Error::Database(e) if e.code().as_deref() == Some("14") => {
-            Failure::Declined { message: format!("{path}: {}", e.message()), again: false }
-        }
+        sqlx::Error::Database(e) if e.code().as_deref() == Some("14") => Failure::Declined {
+            message: format!("{path}: {}", e.message()),
+            again: false,
+        },
         sqlx::Error::Database(e) => declined(e.as_ref(), "", &RETRY),
-        other => Failure::Declined { message: other.to_string(), again: false },
+        other => Failure::Declined {
+            message: other.to_string(),
+            again: false,
+        },
     }
 }

@@ -45,7 +45,11 @@ impl<F: Formatter> Formatter for Safe<F> {
         end_object_value();
     }
 
-    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         let mut rest = fragment;
         while let Some((at, c)) = rest.char_indices().find(|(_, c)| text::is_unsafe(*c)) {
             writer.write_all(&rest.as_bytes()[..at])?;
@@ -67,18 +71,25 @@ mod tests {
 
     fn written<F: Formatter>(value: &serde_json::Value, formatter: Safe<F>) -> String {
         let mut out = Vec::new();
-        value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, formatter)).unwrap();
+        value
+            .serialize(&mut serde_json::Serializer::with_formatter(
+                &mut out, formatter,
+            ))
+            .unwrap();
         String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn characters_that_control_a_terminal_are_escaped() {
-        let value =
-            serde_json::json!({"a\u{202e}": ["x\u{7f}y", "\u{9b}31m", "\u{1b}[1m", "\u{e0041}", "ä─"], "n": 1.5});
-        let plain = r#"{"a\u202e":["x\u007fy","\u009b31m","\u001b[1m","\udb40\udc41","ä─"],"n":1.5}"#;
+        let value = serde_json::json!({"a\u{202e}": ["x\u{7f}y", "\u{9b}31m", "\u{1b}[1m", "\u{e0041}", "ä─"], "n": 1.5});
+        let plain =
+            r#"{"a\u202e":["x\u007fy","\u009b31m","\u001b[1m","\udb40\udc41","ä─"],"n":1.5}"#;
         assert_eq!(written(&value, Safe::compact()), plain);
         let usual = serde_json::json!({"a": [1, {"b": null}], "c": {}, "d": []});
-        assert_eq!(written(&usual, Safe::pretty()), serde_json::to_string_pretty(&usual).unwrap());
+        assert_eq!(
+            written(&usual, Safe::pretty()),
+            serde_json::to_string_pretty(&usual).unwrap()
+        );
     }
 
     proptest! {

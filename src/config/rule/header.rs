@@ -31,10 +31,15 @@ pub(in crate::config) fn secret_name(text: &str) -> Result<String, String> {
 /// The value of a header: one line.
 pub(in crate::config) fn value(text: &str) -> Result<String, String> {
     if text.len() > MAX_HEADER_VALUE {
-        return Err(format!("is {} bytes long; a header value has at most {MAX_HEADER_VALUE}", text.len()));
+        return Err(format!(
+            "is {} bytes long; a header value has at most {MAX_HEADER_VALUE}",
+            text.len()
+        ));
     }
     if text.chars().any(|c| c.is_control() && c != '\t') {
-        return Err("holds a line break or another control character; a header is one line".to_owned());
+        return Err(
+            "holds a line break or another control character; a header is one line".to_owned(),
+        );
     }
     Ok(text.to_owned())
 }

@@ -25,40 +25,79 @@ pub(in crate::config) fn timeout(text: &str) -> Result<i64, String> {
 
 /// A duration between two bounds, in milliseconds.
 pub(in crate::config) fn within(text: &str, least: i64, most: i64) -> Result<i64, String> {
-    let ms = parse_duration(text)
-        .map_err(|_| format!("{} is not a duration; write it like 30s, 5m or 1h30m", quoted(text)))?;
+    let ms = parse_duration(text).map_err(|_| {
+        format!(
+            "{} is not a duration; write it like 30s, 5m or 1h30m",
+            quoted(text)
+        )
+    })?;
     match ms {
-        ms if ms < least => Err(format!("{} is too short; the least is {}", quoted(text), write_duration(least))),
-        ms if ms > most => Err(format!("{} is too long; the most is {}", quoted(text), write_duration(most))),
+        ms if ms < least => Err(format!(
+            "{} is too short; the least is {}",
+            quoted(text),
+            write_duration(least)
+        )),
+        ms if ms > most => Err(format!(
+            "{} is too long; the most is {}",
+            quoted(text),
+            write_duration(most)
+        )),
         ms => Ok(ms),
     }
 }
 
 /// A cron pattern of five fields (or `@daily` and the like) that matches at some time.
 pub(in crate::config) fn cron(text: &str) -> Result<String, String> {
-    let complain = |why: &str| format!("{} is not a cron pattern: {why}; write it like \"30 2 * * *\"", quoted(text));
+    let complain = |why: &str| {
+        format!(
+            "{} is not a cron pattern: {why}; write it like \"30 2 * * *\"",
+            quoted(text)
+        )
+    };
     if text.len() > 200 || !text.is_ascii() {
         return Err(complain("it has at most 200 plain characters"));
     }
     if !text.starts_with('@') && text.split_whitespace().count() != 5 {
-        return Err(complain("it has five fields: minute, hour, day, month, weekday"));
+        return Err(complain(
+            "it has five fields: minute, hour, day, month, weekday",
+        ));
     }
-    let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-    let pattern = parser.parse(text).map_err(|e| complain(plain(&e.to_string())))?;
+    let parser = CronParser::builder()
+        .seconds(Seconds::Disallowed)
+        .year(Year::Disallowed)
+        .build();
+    let pattern = parser
+        .parse(text)
+        .map_err(|e| complain(plain(&e.to_string())))?;
     // Any fixed start will do: without a year field, a pattern that matches at all matches again.
-    let start = jiff::civil::date(2000, 1, 1).at(0, 0, 0, 0).to_zoned(TimeZone::UTC);
+    let start = jiff::civil::date(2000, 1, 1)
+        .at(0, 0, 0, 0)
+        .to_zoned(TimeZone::UTC);
     let matches = start.is_ok_and(|start| pattern.find_next_occurrence(&start, true).is_ok());
-    if matches { Ok(text.to_owned()) } else { Err(format!("{} never matches; there is no such day", quoted(text))) }
+    if matches {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "{} never matches; there is no such day",
+            quoted(text)
+        ))
+    }
 }
 
 /// A name of the IANA time zone database, spelt as there.
 pub(in crate::config) fn zone(text: &str) -> Result<String, String> {
-    let complain = |hint: String| format!("{} is not a time zone of the IANA database{hint}", quoted(text));
+    let complain = |hint: String| {
+        format!(
+            "{} is not a time zone of the IANA database{hint}",
+            quoted(text)
+        )
+    };
     let example = || "; write it like Europe/Berlin or UTC".to_owned();
     if text.len() > 100 || !text.is_ascii() || text.eq_ignore_ascii_case("local") {
         return Err(complain(example()));
     }
-    let found = TimeZone::get(text).map_err(|_| complain(near_zone(text).unwrap_or_else(example)))?;
+    let found =
+        TimeZone::get(text).map_err(|_| complain(near_zone(text).unwrap_or_else(example)))?;
     match found.iana_name() {
         Some(name) if name == text && !found.is_unknown() => Ok(text.to_owned()),
         Some(name) if !found.is_unknown() => Err(complain(format!("; did you mean `{name}`?"))),
@@ -67,14 +106,19 @@ pub(in crate::config) fn zone(text: &str) -> Result<String, String> {
 }
 
 fn near_zone(text: &str) -> Option<String> {
-    let names: Vec<String> = jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
+    let names: Vec<String> = jiff::tz::db()
+        .available()
+        .map(|name| name.as_str().to_owned())
+        .collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     crate::config::toml_doc::nearest(text, &names).map(|near| format!("; did you mean `{near}`?"))
 }
 
 /// The library's message without prefix and full stop, to be part of ours.
 fn plain(why: &str) -> &str {
-    why.rsplit_once(": ").map_or(why, |(_, why)| why).trim_end_matches('.')
+    why.rsplit_once(": ")
+        .map_or(why, |(_, why)| why)
+        .trim_end_matches('.')
 }
 
 #[cfg(test)]
@@ -86,7 +130,10 @@ mod tests {
     #[test]
     fn durations_stay_within_bounds() {
         assert_eq!(interval("10s"), Ok(10_000));
-        assert_eq!(interval("9s"), Err("`9s` is too short; the least is 10s".to_owned()));
+        assert_eq!(
+            interval("9s"),
+            Err("`9s` is too short; the least is 10s".to_owned())
+        );
         assert!(interval("400d").unwrap_err().contains("the most is 366d"));
         assert!(interval("soon").unwrap_err().contains("not a duration"));
         assert!(timeout("0s").is_err());
@@ -95,13 +142,36 @@ mod tests {
 
     #[test]
     fn cron_patterns_have_five_fields_and_match() {
-        for good in ["30 2 * * *", "*/5 * * * *", "0 0 29 2 *", "0 9 * * MON-FRI", "0 0 L * *", "@daily"] {
+        for good in [
+            "30 2 * * *",
+            "*/5 * * * *",
+            "0 0 29 2 *",
+            "0 9 * * MON-FRI",
+            "0 0 L * *",
+            "@daily",
+        ] {
             assert_eq!(cron(good).as_deref(), Ok(good));
         }
-        for bad in ["", "* * * *", "* * * * * *", "61 * * * *", "a b c d e", "@reboot", "0 0 0 * *", "ü * * * *"] {
-            assert!(cron(bad).unwrap_err().contains("is not a cron pattern"), "{bad}: {:?}", cron(bad));
+        for bad in [
+            "",
+            "* * * *",
+            "* * * * * *",
+            "61 * * * *",
+            "a b c d e",
+            "@reboot",
+            "0 0 0 * *",
+            "ü * * * *",
+        ] {
+            assert!(
+                cron(bad).unwrap_err().contains("is not a cron pattern"),
+                "{bad}: {:?}",
+                cron(bad)
+            );
         }
-        assert_eq!(cron("0 0 31 2 *"), Err("`0 0 31 2 *` never matches; there is no such day".to_owned()));
+        assert_eq!(
+            cron("0 0 31 2 *"),
+            Err("`0 0 31 2 *` never matches; there is no such day".to_owned())
+        );
     }
 
     #[test]
@@ -109,11 +179,25 @@ mod tests {
         for good in ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires"] {
             assert_eq!(zone(good).as_deref(), Ok(good));
         }
-        for (bad, near) in [("europe/berlin", "Europe/Berlin"), ("Europe/Berln", "Europe/Berlin"), ("utc", "UTC")] {
+        for (bad, near) in [
+            ("europe/berlin", "Europe/Berlin"),
+            ("Europe/Berln", "Europe/Berlin"),
+            ("utc", "UTC"),
+        ] {
             let complaint = zone(bad).unwrap_err();
-            assert!(complaint.ends_with(&format!("did you mean `{near}`?")), "{complaint}");
+            assert!(
+                complaint.ends_with(&format!("did you mean `{near}`?")),
+                "{complaint}"
+            );
         }
-        for bad in ["", "Mars/Olympus", "../../etc/passwd", "local", "Etc/Unknown", "CET-1CEST,M3.5.0,M10.5.0/3"] {
+        for bad in [
+            "",
+            "Mars/Olympus",
+            "../../etc/passwd",
+            "local",
+            "Etc/Unknown",
+            "CET-1CEST,M3.5.0,M10.5.0/3",
+        ] {
             assert!(zone(bad).is_err(), "{bad}");
         }
     }

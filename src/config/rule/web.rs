@@ -19,7 +19,9 @@ const MAX_URL: usize = 2048;
 const MAX_BODY: usize = 256 * 1024;
 
 /// Prefixes of placeholders in opsroom; other braces such as `{print}` are plain text.
-const ROOTS: [&str; 7] = ["env", "service", "services", "inputs", "input", "steps", "response"];
+const ROOTS: [&str; 7] = [
+    "env", "service", "services", "inputs", "input", "steps", "response",
+];
 
 pub(in crate::config) fn method(text: &str) -> Result<String, String> {
     super::one_of(text, &METHODS).map(str::to_owned)
@@ -45,7 +47,9 @@ pub(in crate::config) fn url_template(text: &str) -> Result<String, String> {
         let known = known_placeholder(name).map_err(|()| unknown_placeholder(name))?;
         filled.push_str(before);
         if known == Placeholder::Input && !is_past_host(&filled) {
-            return Err(format!("{{{name}}} is in the host; an input must not choose which host is called"));
+            return Err(format!(
+                "{{{name}}} is in the host; an input must not choose which host is called"
+            ));
         }
         // A digit is valid wherever a placeholder is, including the port.
         filled.push('1');
@@ -77,7 +81,8 @@ pub(in crate::config) fn shell(text: &str) -> Result<String, String> {
     if text.contains('\0') {
         return Err("holds a NUL character; remove it".to_owned());
     }
-    let ours = placeholders(text).find(|name| ROOTS.contains(&name.split('.').next().unwrap_or_default()));
+    let ours =
+        placeholders(text).find(|name| ROOTS.contains(&name.split('.').next().unwrap_or_default()));
     match ours {
         Some(name) => Err(format!(
             "{{{name}}} is not filled in here, so that no input becomes shell text; \
@@ -90,7 +95,11 @@ pub(in crate::config) fn shell(text: &str) -> Result<String, String> {
 /// A link of a service: an `http(s)` URL, or plain text such as `owner/repository`.
 pub(in crate::config) fn link(text: &str) -> Result<String, String> {
     let before_path = text.split('/').next().unwrap_or_default();
-    if before_path.contains(':') { absolute(text, text) } else { super::line(text) }
+    if before_path.contains(':') {
+        absolute(text, text)
+    } else {
+        super::line(text)
+    }
 }
 
 #[derive(Debug, PartialEq)]
@@ -109,23 +118,30 @@ fn known_placeholder(name: &str) -> Result<Placeholder, ()> {
 
 /// The names in `{…}` with the shape of a placeholder: dotted identifiers, no `$` before the brace.
 fn placeholders(text: &str) -> impl Iterator<Item = &str> {
-    text.match_indices('{').filter(|(at, _)| !text[..*at].ends_with('$')).filter_map(|(at, _)| {
-        let after = &text[at + 1..];
-        // Stops at the first character that is not part of a name: runs of braces take linear time.
-        let end = after.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-' | '.'))?;
-        let name = &after[..end];
-        (after[end..].starts_with('}') && name.split('.').all(is_identifier)).then_some(name)
-    })
+    text.match_indices('{')
+        .filter(|(at, _)| !text[..*at].ends_with('$'))
+        .filter_map(|(at, _)| {
+            let after = &text[at + 1..];
+            // Stops at the first character that is not part of a name: runs of braces take linear
+            // time.
+            let end = after
+                .find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-' | '.'))?;
+            let name = &after[..end];
+            (after[end..].starts_with('}') && name.split('.').all(is_identifier)).then_some(name)
+        })
 }
 
 fn is_identifier(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
 /// Whether `scheme://host/` is complete.
 fn is_past_host(url: &str) -> bool {
-    url.split_once("://").is_some_and(|(_, rest)| rest.contains(['/', '?', '#']))
+    url.split_once("://")
+        .is_some_and(|(_, rest)| rest.contains(['/', '?', '#']))
 }
 
 fn absolute(url: &str, written: &str) -> Result<String, String> {
@@ -139,14 +155,19 @@ fn absolute(url: &str, written: &str) -> Result<String, String> {
     let parsed = match Url::parse(url) {
         Ok(parsed) => parsed,
         Err(url::ParseError::EmptyHost) => return complain("the host is missing"),
-        Err(url::ParseError::RelativeUrlWithoutBase) => return complain("start it with http:// or https://"),
+        Err(url::ParseError::RelativeUrlWithoutBase) => {
+            return complain("start it with http:// or https://");
+        }
         Err(e) => return complain(&e.to_string()),
     };
     if !matches!(parsed.scheme(), "http" | "https") {
         return complain("only http:// and https:// are called");
     }
     // The URL standard also accepts `http:host` and `http:///host`, which are probably mistakes.
-    if !url.split_once("://").is_some_and(|(_, rest)| !rest.is_empty() && !rest.starts_with(['/', '\\', '?', '#'])) {
+    if !url
+        .split_once("://")
+        .is_some_and(|(_, rest)| !rest.is_empty() && !rest.starts_with(['/', '\\', '?', '#']))
+    {
         return complain("the host is missing");
     }
     if !parsed.username().is_empty() || parsed.password().is_some() {
@@ -159,11 +180,17 @@ fn absolute(url: &str, written: &str) -> Result<String, String> {
 }
 
 fn unknown_placeholder(name: &str) -> String {
-    format!("{} is not known here; use {{env}}, {{service}} or {{inputs.NAME}}", quoted(&format!("{{{name}}}")))
+    format!(
+        "{} is not known here; use {{env}}, {{service}} or {{inputs.NAME}}",
+        quoted(&format!("{{{name}}}"))
+    )
 }
 
 fn unfinished(text: &str) -> String {
-    format!("{} holds a single brace; write {{env}}, {{service}} or {{inputs.NAME}} (or %7B for a brace)", quoted(text))
+    format!(
+        "{} holds a single brace; write {{env}}, {{service}} or {{inputs.NAME}} (or %7B for a brace)",
+        quoted(text)
+    )
 }
 
 #[cfg(test)]
@@ -201,7 +228,11 @@ mod tests {
             let complaint = url(bad).unwrap_err();
             assert!(complaint.contains(why), "{bad}: {complaint}");
         }
-        assert!(!url("https://ana:hunter2@x.test/").unwrap_err().contains("hunter2"));
+        assert!(
+            !url("https://ana:hunter2@x.test/")
+                .unwrap_err()
+                .contains("hunter2")
+        );
     }
 
     #[test]
@@ -229,20 +260,38 @@ mod tests {
 
     #[test]
     fn bodies_may_be_json_with_placeholders() {
-        for good in [r#"{"ref": "{inputs.version}", "env": "{env}", "a": {}}"#, "plain", "{ \"a\": {\"b\": 1}}"] {
+        for good in [
+            r#"{"ref": "{inputs.version}", "env": "{env}", "a": {}}"#,
+            "plain",
+            "{ \"a\": {\"b\": 1}}",
+        ] {
             assert!(body_template(good).is_ok(), "{good}");
         }
-        assert!(body_template(r#"{"ref": "{version}"}"#).unwrap_err().contains("{inputs.NAME}"));
+        assert!(
+            body_template(r#"{"ref": "{version}"}"#)
+                .unwrap_err()
+                .contains("{inputs.NAME}")
+        );
     }
 
     #[test]
     fn shell_text_has_no_placeholders() {
-        for good in
-            ["./deploy.sh $OPSROOM_ENV", "echo ${env}", "awk '{print}'", "mv a.{txt,md}", "{ echo a; }", "f() { :; }"]
-        {
+        for good in [
+            "./deploy.sh $OPSROOM_ENV",
+            "echo ${env}",
+            "awk '{print}'",
+            "mv a.{txt,md}",
+            "{ echo a; }",
+            "f() { :; }",
+        ] {
             assert!(shell(good).is_ok(), "{good}");
         }
-        for bad in ["./deploy.sh {env}", "echo '{inputs.version}'", "kubectl -n {service}", "x{{service}}"] {
+        for bad in [
+            "./deploy.sh {env}",
+            "echo '{inputs.version}'",
+            "kubectl -n {service}",
+            "x{{service}}",
+        ] {
             assert!(shell(bad).unwrap_err().contains("$OPSROOM_ENV"), "{bad}");
         }
         assert!(shell("a\0b").is_err());

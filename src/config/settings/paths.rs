@@ -28,16 +28,26 @@ impl Paths {
     /// When the home folder is unknown.
     pub fn find(environment: &Environment<'_>) -> Result<Self, Vec<Problem>> {
         // By the standard, a relative path is invalid and must be ignored.
-        let absolute = |variable: &str| environment(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-        let home = absolute("HOME").or_else(|| etcetera::home_dir().ok()).ok_or_else(|| {
-            vec![Problem {
-                file: "environment".to_owned(),
-                line: 0,
-                key: "HOME".to_owned(),
-                message: "your home folder is unknown; set HOME".to_owned(),
-            }]
-        })?;
-        let base = |variable: &str, below: &str| absolute(variable).unwrap_or_else(|| home.join(below)).join("opsroom");
+        let absolute = |variable: &str| {
+            environment(variable)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
+        let home = absolute("HOME")
+            .or_else(|| etcetera::home_dir().ok())
+            .ok_or_else(|| {
+                vec![Problem {
+                    file: "environment".to_owned(),
+                    line: 0,
+                    key: "HOME".to_owned(),
+                    message: "your home folder is unknown; set HOME".to_owned(),
+                }]
+            })?;
+        let base = |variable: &str, below: &str| {
+            absolute(variable)
+                .unwrap_or_else(|| home.join(below))
+                .join("opsroom")
+        };
         Ok(Self {
             config: base("XDG_CONFIG_HOME", ".config"),
             data: base("XDG_DATA_HOME", ".local/share"),

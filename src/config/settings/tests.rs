@@ -12,7 +12,10 @@ struct Home {
 
 impl Home {
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), variables: BTreeMap::from([("LOGNAME", "ana".to_owned())]) }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            variables: BTreeMap::from([("LOGNAME", "ana".to_owned())]),
+        }
     }
 
     fn with_file(text: &str) -> Self {
@@ -32,8 +35,14 @@ impl Home {
     }
 
     fn load(&self, flags: &[(&'static str, &str)]) -> Result<Settings, Vec<Problem>> {
-        let values = flags.iter().map(|&(key, value)| (key, value.to_owned())).collect();
-        self.load_with(&Flags { config: None, values })
+        let values = flags
+            .iter()
+            .map(|&(key, value)| (key, value.to_owned()))
+            .collect();
+        self.load_with(&Flags {
+            config: None,
+            values,
+        })
     }
 
     fn load_with(&self, flags: &Flags) -> Result<Settings, Vec<Problem>> {
@@ -46,12 +55,22 @@ impl Home {
     /// The messages, without the folder's name.
     fn messages(&self, flags: &[(&'static str, &str)]) -> Vec<String> {
         let prefix = format!("{}/", self.config().display());
-        self.load(flags).unwrap_err().iter().map(|p| p.to_string().replace(&prefix, "")).collect()
+        self.load(flags)
+            .unwrap_err()
+            .iter()
+            .map(|p| p.to_string().replace(&prefix, ""))
+            .collect()
     }
 }
 
 fn origin(settings: &Settings, key: &str) -> String {
-    settings.rows.iter().find(|row| row.key == key).unwrap().origin.to_string()
+    settings
+        .rows
+        .iter()
+        .find(|row| row.key == key)
+        .unwrap()
+        .origin
+        .to_string()
 }
 
 #[test]
@@ -59,12 +78,24 @@ fn without_any_configuration_defaults_apply() {
     let home = Home::new();
     let settings = home.load(&[]).unwrap();
     let root = home.folder.path();
-    assert_eq!(settings.store_url, format!("sqlite:{}", root.join(".local/share/opsroom/opsroom.db").display()));
+    assert_eq!(
+        settings.store_url,
+        format!(
+            "sqlite:{}",
+            root.join(".local/share/opsroom/opsroom.db").display()
+        )
+    );
     assert_eq!(settings.runbook_dir, root.join(".config/opsroom/runbooks"));
     assert_eq!(settings.paths.state, root.join(".local/state/opsroom"));
     assert_eq!((settings.pulse_ms, settings.lease_ms), (60_000, 30_000));
-    assert_eq!((settings.workspace.as_deref(), settings.actor.as_str()), (None, "ana"));
-    assert_eq!((settings.log_level, settings.theme, settings.read_only), (LogLevel::Info, Theme::Auto, false));
+    assert_eq!(
+        (settings.workspace.as_deref(), settings.actor.as_str()),
+        (None, "ana")
+    );
+    assert_eq!(
+        (settings.log_level, settings.theme, settings.read_only),
+        (LogLevel::Info, Theme::Auto, false)
+    );
     assert_eq!(settings.file, None);
     assert_eq!(settings.rows.len(), KEYS.len());
     assert_eq!(origin(&settings, "actor"), "$LOGNAME");
@@ -74,8 +105,12 @@ fn without_any_configuration_defaults_apply() {
 #[test]
 fn flags_override_the_environment_overrides_the_file_overrides_defaults() {
     let file = "theme = \"mono\"\npulse = \"2m\"\nlease = \"10s\"\nactor = \"file\"\n";
-    let home = Home::with_file(file).set("OPSROOM_PULSE", "3m").set("OPSROOM_LEASE", "20s");
-    let settings = home.load(&[("lease", "40s"), ("read_only", "true")]).unwrap();
+    let home = Home::with_file(file)
+        .set("OPSROOM_PULSE", "3m")
+        .set("OPSROOM_LEASE", "20s");
+    let settings = home
+        .load(&[("lease", "40s"), ("read_only", "true")])
+        .unwrap();
     let path = home.config().join("opsroom.toml");
     for (key, value, from) in [
         ("store", None, "default".to_owned()),
@@ -89,7 +124,10 @@ fn flags_override_the_environment_overrides_the_file_overrides_defaults() {
         assert_eq!(row.origin.to_string(), from, "{key}");
         assert!(value.is_none_or(|value| row.value == value), "{row:?}");
     }
-    assert_eq!((settings.pulse_ms, settings.lease_ms, settings.read_only), (180_000, 40_000, true));
+    assert_eq!(
+        (settings.pulse_ms, settings.lease_ms, settings.read_only),
+        (180_000, 40_000, true)
+    );
     assert_eq!(settings.theme, Theme::Mono);
     assert_eq!(settings.file, Some(path));
 }
@@ -119,7 +157,9 @@ fn all_mistakes_of_all_sources_are_reported_at_once() {
 
 #[test]
 fn the_pulse_can_be_off_and_empty_variables_are_not_set() {
-    let home = Home::with_file("pulse = \"off\"\n").set("OPSROOM_PULSE", "").set("OPSROOM_CONFIG", "");
+    let home = Home::with_file("pulse = \"off\"\n")
+        .set("OPSROOM_PULSE", "")
+        .set("OPSROOM_CONFIG", "");
     assert_eq!(home.load(&[]).unwrap().pulse_ms, 0);
 }
 
@@ -127,19 +167,31 @@ fn the_pulse_can_be_off_and_empty_variables_are_not_set() {
 fn paths_of_the_file_are_relative_to_it_and_know_the_home_folder() {
     let home = Home::with_file("store = \"sqlite:ops.db\"\nrunbooks = \"~/books\"\n");
     let settings = home.load(&[]).unwrap();
-    assert_eq!(settings.store_url, format!("sqlite:{}", home.config().join("ops.db").display()));
+    assert_eq!(
+        settings.store_url,
+        format!("sqlite:{}", home.config().join("ops.db").display())
+    );
     assert_eq!(settings.runbook_dir, home.folder.path().join("books"));
     let settings = home.load(&[("store", "sqlite:ops.db")]).unwrap();
-    assert_eq!(settings.store_url, "sqlite:ops.db", "a flag's path is relative to where the command was typed");
+    assert_eq!(
+        settings.store_url, "sqlite:ops.db",
+        "a flag's path is relative to where the command was typed"
+    );
 }
 
 #[test]
 fn a_file_that_was_named_must_exist() {
     let home = Home::new();
     let path = home.folder.path().join("other.toml");
-    let named = Flags { config: Some(path.clone()), ..Flags::default() };
+    let named = Flags {
+        config: Some(path.clone()),
+        ..Flags::default()
+    };
     let problems = home.load_with(&named).unwrap_err();
-    assert_eq!(problems[0].to_string(), format!("{}: there is no such file; check the path", path.display()));
+    assert_eq!(
+        problems[0].to_string(),
+        format!("{}: there is no such file; check the path", path.display())
+    );
     std::fs::write(&path, "actor = \"bo\"\n").unwrap();
     assert_eq!(home.load_with(&named).unwrap().actor, "bo");
     let home = home.set("OPSROOM_CONFIG", path.to_str().unwrap());
@@ -148,10 +200,15 @@ fn a_file_that_was_named_must_exist() {
 
 #[test]
 fn xdg_folders_are_used_when_absolute() {
-    let home = Home::new().set("XDG_DATA_HOME", "/srv/data").set("XDG_STATE_HOME", "relative");
+    let home = Home::new()
+        .set("XDG_DATA_HOME", "/srv/data")
+        .set("XDG_STATE_HOME", "relative");
     let settings = home.load(&[]).unwrap();
     assert_eq!(settings.store_url, "sqlite:/srv/data/opsroom/opsroom.db");
-    assert_eq!(settings.paths.state, home.folder.path().join(".local/state/opsroom"));
+    assert_eq!(
+        settings.paths.state,
+        home.folder.path().join(".local/state/opsroom")
+    );
 }
 
 #[test]
@@ -171,12 +228,18 @@ fn variables_that_are_no_text_are_refused() {
         "OPSROOM_ACTOR" => Some(OsString::from_vec(vec![0xff])),
         _ => None,
     });
-    assert_eq!(problems.unwrap_err()[0].to_string(), "environment: OPSROOM_ACTOR: is not UTF-8");
+    assert_eq!(
+        problems.unwrap_err()[0].to_string(),
+        "environment: OPSROOM_ACTOR: is not UTF-8"
+    );
 }
 
 #[test]
 fn defaults_and_examples_of_the_manual_are_valid() {
-    for key in KEYS.iter().filter(|key| !matches!(key.name, "store" | "workspace" | "actor" | "runbooks")) {
+    for key in KEYS
+        .iter()
+        .filter(|key| !matches!(key.name, "store" | "workspace" | "actor" | "runbooks"))
+    {
         assert!(key.check(key.default).is_ok(), "{}", key.name);
     }
     let settings = Home::new().load(&[]).unwrap();

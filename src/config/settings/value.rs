@@ -119,7 +119,11 @@ pub(super) fn check_store(text: &str) -> Result<String, String> {
         };
     }
     let looks_like_a_file = !text.contains("://") && !text.trim().is_empty();
-    let hint = if looks_like_a_file { format!("did you mean `sqlite:{text}`?") } else { wanted.to_owned() };
+    let hint = if looks_like_a_file {
+        format!("did you mean `sqlite:{text}`?")
+    } else {
+        wanted.to_owned()
+    };
     Err(format!("{quoted_url} is not a store; {hint}"))
 }
 
@@ -145,7 +149,9 @@ pub(super) fn beside(key: &str, text: &str, folder: &Path) -> String {
     let relative = |path: &str| !path.starts_with(['/', '~', ':']);
     match (key, text.strip_prefix("sqlite:")) {
         // `sqlite://PATH` is an alternative form; the part after the slashes is taken as it is.
-        ("store", Some(path)) if relative(path) => format!("sqlite:{}", folder.join(path).display()),
+        ("store", Some(path)) if relative(path) => {
+            format!("sqlite:{}", folder.join(path).display())
+        }
         ("runbooks", _) if relative(text) => folder.join(text).display().to_string(),
         _ => text.to_owned(),
     }
@@ -163,13 +169,20 @@ pub(super) fn default(key: &Key, paths: &Paths) -> String {
 
 /// The URL without the password.
 pub(super) fn masked(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
     let rest = match rest.split_once("password=") {
-        Some((before, after)) => format!("{before}password=***{}", after.find('&').map_or("", |end| &after[end..])),
+        Some((before, after)) => format!(
+            "{before}password=***{}",
+            after.find('&').map_or("", |end| &after[end..])
+        ),
         None => rest.to_owned(),
     };
     // Up to the last @: a password may contain an unescaped @ or slash.
-    let Some((user, host)) = rest.rsplit_once('@') else { return format!("{scheme}://{rest}") };
+    let Some((user, host)) = rest.rsplit_once('@') else {
+        return format!("{scheme}://{rest}");
+    };
     match user.split_once(':') {
         Some((name, _)) => format!("{scheme}://{name}:***@{host}"),
         None => format!("{scheme}://{rest}"),
@@ -185,9 +198,18 @@ mod tests {
         for (url, shown) in [
             ("sqlite:/a/b.db", "sqlite:/a/b.db"),
             ("postgres://ana@db.test/ops", "postgres://ana@db.test/ops"),
-            ("postgres://ana:s3c@db.test/ops", "postgres://ana:***@db.test/ops"),
-            ("postgres://ana:s@c/r:t@db.test:5432/ops", "postgres://ana:***@db.test:5432/ops"),
-            ("postgres://db.test/ops?user=a&password=s3c&x=1", "postgres://db.test/ops?user=a&password=***&x=1"),
+            (
+                "postgres://ana:s3c@db.test/ops",
+                "postgres://ana:***@db.test/ops",
+            ),
+            (
+                "postgres://ana:s@c/r:t@db.test:5432/ops",
+                "postgres://ana:***@db.test:5432/ops",
+            ),
+            (
+                "postgres://db.test/ops?user=a&password=s3c&x=1",
+                "postgres://db.test/ops?user=a&password=***&x=1",
+            ),
         ] {
             assert_eq!(masked(url), shown);
         }
@@ -195,16 +217,34 @@ mod tests {
 
     #[test]
     fn stores() {
-        for good in
-            ["sqlite::memory:", "sqlite:a.db", "sqlite://a.db?mode=ro", "postgres:///x?host=/run", "postgresql://u@h/d"]
-        {
+        for good in [
+            "sqlite::memory:",
+            "sqlite:a.db",
+            "sqlite://a.db?mode=ro",
+            "postgres:///x?host=/run",
+            "postgresql://u@h/d",
+        ] {
             assert_eq!(check_store(good).as_deref(), Ok(good));
         }
-        assert!(check_store("opsroom.db").unwrap_err().ends_with("did you mean `sqlite:opsroom.db`?"));
-        for bad in ["", "sqlite:", "mysql://h/d", "postgres://h:x/d", "sqlite:a\0b"] {
+        assert!(
+            check_store("opsroom.db")
+                .unwrap_err()
+                .ends_with("did you mean `sqlite:opsroom.db`?")
+        );
+        for bad in [
+            "",
+            "sqlite:",
+            "mysql://h/d",
+            "postgres://h:x/d",
+            "sqlite:a\0b",
+        ] {
             assert!(check_store(bad).is_err(), "{bad:?}");
         }
-        assert!(!check_store("mysql://a:hunter2@h/d").unwrap_err().contains("hunter2"));
+        assert!(
+            !check_store("mysql://a:hunter2@h/d")
+                .unwrap_err()
+                .contains("hunter2")
+        );
     }
 
     #[test]

@@ -19,7 +19,11 @@ const MAX_SCRIPT: usize = 64 * 1024;
 
 /// The default deadline of an action.
 pub(super) fn default_timeout_ms(verb: Verb) -> i64 {
-    if verb == Verb::Probe { PROBE_TIMEOUT_MS } else { OTHER_TIMEOUT_MS }
+    if verb == Verb::Probe {
+        PROBE_TIMEOUT_MS
+    } else {
+        OTHER_TIMEOUT_MS
+    }
 }
 
 /// By default only a probe is safe to repeat.
@@ -34,7 +38,9 @@ pub(super) fn read_all(
     environments: &Names,
     runs_in: &[String],
 ) -> Vec<Action> {
-    let Some(field) = service.field("action") else { return Vec::new() };
+    let Some(field) = service.field("action") else {
+        return Vec::new();
+    };
     let mut earlier: Vec<Place> = Vec::new();
     let mut actions = Vec::new();
     for mut section in field.tables(report) {
@@ -42,13 +48,24 @@ pub(super) fn read_all(
             section.rename(format!("{} \"{}\"", section.path(), shown(verb)));
         }
         let verb = verb(&mut section, report);
-        let env = section.field("env").map(|f| places(&f, report, environments, runs_in));
+        let env = section
+            .field("env")
+            .map(|f| places(&f, report, environments, runs_in));
         if let Some(place) = verb.zip(env.clone().unwrap_or(Some(Vec::new()))) {
-            let place = Place { verb: place.0, environments: place.1, at: section.at };
+            let place = Place {
+                verb: place.0,
+                environments: place.1,
+                at: section.at,
+            };
             place.check(report, &section, &earlier);
             earlier.push(place);
         }
-        actions.extend(read(section, report, verb, env.flatten().unwrap_or_default()));
+        actions.extend(read(
+            section,
+            report,
+            verb,
+            env.flatten().unwrap_or_default(),
+        ));
     }
     actions
 }
@@ -64,7 +81,9 @@ impl Place {
     fn check(&self, report: &mut Report, section: &Section<'_>, earlier: &[Self]) {
         if let Some(first) = earlier.iter().find(|other| self.overlaps(other)) {
             let (verb, line) = (self.verb.name(), report.line(first.at));
-            let message = format!("line {line} already says how to {verb} there; give each its own env, or remove one");
+            let message = format!(
+                "line {line} already says how to {verb} there; give each its own env, or remove one"
+            );
             report.conflict(section.at, section.key("env"), message);
         }
     }
@@ -73,7 +92,10 @@ impl Place {
     fn overlaps(&self, other: &Self) -> bool {
         let same = match (self.environments.is_empty(), other.environments.is_empty()) {
             (true, true) => true,
-            (false, false) => self.environments.iter().any(|e| other.environments.contains(e)),
+            (false, false) => self
+                .environments
+                .iter()
+                .any(|e| other.environments.contains(e)),
             _ => false,
         };
         self.verb == other.verb && same
@@ -82,11 +104,17 @@ impl Place {
 
 fn verb(s: &mut Section<'_>, report: &mut Report) -> Option<Verb> {
     let verbs = Verb::ALL.map(|v| (v.name(), v));
-    s.required(report, "do", "\"probe\"")?.text_by(report, |t| rule::one_of(t, &verbs))
+    s.required(report, "do", "\"probe\"")?
+        .text_by(report, |t| rule::one_of(t, &verbs))
 }
 
 /// The environments of an action; `None` when one of them is wrong.
-fn places(field: &Field<'_>, report: &mut Report, environments: &Names, runs_in: &[String]) -> Option<Vec<String>> {
+fn places(
+    field: &Field<'_>,
+    report: &mut Report,
+    environments: &Names,
+    runs_in: &[String],
+) -> Option<Vec<String>> {
     let list = field.list(report)?;
     if list.is_empty() {
         field.wrong(report, "names no environment; leave env out for all");
@@ -98,7 +126,12 @@ fn places(field: &Field<'_>, report: &mut Report, environments: &Names, runs_in:
     (!found.is_empty() && found.len() == list.len()).then_some(found)
 }
 
-fn read(mut s: Section<'_>, report: &mut Report, verb: Option<Verb>, environments: Vec<String>) -> Option<Action> {
+fn read(
+    mut s: Section<'_>,
+    report: &mut Report,
+    verb: Option<Verb>,
+    environments: Vec<String>,
+) -> Option<Action> {
     let call = call(&mut s, report, verb);
     let timeout_ms = s.text(report, "timeout", timeout);
     let idempotent = s.field("idempotent").and_then(|f| f.boolean(report));
@@ -117,7 +150,9 @@ fn read(mut s: Section<'_>, report: &mut Report, verb: Option<Verb>, environment
 
 /// `secrets = ["NAME"]` of a shell action.
 fn secrets(s: &mut Section<'_>, report: &mut Report, call: Option<&ActionCall>) -> Vec<String> {
-    let Some(field) = s.field("secrets") else { return Vec::new() };
+    let Some(field) = s.field("secrets") else {
+        return Vec::new();
+    };
     let names: Vec<String> = field
         .list(report)
         .unwrap_or_default()
@@ -125,12 +160,21 @@ fn secrets(s: &mut Section<'_>, report: &mut Report, call: Option<&ActionCall>) 
         .filter_map(|name| name.text_by(report, rule::secret_ref))
         .collect();
     if matches!(call, Some(ActionCall::Http(_))) {
-        field.conflict(report, "is for shell actions; write auth = { secret_ref = \"NAME\" } in http");
+        field.conflict(
+            report,
+            "is for shell actions; write auth = { secret_ref = \"NAME\" } in http",
+        );
     }
-    let twice =
-        names.iter().enumerate().any(|(n, name)| names[..n].iter().any(|other| variable(other) == variable(name)));
+    let twice = names.iter().enumerate().any(|(n, name)| {
+        names[..n]
+            .iter()
+            .any(|other| variable(other) == variable(name))
+    });
     if twice {
-        field.conflict(report, "names the same variable twice; rename one of the secrets");
+        field.conflict(
+            report,
+            "names the same variable twice; rename one of the secrets",
+        );
     }
     names
 }
@@ -142,7 +186,13 @@ pub(super) fn check_runs_in(report: &mut Report, field: &Field<'_>, runs_in: &[S
         && !runs_in.iter().any(|e| e == env)
     {
         let places = runs_in.join(", ");
-        field.conflict(report, format!("the service does not run in {}, only in {places}", quoted(env)));
+        field.conflict(
+            report,
+            format!(
+                "the service does not run in {}, only in {places}",
+                quoted(env)
+            ),
+        );
     }
 }
 
@@ -150,19 +200,28 @@ pub(super) fn check_runs_in(report: &mut Report, field: &Field<'_>, runs_in: &[S
 fn call(s: &mut Section<'_>, report: &mut Report, verb: Option<Verb>) -> Option<ActionCall> {
     let (http, shell) = (s.field("http"), s.field("shell"));
     let read_http = |f: &Field<'_>, report: &mut Report| {
-        f.table(report).and_then(|t| request::read(t, report, verb)).map(ActionCall::Http)
+        f.table(report)
+            .and_then(|t| request::read(t, report, verb))
+            .map(ActionCall::Http)
     };
     match (http, shell) {
         (Some(http), None) => read_http(&http, report),
         (None, Some(shell)) => command(&shell, report).map(ActionCall::Shell),
         (Some(http), Some(shell)) => {
-            shell.conflict(report, "is set together with http; an action has one of the two");
+            shell.conflict(
+                report,
+                "is set together with http; an action has one of the two",
+            );
             let _both_are_checked = (read_http(&http, report), command(&shell, report));
             None
         }
         (None, None) => {
             let key = s.key("http");
-            report.conflict(s.at, key, "is missing; add http = { url = \"…\" } or shell = \"…\"");
+            report.conflict(
+                s.at,
+                key,
+                "is missing; add http = { url = \"…\" } or shell = \"…\"",
+            );
             None
         }
     }
@@ -174,7 +233,10 @@ fn command(field: &Field<'_>, report: &mut Report) -> Option<ShellCommand> {
     }
     let parts = field.list(report)?;
     if parts.is_empty() {
-        field.wrong(report, "names no program; write [\"program\", \"argument\"]");
+        field.wrong(
+            report,
+            "names no program; write [\"program\", \"argument\"]",
+        );
     }
     let texts: Vec<String> = parts
         .iter()
@@ -187,7 +249,9 @@ fn command(field: &Field<'_>, report: &mut Report) -> Option<ShellCommand> {
 fn script(text: &str) -> Result<String, String> {
     match text {
         t if t.trim().is_empty() => Err("is empty; write the command to run".to_owned()),
-        t if t.len() > MAX_SCRIPT => Err("is larger than 64 KiB; put it into a file and call that".to_owned()),
+        t if t.len() > MAX_SCRIPT => {
+            Err("is larger than 64 KiB; put it into a file and call that".to_owned())
+        }
         t => web::shell(t),
     }
 }

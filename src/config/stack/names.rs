@@ -19,18 +19,32 @@ impl Names {
         let mut taken: BTreeMap<String, Taken> = BTreeMap::new();
         let mut canonical = BTreeMap::new();
         for section in sections {
-            let Some(name) = section.peek("name") else { continue };
+            let Some(name) = section.peek("name") else {
+                continue;
+            };
             for (field, text, what) in own_names(section) {
                 let folded = fold(text);
                 if let Some(first) = taken.get(&folded) {
                     let line = report.line(first.at);
                     field.conflict(
                         report,
-                        format!("{} is already {} (line {line}){}", quoted(text), first.what, first.rule(text)),
+                        format!(
+                            "{} is already {} (line {line}){}",
+                            quoted(text),
+                            first.what,
+                            first.rule(text)
+                        ),
                     );
                 } else {
                     let what = format!("{what} {kind} {}", quoted(name));
-                    taken.insert(folded.clone(), Taken { text: text.to_owned(), at: field.at, what });
+                    taken.insert(
+                        folded.clone(),
+                        Taken {
+                            text: text.to_owned(),
+                            at: field.at,
+                            what,
+                        },
+                    );
                     canonical.insert(folded, name.to_owned());
                 }
             }
@@ -47,7 +61,10 @@ impl Names {
         }
         let (kind, shown) = (self.kind, quoted(text));
         let message = match meant {
-            Some(name) => format!("{shown} is another name of {kind} {name}; write {name}", name = quoted(name)),
+            Some(name) => format!(
+                "{shown} is another name of {kind} {name}; write {name}",
+                name = quoted(name)
+            ),
             None => match report.may_suggest().then(|| self.nearest(text)).flatten() {
                 Some(near) => format!("there is no {kind} {shown}; did you mean {}?", quoted(near)),
                 None => format!("there is no {kind} {shown}; add it as [[{kind}]] or correct it"),
@@ -59,16 +76,25 @@ impl Names {
 
     /// Whether a value is a name as declared.
     pub fn knows(&self, field: &Field<'_>) -> bool {
-        field.value().as_str().is_some_and(|text| self.canonical.get(&fold(text)).is_some_and(|name| name == text))
+        field.value().as_str().is_some_and(|text| {
+            self.canonical
+                .get(&fold(text))
+                .is_some_and(|name| name == text)
+        })
     }
 
     /// Resolves a list; an entry listed twice is a problem.
     pub fn resolve_list(&self, report: &mut Report, list: &[Field<'_>]) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
         for field in list {
-            let Some(name) = self.resolve(report, field) else { continue };
+            let Some(name) = self.resolve(report, field) else {
+                continue;
+            };
             if found.contains(&name) {
-                field.wrong(report, format!("{} is listed twice; remove one", quoted(&name)));
+                field.wrong(
+                    report,
+                    format!("{} is listed twice; remove one", quoted(&name)),
+                );
             } else {
                 found.push(name);
             }
@@ -79,7 +105,9 @@ impl Names {
     /// The canonical name of the nearest name or alias.
     fn nearest(&self, text: &str) -> Option<&str> {
         let spellings: Vec<&str> = self.canonical.keys().map(String::as_str).collect();
-        nearest(&fold(text), &spellings).and_then(|near| self.canonical.get(near)).map(String::as_str)
+        nearest(&fold(text), &spellings)
+            .and_then(|near| self.canonical.get(near))
+            .map(String::as_str)
     }
 }
 
@@ -92,7 +120,11 @@ struct Taken {
 
 impl Taken {
     fn rule(&self, text: &str) -> &'static str {
-        if self.text == text { "" } else { "; capitals, spaces, - and _ make no difference" }
+        if self.text == text {
+            ""
+        } else {
+            "; capitals, spaces, - and _ make no difference"
+        }
     }
 }
 
@@ -103,7 +135,10 @@ fn own_names<'t>(section: &Section<'t>) -> Vec<(Field<'t>, &'t str, &'static str
         match (key, field.value().as_str(), field.value().as_array()) {
             ("name", Some(text), _) => own.insert(0, (field, text, "the name of")),
             ("aliases", _, Some(_)) => own.extend(
-                field.elements().into_iter().filter_map(|f| f.value().as_str().map(|text| (f, text, "an alias of"))),
+                field
+                    .elements()
+                    .into_iter()
+                    .filter_map(|f| f.value().as_str().map(|text| (f, text, "an alias of"))),
             ),
             _ => {}
         }
@@ -115,7 +150,10 @@ fn own_names<'t>(section: &Section<'t>) -> Vec<(Field<'t>, &'t str, &'static str
 pub(super) fn fold(text: &str) -> String {
     let plain: String = text.nfkc().flat_map(char::to_lowercase).nfkc().collect();
     let words = plain.split(|c: char| c.is_whitespace() || matches!(c, '-' | '_'));
-    words.filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ")
+    words
+        .filter(|w| !w.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[cfg(test)]
@@ -124,7 +162,13 @@ mod tests {
 
     #[test]
     fn separators_capitals_and_compatibility_forms_are_equal() {
-        for same in ["billing worker", "Billing-Worker", "BILLING_worker", "billing  worker", "ｂilling worker"] {
+        for same in [
+            "billing worker",
+            "Billing-Worker",
+            "BILLING_worker",
+            "billing  worker",
+            "ｂilling worker",
+        ] {
             assert_eq!(fold(same), "billing worker");
         }
         assert_ne!(fold("billingworker"), fold("billing worker"));

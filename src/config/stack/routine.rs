@@ -19,15 +19,26 @@ pub(super) fn read(
     read_services: &[Service],
 ) -> Routine {
     let name = super::name(&mut s, report);
-    let kind = s.required(report, "kind", "\"http\"").and_then(|f| f.text_by(report, |t| rule::one_of(t, &KINDS)));
-    let service = s.field("service").and_then(|f| services.resolve(report, &f));
+    let kind = s
+        .required(report, "kind", "\"http\"")
+        .and_then(|f| f.text_by(report, |t| rule::one_of(t, &KINDS)));
+    let service = s
+        .field("service")
+        .and_then(|f| services.resolve(report, &f));
     let env = s.field("env");
-    let runs_in = service.as_ref().and_then(|name| read_services.iter().find(|s| s.name == *name));
-    if let (Some(field), Some(service)) = (env.as_ref().filter(|f| environments.knows(f)), runs_in) {
+    let runs_in = service
+        .as_ref()
+        .and_then(|name| read_services.iter().find(|s| s.name == *name));
+    if let (Some(field), Some(service)) = (env.as_ref().filter(|f| environments.knows(f)), runs_in)
+    {
         check_runs_in(report, field, &service.environments);
     }
     let (every_ms, cron) = when(&mut s, report);
-    let request = s.required(report, "request", "{ method = \"GET\", url = \"https://…\" }");
+    let request = s.required(
+        report,
+        "request",
+        "{ method = \"GET\", url = \"https://…\" }",
+    );
     let routine = Routine {
         name,
         service,
@@ -36,7 +47,9 @@ pub(super) fn read(
         every_ms,
         cron,
         timezone: s.text(report, "timezone", schedule::zone),
-        request: request.and_then(|f| f.table(report)).and_then(|t| read_request(t, report)),
+        request: request
+            .and_then(|f| f.table(report))
+            .and_then(|t| read_request(t, report)),
         expect: s.text(report, "expect", condition),
     };
     s.close(report);
@@ -55,10 +68,17 @@ fn condition(text: &str) -> Result<String, String> {
 fn when(s: &mut Section<'_>, report: &mut Report) -> (Option<i64>, Option<String>) {
     let (every, cron) = (s.field("every"), s.field("cron"));
     match (&every, &cron) {
-        (Some(_), Some(cron)) => cron.conflict(report, "is set together with every; a routine has one of the two"),
+        (Some(_), Some(cron)) => cron.conflict(
+            report,
+            "is set together with every; a routine has one of the two",
+        ),
         (None, None) => {
             let key = s.key("every");
-            report.conflict(s.at, key, "is missing; add every = \"5m\" or cron = \"30 2 * * *\"");
+            report.conflict(
+                s.at,
+                key,
+                "is missing; add every = \"5m\" or cron = \"30 2 * * *\"",
+            );
         }
         _ => {}
     }
@@ -72,10 +92,18 @@ fn read_request(mut t: Section<'_>, report: &mut Report) -> Option<RoutineReques
         Some(field) => field.text_by(report, web::method),
         None => Some("GET".to_owned()),
     };
-    let url = t.required(report, "url", "\"https://…\"").and_then(|f| f.text_by(report, web::url));
+    let url = t
+        .required(report, "url", "\"https://…\"")
+        .and_then(|f| f.text_by(report, web::url));
     let timeout_ms = t.text(report, "timeout", schedule::timeout);
     let headers = headers(&mut t, report);
     let secret_ref = auth(&mut t, report);
     t.close(report);
-    Some(RoutineRequest { method: method?, url: url?, timeout_ms, headers, secret_ref })
+    Some(RoutineRequest {
+        method: method?,
+        url: url?,
+        timeout_ms,
+        headers,
+        secret_ref,
+    })
 }

@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use super::action::{default_idempotent, default_timeout_ms};
 use crate::core::service::{
-    Action, ActionCall, Contact, Contract, Cost, Environment, HttpRequest, Routine, RoutineRequest, Seats, Service,
-    ShellCommand, Sla, Stack, Tier,
+    Action, ActionCall, Contact, Contract, Cost, Environment, HttpRequest, Routine, RoutineRequest,
+    Seats, Service, ShellCommand, Sla, Stack, Tier,
 };
 use crate::core::text;
 use crate::core::time::write_duration;
@@ -22,13 +22,24 @@ pub fn write(stack: &Stack) -> String {
         // Writing to a String cannot fail.
         let _ = write!(file, "\n[[{header}]]\n{}", pairs.lines());
     };
-    stack.environments.iter().for_each(|e| add("environment", environment(e)));
+    stack
+        .environments
+        .iter()
+        .for_each(|e| add("environment", environment(e)));
     for s in &stack.services {
         add("service", service(s));
-        s.actions.iter().for_each(|a| add("service.action", action(a)));
+        s.actions
+            .iter()
+            .for_each(|a| add("service.action", action(a)));
     }
-    stack.routines.iter().for_each(|r| add("routine", routine(r)));
-    stack.contacts.iter().for_each(|c| add("contact", contact(c)));
+    stack
+        .routines
+        .iter()
+        .for_each(|r| add("routine", routine(r)));
+    stack
+        .contacts
+        .iter()
+        .for_each(|c| add("contact", contact(c)));
     file
 }
 
@@ -76,7 +87,9 @@ fn service(s: &Service) -> Pairs {
 fn sla(s: &Sla) -> Pairs {
     let mut out = Pairs::default();
     // `{:?}` keeps the decimal point of a whole number, so that it stays a fraction.
-    s.uptime_pct.iter().for_each(|pct| out.raw("uptime_pct", format!("{pct:?}")));
+    s.uptime_pct
+        .iter()
+        .for_each(|pct| out.raw("uptime_pct", format!("{pct:?}")));
     out.number("latency_ms", s.latency_ms);
     out.number("freshness_hours", s.freshness_hours);
     out
@@ -226,7 +239,10 @@ impl Pairs {
 
     fn map(&mut self, key: &str, values: &BTreeMap<String, String>) {
         if !values.is_empty() {
-            let pairs = values.iter().map(|(k, v)| (write_key(k), Value::Text(v.clone()))).collect();
+            let pairs = values
+                .iter()
+                .map(|(k, v)| (write_key(k), Value::Text(v.clone())))
+                .collect();
             self.group(key, Some(Self(pairs)));
         }
     }
@@ -236,8 +252,12 @@ impl Pairs {
         if secret.is_empty() {
             return self.map("headers", stored);
         }
-        let texts = stored.iter().map(|(k, v)| (write_key(k), Value::Text(v.clone())));
-        let tables = secret.iter().map(|(k, name)| (write_key(k), Value::Raw(secret_ref(name).inline())));
+        let texts = stored
+            .iter()
+            .map(|(k, v)| (write_key(k), Value::Text(v.clone())));
+        let tables = secret
+            .iter()
+            .map(|(k, name)| (write_key(k), Value::Raw(secret_ref(name).inline())));
         self.group("headers", Some(Self(texts.chain(tables).collect())));
     }
 
@@ -254,7 +274,11 @@ impl Pairs {
             Value::Text(text) => format!("{key} = {}", quote(&text)),
         };
         let pairs: Vec<String> = self.0.into_iter().map(one).collect();
-        if pairs.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", pairs.join(", ")) }
+        if pairs.is_empty() {
+            "{}".to_owned()
+        } else {
+            format!("{{ {} }}", pairs.join(", "))
+        }
     }
 
     fn lines(self) -> String {
@@ -268,13 +292,25 @@ impl Pairs {
 }
 
 fn write_key(key: &str) -> String {
-    let bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    let bare = !key.is_empty()
+        && key
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if bare { key.to_owned() } else { quote(key) }
 }
 
 /// A basic string.
 fn quote(text: &str) -> String {
-    let inner: String = text.chars().map(|c| if c == '"' { "\\\"".to_owned() } else { escape(c) }).collect();
+    let inner: String = text
+        .chars()
+        .map(|c| {
+            if c == '"' {
+                "\\\"".to_owned()
+            } else {
+                escape(c)
+            }
+        })
+        .collect();
     format!("\"{inner}\"")
 }
 

@@ -26,7 +26,9 @@ impl Pattern {
             return Err(format!("{text:?} holds a control character"));
         }
         if text.starts_with('/') {
-            return Err(format!("{text:?} is absolute; write it from the step's folder on (`dir` says which that is)"));
+            return Err(format!(
+                "{text:?} is absolute; write it from the step's folder on (`dir` says which that is)"
+            ));
         }
         let mut parts = Vec::new();
         for name in text.split('/') {
@@ -35,7 +37,9 @@ impl Pattern {
                 ".." => return Err(format!("{text:?} leads out of the step's folder")),
                 "**" if parts.last() == Some(&Part::Folders) => {}
                 "**" => parts.push(Part::Folders),
-                _ if name.contains("**") => return Err(format!("{text:?}: `**` must be alone between slashes")),
+                _ if name.contains("**") => {
+                    return Err(format!("{text:?}: `**` must be alone between slashes"));
+                }
                 name => parts.push(Part::Name(name.to_owned())),
             }
         }
@@ -46,9 +50,9 @@ impl Pattern {
                 parts.push(Part::Name("*".to_owned()));
                 Ok(Self(parts))
             }
-            Some(Part::Name(_)) if text.ends_with('/') => {
-                Err(format!("{text:?} is a folder; `{text}**` means all files in it"))
-            }
+            Some(Part::Name(_)) if text.ends_with('/') => Err(format!(
+                "{text:?} is a folder; `{text}**` means all files in it"
+            )),
             Some(Part::Name(_)) => Ok(Self(parts)),
         }
     }
@@ -87,7 +91,8 @@ fn is_match(parts: &[Part], path: &[&str], below: bool) -> bool {
         ([], _) => false,
         (_, []) => below,
         ([Part::Folders, rest @ ..], [name, deeper @ ..]) => {
-            is_match(rest, path, below) || (!name.starts_with('.') && is_match(parts, deeper, below))
+            is_match(rest, path, below)
+                || (!name.starts_with('.') && is_match(parts, deeper, below))
         }
         ([Part::Name(pattern), rest @ ..], [name, deeper @ ..]) => {
             is_name(pattern, name) && is_match(rest, deeper, below)
@@ -101,7 +106,8 @@ fn is_name(pattern: &str, name: &str) -> bool {
     if name.starts_with('.') && !pattern.starts_with('.') {
         return false;
     }
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (pattern, name): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), name.chars().collect());
     let (mut p, mut n) = (0, 0);
     let mut star = None;
     while n < name.len() {
@@ -160,7 +166,11 @@ mod tests {
             ("*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaa", false),
             ("grüße-*", "grüße-ä", true),
         ] {
-            assert_eq!(Pattern::parse(pattern).unwrap().matches(&names(path)), meant, "{pattern} {path}");
+            assert_eq!(
+                Pattern::parse(pattern).unwrap().matches(&names(path)),
+                meant,
+                "{pattern} {path}"
+            );
         }
     }
 
@@ -179,7 +189,10 @@ mod tests {
             let why = Pattern::parse(wrong).unwrap_err();
             assert!(why.contains(says), "{wrong:?}: {why}");
         }
-        assert_eq!(Pattern::parse("./a/b.txt").unwrap().path().as_deref(), Some("a/b.txt"));
+        assert_eq!(
+            Pattern::parse("./a/b.txt").unwrap().path().as_deref(),
+            Some("a/b.txt")
+        );
         assert_eq!(Pattern::parse("a/*.txt").unwrap().path(), None);
     }
 

@@ -11,19 +11,88 @@ const FREE: Pass = Pass::Free { clean: false };
 #[test]
 fn every_state_answers_every_question() {
     let open = State::Open { since: T(1000) };
-    let half = State::HalfOpen { since: T(1000), until: T(400_000) };
+    let half = State::HalfOpen {
+        since: T(1000),
+        until: T(400_000),
+    };
     let due = 1000 + REST_MS;
     for (state, at, after, pass) in [
-        (State::default(), 0, State::default(), Pass::Free { clean: true }),
-        (State::Closed { failures: 4 }, 0, State::Closed { failures: 4 }, Pass::Free { clean: false }),
-        (open, 1000, open, Pass::Refused { since: T(1000), next: T(due) }),
-        (open, due - 1, open, Pass::Refused { since: T(1000), next: T(due) }),
-        (open, due, State::HalfOpen { since: T(1000), until: T(due + 50) }, Pass::Probe { until: T(due + 50) }),
+        (
+            State::default(),
+            0,
+            State::default(),
+            Pass::Free { clean: true },
+        ),
+        (
+            State::Closed { failures: 4 },
+            0,
+            State::Closed { failures: 4 },
+            Pass::Free { clean: false },
+        ),
+        (
+            open,
+            1000,
+            open,
+            Pass::Refused {
+                since: T(1000),
+                next: T(due),
+            },
+        ),
+        (
+            open,
+            due - 1,
+            open,
+            Pass::Refused {
+                since: T(1000),
+                next: T(due),
+            },
+        ),
+        (
+            open,
+            due,
+            State::HalfOpen {
+                since: T(1000),
+                until: T(due + 50),
+            },
+            Pass::Probe { until: T(due + 50) },
+        ),
         // The clock was set back.
-        (open, 10, State::HalfOpen { since: T(1000), until: T(60) }, Pass::Probe { until: T(60) }),
-        (half, 399_999, half, Pass::Refused { since: T(1000), next: T(400_000) }),
-        (half, 400_000, State::HalfOpen { since: T(1000), until: T(400_050) }, Pass::Probe { until: T(400_050) }),
-        (half, 10, State::HalfOpen { since: T(1000), until: T(60) }, Pass::Probe { until: T(60) }),
+        (
+            open,
+            10,
+            State::HalfOpen {
+                since: T(1000),
+                until: T(60),
+            },
+            Pass::Probe { until: T(60) },
+        ),
+        (
+            half,
+            399_999,
+            half,
+            Pass::Refused {
+                since: T(1000),
+                next: T(400_000),
+            },
+        ),
+        (
+            half,
+            400_000,
+            State::HalfOpen {
+                since: T(1000),
+                until: T(400_050),
+            },
+            Pass::Probe { until: T(400_050) },
+        ),
+        (
+            half,
+            10,
+            State::HalfOpen {
+                since: T(1000),
+                until: T(60),
+            },
+            Pass::Probe { until: T(60) },
+        ),
     ] {
         assert_eq!(state.admit(T(at), 50), (after, pass), "{state:?} at {at}");
     }
@@ -32,9 +101,15 @@ fn every_state_answers_every_question() {
 #[test]
 fn every_state_handles_every_outcome() {
     let open = State::Open { since: T(7) };
-    let half = State::HalfOpen { since: T(7), until: T(90) };
+    let half = State::HalfOpen {
+        since: T(7),
+        until: T(90),
+    };
     let (mine, late) = (Pass::Probe { until: T(90) }, Pass::Probe { until: T(80) });
-    let refused = Pass::Refused { since: T(7), next: T(90) };
+    let refused = Pass::Refused {
+        since: T(7),
+        next: T(90),
+    };
     let closed = |failures| State::Closed { failures };
     for (state, pass, good, after) in [
         (closed(3), FREE, true, closed(0)),
@@ -59,17 +134,36 @@ fn every_state_handles_every_outcome() {
         (half, refused, true, half),
         (half, refused, false, half),
     ] {
-        assert_eq!(state.after(pass, good, T(50)), after, "{state:?} {pass:?} {good}");
+        assert_eq!(
+            state.after(pass, good, T(50)),
+            after,
+            "{state:?} {pass:?} {good}"
+        );
     }
 }
 
 #[test]
 fn a_breaker_is_named_by_its_target_and_shown_with_its_host() {
-    let target = Target { service: "web".to_owned(), env: Some("prod".to_owned()) };
-    let way = BreakerKey { target: Some(target), host: "api.test".to_owned() };
-    assert_eq!((way.to_string().as_str(), way.name().as_str()), ("web in prod (api.test)", "web in prod"));
-    let host = BreakerKey { target: None, host: "api.test".to_owned() };
-    assert_eq!((host.to_string().as_str(), host.name().as_str()), ("api.test", "api.test"));
+    let target = Target {
+        service: "web".to_owned(),
+        env: Some("prod".to_owned()),
+    };
+    let way = BreakerKey {
+        target: Some(target),
+        host: "api.test".to_owned(),
+    };
+    assert_eq!(
+        (way.to_string().as_str(), way.name().as_str()),
+        ("web in prod (api.test)", "web in prod")
+    );
+    let host = BreakerKey {
+        target: None,
+        host: "api.test".to_owned(),
+    };
+    assert_eq!(
+        (host.to_string().as_str(), host.name().as_str()),
+        ("api.test", "api.test")
+    );
 }
 
 /// Possible actions: time passes, a call is requested, the oldest or newest active call ends.
@@ -81,9 +175,15 @@ enum Action {
 }
 
 fn actions() -> impl Strategy<Value = Vec<Action>> {
-    let end = (any::<bool>(), any::<bool>()).prop_map(|(newest, good)| Action::End { newest, good });
+    let end =
+        (any::<bool>(), any::<bool>()).prop_map(|(newest, good)| Action::End { newest, good });
     prop::collection::vec(
-        prop_oneof![(1..REST_MS).prop_map(Action::Pass), Just(Action::Ask), Just(Action::Ask), end],
+        prop_oneof![
+            (1..REST_MS).prop_map(Action::Pass),
+            Just(Action::Ask),
+            Just(Action::Ask),
+            end
+        ],
         0..200,
     )
 }
@@ -190,9 +290,20 @@ fn changing_calls_are_guarded_by_their_host() {
         (operate("github.dispatch_workflow"), Some("ghe.test:8443")),
         (operate("github.combined_status"), None),
         (operate("github.no_such"), None),
-        (Call::Notify { to: "ops".to_owned(), message, timeout_ms: 1 }, Some("notify.ops")),
+        (
+            Call::Notify {
+                to: "ops".to_owned(),
+                message,
+                timeout_ms: 1,
+            },
+            Some("notify.ops"),
+        ),
         (Call::Wait { ms: 1 }, None),
     ] {
-        assert_eq!(BreakerKey::of(None, &call).map(|way| way.host).as_deref(), host, "{call:?}");
+        assert_eq!(
+            BreakerKey::of(None, &call).map(|way| way.host).as_deref(),
+            host,
+            "{call:?}"
+        );
     }
 }

@@ -110,7 +110,8 @@ impl Score {
     }
 }
 
-/// One line of the derivation. Shown as `−8  web in prod: degraded, HTTP 200 in 640 ms, slower than 500 ms, under 1 min ago`.
+/// One line of the derivation. Shown as `−8  web in prod: degraded, HTTP 200 in 640 ms, slower than
+/// 500 ms, under 1 min ago`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Line {
     /// Points lost, 0–100.
@@ -135,7 +136,9 @@ pub fn score(components: &[Component]) -> Score {
     let count = |of: fn(&Component) -> bool| components.iter().filter(|c| of(c)).count();
     let mean = mean(components);
     let value = mean.map(|m| lowest_cap(components).map_or(m, |cap| m.min(cap)));
-    let mut lines = mean.map(|m| losses(components, 100 - m)).unwrap_or_default();
+    let mut lines = mean
+        .map(|m| losses(components, 100 - m))
+        .unwrap_or_default();
     lines.extend(cap_lines(components, mean.unwrap_or(0)));
     lines.sort_by_key(|line| std::cmp::Reverse(line.points));
     Score {
@@ -150,8 +153,13 @@ pub fn score(components: &[Component]) -> Score {
 }
 
 fn seen_at(components: &[Component]) -> Option<Timestamp> {
-    let in_sight = components.iter().filter(|c| c.state != State::Unknown).filter_map(|c| c.seen_at);
-    in_sight.min().or_else(|| components.iter().filter_map(|c| c.seen_at).max())
+    let in_sight = components
+        .iter()
+        .filter(|c| c.state != State::Unknown)
+        .filter_map(|c| c.seen_at);
+    in_sight
+        .min()
+        .or_else(|| components.iter().filter_map(|c| c.seen_at).max())
 }
 
 /// The components of a stack: every target that can be probed. One without an observation, or whose
@@ -165,7 +173,10 @@ pub fn components(
     now: Timestamp,
     max_age_ms: i64,
 ) -> Vec<Component> {
-    let latest: HashMap<&Target, &TargetSummary> = states.iter().map(|(target, summary)| (target, summary)).collect();
+    let latest: HashMap<&Target, &TargetSummary> = states
+        .iter()
+        .map(|(target, summary)| (target, summary))
+        .collect();
     let component = |service: &Service, target: Target| {
         let current_state = current_state(latest.get(&target).copied(), now, max_age_ms);
         let protected = protected(stack, &target);
@@ -181,7 +192,9 @@ pub fn components(
         }
     };
     let of_service = |s: &'_ Service| -> Vec<Component> {
-        let with_probe = targets_of(s).into_iter().filter(|t| s.action(Verb::Probe, t.env.as_deref()).is_some());
+        let with_probe = targets_of(s)
+            .into_iter()
+            .filter(|t| s.action(Verb::Probe, t.env.as_deref()).is_some());
         with_probe.map(|target| component(s, target)).collect()
     };
     stack.services.iter().flat_map(of_service).collect()
@@ -190,7 +203,9 @@ pub fn components(
 /// A component caps the score in protected environments, or when it has no environment. In a stack
 /// without protected environments every environment counts.
 fn protected(stack: &Stack, target: &Target) -> Protected {
-    let Some(env) = &target.env else { return Protected::Everywhere };
+    let Some(env) = &target.env else {
+        return Protected::Everywhere;
+    };
     match stack.environment(env).is_some_and(|e| e.protected) {
         true => Protected::Environment,
         false if stack.environments.iter().any(|e| e.protected) => Protected::No,
@@ -223,8 +238,12 @@ const fn is_down(c: &Component) -> bool {
 
 /// Weight of the known components and the lost part of it, in hundredths.
 fn totals(components: &[Component]) -> (u64, u64) {
-    let known = components.iter().filter_map(|c| Some((u64::from(c.weight), loss(c)?)));
-    known.fold((0, 0), |(weights, losses), (weight, loss)| (weights + weight, losses + weight * loss))
+    let known = components
+        .iter()
+        .filter_map(|c| Some((u64::from(c.weight), loss(c)?)));
+    known.fold((0, 0), |(weights, losses), (weight, loss)| {
+        (weights + weight, losses + weight * loss)
+    })
 }
 
 fn mean(components: &[Component]) -> Option<u32> {
@@ -232,12 +251,16 @@ fn mean(components: &[Component]) -> Option<u32> {
     (weights > 0).then(|| 100 - u32::try_from(losses.div_ceil(weights)).unwrap_or(100))
 }
 
-/// A line per component that is not ok. The points of all lines are `lost`: fractions go to the largest remainders.
+/// A line per component that is not ok. The points of all lines are `lost`: fractions go to the
+/// largest remainders.
 fn losses(components: &[Component], lost: u32) -> Vec<Line> {
     let (weights, _) = totals(components);
     let weighted = |c: &Component| u64::from(c.weight) * loss(c).unwrap_or(0);
-    let mut shares: Vec<(u64, &Component)> =
-        components.iter().map(|c| (weighted(c), c)).filter(|(s, _)| *s > 0).collect();
+    let mut shares: Vec<(u64, &Component)> = components
+        .iter()
+        .map(|c| (weighted(c), c))
+        .filter(|(s, _)| *s > 0)
+        .collect();
     shares.sort_by_key(|(share, _)| std::cmp::Reverse(share % weights));
     let whole: u64 = shares.iter().map(|(share, _)| share / weights).sum();
     let left_over = u64::from(lost).saturating_sub(whole);
@@ -276,21 +299,43 @@ const fn cap(c: &Component) -> Option<u32> {
 /// lower it or not.
 fn cap_lines(components: &[Component], mean: u32) -> Vec<Line> {
     let unseen = |c: &Component| c.state == State::Unknown && !c.lost;
-    let (never, known): (Vec<&Component>, Vec<&Component>) = components.iter().partition(|c| unseen(c));
+    let (never, known): (Vec<&Component>, Vec<&Component>) =
+        components.iter().partition(|c| unseen(c));
     let effective = lowest_cap(components).filter(|cap| *cap < mean);
-    let causes =
-        effective.map(|value| (value, known.into_iter().filter(|c| cap(c) == Some(value)).collect::<Vec<_>>()));
+    let causes = effective.map(|value| {
+        (
+            value,
+            known
+                .into_iter()
+                .filter(|c| cap(c) == Some(value))
+                .collect::<Vec<_>>(),
+        )
+    });
     let by_state = causes.filter(|(_, causes)| !causes.is_empty());
-    let never_points = if by_state.is_none() { effective.map_or(0, |value| mean - value) } else { 0 };
+    let never_points = if by_state.is_none() {
+        effective.map_or(0, |value| mean - value)
+    } else {
+        0
+    };
     let mut lines = Vec::new();
     if let Some((value, causes)) = by_state {
         let (first, others) = (causes[0], causes.len() - 1);
-        let more = if others > 0 { format!(" (and {others} more)") } else { String::new() };
+        let more = if others > 0 {
+            format!(" (and {others} more)")
+        } else {
+            String::new()
+        };
         let text = format!("capped at {value}: {}{}{more}", first.name, rule(first));
-        lines.push(Line { points: mean - value, text });
+        lines.push(Line {
+            points: mean - value,
+            text,
+        });
     }
     if !never.is_empty() {
-        lines.push(Line { points: never_points, text: unknown_text(&never, components.len(), never_points > 0) });
+        lines.push(Line {
+            points: never_points,
+            text: unknown_text(&never, components.len(), never_points > 0),
+        });
     }
     lines
 }
@@ -308,12 +353,20 @@ fn rule(c: &Component) -> String {
 }
 
 fn unknown_text(unknown: &[&Component], all: usize, caps: bool) -> String {
-    let mut named: Vec<String> = unknown.iter().take(3).map(|c| format!("{} {}", c.name, c.detail)).collect();
+    let mut named: Vec<String> = unknown
+        .iter()
+        .take(3)
+        .map(|c| format!("{} {}", c.name, c.detail))
+        .collect();
     if unknown.len() > 3 {
         named.push(format!("{} more", unknown.len() - 3));
     }
     let start = if caps { "capped at 79: " } else { "" };
-    format!("{start}{} of {all} never looked at and not counted: {}", unknown.len(), named.join("; "))
+    format!(
+        "{start}{} of {all} never looked at and not counted: {}",
+        unknown.len(),
+        named.join("; ")
+    )
 }
 
 #[cfg(test)]
@@ -332,7 +385,11 @@ mod tests {
             seen_at: (state != State::Unknown).then_some(Timestamp(7)),
             weight,
             critical,
-            protected: if critical { Protected::Environment } else { Protected::No },
+            protected: if critical {
+                Protected::Environment
+            } else {
+                Protected::No
+            },
             detail: "HTTP 500 in 12 ms, under 1 min ago".to_owned(),
         }
     }
@@ -344,24 +401,54 @@ mod tests {
     #[test]
     fn nothing_observed_is_unknown_never_perfect() {
         let none = score(&[]);
-        assert_eq!((none.value, none.health, none.components), (None, Health::Unknown, 0));
+        assert_eq!(
+            (none.value, none.health, none.components),
+            (None, Health::Unknown, 0)
+        );
         let blind = score(&[part("web in prod", State::Unknown, 4, true)]);
-        assert_eq!((blind.value, blind.health, blind.unknown), (None, Health::Unknown, 1));
+        assert_eq!(
+            (blind.value, blind.health, blind.unknown),
+            (None, Health::Unknown, 1)
+        );
         assert_eq!(blind.lines.len(), 1);
     }
 
     #[test]
     fn critical_counts_in_protected_environments() {
         use crate::core::service::{Environment, Service};
-        let env = |name: &str, protected| Environment { name: name.to_owned(), protected, ..Environment::default() };
-        let web = Service { name: "web".to_owned(), tier: Tier::Critical, ..Service::default() };
-        let target = |name: &str| Target { service: web.name.clone(), env: Some(name.to_owned()) };
-        let both = Stack { environments: vec![env("dev", false), env("prod", true)], ..Stack::default() };
+        let env = |name: &str, protected| Environment {
+            name: name.to_owned(),
+            protected,
+            ..Environment::default()
+        };
+        let web = Service {
+            name: "web".to_owned(),
+            tier: Tier::Critical,
+            ..Service::default()
+        };
+        let target = |name: &str| Target {
+            service: web.name.clone(),
+            env: Some(name.to_owned()),
+        };
+        let both = Stack {
+            environments: vec![env("dev", false), env("prod", true)],
+            ..Stack::default()
+        };
         assert_eq!(protected(&both, &target("prod")), Protected::Environment);
         assert_eq!(protected(&both, &target("dev")), Protected::No);
-        let none = Stack { environments: vec![env("dev", false)], ..Stack::default() };
-        assert_eq!(protected(&none, &target("dev")), Protected::Everywhere, "no environment is protected");
-        let nowhere = Target { service: "web".to_owned(), env: None };
+        let none = Stack {
+            environments: vec![env("dev", false)],
+            ..Stack::default()
+        };
+        assert_eq!(
+            protected(&none, &target("dev")),
+            Protected::Everywhere,
+            "no environment is protected"
+        );
+        let nowhere = Target {
+            service: "web".to_owned(),
+            env: None,
+        };
         assert_eq!(protected(&both, &nowhere), Protected::Everywhere);
     }
 
@@ -388,17 +475,34 @@ mod tests {
     #[test]
     fn unknown_components_cap_a_perfect_mean() {
         let mut parts = vec![part("web in prod", State::Ok, 1, true)];
-        assert_eq!((score(&parts).value, score(&parts).health), (Some(100), Health::Healthy));
+        assert_eq!(
+            (score(&parts).value, score(&parts).health),
+            (Some(100), Health::Healthy)
+        );
         parts.push(part("crm", State::Unknown, 1, false));
         let capped = score(&parts);
         assert_eq!((capped.value, capped.health), (Some(79), Health::Warning));
-        assert!(texts(&capped)[0].starts_with("−21  capped at 79: 1 of 2 never looked at"), "{:?}", capped.lines);
+        assert!(
+            texts(&capped)[0].starts_with("−21  capped at 79: 1 of 2 never looked at"),
+            "{:?}",
+            capped.lines
+        );
     }
 
     fn observed(state: State, at: i64) -> TargetSummary {
-        let target = Target { service: "web".to_owned(), env: Some("prod".to_owned()) };
+        let target = Target {
+            service: "web".to_owned(),
+            env: Some("prod".to_owned()),
+        };
         let message = "HTTP 200 in 12 ms".to_owned();
-        let latest = Observation { target, at: Timestamp(at), state, latency_ms: Some(12), message, run: None };
+        let latest = Observation {
+            target,
+            at: Timestamp(at),
+            state,
+            latency_ms: Some(12),
+            message,
+            run: None,
+        };
         TargetSummary::of(latest, 1, 1)
     }
 
@@ -419,30 +523,67 @@ mod tests {
             actions: vec![probe.clone()],
             ..Service::default()
         };
-        let crm = Service { name: "crm".to_owned(), tier: Tier::Low, actions: vec![probe], ..Service::default() };
-        let silent = Service { name: "cdn".to_owned(), ..Service::default() };
-        let stack = Stack { services: vec![web, crm, silent], ..Stack::default() };
+        let crm = Service {
+            name: "crm".to_owned(),
+            tier: Tier::Low,
+            actions: vec![probe],
+            ..Service::default()
+        };
+        let silent = Service {
+            name: "cdn".to_owned(),
+            ..Service::default()
+        };
+        let stack = Stack {
+            services: vec![web, crm, silent],
+            ..Stack::default()
+        };
         let summary = observed(State::Ok, 100_000);
         let states = vec![(summary.latest.target.clone(), summary)];
 
         let seen = components(&stack, &states, Timestamp(114_000), 60_000);
-        let found: Vec<_> = seen.iter().map(|c| (c.name.as_str(), c.state, c.weight, c.detail.as_str())).collect();
+        let found: Vec<_> = seen
+            .iter()
+            .map(|c| (c.name.as_str(), c.state, c.weight, c.detail.as_str()))
+            .collect();
         assert_eq!(
             found,
             [
                 ("web in staging", State::Unknown, 4, "never observed"),
-                ("web in prod", State::Ok, 4, "HTTP 200 in 12 ms, under 1 min ago"),
+                (
+                    "web in prod",
+                    State::Ok,
+                    4,
+                    "HTTP 200 in 12 ms, under 1 min ago"
+                ),
                 ("crm", State::Unknown, 1, "never observed"),
             ]
         );
         let later = components(&stack, &states, Timestamp(300_000), 60_000);
-        assert_eq!((later[1].state, later[1].detail.as_str()), (State::Unknown, "last seen 3 min ago, as ok"));
-        assert!(later[1].lost && !later[0].lost, "one was seen once, the other never");
+        assert_eq!(
+            (later[1].state, later[1].detail.as_str()),
+            (State::Unknown, "last seen 3 min ago, as ok")
+        );
+        assert!(
+            later[1].lost && !later[0].lost,
+            "one was seen once, the other never"
+        );
         let (fresh, gone) = (score(&seen), score(&later));
-        assert_eq!((fresh.value, fresh.lost, fresh.unseen().unwrap()), (Some(79), 0, "2 of 3 not seen".to_owned()));
-        assert_eq!((gone.value, gone.health, gone.lost), (Some(0), Health::Critical, 1));
-        assert_eq!((fresh.seen_at, gone.seen_at), (Some(Timestamp(100_000)), Some(Timestamp(100_000))));
-        assert_eq!(texts(&gone)[0], "−100  web in prod: unknown, last seen 3 min ago, as ok; counts as failing");
+        assert_eq!(
+            (fresh.value, fresh.lost, fresh.unseen().unwrap()),
+            (Some(79), 0, "2 of 3 not seen".to_owned())
+        );
+        assert_eq!(
+            (gone.value, gone.health, gone.lost),
+            (Some(0), Health::Critical, 1)
+        );
+        assert_eq!(
+            (fresh.seen_at, gone.seen_at),
+            (Some(Timestamp(100_000)), Some(Timestamp(100_000)))
+        );
+        assert_eq!(
+            texts(&gone)[0],
+            "−100  web in prod: unknown, last seen 3 min ago, as ok; counts as failing"
+        );
     }
 
     #[test]
@@ -452,12 +593,25 @@ mod tests {
         summary.latest.state = State::Unknown;
         "the secret TOKEN is not set".clone_into(&mut summary.latest.message);
         let now = current_state(Some(&summary), Timestamp(161_000), 600_000);
-        assert_eq!((now.state, now.lost, now.seen_at), (State::Unknown, Some(State::Ok), Some(Timestamp(100_000))));
-        assert_eq!(now.detail, "cannot be probed: the secret TOKEN is not set; last seen 1 min ago, as ok");
-        let never = TargetSummary { seen: None, ..summary };
+        assert_eq!(
+            (now.state, now.lost, now.seen_at),
+            (State::Unknown, Some(State::Ok), Some(Timestamp(100_000)))
+        );
+        assert_eq!(
+            now.detail,
+            "cannot be probed: the secret TOKEN is not set; last seen 1 min ago, as ok"
+        );
+        let never = TargetSummary {
+            seen: None,
+            ..summary
+        };
         let now = current_state(Some(&never), Timestamp(161_000), 600_000);
         assert_eq!((now.lost, now.seen_at), (None, None));
-        assert!(now.detail.ends_with("not set; never seen"), "{}", now.detail);
+        assert!(
+            now.detail.ends_with("not set; never seen"),
+            "{}",
+            now.detail
+        );
     }
 
     /// The rules of the caps, one a line: the effect of one component on a score that is 97 without
@@ -470,19 +624,71 @@ mod tests {
             (Ok, false, true, Environment, 100, ""),
             (Failing, false, false, No, 97, ""),
             (Unknown, true, false, No, 97, ""),
-            (Failing, false, false, Environment, 79, "x is failing in a protected environment"),
-            (Unknown, true, false, Environment, 79, "x was lost sight of (counts as failing) in a protected"),
-            (Failing, false, false, Everywhere, 79, "x is failing, and no environment says"),
-            (Failing, false, true, Environment, 49, "x is failing and critical in a protected environment"),
-            (Unknown, true, true, Environment, 49, "(counts as failing) and is critical in a protected"),
-            (Degraded, false, true, Environment, 79, "x is degraded and critical in a protected environment"),
+            (
+                Failing,
+                false,
+                false,
+                Environment,
+                79,
+                "x is failing in a protected environment",
+            ),
+            (
+                Unknown,
+                true,
+                false,
+                Environment,
+                79,
+                "x was lost sight of (counts as failing) in a protected",
+            ),
+            (
+                Failing,
+                false,
+                false,
+                Everywhere,
+                79,
+                "x is failing, and no environment says",
+            ),
+            (
+                Failing,
+                false,
+                true,
+                Environment,
+                49,
+                "x is failing and critical in a protected environment",
+            ),
+            (
+                Unknown,
+                true,
+                true,
+                Environment,
+                49,
+                "(counts as failing) and is critical in a protected",
+            ),
+            (
+                Degraded,
+                false,
+                true,
+                Environment,
+                79,
+                "x is degraded and critical in a protected environment",
+            ),
             (Degraded, false, false, Environment, 98, ""),
             (Unknown, false, false, No, 79, "1 of 2 never looked at"),
         ] {
-            let x = Component { lost, protected, ..part("x", state, 1, critical) };
+            let x = Component {
+                lost,
+                protected,
+                ..part("x", state, 1, critical)
+            };
             let score = score(&[part("rest", Ok, 39, false), x]);
-            assert_eq!(score.value, Some(value), "{state:?} {lost} {critical} {protected:?}");
-            let capped = texts(&score).into_iter().find(|line| line.contains("capped at"));
+            assert_eq!(
+                score.value,
+                Some(value),
+                "{state:?} {lost} {critical} {protected:?}"
+            );
+            let capped = texts(&score)
+                .into_iter()
+                .find(|line| line.contains("capped at"));
             assert_eq!(capped.is_some(), !says.is_empty(), "{capped:?}");
             assert!(capped.is_none_or(|line| line.contains(says)), "{says}");
         }
@@ -490,11 +696,19 @@ mod tests {
 
     fn any_part() -> impl Strategy<Value = Component> {
         let state = proptest::sample::select(State::ALL.to_vec());
-        let protected = proptest::sample::select(vec![Protected::No, Protected::Environment, Protected::Everywhere]);
+        let protected = proptest::sample::select(vec![
+            Protected::No,
+            Protected::Environment,
+            Protected::Everywhere,
+        ]);
         (state, any::<bool>(), 1_u32..6, any::<bool>(), protected).prop_map(
             |(state, lost, weight, critical, protected)| {
                 let critical = critical && protected != Protected::No;
-                Component { lost: lost && state == State::Unknown, protected, ..part("x", state, weight, critical) }
+                Component {
+                    lost: lost && state == State::Unknown,
+                    protected,
+                    ..part("x", state, weight, critical)
+                }
             },
         )
     }
@@ -502,10 +716,16 @@ mod tests {
     /// All later states of a component that gets worse or can no longer be probed: it was observed,
     /// so it is lost.
     fn worse(c: &Component) -> Vec<Component> {
-        let to = |state, lost| Component { state, lost, ..c.clone() };
+        let to = |state, lost| Component {
+            state,
+            lost,
+            ..c.clone()
+        };
         let failing = || [to(State::Failing, false), to(State::Unknown, true)];
         match c.state {
-            State::Ok => std::iter::once(to(State::Degraded, false)).chain(failing()).collect(),
+            State::Ok => std::iter::once(to(State::Degraded, false))
+                .chain(failing())
+                .collect(),
             State::Degraded => failing().to_vec(),
             State::Failing => vec![to(State::Unknown, true)],
             State::Unknown if c.lost => vec![to(State::Failing, false)],

@@ -13,7 +13,12 @@ use super::verb::{self, Hit, Verb};
 use super::{Catalogue, ParseOutcome, Parsed, choice};
 
 /// A question about the readings of a link; `None` when there is only one.
-pub(super) fn settle(r: &Reading<'_>, hit: &Hit, before: Option<&Link>, leading: Option<&Condition>) -> Option<Link> {
+pub(super) fn settle(
+    r: &Reading<'_>,
+    hit: &Hit,
+    before: Option<&Link>,
+    leading: Option<&Condition>,
+) -> Option<Link> {
     let name = hit.runbook.as_ref()?;
     let built_in = of_the_language(r, hit, before, leading);
     if built_in.is_none() && hit.rivals.is_empty() {
@@ -21,7 +26,13 @@ pub(super) fn settle(r: &Reading<'_>, hit: &Hit, before: Option<&Link>, leading:
     }
     let own = std::iter::once(hit).chain(&hit.rivals).filter_map(|hit| {
         let intent = hit.intents.first().copied()?;
-        Some(read_intent(r.clone(), hit, intent, before, leading.cloned()))
+        Some(read_intent(
+            r.clone(),
+            hit,
+            intent,
+            before,
+            leading.cloned(),
+        ))
     });
     let also_of_the_language = built_in.is_some();
     let links: Vec<Link> = built_in.into_iter().chain(own).collect();
@@ -45,7 +56,14 @@ pub(super) fn settle(r: &Reading<'_>, hit: &Hit, before: Option<&Link>, leading:
         message,
         ..Parsed::default()
     };
-    Some(Link { parsed, intent: first.intent, mutates, refused: false, doubt, suspects: Vec::new() })
+    Some(Link {
+        parsed,
+        intent: first.intent,
+        mutates,
+        refused: false,
+        doubt,
+        suspects: Vec::new(),
+    })
 }
 
 /// How a reading is typed.
@@ -53,17 +71,26 @@ fn readings(link: &Link) -> Vec<String> {
     match link.intent {
         // Restated without the words that were not understood, it would be another command.
         Some(intent) if !link.parsed.unknown.is_empty() => vec![intent.form.to_owned()],
-        Some(intent) if link.parsed.ambiguous.is_empty() => vec![explain::restate(&link.parsed, intent)],
+        Some(intent) if link.parsed.ambiguous.is_empty() => {
+            vec![explain::restate(&link.parsed, intent)]
+        }
         _ => link.parsed.ambiguous.clone(),
     }
 }
 
-/// The link read without the phrases of runbooks, when that is a reading: its verb opens the runbook's phrase, or every
-/// word of the link is understood.
-fn of_the_language(r: &Reading<'_>, hit: &Hit, before: Option<&Link>, leading: Option<&Condition>) -> Option<Link> {
+/// The link read without the phrases of runbooks, when that is a reading: its verb opens the
+/// runbook's phrase, or every word of the link is understood.
+fn of_the_language(
+    r: &Reading<'_>,
+    hit: &Hit,
+    before: Option<&Link>,
+    leading: Option<&Condition>,
+) -> Option<Link> {
     let mut bare = Reading::new(r.text, r.catalogue, r.lexicon, r.spans, r.words.clone());
     bare.own_phrases = false;
-    let (Verb::Found(verb) | Verb::Late(verb)) = verb::find(&mut bare) else { return None };
+    let (Verb::Found(verb) | Verb::Late(verb)) = verb::find(&mut bare) else {
+        return None;
+    };
     let from = hit.found.used.first().copied()?;
     let to = verb.found.used.first().copied()?;
     let opens = !verb.noun && (from..to).all(|i| !bare.is_free(i));
@@ -99,5 +126,10 @@ fn example(pattern: &Pattern) -> String {
         Element::Severity => "sev1".to_owned(),
         Element::Gap | Element::Capture(_) => "something".to_owned(),
     };
-    pattern.elements.iter().map(word).collect::<Vec<_>>().join(" ")
+    pattern
+        .elements
+        .iter()
+        .map(word)
+        .collect::<Vec<_>>()
+        .join(" ")
 }

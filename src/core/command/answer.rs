@@ -16,19 +16,37 @@ pub(super) fn combine(u: Understanding, text: &Text, rate: &dyn Fn(&str) -> Wort
     let doubt = u.links.iter().any(|l| l.doubt);
     let refused = u.links.iter().any(|l| l.refused);
     for mut link in u.links {
-        let worth = link.suspects.iter().any(spelling::Suspect::is_worth_suggesting);
-        if worth && (link.mutates || link.intent.is_none() || link.suspects.iter().any(spelling::Suspect::may_mutate)) {
+        let worth = link
+            .suspects
+            .iter()
+            .any(spelling::Suspect::is_worth_suggesting);
+        if worth
+            && (link.mutates
+                || link.intent.is_none()
+                || link.suspects.iter().any(spelling::Suspect::may_mutate))
+        {
             link.parsed.outcome = ParseOutcome::Suggest;
             link.parsed.mutates = false;
-            suspects.extend(link.suspects.into_iter().filter_map(spelling::Suspect::worth_suggesting));
+            suspects.extend(
+                link.suspects
+                    .into_iter()
+                    .filter_map(spelling::Suspect::worth_suggesting),
+            );
         }
         links.push(link.parsed);
     }
     if refused {
-        return Parsed { message: "nothing is done: that was a no".to_owned(), ..Parsed::default() };
+        return Parsed {
+            message: "nothing is done: that was a no".to_owned(),
+            ..Parsed::default()
+        };
     }
     suspects.sort_by_key(|s| s.tokens.start);
-    let mut worst = links.iter().map(|l| l.outcome).min_by_key(|o| rank(*o)).unwrap_or_default();
+    let mut worst = links
+        .iter()
+        .map(|l| l.outcome)
+        .min_by_key(|o| rank(*o))
+        .unwrap_or_default();
     let mut message = explain::chain(&links, worst);
     let unavailable = links.iter().find_map(|l| l.unavailable.clone());
     let mut suggestions = spelling::suggestions(text, &suspects);
@@ -52,18 +70,35 @@ pub(super) fn combine(u: Understanding, text: &Text, rate: &dyn Fn(&str) -> Wort
     if mutates && !text.hazards.is_empty() && rank(worst) > rank(ParseOutcome::Suggest) {
         hazards.clone_from(&text.hazards);
         worst = ParseOutcome::Question;
-        message = format!("the text holds {}: type it again by hand", explain::list(&hazards, "and"));
+        message = format!(
+            "the text holds {}: type it again by hand",
+            explain::list(&hazards, "and")
+        );
     }
     let chain = links.len() > 1;
-    let unknown_at: Vec<(usize, usize)> = links.iter().flat_map(|l| l.unknown_at.iter().copied()).collect();
-    let rest: Vec<String> =
-        links.iter().skip(1).filter(|l| l.outcome == worst).flat_map(|l| l.suggestions.clone()).collect();
+    let unknown_at: Vec<(usize, usize)> = links
+        .iter()
+        .flat_map(|l| l.unknown_at.iter().copied())
+        .collect();
+    let rest: Vec<String> = links
+        .iter()
+        .skip(1)
+        .filter(|l| l.outcome == worst)
+        .flat_map(|l| l.suggestions.clone())
+        .collect();
     let mut links = links.into_iter();
     let Some(mut top) = links.next() else {
-        return Parsed { message: "type a command; \"help\" shows examples".to_owned(), ..Parsed::default() };
+        return Parsed {
+            message: "type a command; \"help\" shows examples".to_owned(),
+            ..Parsed::default()
+        };
     };
     top.then = links.collect();
-    top.outcome = if rank(worst) < 3 || !chain { worst } else { top.outcome };
+    top.outcome = if rank(worst) < 3 || !chain {
+        worst
+    } else {
+        top.outcome
+    };
     top.mutates = mutates && !matches!(top.outcome, ParseOutcome::Suggest | ParseOutcome::Nothing);
     if suggestions.is_empty() {
         top.suggestions.extend(rest);

@@ -13,7 +13,9 @@ use super::reading::Reading;
 use super::verb::Hit;
 
 /// Words that may come before a name.
-const RUN: [&str; 7] = ["run", "execute", "start", "launch", "trigger", "use", "follow"];
+const RUN: [&str; 7] = [
+    "run", "execute", "start", "launch", "trigger", "use", "follow",
+];
 
 /// Longest name without quotes, in tokens.
 const LONGEST: usize = 24;
@@ -38,7 +40,11 @@ impl WrittenNames {
     pub fn insert(&mut self, name: &str, runbook: &str, verb: bool) {
         let all = self.by_key.entry(key(name)).or_default();
         if !all.iter().any(|w| w.name == name) {
-            all.push(Written { name: name.to_owned(), runbook: runbook.to_owned(), verb });
+            all.push(Written {
+                name: name.to_owned(),
+                runbook: runbook.to_owned(),
+                verb,
+            });
         }
     }
 
@@ -52,7 +58,11 @@ impl WrittenNames {
         let all = self.by_key.get(&key(text))?;
         let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         let exact = all.iter().find(|w| bare(&w.name) == bare(&plain(text)));
-        let chosen = exact.or(if let [one] = all.as_slice() { Some(one) } else { None })?;
+        let chosen = exact.or(if let [one] = all.as_slice() {
+            Some(one)
+        } else {
+            None
+        })?;
         // `run RELEASE` is the page of that name; `run release` is the built-in command.
         let by_case = exact.is_some() && chosen.name.chars().any(char::is_uppercase);
         (quoted || !chosen.verb || by_case).then_some(chosen.runbook.as_str())
@@ -68,8 +78,13 @@ fn bare(name: &str) -> &str {
 }
 
 /// The verbs of the language that are plain words.
-static VERBS: LazyLock<HashSet<String>> =
-    LazyLock::new(|| lexicon().verbs.iter().filter_map(|(pattern, _)| pattern.plain()).collect());
+static VERBS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    lexicon()
+        .verbs
+        .iter()
+        .filter_map(|(pattern, _)| pattern.plain())
+        .collect()
+});
 
 /// Whether these words are a verb of the language.
 pub(super) fn is_verb(words: &str) -> bool {
@@ -89,8 +104,23 @@ pub(super) fn hit(r: &Reading<'_>) -> Option<(Hit, bool)> {
     let (name, _) = name_after(r, verb + 1)?;
     let quoted = matches!(r.text.token(name.start).kind, Kind::Quoted { .. });
     let sure = quoted || SURE.contains(&r.word(verb));
-    let found = Match { end: verb + 1, used: vec![verb], captures: Vec::new(), literals: 1, gaps: 0 };
-    Some((Hit { found, intents: vec![RUNBOOK], runbook: None, rivals: Vec::new(), noun: false }, sure))
+    let found = Match {
+        end: verb + 1,
+        used: vec![verb],
+        captures: Vec::new(),
+        literals: 1,
+        gaps: 0,
+    };
+    Some((
+        Hit {
+            found,
+            intents: vec![RUNBOOK],
+            runbook: None,
+            rivals: Vec::new(),
+            noun: false,
+        },
+        sure,
+    ))
 }
 
 /// Whether only a runbook's name can follow this verb.

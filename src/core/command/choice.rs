@@ -15,27 +15,50 @@ pub(super) enum Choice {
 
 /// Takes the intent whose objects are there.
 pub(super) fn choose(r: &Reading<'_>, hit: &Hit) -> Choice {
-    const ORDER: [Object; 5] = [Object::Run, Object::Routine, Object::Runbook, Object::Service, Object::Env];
+    const ORDER: [Object; 5] = [
+        Object::Run,
+        Object::Routine,
+        Object::Runbook,
+        Object::Service,
+        Object::Env,
+    ];
     let wanting = ORDER.iter().find_map(|&object| {
-        let there =
-            if object == Object::Runbook { runbook_after(r, hit.found.end).is_some() } else { r.mentions(object) };
-        hit.intents.iter().copied().find(|i| there && i.wants.contains(&object))
+        let there = if object == Object::Runbook {
+            runbook_after(r, hit.found.end).is_some()
+        } else {
+            r.mentions(object)
+        };
+        hit.intents
+            .iter()
+            .copied()
+            .find(|i| there && i.wants.contains(&object))
     });
     if let Some(intent) = wanting {
         return Choice::One(intent);
     }
-    let rest: Vec<&'static Intent> = hit.intents.iter().copied().filter(|i| i.wants.is_empty()).collect();
+    let rest: Vec<&'static Intent> = hit
+        .intents
+        .iter()
+        .copied()
+        .filter(|i| i.wants.is_empty())
+        .collect();
     let chosen = match (rest.as_slice(), hit.intents.as_slice()) {
         ([], [one]) => one,
         ([], _) => return Choice::Several,
-        (all, _) => all.iter().find(|i| i.with_objects.is_some()).unwrap_or(&all[0]),
+        (all, _) => all
+            .iter()
+            .find(|i| i.with_objects.is_some())
+            .unwrap_or(&all[0]),
     };
     let objects = r.mentions(Object::Env) || r.mentions(Object::Service) || r.mentions_all();
     Choice::One(chosen.with_objects.filter(|_| objects).unwrap_or(chosen))
 }
 
 /// The runbook named right after "run": where its name ends, and its name.
-pub(super) fn runbook_after(r: &Reading<'_>, from: usize) -> Option<(std::ops::Range<usize>, String)> {
+pub(super) fn runbook_after(
+    r: &Reading<'_>,
+    from: usize,
+) -> Option<(std::ops::Range<usize>, String)> {
     if let Some(called) = called::name_after(r, from) {
         return Some(called);
     }

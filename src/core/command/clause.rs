@@ -20,7 +20,13 @@ pub(super) fn split(
 ) -> (Vec<Range<usize>>, bool) {
     let all = 0..text.words.len();
     let reading = Reading::new(text, catalogue, lexicon, spans, all.clone());
-    let mut splitter = Splitter { r: reading, links: Vec::new(), start: 0, verb: Cached::Unknown, dangling: false };
+    let mut splitter = Splitter {
+        r: reading,
+        links: Vec::new(),
+        start: 0,
+        verb: Cached::Unknown,
+        dangling: false,
+    };
     let mut at = 0;
     while at < all.end {
         at = splitter.next(at);
@@ -115,7 +121,8 @@ impl Splitter<'_> {
     /// The free text that the link is in before `at`; a quotation has ended it.
     fn text_until(&mut self, at: usize) -> Option<Free> {
         let free = self.opening()?.free?;
-        let quoted = (self.start..at).any(|i| matches!(self.r.text.token(i).kind, Kind::Quoted { .. }));
+        let quoted =
+            (self.start..at).any(|i| matches!(self.r.text.token(i).kind, Kind::Quoted { .. }));
         (!quoted).then_some(free)
     }
 
@@ -126,8 +133,14 @@ impl Splitter<'_> {
         let mut r = self.r.clone();
         r.words.start = self.start;
         let start = condition::leading(&r).map_or(self.start, |c| c.words.end);
-        let opening = leading_verb(&r, start)
-            .map(|(at, hit)| Opening { at, free: hit.intents.iter().map(|i| i.free).find(|f| f.text().is_some()) });
+        let opening = leading_verb(&r, start).map(|(at, hit)| Opening {
+            at,
+            free: hit
+                .intents
+                .iter()
+                .map(|i| i.free)
+                .find(|f| f.text().is_some()),
+        });
         self.verb = Cached::Known(opening);
         opening
     }

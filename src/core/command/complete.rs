@@ -56,7 +56,11 @@ pub(super) fn complete(text: &str, catalogue: &Catalogue, limit: usize) -> Vec<C
     if text.len() > MAX_BYTES || limit == 0 {
         return Vec::new();
     }
-    let mut out = List { text, limit, found: Vec::new() };
+    let mut out = List {
+        text,
+        limit,
+        found: Vec::new(),
+    };
     for start in starts(text) {
         let (head, prefix) = text.split_at(start);
         if let Some(slot) = Slot::after(head, catalogue) {
@@ -66,7 +70,8 @@ pub(super) fn complete(text: &str, catalogue: &Catalogue, limit: usize) -> Vec<C
     out.found
 }
 
-/// Where the part to complete may start: the last words, the longest first, so that "nightly ba" continues a name.
+/// Where the part to complete may start: the last words, the longest first, so that "nightly ba"
+/// continues a name.
 fn starts(text: &str) -> Vec<usize> {
     let mut starts: Vec<usize> = Vec::new();
     let mut open = false;
@@ -85,8 +90,16 @@ fn starts(text: &str) -> Vec<usize> {
 }
 
 fn key(text: &str) -> String {
-    let words: Vec<String> = text.split_whitespace().flat_map(|w| lexicon().spell(w)).map(|(w, _)| w).collect();
-    let open = if text.ends_with(char::is_whitespace) && !words.is_empty() { " " } else { "" };
+    let words: Vec<String> = text
+        .split_whitespace()
+        .flat_map(|w| lexicon().spell(w))
+        .map(|(w, _)| w)
+        .collect();
+    let open = if text.ends_with(char::is_whitespace) && !words.is_empty() {
+        " "
+    } else {
+        ""
+    };
     words.join(" ") + open
 }
 
@@ -99,8 +112,15 @@ struct List<'a> {
 impl List<'_> {
     fn add(&mut self, start: usize, word: &str, kind: &'static str) {
         let line = format!("{}{word}", &self.text[..start]);
-        if self.found.len() < self.limit && line != self.text && !self.found.iter().any(|c| c.line == line) {
-            self.found.push(Completion { line, word: word.to_owned(), kind });
+        if self.found.len() < self.limit
+            && line != self.text
+            && !self.found.iter().any(|c| c.line == line)
+        {
+            self.found.push(Completion {
+                line,
+                word: word.to_owned(),
+                kind,
+            });
         }
     }
 }
@@ -122,11 +142,17 @@ impl Slot {
     fn after(head: &str, catalogue: &Catalogue) -> Option<Self> {
         let text = Text::new(head, lexicon());
         let spans = Spans::new(&text, catalogue);
-        if text.tokens.iter().any(|t| t.kind == super::lexer::Kind::Quoted { closed: false }) {
+        if text
+            .tokens
+            .iter()
+            .any(|t| t.kind == super::lexer::Kind::Quoted { closed: false })
+        {
             return None;
         }
         let (links, dangling) = clause::split(&text, catalogue, lexicon(), &spans);
-        let Some(words) = links.last().filter(|_| !dangling).cloned() else { return Some(Self::Verb) };
+        let Some(words) = links.last().filter(|_| !dangling).cloned() else {
+            return Some(Self::Verb);
+        };
         let end = words.end;
         let mut r = Reading::new(&text, catalogue, lexicon(), &spans, words);
         let Some((_, hit)) = verb::opening(&r, r.words.start) else {
@@ -136,12 +162,20 @@ impl Slot {
         for &at in &hit.found.used {
             r.soften(at);
         }
-        let placed = text.words.last().is_some_and(|w| lexicon().places.contains(&w.key));
+        let placed = text
+            .words
+            .last()
+            .is_some_and(|w| lexicon().places.contains(&w.key));
         Some(Self::names(r, &hit, placed && end == text.words.len()))
     }
 
     fn names(r: Reading<'_>, hit: &verb::Hit, placed: bool) -> Self {
-        let intents: Vec<&Intent> = hit.intents.iter().copied().filter(|i| i.available).collect();
+        let intents: Vec<&Intent> = hit
+            .intents
+            .iter()
+            .copied()
+            .filter(|i| i.available)
+            .collect();
         let takes = |o: Object| intents.iter().any(|i| i.takes_object(o));
         let wants = |o: Object| intents.iter().any(|i| i.wants.contains(&o));
         let mut filled = r;
@@ -156,8 +190,14 @@ impl Slot {
         for (fits, kind) in [
             (env && placed, CompletionKind::Environment),
             (routine, CompletionKind::Routine),
-            (wants(Object::Runbook) && given.is_empty(), CompletionKind::Runbook),
-            (takes(Object::Service) || intents.iter().any(|i| i.name == "spec"), CompletionKind::Service),
+            (
+                wants(Object::Runbook) && given.is_empty(),
+                CompletionKind::Runbook,
+            ),
+            (
+                takes(Object::Service) || intents.iter().any(|i| i.name == "spec"),
+                CompletionKind::Service,
+            ),
             (env && !placed, CompletionKind::Environment),
         ] {
             if fits {
@@ -168,21 +208,35 @@ impl Slot {
         if env && !given.is_empty() {
             kinds.sort_by_key(|k| *k != CompletionKind::Environment);
         }
-        let place = (env && !placed && !given.is_empty()).then_some(if intents.iter().any(|i| i.name == "deploy") {
-            "to"
-        } else {
-            "in"
-        });
-        Self::Names { kinds, given, place }
+        let place = (env && !placed && !given.is_empty()).then_some(
+            if intents.iter().any(|i| i.name == "deploy") {
+                "to"
+            } else {
+                "in"
+            },
+        );
+        Self::Names {
+            kinds,
+            given,
+            place,
+        }
     }
 
     fn offer(&self, prefix: &str, start: usize, catalogue: &Catalogue, out: &mut List<'_>) {
         match self {
             Self::Verb => offer_verbs(prefix, start, catalogue, out),
-            Self::Names { kinds, given, place } => {
+            Self::Names {
+                kinds,
+                given,
+                place,
+            } => {
                 for kind in kinds {
-                    let entries =
-                        || catalogue.entries.iter().filter(|e| e.kind == *kind && !given.contains(&e.canonical));
+                    let entries = || {
+                        catalogue
+                            .entries
+                            .iter()
+                            .filter(|e| e.kind == *kind && !given.contains(&e.canonical))
+                    };
                     if let (CompletionKind::Environment, Some(place)) = (kind, place) {
                         for entry in entries().filter(|e| e.shown == e.canonical) {
                             offer_phrase(
@@ -200,8 +254,12 @@ impl Slot {
                         offer_phrase(&entry.key, &entry.shown, prefix, start, entry.kind, out);
                     }
                     // A complete name is not extended: "prod" does not become "production".
-                    let whole = |e: &Entry| entries().any(|o| o.key == prefix && o.canonical == e.canonical);
-                    for entry in entries().filter(|e| e.shown != e.canonical && !prefix.is_empty() && !whole(e)) {
+                    let whole = |e: &Entry| {
+                        entries().any(|o| o.key == prefix && o.canonical == e.canonical)
+                    };
+                    for entry in entries()
+                        .filter(|e| e.shown != e.canonical && !prefix.is_empty() && !whole(e))
+                    {
                         offer_phrase(&entry.key, &entry.shown, prefix, start, entry.kind, out);
                     }
                 }
@@ -210,7 +268,14 @@ impl Slot {
     }
 }
 
-fn offer_phrase(key: &str, shown: &str, prefix: &str, start: usize, kind: CompletionKind, out: &mut List<'_>) {
+fn offer_phrase(
+    key: &str,
+    shown: &str,
+    prefix: &str,
+    start: usize,
+    kind: CompletionKind,
+    out: &mut List<'_>,
+) {
     if key.starts_with(prefix) {
         out.add(start, shown, kind.name());
     }
@@ -245,8 +310,12 @@ fn offer_verbs(prefix: &str, start: usize, catalogue: &Catalogue, out: &mut List
     if prefix.is_empty() {
         return;
     }
-    let mut begun: Vec<String> =
-        catalogue.phrases.iter().filter_map(|(p, _)| p.plain()).filter(|p| p.starts_with(prefix)).collect();
+    let mut begun: Vec<String> = catalogue
+        .phrases
+        .iter()
+        .filter_map(|(p, _)| p.plain())
+        .filter(|p| p.starts_with(prefix))
+        .collect();
     begun.sort_unstable();
     for phrase in &begun {
         out.add(start, phrase, "runbook");
@@ -263,7 +332,12 @@ fn offer_verbs(prefix: &str, start: usize, catalogue: &Catalogue, out: &mut List
 /// "deploy" of "deploy SERVICE to ENV".
 fn leading_words(intent: &Intent) -> String {
     let plain = |w: &&str| w.chars().all(|c| c.is_lowercase() || c == '-');
-    intent.form.split(' ').take_while(plain).collect::<Vec<_>>().join(" ")
+    intent
+        .form
+        .split(' ')
+        .take_while(plain)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Verbs of one or two words that this version can do, shortest first.
@@ -293,14 +367,20 @@ mod tests {
         };
         let stack = Stack {
             environments: ["dev", "staging", "prod"]
-                .map(|n| Environment { name: n.to_owned(), ..Environment::default() })
+                .map(|n| Environment {
+                    name: n.to_owned(),
+                    ..Environment::default()
+                })
                 .to_vec(),
             services: vec![
                 service("web", "frontend"),
                 service("billing worker", "billing"),
                 service("payments-api", "checkout"),
             ],
-            routines: vec![Routine { name: "nightly backup check".to_owned(), ..Routine::default() }],
+            routines: vec![Routine {
+                name: "nightly backup check".to_owned(),
+                ..Routine::default()
+            }],
             ..Stack::default()
         };
         let runbook = RunbookName {
@@ -312,7 +392,10 @@ mod tests {
     }
 
     fn first(text: &str) -> String {
-        complete(text, &catalogue(), 5).into_iter().next().map_or_else(String::new, |c| c.line)
+        complete(text, &catalogue(), 5)
+            .into_iter()
+            .next()
+            .map_or_else(String::new, |c| c.line)
     }
 
     #[test]
@@ -333,7 +416,10 @@ mod tests {
             ("run rot", "run rotate-keys"),
             ("rotate", "rotate keys"),
             ("please dep", "please deploy"),
-            ("deploy web to staging then ch", "deploy web to staging then check"),
+            (
+                "deploy web to staging then ch",
+                "deploy web to staging then check",
+            ),
             ("DEPLOY W", "DEPLOY web"),
         ] {
             assert_eq!(first(typed), line, "{typed:?}");
@@ -349,9 +435,17 @@ mod tests {
 
     #[test]
     fn never_offers_unavailable_commands() {
-        for begun in
-            ["fr", "thaw", "freeze ", "freeze p", "renew", "silence w", "ale", "pause nightly ba", "show web p"]
-        {
+        for begun in [
+            "fr",
+            "thaw",
+            "freeze ",
+            "freeze p",
+            "renew",
+            "silence w",
+            "ale",
+            "pause nightly ba",
+            "show web p",
+        ] {
             for offered in complete(begun, &catalogue(), 50) {
                 let parsed = crate::core::command::parse(&offered.line, &catalogue());
                 assert_eq!(parsed.unavailable, None, "{begun:?} → {offered:?}");
@@ -364,7 +458,8 @@ mod tests {
         for typed in ["", "s", "check ", "deploy web "] {
             let found = complete(typed, &catalogue(), 4);
             assert!(found.len() <= 4);
-            let lines: std::collections::HashSet<&str> = found.iter().map(|c| c.line.as_str()).collect();
+            let lines: std::collections::HashSet<&str> =
+                found.iter().map(|c| c.line.as_str()).collect();
             assert_eq!(lines.len(), found.len(), "{typed:?}");
         }
         assert!(complete("", &catalogue(), 0).is_empty());

@@ -24,8 +24,8 @@ enum Marker {
     Other,
 }
 
-/// A condition that opens a link: "if staging is healthy, deploy prod". Ends where it is understood to end, else at the
-/// first comma or "then".
+/// A condition that opens a link: "if staging is healthy, deploy prod". Ends where it is understood
+/// to end, else at the first comma or "then".
 pub(super) fn leading(r: &Reading<'_>) -> Option<Condition> {
     let mut at = r.words.start;
     while let Some(n) = r.phrase(&r.lexicon.fillers, at) {
@@ -37,26 +37,48 @@ pub(super) fn leading(r: &Reading<'_>) -> Option<Condition> {
     }
     if let Some((end, check, pronoun)) = read(r, at + n, marker) {
         let end = end + usize::from(end < r.words.end && r.word(end) == "then");
-        return Some(Condition { words: at..end, check: Some(check), pronoun });
+        return Some(Condition {
+            words: at..end,
+            check: Some(check),
+            pronoun,
+        });
     }
     let order = |i: usize| {
-        i > at + n && !matches!(r.word(i), "is" | "are") && super::verb::opens_with_verb(r, i) && !small(r, i)
+        i > at + n
+            && !matches!(r.word(i), "is" | "are")
+            && super::verb::opens_with_verb(r, i)
+            && !small(r, i)
     };
-    let end =
-        (at + n..r.words.end).find(|&i| r.text.gap(i) > super::lexer::Gap::Space || r.word(i) == "then" || order(i));
+    let end = (at + n..r.words.end)
+        .find(|&i| r.text.gap(i) > super::lexer::Gap::Space || r.word(i) == "then" || order(i));
     let end = end.map_or(r.words.end, |e| e + usize::from(r.word(e) == "then"));
-    Some(Condition { words: at..end, check: None, pronoun: false })
+    Some(Condition {
+        words: at..end,
+        check: None,
+        pronoun: false,
+    })
 }
 
 /// A condition after the verb: it takes the rest of the link.
 pub(super) fn trailing(r: &Reading<'_>) -> Option<Condition> {
-    let (at, n, marker) =
-        r.words.clone().filter(|&i| r.is_free(i)).find_map(|i| marker_at(r, i).map(|(n, m)| (i, n, m)))?;
+    let (at, n, marker) = r
+        .words
+        .clone()
+        .filter(|&i| r.is_free(i))
+        .find_map(|i| marker_at(r, i).map(|(n, m)| (i, n, m)))?;
     let words = at..r.words.end;
     let understood = read(r, at + n, marker).filter(|(end, ..)| only_fillers(r, *end..words.end));
     Some(match understood {
-        Some((_, check, pronoun)) => Condition { words, check: Some(check), pronoun },
-        None => Condition { words, check: None, pronoun: false },
+        Some((_, check, pronoun)) => Condition {
+            words,
+            check: Some(check),
+            pronoun,
+        },
+        None => Condition {
+            words,
+            check: None,
+            pronoun: false,
+        },
     })
 }
 
@@ -84,10 +106,14 @@ fn marker_at(r: &Reading<'_>, at: usize) -> Option<(usize, Marker)> {
         (&r.lexicon.if_words, Marker::If),
         (&r.lexicon.other_conditions, Marker::Other),
     ];
-    let (n, marker) =
-        sets.into_iter().filter_map(|(set, m)| r.phrase(set, at).map(|n| (n, m))).max_by_key(|(n, _)| *n)?;
+    let (n, marker) = sets
+        .into_iter()
+        .filter_map(|(set, m)| r.phrase(set, at).map(|n| (n, m)))
+        .max_by_key(|(n, _)| *n)?;
     // "if possible" is politeness.
-    if r.phrase(&r.lexicon.fillers, at).is_some_and(|polite| polite > n) {
+    if r.phrase(&r.lexicon.fillers, at)
+        .is_some_and(|polite| polite > n)
+    {
         return None;
     }
     // "after 02:00", "until tomorrow", "in 2 hours": times, not conditions.
@@ -102,7 +128,11 @@ fn read(r: &Reading<'_>, from: usize, marker: Marker) -> Option<(usize, Parsed, 
     if marker == Marker::Other {
         return None;
     }
-    let mut c = Subject { check: Parsed::default(), env: None, pronoun: false };
+    let mut c = Subject {
+        check: Parsed::default(),
+        env: None,
+        pronoun: false,
+    };
     let mut at = from;
     let copula = loop {
         if let Some(n) = r.lexicon.copulas.longest_at(r, at, r.words.end) {
@@ -176,17 +206,27 @@ impl Subject {
         }
         let word = r.word(at);
         self.pronoun |= matches!(word, "it" | "they" | "that");
-        let small = [&r.lexicon.connectives, &r.lexicon.fillers, &r.lexicon.service_words, &r.lexicon.env_words];
+        let small = [
+            &r.lexicon.connectives,
+            &r.lexicon.fillers,
+            &r.lexicon.service_words,
+            &r.lexicon.env_words,
+        ];
         (matches!(word, "they") || small.iter().any(|s| s.contains(word))).then_some(at + 1)
     }
 
     /// "in staging" after the state.
     fn take_place(&mut self, r: &Reading<'_>, at: usize) -> Option<usize> {
         let mut next = at;
-        while next < r.words.end && (r.lexicon.places.contains(r.word(next)) || matches!(r.word(next), "the" | "our")) {
+        while next < r.words.end
+            && (r.lexicon.places.contains(r.word(next)) || matches!(r.word(next), "the" | "our"))
+        {
             next += 1;
         }
-        let span = r.spans.at(next).filter(|s| next > at && s.words.start == next && next < r.words.end)?;
+        let span = r
+            .spans
+            .at(next)
+            .filter(|s| next > at && s.words.start == next && next < r.words.end)?;
         let env = span.names.iter().any(|n| matches!(n, Name::Env(_)));
         if !env {
             return None;
@@ -197,8 +237,13 @@ impl Subject {
     }
 
     fn name(&mut self, names: &[Name]) -> Option<()> {
-        match names.iter().find(|n| matches!(n, Name::Env(_) | Name::Service(_)))? {
-            Name::Env(env) if self.env.as_ref().is_none_or(|e| e == env) => self.env = Some(env.clone()),
+        match names
+            .iter()
+            .find(|n| matches!(n, Name::Env(_) | Name::Service(_)))?
+        {
+            Name::Env(env) if self.env.as_ref().is_none_or(|e| e == env) => {
+                self.env = Some(env.clone())
+            }
             Name::Service(service) if !self.check.services.contains(service) => {
                 self.check.services.push(service.clone());
             }
@@ -212,7 +257,9 @@ impl Subject {
 impl Condition {
     /// Adds the condition to the link: as a check, or as words that were not understood.
     pub fn apply(self, r: &mut Reading<'_>) -> Option<Range<usize>> {
-        let Some(mut check) = self.check else { return Some(self.words) };
+        let Some(mut check) = self.check else {
+            return Some(self.words);
+        };
         if self.pronoun && check.services.is_empty() {
             check.services.clone_from(&r.out.services);
             // For a deploy the check is not limited to the target environment; for other intents it

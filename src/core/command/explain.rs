@@ -14,22 +14,33 @@ pub(super) fn target(p: &Parsed, default: &str) -> String {
 
 /// The services after `lead`; empty when none was named.
 pub(super) fn services_of(p: &Parsed, lead: &str) -> String {
-    if p.services.is_empty() { String::new() } else { format!("{lead}{}", target(p, "")) }
+    if p.services.is_empty() {
+        String::new()
+    } else {
+        format!("{lead}{}", target(p, ""))
+    }
 }
 
 /// The environment after `lead`; empty when there is none.
 pub(super) fn in_env(p: &Parsed, lead: &str) -> String {
-    p.env.as_ref().map_or_else(String::new, |env| format!("{lead}{env}"))
+    p.env
+        .as_ref()
+        .map_or_else(String::new, |env| format!("{lead}{env}"))
 }
 
 /// An input after `lead`; empty when it was not given.
 pub(super) fn input(p: &Parsed, name: &str, lead: &str) -> String {
-    p.inputs.get(name).map_or_else(String::new, |value| format!("{lead}{value}"))
+    p.inputs
+        .get(name)
+        .map_or_else(String::new, |value| format!("{lead}{value}"))
 }
 
 /// An input, or a question mark.
 pub(super) fn text_of(p: &Parsed, name: &str) -> String {
-    p.inputs.get(name).cloned().unwrap_or_else(|| "?".to_owned())
+    p.inputs
+        .get(name)
+        .cloned()
+        .unwrap_or_else(|| "?".to_owned())
 }
 
 /// "run 41", "the last failed run of web in prod since 02:00": the criteria of
@@ -64,7 +75,15 @@ pub(super) fn condition(check: &Parsed) -> String {
         _ => target(check, "everything") + &in_env(check, " in "),
     };
     let many = check.services.len() > 1;
-    format!("{what} {}{}", if many { "are" } else { "is" }, if check.negated { " not healthy" } else { " healthy" })
+    format!(
+        "{what} {}{}",
+        if many { "are" } else { "is" },
+        if check.negated {
+            " not healthy"
+        } else {
+            " healthy"
+        }
+    )
 }
 
 /// The canonical sentence of an understood link, its condition included.
@@ -89,7 +108,10 @@ pub(super) fn ask(slot: &str, p: &Parsed, environments: &[String]) -> String {
             "in which environment? none is known yet: apply a stack file first".to_owned()
         }
         "env" => format!("in which environment: {}?", list(environments, "or")),
-        "services" => format!("which services? say a name, or \"all services\"{}", in_env(p, " in ")),
+        "services" => format!(
+            "which services? say a name, or \"all services\"{}",
+            in_env(p, " in ")
+        ),
         "run" => "which run? say its number, \"last\" or \"last failed\"".to_owned(),
         "routine" => "which routine?".to_owned(),
         "replicas" => "to how many replicas?".to_owned(),
@@ -116,14 +138,26 @@ pub(super) fn question(p: &Parsed, objections: &[String], environments: &[String
     if !p.ambiguous.is_empty() {
         return format!("which one: {}?", list(&p.ambiguous, "or"));
     }
-    p.missing.first().map_or_else(String::new, |slot| ask(slot, p, environments))
+    p.missing
+        .first()
+        .map_or_else(String::new, |slot| ask(slot, p, environments))
 }
 
 /// The line of a whole chain.
 pub(super) fn chain(links: &[Parsed], worst: ParseOutcome) -> String {
-    let fine = matches!(worst, ParseOutcome::Plan | ParseOutcome::Action | ParseOutcome::View);
+    let fine = matches!(
+        worst,
+        ParseOutcome::Plan | ParseOutcome::Action | ParseOutcome::View
+    );
     if fine {
-        return links.iter().map(|l| l.message.as_str()).collect::<Vec<_>>().join(", then ");
+        return links
+            .iter()
+            .map(|l| l.message.as_str())
+            .collect::<Vec<_>>()
+            .join(", then ");
     }
-    links.iter().find(|l| l.outcome == worst).map_or_else(String::new, |l| l.message.clone())
+    links
+        .iter()
+        .find(|l| l.outcome == worst)
+        .map_or_else(String::new, |l| l.message.clone())
 }

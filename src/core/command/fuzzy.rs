@@ -43,7 +43,9 @@ pub(super) struct Near {
 impl Near {
     /// Two neighbouring letters are exchanged, nothing else.
     pub fn is_exchange_of(&self, typed: &str) -> bool {
-        self.distance == 1 && self.key.chars().count() == typed.chars().count() && moved(&self.key, typed) == 0
+        self.distance == 1
+            && self.key.chars().count() == typed.chars().count()
+            && moved(&self.key, typed) == 0
     }
 }
 
@@ -62,7 +64,10 @@ pub(super) struct NearIndex {
 impl NearIndex {
     pub fn insert(&mut self, key: String, show: String, what: Known) {
         let squashed = self.by_squashed.entry(key.replace(' ', "")).or_default();
-        if squashed.iter().any(|&i| self.entries[i].key == key && self.entries[i].what == what) {
+        if squashed
+            .iter()
+            .any(|&i| self.entries[i].key == key && self.entries[i].what == what)
+        {
             return;
         }
         let index = self.entries.len();
@@ -78,12 +83,22 @@ impl NearIndex {
             }
             self.by_length[length].push(index);
         }
-        self.entries.push(Entry { letters: letters(&key), key, show, what });
+        self.entries.push(Entry {
+            letters: letters(&key),
+            key,
+            show,
+            what,
+        });
     }
 
-    /// The nearest ones, all at the same distance; empty when none is near. Exact ones are not near.
+    /// The nearest ones, all at the same distance; empty when none is near. Exact ones are not
+    /// near.
     pub fn nearest(&self, typed: &str) -> Vec<Near> {
-        let mut found = if typed.contains(' ') { self.phrases(typed) } else { self.words(typed) };
+        let mut found = if typed.contains(' ') {
+            self.phrases(typed)
+        } else {
+            self.words(typed)
+        };
         found.extend(self.apart(typed));
         let least = found.iter().map(|n| n.distance).min().unwrap_or(0);
         found.retain(|n| n.distance == least);
@@ -95,7 +110,11 @@ impl NearIndex {
         if reach == 0 {
             return Vec::new();
         }
-        let lengths = self.by_length.iter().take(length + reach + 1).skip(length.saturating_sub(reach));
+        let lengths = self
+            .by_length
+            .iter()
+            .take(length + reach + 1)
+            .skip(length.saturating_sub(reach));
         // An edit takes one letter away, adds one, or both.
         let close = |e: &&Entry| (e.letters ^ own).count_ones() as usize <= 2 * reach;
         lengths
@@ -110,15 +129,25 @@ impl NearIndex {
     /// Phrases with as many words, where each word is equal or near and at least one is equal.
     fn phrases(&self, typed: &str) -> Vec<Near> {
         let words: Vec<&str> = typed.split(' ').collect();
-        let mut lists: Vec<&Vec<usize>> = words.iter().filter_map(|w| self.by_word.get(*w)).collect();
+        let mut lists: Vec<&Vec<usize>> =
+            words.iter().filter_map(|w| self.by_word.get(*w)).collect();
         lists.sort_by_key(|l| l.len());
-        let keep = lists.iter().take_while(|l| l.len() <= COMMON).count().max(1);
+        let keep = lists
+            .iter()
+            .take_while(|l| l.len() <= COMMON)
+            .count()
+            .max(1);
         let mut candidates: Vec<usize> = lists.into_iter().take(keep).flatten().copied().collect();
         candidates.sort_unstable();
         candidates.dedup();
         candidates
             .into_iter()
-            .filter_map(|i| self.entries[i].near(word_by_word(&words, &self.entries[i].key)?, reach(typed).max(1)))
+            .filter_map(|i| {
+                self.entries[i].near(
+                    word_by_word(&words, &self.entries[i].key)?,
+                    reach(typed).max(1),
+                )
+            })
             .collect()
     }
 
@@ -128,16 +157,28 @@ impl NearIndex {
             return Vec::new();
         }
         let spaces = |s: &str| s.matches(' ').count();
-        let same = self.by_squashed.get(&typed.replace(' ', "")).map_or(&[][..], Vec::as_slice);
+        let same = self
+            .by_squashed
+            .get(&typed.replace(' ', ""))
+            .map_or(&[][..], Vec::as_slice);
         let one = |e: &&Entry| spaces(&e.key).abs_diff(spaces(typed)) == 1;
-        same.iter().map(|&i| &self.entries[i]).filter(one).filter_map(|e| e.near(1, 1)).collect()
+        same.iter()
+            .map(|&i| &self.entries[i])
+            .filter(one)
+            .filter_map(|e| e.near(1, 1))
+            .collect()
     }
 }
 
 impl Entry {
     fn near(&self, distance: usize, reach: usize) -> Option<Near> {
         let near = (1..=reach).contains(&distance);
-        near.then(|| Near { key: self.key.clone(), show: self.show.clone(), what: self.what, distance })
+        near.then(|| Near {
+            key: self.key.clone(),
+            show: self.show.clone(),
+            what: self.what,
+            distance,
+        })
     }
 }
 
@@ -163,7 +204,11 @@ fn distance(typed: &str, known: &str) -> Option<usize> {
 
 /// Most edits to consider: those of [`reach`], and one exchange in three letters.
 fn most(word: &str) -> usize {
-    if word.chars().count() == 3 { 1 } else { reach(word) }
+    if word.chars().count() == 3 {
+        1
+    } else {
+        reach(word)
+    }
 }
 
 /// Edits accepted for a word of this length.
@@ -184,7 +229,8 @@ fn moved(a: &str, b: &str) -> usize {
 }
 
 fn letters(word: &str) -> u32 {
-    word.chars().fold(0, |mask, c| mask | 1 << ((c as u32) % 32))
+    word.chars()
+        .fold(0, |mask, c| mask | 1 << ((c as u32) % 32))
 }
 
 #[cfg(test)]
@@ -201,7 +247,14 @@ mod tests {
 
     #[test]
     fn accepts_edits_by_length() {
-        let index = index(&["deploy", "prod", "staging", "dashboard", "web", "billing worker"]);
+        let index = index(&[
+            "deploy",
+            "prod",
+            "staging",
+            "dashboard",
+            "web",
+            "billing worker",
+        ]);
         for (typed, near) in [
             ("deplyo", Some("deploy")),
             ("deply", Some("deploy")),
@@ -226,7 +279,11 @@ mod tests {
             ("product", None),
             ("deploy", None),
         ] {
-            assert_eq!(index.nearest(typed).first().map(|n| n.key.as_str()), near, "{typed}");
+            assert_eq!(
+                index.nearest(typed).first().map(|n| n.key.as_str()),
+                near,
+                "{typed}"
+            );
         }
     }
 

@@ -113,8 +113,17 @@ pub(super) const ALL: &[&Intent] = &[
 pub(super) const RUNBOOK: &Intent = &runbook::INTENT;
 
 /// Runbook kinds with an intent of their own name.
-pub(super) const BUILT_IN: &[&str] =
-    &["deploy", "rollback", "healthcheck", "restart", "scale", "spec", "incident", "schema_sync", "backup"];
+pub(super) const BUILT_IN: &[&str] = &[
+    "deploy",
+    "rollback",
+    "healthcheck",
+    "restart",
+    "scale",
+    "spec",
+    "incident",
+    "schema_sync",
+    "backup",
+];
 
 /// A kind of command: what it takes, what it needs, how it is restated.
 #[derive(Debug)]

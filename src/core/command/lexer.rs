@@ -59,7 +59,15 @@ pub(super) struct Text {
 
 impl Text {
     pub fn new(src: &str, lexicon: &Lexicon) -> Self {
-        let mut lexer = Lexer { src, pos: 0, gap: Gap::Space, text: Self { src: src.to_owned(), ..Self::default() } };
+        let mut lexer = Lexer {
+            src,
+            pos: 0,
+            gap: Gap::Space,
+            text: Self {
+                src: src.to_owned(),
+                ..Self::default()
+            },
+        };
         lexer.run();
         let mut text = lexer.text;
         text.hazards = hazards(src);
@@ -78,7 +86,8 @@ impl Text {
                 token.raw.clear();
             }
         }
-        text.tokens.retain(|t| !t.raw.is_empty() || t.kind != Kind::Word);
+        text.tokens
+            .retain(|t| !t.raw.is_empty() || t.kind != Kind::Word);
         text.words = words_of(&text.tokens, lexicon);
         text
     }
@@ -90,14 +99,24 @@ impl Text {
     /// The words of the token that holds `word`.
     pub fn token_words(&self, word: usize) -> Range<usize> {
         let token = self.words[word].token;
-        let first = self.words[..word].iter().rposition(|w| w.token != token).map_or(0, |i| i + 1);
-        let last = self.words[word..].iter().position(|w| w.token != token).map_or(self.words.len(), |i| word + i);
+        let first = self.words[..word]
+            .iter()
+            .rposition(|w| w.token != token)
+            .map_or(0, |i| i + 1);
+        let last = self.words[word..]
+            .iter()
+            .position(|w| w.token != token)
+            .map_or(self.words.len(), |i| word + i);
         first..last
     }
 
     /// Byte range of some words.
     pub fn span(&self, words: &Range<usize>) -> Range<usize> {
-        if words.is_empty() { 0..0 } else { self.token(words.start).start..self.token(words.end - 1).end }
+        if words.is_empty() {
+            0..0
+        } else {
+            self.token(words.start).start..self.token(words.end - 1).end
+        }
     }
 
     /// Those words as typed, safe to show.
@@ -105,7 +124,10 @@ impl Text {
         if words.is_empty() {
             return String::new();
         }
-        let (first, last) = (self.words[words.start].token, self.words[words.end - 1].token);
+        let (first, last) = (
+            self.words[words.start].token,
+            self.words[words.end - 1].token,
+        );
         if first == last {
             return self.tokens[first].raw.clone();
         }
@@ -114,7 +136,11 @@ impl Text {
 
     /// The gap before a word; inside a token there is none.
     pub fn gap(&self, word: usize) -> Gap {
-        if word > 0 && self.words[word - 1].token == self.words[word].token { Gap::Space } else { self.token(word).gap }
+        if word > 0 && self.words[word - 1].token == self.words[word].token {
+            Gap::Space
+        } else {
+            self.token(word).gap
+        }
     }
 
     pub fn is_word(&self, word: usize) -> bool {
@@ -144,26 +170,49 @@ fn words_of(tokens: &[Token], lexicon: &Lexicon) -> Vec<Word> {
     let mut words = Vec::with_capacity(tokens.len() + 4);
     for (token, t) in tokens.iter().enumerate() {
         if t.kind == Kind::Word {
-            words.extend(lexicon.spell(&t.raw).into_iter().map(|(key, glued)| Word { key, token, glued }));
+            words.extend(lexicon.spell(&t.raw).into_iter().map(|(key, glued)| Word {
+                key,
+                token,
+                glued,
+            }));
         } else {
-            words.push(Word { key: String::new(), token, glued: false });
+            words.push(Word {
+                key: String::new(),
+                token,
+                glued: false,
+            });
         }
     }
     words
 }
 
 /// The words of a token: contractions written out, hyphens and underscores taken as spaces.
-pub(super) fn split_words(raw: &str, spelled: &HashMap<String, Vec<String>>) -> Vec<(String, bool)> {
+pub(super) fn split_words(
+    raw: &str,
+    spelled: &HashMap<String, Vec<String>>,
+) -> Vec<(String, bool)> {
     let folded = fold(raw);
     if folded.contains(' ') {
-        return folded.split(' ').filter(|p| !p.is_empty()).flat_map(|p| split_words(p, spelled)).collect();
+        return folded
+            .split(' ')
+            .filter(|p| !p.is_empty())
+            .flat_map(|p| split_words(p, spelled))
+            .collect();
     }
-    if let Some(words) = spelled.get(&folded).cloned().or_else(|| contraction(&folded)) {
+    if let Some(words) = spelled
+        .get(&folded)
+        .cloned()
+        .or_else(|| contraction(&folded))
+    {
         return words.into_iter().map(|w| (w, false)).collect();
     }
-    let stem = folded.strip_suffix("'s").or_else(|| folded.strip_suffix('\'')).unwrap_or(&folded);
-    let hyphenated =
-        stem.starts_with(char::is_alphabetic) && !stem.ends_with(['-', '_']) && !stem.contains(['/', '.', '@', ':']);
+    let stem = folded
+        .strip_suffix("'s")
+        .or_else(|| folded.strip_suffix('\''))
+        .unwrap_or(&folded);
+    let hyphenated = stem.starts_with(char::is_alphabetic)
+        && !stem.ends_with(['-', '_'])
+        && !stem.contains(['/', '.', '@', ':']);
     if hyphenated && stem.contains(['-', '_']) {
         return stem
             .split(['-', '_'])
@@ -172,7 +221,14 @@ pub(super) fn split_words(raw: &str, spelled: &HashMap<String, Vec<String>>) -> 
             .map(|(i, p)| (p.to_owned(), i > 0))
             .collect();
     }
-    vec![(if stem.is_empty() { folded.clone() } else { stem.to_owned() }, false)]
+    vec![(
+        if stem.is_empty() {
+            folded.clone()
+        } else {
+            stem.to_owned()
+        },
+        false,
+    )]
 }
 
 fn contraction(folded: &str) -> Option<Vec<String>> {
@@ -185,8 +241,8 @@ fn contraction(folded: &str) -> Option<Vec<String>> {
         ("let", "s") => pair("let", "us"),
         (_, "t") if stem.len() > 2 && stem.ends_with('n') => pair(&stem[..stem.len() - 1], "not"),
         (
-            "what" | "who" | "how" | "where" | "when" | "why" | "that" | "it" | "there" | "here" | "everything"
-            | "anything" | "something",
+            "what" | "who" | "how" | "where" | "when" | "why" | "that" | "it" | "there" | "here"
+            | "everything" | "anything" | "something",
             "s",
         ) => pair(stem, "is"),
         (_, "re") => pair(stem, "are"),
@@ -215,7 +271,11 @@ impl Lexer<'_> {
                 Some((inner, end, closed)) => {
                     let start = self.pos;
                     self.pos = end;
-                    self.push(Kind::Quoted { closed }, clean(&unescape(&self.src[inner])), start);
+                    self.push(
+                        Kind::Quoted { closed },
+                        clean(&unescape(&self.src[inner])),
+                        start,
+                    );
                 }
                 None => self.word(),
             }
@@ -243,7 +303,11 @@ impl Lexer<'_> {
                 Gap::Sentence
             }
             ',' | ':' | '—' | '–' | '(' | ')' | '[' | ']' | '{' | '}' => Gap::Comma,
-            '-' if !self.src[self.pos + c.len_utf8()..].starts_with(|n: char| !n.is_whitespace()) => Gap::Comma,
+            '-' if !self.src[self.pos + c.len_utf8()..]
+                .starts_with(|n: char| !n.is_whitespace()) =>
+            {
+                Gap::Comma
+            }
             _ if c.is_whitespace() || hazard(c).is_some() => Gap::Space,
             _ => return false,
         };
@@ -261,18 +325,24 @@ impl Lexer<'_> {
         let rest = &self.src[inner..];
         match c {
             '"' | '“' | '”' | '„' | '«' | '»' | '‟' | '＂' => {
-                let close = closing(rest, |c| matches!(c, '"' | '“' | '”' | '»' | '«' | '‟' | '＂'));
-                Some(close.map_or((inner..self.src.len(), self.src.len(), false), |(at, len)| {
-                    (inner..inner + at, inner + at + len, true)
-                }))
+                let close = closing(rest, |c| {
+                    matches!(c, '"' | '“' | '”' | '»' | '«' | '‟' | '＂')
+                });
+                Some(close.map_or(
+                    (inner..self.src.len(), self.src.len(), false),
+                    |(at, len)| (inner..inner + at, inner + at + len, true),
+                ))
             }
             '`' => {
                 let close = closing(rest, |c| c == '`');
-                Some(close.map_or((inner..self.src.len(), self.src.len(), false), |(at, len)| {
-                    (inner..inner + at, inner + at + len, true)
-                }))
+                Some(close.map_or(
+                    (inner..self.src.len(), self.src.len(), false),
+                    |(at, len)| (inner..inner + at, inner + at + len, true),
+                ))
             }
-            '\'' | '‘' => single_close(rest).map(|(at, len)| (inner..inner + at, inner + at + len, true)),
+            '\'' | '‘' => {
+                single_close(rest).map(|(at, len)| (inner..inner + at, inner + at + len, true))
+            }
             _ => None,
         }
     }
@@ -296,7 +366,10 @@ impl Lexer<'_> {
             if c.is_whitespace()
                 || is_line_break(c)
                 || c.is_control()
-                || matches!(plain(c), ',' | ';' | '"' | '“' | '”' | '(' | ')' | '[' | ']' | '{' | '}' | '…' | '—')
+                || matches!(
+                    plain(c),
+                    ',' | ';' | '"' | '“' | '”' | '(' | ')' | '[' | ']' | '{' | '}' | '…' | '—'
+                )
             {
                 end = start + i;
                 break;
@@ -318,7 +391,9 @@ impl Lexer<'_> {
             clean(&unescape(&self.src[inner]))
         } else {
             let rest = &self.src[value_at..];
-            let end = rest.find(|c: char| c.is_whitespace() || c == ';' || c.is_control()).unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| c.is_whitespace() || c == ';' || c.is_control())
+                .unwrap_or(rest.len());
             let value = rest[..end].trim_end_matches(['.', ',', '!', '?']);
             self.pos = value_at + value.len();
             clean(value)
@@ -334,13 +409,22 @@ impl Lexer<'_> {
             self.gap = gap;
             return;
         }
-        self.text.tokens.push(Token { kind, raw, start, end: self.pos, gap });
+        self.text.tokens.push(Token {
+            kind,
+            raw,
+            start,
+            end: self.pos,
+            gap,
+        });
     }
 }
 
 /// Length of an arrow, which is a word of its own even without spaces: "web->prod".
 fn arrow(rest: &str) -> Option<usize> {
-    ["->", "=>", "→", "⇒"].iter().find(|a| rest.starts_with(**a)).map(|a| a.len())
+    ["->", "=>", "→", "⇒"]
+        .iter()
+        .find(|a| rest.starts_with(**a))
+        .map(|a| a.len())
 }
 
 /// The name of an input before `=`, folded; dashes of a flag are dropped.
@@ -348,7 +432,9 @@ fn pair_key(text: &str) -> Option<String> {
     let name = clean(text);
     let name = name.trim_start_matches('-');
     let valid = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
+        && name
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
     valid.then(|| fold(name).replace('-', "_"))
 }
 
@@ -370,7 +456,8 @@ fn single_close(rest: &str) -> Option<(usize, usize)> {
         return None;
     }
     rest.char_indices().find_map(|(i, c)| {
-        let ends = matches!(c, '\'' | '’') && !rest[i + c.len_utf8()..].starts_with(char::is_alphanumeric);
+        let ends =
+            matches!(c, '\'' | '’') && !rest[i + c.len_utf8()..].starts_with(char::is_alphanumeric);
         ends.then(|| (i, c.len_utf8()))
     })
 }

@@ -75,13 +75,19 @@ pub(super) struct Lexicon {
 
 impl Lexicon {
     fn new(file: &File) -> Self {
-        let spelled =
-            file.spelled.iter().map(|(k, v)| (k.clone(), v.split(' ').map(str::to_owned).collect())).collect();
+        let spelled = file
+            .spelled
+            .iter()
+            .map(|(k, v)| (k.clone(), v.split(' ').map(str::to_owned).collect()))
+            .collect();
         let set = |phrases: &[String]| phrase_set(phrases, &spelled);
         let mut known = HashSet::new();
-        let (mut verbs, mut nouns, mut also) = (PatternSet::default(), PatternSet::default(), HashMap::new());
+        let (mut verbs, mut nouns, mut also) =
+            (PatternSet::default(), PatternSet::default(), HashMap::new());
         for intent in intent::ALL.iter().copied() {
-            let Some(words) = file.intent.get(intent.name) else { continue };
+            let Some(words) = file.intent.get(intent.name) else {
+                continue;
+            };
             for (phrases, into) in [(&words.verbs, &mut verbs), (&words.nouns, &mut nouns)] {
                 for phrase in phrases {
                     for pattern in expand(phrase, |w| plain_words(w, &spelled)) {
@@ -128,10 +134,19 @@ impl Lexicon {
             &file.head_nouns.words,
             &file.look.verbs,
         ];
-        known.extend(lists.iter().flat_map(|l| l.iter()).flat_map(|p| phrase_words(p, &spelled)));
+        known.extend(
+            lists
+                .iter()
+                .flat_map(|l| l.iter())
+                .flat_map(|p| phrase_words(p, &spelled)),
+        );
         known.extend(file.numbers.keys().cloned());
         for map in [&file.status, &file.units, &file.fields] {
-            known.extend(map.values().flatten().flat_map(|p| phrase_words(p, &spelled)));
+            known.extend(
+                map.values()
+                    .flatten()
+                    .flat_map(|p| phrase_words(p, &spelled)),
+            );
         }
         for (pattern, _) in verbs.iter().chain(nouns.iter()) {
             known.extend(literal_words(pattern));
@@ -173,7 +188,11 @@ impl Lexicon {
             fields: pairs(&file.fields),
             numbers: file.numbers.clone(),
             numbers_of_time: file.numbers_of_time.clone(),
-            units: file.units.iter().flat_map(|(to, from)| from.iter().map(|f| (f.clone(), to.clone()))).collect(),
+            units: file
+                .units
+                .iter()
+                .flat_map(|(to, from)| from.iter().map(|f| (f.clone(), to.clone())))
+                .collect(),
             verbs,
             nouns,
             also,
@@ -204,17 +223,28 @@ impl Lexicon {
 
 /// The words of every fixed piece of a phrase.
 pub(super) fn literal_words(pattern: &Pattern) -> Vec<String> {
-    let word =
-        |e: &super::pattern::Element| if let super::pattern::Element::Word(w) = e { Some(w.clone()) } else { None };
+    let word = |e: &super::pattern::Element| {
+        if let super::pattern::Element::Word(w) = e {
+            Some(w.clone())
+        } else {
+            None
+        }
+    };
     pattern.elements.iter().filter_map(word).collect()
 }
 
 fn plain_words(raw: &str, spelled: &HashMap<String, Vec<String>>) -> Vec<String> {
-    split_words(raw, spelled).into_iter().map(|(w, _)| w).collect()
+    split_words(raw, spelled)
+        .into_iter()
+        .map(|(w, _)| w)
+        .collect()
 }
 
 fn phrase_words(phrase: &str, spelled: &HashMap<String, Vec<String>>) -> Vec<String> {
-    phrase.split_whitespace().flat_map(|w| plain_words(w, spelled)).collect()
+    phrase
+        .split_whitespace()
+        .flat_map(|w| plain_words(w, spelled))
+        .collect()
 }
 
 fn phrase_set(phrases: &[String], spelled: &HashMap<String, Vec<String>>) -> PhraseSet {
@@ -233,13 +263,23 @@ mod tests {
     fn the_lexicon_is_well_formed() {
         let file: File = toml::from_str(SOURCE).unwrap();
         for intent in intent::ALL {
-            assert!(file.intent.contains_key(intent.name), "assets/lexicon.toml lacks [intent.{}]", intent.name);
+            assert!(
+                file.intent.contains_key(intent.name),
+                "assets/lexicon.toml lacks [intent.{}]",
+                intent.name
+            );
         }
         for name in file.intent.keys() {
-            assert!(intent::ALL.iter().any(|i| i.name == name), "[intent.{name}] belongs to no intent");
+            assert!(
+                intent::ALL.iter().any(|i| i.name == name),
+                "[intent.{name}] belongs to no intent"
+            );
         }
         for name in &file.look.nouns_of {
-            assert!(intent::ALL.iter().any(|i| i.name == name), "look.nouns_of names no intent: {name}");
+            assert!(
+                intent::ALL.iter().any(|i| i.name == name),
+                "look.nouns_of names no intent: {name}"
+            );
         }
     }
 
@@ -254,8 +294,14 @@ mod tests {
     fn no_filler_is_a_verb_of_a_changing_plan() {
         let plans = |i: &Intent| i.mutates && i.outcome == crate::core::command::ParseOutcome::Plan;
         for (pattern, intent) in lexicon().verbs.iter().filter(|(_, i)| plans(i)) {
-            let Some(phrase) = pattern.plain() else { continue };
-            assert!(!lexicon().fillers.contains(&phrase), "{phrase} of {} is a filler", intent.name);
+            let Some(phrase) = pattern.plain() else {
+                continue;
+            };
+            assert!(
+                !lexicon().fillers.contains(&phrase),
+                "{phrase} of {} is a filler",
+                intent.name
+            );
         }
     }
 }

@@ -23,7 +23,11 @@ pub(super) enum Name {
 impl Name {
     /// The service it refers to.
     pub fn service(&self) -> Option<&str> {
-        if let Self::Service(name) = self { Some(name) } else { None }
+        if let Self::Service(name) = self {
+            Some(name)
+        } else {
+            None
+        }
     }
 }
 
@@ -36,7 +40,10 @@ pub(super) struct NameTable<T> {
 
 impl<T: PartialEq> NameTable<T> {
     fn new() -> Self {
-        Self { by_key: HashMap::new(), longest: HashMap::new() }
+        Self {
+            by_key: HashMap::new(),
+            longest: HashMap::new(),
+        }
     }
 
     fn insert(&mut self, words: &[String], what: T) {
@@ -58,7 +65,11 @@ impl<T: PartialEq> NameTable<T> {
         (1..=most).rev().find_map(|n| {
             let whole = at + n >= end || !words.glued(at + n);
             let plain = (at..at + n).all(|i| !words.key(i).is_empty());
-            let found = if whole && plain { self.by_key.get(&join(words, at, n)) } else { None };
+            let found = if whole && plain {
+                self.by_key.get(&join(words, at, n))
+            } else {
+                None
+            };
             found.map(|all| (n, all.as_slice()))
         })
     }
@@ -74,22 +85,44 @@ pub(super) fn index(stack: &Stack, runbooks: &[RunbookName]) -> Catalogue {
     let mut catalogue = blank();
     near_words(&mut catalogue.near, lexicon);
     for env in &stack.environments {
-        catalogue.add(lexicon, &env.name, &env.aliases, &Name::Env(env.name.clone()));
+        catalogue.add(
+            lexicon,
+            &env.name,
+            &env.aliases,
+            &Name::Env(env.name.clone()),
+        );
         catalogue.environments.push(env.name.clone());
     }
     for service in &stack.services {
-        catalogue.add(lexicon, &service.name, &service.aliases, &Name::Service(service.name.clone()));
+        catalogue.add(
+            lexicon,
+            &service.name,
+            &service.aliases,
+            &Name::Service(service.name.clone()),
+        );
         catalogue.services.push(service.name.clone());
-        catalogue.service_environments.insert(service.name.clone(), service.environments.clone());
+        catalogue
+            .service_environments
+            .insert(service.name.clone(), service.environments.clone());
         if let Some(department) = &service.department {
-            catalogue.names.insert(&words(lexicon, department), Name::Department(department.clone()));
+            catalogue.names.insert(
+                &words(lexicon, department),
+                Name::Department(department.clone()),
+            );
         }
     }
     for routine in &stack.routines {
-        catalogue.add(lexicon, &routine.name, &[], &Name::Routine(routine.name.clone()));
+        catalogue.add(
+            lexicon,
+            &routine.name,
+            &[],
+            &Name::Routine(routine.name.clone()),
+        );
     }
     for name in intent::BUILT_IN {
-        catalogue.runbook_names.insert(&words(lexicon, name), (*name).to_owned());
+        catalogue
+            .runbook_names
+            .insert(&words(lexicon, name), (*name).to_owned());
     }
     for runbook in runbooks {
         catalogue.add_runbook(lexicon, runbook);
@@ -116,7 +149,8 @@ impl Catalogue {
     fn add(&mut self, lexicon: &Lexicon, name: &str, aliases: &[String], what: &Name) {
         for written in std::iter::once(name).chain(aliases.iter().map(String::as_str)) {
             let words = words(lexicon, written);
-            self.near.insert(words.join(" "), written.to_owned(), Known::Name);
+            self.near
+                .insert(words.join(" "), written.to_owned(), Known::Name);
             self.names.insert(&words, what.clone());
             let kind = match what {
                 Name::Env(_) => CompletionKind::Environment,
@@ -135,12 +169,18 @@ impl Catalogue {
     fn add_runbook(&mut self, lexicon: &Lexicon, runbook: &RunbookName) {
         let words = words(lexicon, &runbook.name);
         if !intent::BUILT_IN.contains(&runbook.name.as_str()) {
-            self.near.insert(words.join(" "), runbook.name.clone(), Known::Name);
+            self.near
+                .insert(words.join(" "), runbook.name.clone(), Known::Name);
             for pattern in runbook.phrases.iter().flat_map(|p| lexicon.pattern(p)) {
                 // A phrase of captures alone would match every command.
-                if pattern.elements.iter().any(|e| matches!(e, Element::Word(_))) {
+                if pattern
+                    .elements
+                    .iter()
+                    .any(|e| matches!(e, Element::Word(_)))
+                {
                     if let Some(plain) = pattern.plain() {
-                        self.near.insert(plain.clone(), plain, Known::Verb(runbook.mutates));
+                        self.near
+                            .insert(plain.clone(), plain, Known::Verb(runbook.mutates));
                     }
                     self.phrases.insert(pattern, runbook.name.clone());
                 }
@@ -166,7 +206,10 @@ impl Catalogue {
 
 /// The words of a name, as they are compared.
 fn words(lexicon: &Lexicon, name: &str) -> Vec<String> {
-    name.split_whitespace().flat_map(|part| lexicon.spell(part)).map(|(word, _)| word).collect()
+    name.split_whitespace()
+        .flat_map(|part| lexicon.spell(part))
+        .map(|(word, _)| word)
+        .collect()
 }
 
 /// Verbs and small words that a misspelt word may be near to.
@@ -181,11 +224,25 @@ fn near_words(near: &mut NearIndex, lexicon: &Lexicon) {
             }
         }
     }
-    let sets = [&lexicon.good, &lexicon.bad, &lexicon.past, &lexicon.future, &lexicon.weekdays];
+    let sets = [
+        &lexicon.good,
+        &lexicon.bad,
+        &lexicon.past,
+        &lexicon.future,
+        &lexicon.weekdays,
+    ];
     for word in sets.iter().flat_map(|set| set.iter()) {
         near.insert(word.clone(), word.clone(), Known::Word);
     }
-    for word in ["version", "branch", "replicas", "reason", "failed", "department", "everything"] {
+    for word in [
+        "version",
+        "branch",
+        "replicas",
+        "reason",
+        "failed",
+        "department",
+        "everything",
+    ] {
         near.insert(word.to_owned(), word.to_owned(), Known::Word);
     }
 }

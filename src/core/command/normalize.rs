@@ -50,9 +50,11 @@ pub(super) fn hazard(c: char) -> Option<&'static str> {
         | '\u{FE00}'..='\u{FE0F}'
         | '\u{FFF9}'..='\u{FFFB}'
         | '\u{E0000}'..='\u{E0FFF}' => Some("zero-width character"),
-        '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{206F}' | '\u{200E}' | '\u{200F}' | '\u{061C}' => {
-            Some("bidirectional control character")
-        }
+        '\u{202A}'..='\u{202E}'
+        | '\u{2066}'..='\u{206F}'
+        | '\u{200E}'
+        | '\u{200F}'
+        | '\u{061C}' => Some("bidirectional control character"),
         c if is_line_break(c) => None,
         c if c.is_control() => Some("control character"),
         _ => None,
@@ -61,7 +63,10 @@ pub(super) fn hazard(c: char) -> Option<&'static str> {
 
 /// Characters that end a line somewhere.
 pub(super) fn is_line_break(c: char) -> bool {
-    matches!(c, '\n' | '\r' | '\u{0B}' | '\u{0C}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+    matches!(
+        c,
+        '\n' | '\r' | '\u{0B}' | '\u{0C}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+    )
 }
 
 /// The text without characters that must not reach a screen or a value.
@@ -82,12 +87,20 @@ mod tests {
 
     #[test]
     fn folds_case_width_and_ligatures() {
-        for (text, folded) in
-            [("DEPLOY", "deploy"), ("ｄｅｐｌｏｙ", "deploy"), ("ﬁx", "fix"), ("Straße", "strasse"), ("ΟΔΟΣ", "οδοσ")]
-        {
+        for (text, folded) in [
+            ("DEPLOY", "deploy"),
+            ("ｄｅｐｌｏｙ", "deploy"),
+            ("ﬁx", "fix"),
+            ("Straße", "strasse"),
+            ("ΟΔΟΣ", "οδοσ"),
+        ] {
             assert_eq!(fold(text), folded, "{text}");
         }
-        assert_ne!(fold("dерloy"), "deploy", "letters of another script stay another word");
+        assert_ne!(
+            fold("dерloy"),
+            "deploy",
+            "letters of another script stay another word"
+        );
     }
 
     #[test]

@@ -29,13 +29,19 @@ pub(super) struct Link {
 }
 
 /// Classifies a link whose slots were read. `tail`: words of a condition that was not understood.
-pub(super) fn classify(mut r: Reading<'_>, intent: &'static Intent, tail: Option<&Range<usize>>) -> Link {
+pub(super) fn classify(
+    mut r: Reading<'_>,
+    intent: &'static Intent,
+    tail: Option<&Range<usize>>,
+) -> Link {
     let mutates = r.mutates(intent);
     let all = r.words.start..tail.map_or(r.words.end, |t| t.end.max(r.words.end));
     let all = tail.map_or(all.clone(), |t| t.start.min(all.start)..all.end);
     if let Some(tail) = tail {
         let typed = r.text.raw(tail);
-        r.objections.push(format!("the condition \"{typed}\" is not understood: say \"only if staging is healthy\""));
+        r.objections.push(format!(
+            "the condition \"{typed}\" is not understood: say \"only if staging is healthy\""
+        ));
     }
     if mutates {
         objections(&mut r, &all);
@@ -44,20 +50,34 @@ pub(super) fn classify(mut r: Reading<'_>, intent: &'static Intent, tail: Option
     environments_of_services(&mut r, intent);
     missing(&mut r, intent, mutates);
     let mut suspects = std::mem::take(&mut r.misspelt_notes);
-    suspects.extend(spelling::suspects(&r, &r.words, |known| !mutates || known != Known::Word));
+    suspects.extend(spelling::suspects(&r, &r.words, |known| {
+        !mutates || known != Known::Word
+    }));
     if let Some(tail) = tail {
         // "if the tests pass": words of a condition can be names and states, but not verbs.
-        suspects.extend(spelling::suspects(&r, tail, |known| !matches!(known, Known::Verb(_))));
+        suspects.extend(spelling::suspects(&r, tail, |known| {
+            !matches!(known, Known::Verb(_))
+        }));
     }
     unread(&mut r, &all);
     r.out.mutates = mutates;
     let nowhere = mutates
         && r.env_or_object_free()
         && !r.out.unknown.is_empty()
-        && r.out.unknown.iter().all(|w| r.lexicon.no_targets.contains(&w.to_lowercase()));
+        && r.out
+            .unknown
+            .iter()
+            .all(|w| r.lexicon.no_targets.contains(&w.to_lowercase()));
     // Asking how to do something is not a command to do the rest.
     let doubt = r.doubt || intent.name == "help";
-    let mut link = Link { parsed: Parsed::default(), intent: Some(intent), mutates, refused: false, doubt, suspects };
+    let mut link = Link {
+        parsed: Parsed::default(),
+        intent: Some(intent),
+        mutates,
+        refused: false,
+        doubt,
+        suspects,
+    };
     r.out.outcome = if nowhere {
         suggest_nowhere(&mut r, intent);
         ParseOutcome::Suggest
@@ -86,11 +106,17 @@ pub(super) fn refuse_unavailable(out: &mut Parsed, intent: &Intent) {
 impl Reading<'_> {
     fn unclear(&self) -> bool {
         let o = &self.out;
-        !(o.missing.is_empty() && o.unknown.is_empty() && o.ambiguous.is_empty() && self.objections.is_empty())
+        !(o.missing.is_empty()
+            && o.unknown.is_empty()
+            && o.ambiguous.is_empty()
+            && self.objections.is_empty())
     }
 
     fn env_or_object_free(&self) -> bool {
-        self.envs.is_empty() && self.out.services.is_empty() && self.out.routine.is_none() && self.out.inputs.is_empty()
+        self.envs.is_empty()
+            && self.out.services.is_empty()
+            && self.out.routine.is_none()
+            && self.out.inputs.is_empty()
     }
 }
 
@@ -99,23 +125,33 @@ fn objections(r: &mut Reading<'_>, words: &Range<usize>) {
     if r.doubt {
         r.objections.push(UNDECIDED.to_owned());
     }
-    let open = words.clone().any(|i| r.text.token(i).kind == Kind::Quoted { closed: false });
+    let open = words
+        .clone()
+        .any(|i| r.text.token(i).kind == Kind::Quoted { closed: false });
     if open {
         r.objections.push("a quotation is not closed".to_owned());
     }
     if is_question(r, words) {
-        r.objections.push("was that a question? say it without the question mark to do it".to_owned());
+        r.objections
+            .push("was that a question? say it without the question mark to do it".to_owned());
     }
     if r.all_envs {
-        r.objections.push("one environment at a time: chain them with \"then\"".to_owned());
+        r.objections
+            .push("one environment at a time: chain them with \"then\"".to_owned());
     }
 }
 
 /// A question mark without "could you": the last one applies to the whole text, others to their own
 /// link.
 fn is_question(r: &Reading<'_>, words: &Range<usize>) -> bool {
-    let Some(&last) = r.text.questions.last() else { return false };
-    let end = if words.end < r.text.words.len() { r.text.token(words.end).start } else { r.text.src.len() };
+    let Some(&last) = r.text.questions.last() else {
+        return false;
+    };
+    let end = if words.end < r.text.words.len() {
+        r.text.token(words.end).start
+    } else {
+        r.text.src.len()
+    };
     let bytes = r.text.token(words.start).start..end;
     let all = r.text.words.len();
     let favour = (0..all).any(|i| r.lexicon.favours.longest_at(r, i, all).is_some());
@@ -128,7 +164,12 @@ fn several_environments(r: &mut Reading<'_>, intent: &'static Intent, mutates: b
     if r.envs.len() < 2 {
         return;
     }
-    let one = |env: &String| (intent.restate)(&Parsed { env: Some(env.clone()), ..r.out.clone() });
+    let one = |env: &String| {
+        (intent.restate)(&Parsed {
+            env: Some(env.clone()),
+            ..r.out.clone()
+        })
+    };
     let mut readings: Vec<String> = r.envs.iter().map(one).collect();
     let mut chain = readings.first().cloned().unwrap_or_default();
     for reading in &readings[1..] {
@@ -149,18 +190,31 @@ fn several_environments(r: &mut Reading<'_>, intent: &'static Intent, mutates: b
 fn environments_of_services(r: &mut Reading<'_>, intent: &Intent) {
     let Some(env) = r.out.env.clone() else { return };
     for service in &r.out.services.clone() {
-        let Some(has) = r.catalogue.service_environments.get(service).filter(|has| !has.contains(&env)) else {
+        let Some(has) = r
+            .catalogue
+            .service_environments
+            .get(service)
+            .filter(|has| !has.contains(&env))
+        else {
             continue;
         };
         let objection = match has.as_slice() {
             [] => format!("{service} has no environments"),
-            _ => format!("{service} runs in {}, not in {env}", explain::list(has, "and")),
+            _ => format!(
+                "{service} runs in {}, not in {env}",
+                explain::list(has, "and")
+            ),
         };
         r.objections.push(objection);
         // A change in another environment is a different change: the message names it, no
         // suggestion.
         if !r.mutates(intent) {
-            let there = |e: &String| (intent.restate)(&Parsed { env: Some(e.clone()), ..r.out.clone() });
+            let there = |e: &String| {
+                (intent.restate)(&Parsed {
+                    env: Some(e.clone()),
+                    ..r.out.clone()
+                })
+            };
             r.out.suggestions = has.iter().map(there).collect();
         }
     }
@@ -175,9 +229,15 @@ fn missing(r: &mut Reading<'_>, intent: &Intent, mutates: bool) {
             Need::Services => (!o.services.is_empty(), "services"),
             Need::Routine => (o.routine.is_some(), "routine"),
             Need::Run => (o.inputs.contains_key("run"), "run"),
-            Need::TwoRuns => (o.inputs.contains_key("from") && o.inputs.contains_key("to"), "run"),
+            Need::TwoRuns => (
+                o.inputs.contains_key("from") && o.inputs.contains_key("to"),
+                "run",
+            ),
             Need::EnvOrServices => (!r.envs.is_empty() || !o.services.is_empty(), "env"),
-            Need::AlertOrServices => (o.inputs.contains_key("alert") || !o.services.is_empty(), "alert"),
+            Need::AlertOrServices => (
+                o.inputs.contains_key("alert") || !o.services.is_empty(),
+                "alert",
+            ),
             Need::Input(name) => (o.inputs.contains_key(*name), *name),
         };
         if !filled {
@@ -185,8 +245,12 @@ fn missing(r: &mut Reading<'_>, intent: &Intent, mutates: bool) {
         }
     }
     if let Some(runbook) = r.runbook {
-        let declared =
-            |names: &[&str]| runbook.inputs.iter().any(|(n, required)| *required && names.contains(&n.as_str()));
+        let declared = |names: &[&str]| {
+            runbook
+                .inputs
+                .iter()
+                .any(|(n, required)| *required && names.contains(&n.as_str()))
+        };
         let placed = mutates && !runbook.placeless;
         if (placed || declared(&["env", "environment"])) && r.envs.is_empty() {
             slots.push("env".to_owned());
@@ -213,7 +277,11 @@ fn unread(r: &mut Reading<'_>, words: &Range<usize>) {
         let token = r.text.words[at].token;
         if last != Some(token) {
             let t = &r.text.tokens[token];
-            r.out.unknown.push(if t.raw.is_empty() { "\"\"".to_owned() } else { t.raw.clone() });
+            r.out.unknown.push(if t.raw.is_empty() {
+                "\"\"".to_owned()
+            } else {
+                t.raw.clone()
+            });
             r.out.unknown_at.push((t.start, t.end));
         }
         last = Some(token);
@@ -243,9 +311,20 @@ pub(super) fn late_doubts(r: &mut Reading<'_>) {
 /// Whether the link is cancelled: "… never mind".
 pub(super) fn dismissed(r: &Reading<'_>) -> bool {
     r.words.clone().any(|at| {
-        let n = r.lexicon.dismissals.longest_at(r, at, r.words.end).unwrap_or(0);
-        let polite = r.lexicon.fillers.longest_at(r, at, r.words.end).unwrap_or(0);
-        let alone = r.words.start == at || r.text.gap(at) >= Gap::Comma || at + n >= r.words.end || r.glued(at);
+        let n = r
+            .lexicon
+            .dismissals
+            .longest_at(r, at, r.words.end)
+            .unwrap_or(0);
+        let polite = r
+            .lexicon
+            .fillers
+            .longest_at(r, at, r.words.end)
+            .unwrap_or(0);
+        let alone = r.words.start == at
+            || r.text.gap(at) >= Gap::Comma
+            || at + n >= r.words.end
+            || r.glued(at);
         n > polite && alone
     })
 }

@@ -1,4 +1,5 @@
-//! Phrases of the lexicon and of runbooks: `roll_out|push`, `how is * doing`, `scale {service} to {n}`.
+//! Phrases of the lexicon and of runbooks: `roll_out|push`, `how is * doing`, `scale {service} to
+//! {n}`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
@@ -60,16 +61,24 @@ pub(super) trait Words {
 pub(super) fn expand(phrase: &str, split: impl Fn(&str) -> Vec<String>) -> Vec<Pattern> {
     let mut all: Vec<Vec<Element>> = vec![Vec::new()];
     for piece in phrase.split_whitespace() {
-        let (piece, optional) =
-            piece.strip_prefix('[').and_then(|p| p.strip_suffix(']')).map_or((piece, false), |p| (p, true));
+        let (piece, optional) = piece
+            .strip_prefix('[')
+            .and_then(|p| p.strip_suffix(']'))
+            .map_or((piece, false), |p| (p, true));
         let mut next = if optional { all.clone() } else { Vec::new() };
         for choice in piece.split('|') {
             let tail = elements(choice, &split);
-            next.extend(all.iter().map(|head| head.iter().chain(&tail).cloned().collect()));
+            next.extend(
+                all.iter()
+                    .map(|head| head.iter().chain(&tail).cloned().collect()),
+            );
         }
         all = next;
     }
-    all.into_iter().filter(|e| !e.is_empty()).map(Pattern::new).collect()
+    all.into_iter()
+        .filter(|e| !e.is_empty())
+        .map(Pattern::new)
+        .collect()
 }
 
 fn elements(choice: &str, split: &impl Fn(&str) -> Vec<String>) -> Vec<Element> {
@@ -80,21 +89,37 @@ fn elements(choice: &str, split: &impl Fn(&str) -> Vec<String>) -> Vec<Element> 
         "@severity" => vec![Element::Severity],
         _ => match choice.strip_prefix('{').and_then(|c| c.strip_suffix('}')) {
             Some(name) => vec![Element::Capture(name.to_owned())],
-            None => choice.split('_').flat_map(split).map(Element::Word).collect(),
+            None => choice
+                .split('_')
+                .flat_map(split)
+                .map(Element::Word)
+                .collect(),
         },
     }
 }
 
 impl Pattern {
     fn new(elements: Vec<Element>) -> Self {
-        let literals = elements.iter().filter(|e| !matches!(e, Element::Gap | Element::Capture(_))).count();
+        let literals = elements
+            .iter()
+            .filter(|e| !matches!(e, Element::Gap | Element::Capture(_)))
+            .count();
         Self { elements, literals }
     }
 
     /// The phrase as plain words, when it has neither gaps nor classes.
     pub fn plain(&self) -> Option<String> {
-        let words: Option<Vec<&str>> =
-            self.elements.iter().map(|e| if let Element::Word(w) = e { Some(w.as_str()) } else { None }).collect();
+        let words: Option<Vec<&str>> = self
+            .elements
+            .iter()
+            .map(|e| {
+                if let Element::Word(w) = e {
+                    Some(w.as_str())
+                } else {
+                    None
+                }
+            })
+            .collect();
         words.map(|w| w.join(" "))
     }
 
@@ -102,13 +127,25 @@ impl Pattern {
         if at >= end || words.glued(at) {
             return None;
         }
-        let mut found = Match { used: Vec::new(), end: at, literals: self.literals, gaps: 0, captures: Vec::new() };
+        let mut found = Match {
+            used: Vec::new(),
+            end: at,
+            literals: self.literals,
+            gaps: 0,
+            captures: Vec::new(),
+        };
         step(&self.elements, words, at, end, &mut found).then_some(found)
     }
 }
 
 /// Matches the elements from `at` on; backs out of a wrong choice.
-fn step(elements: &[Element], words: &impl Words, at: usize, end: usize, found: &mut Match) -> bool {
+fn step(
+    elements: &[Element],
+    words: &impl Words,
+    at: usize,
+    end: usize,
+    found: &mut Match,
+) -> bool {
     let Some((element, rest)) = elements.split_first() else {
         let whole = at >= end || !words.glued(at);
         found.end = at;
@@ -132,7 +169,11 @@ fn step(elements: &[Element], words: &impl Words, at: usize, end: usize, found: 
         _ => {
             let mut pos = at;
             // Articles between the words of a phrase, never before its first.
-            while pos < end && !fits(element, words, pos) && !found.used.is_empty() && words.skippable(pos) {
+            while pos < end
+                && !fits(element, words, pos)
+                && !found.used.is_empty()
+                && words.skippable(pos)
+            {
                 pos += 1;
             }
             if pos >= end || !fits(element, words, pos) {
@@ -176,14 +217,21 @@ pub(super) struct PatternSet<T> {
 
 impl<T> Default for PatternSet<T> {
     fn default() -> Self {
-        Self { by_word: BTreeMap::new(), others: Vec::new() }
+        Self {
+            by_word: BTreeMap::new(),
+            others: Vec::new(),
+        }
     }
 }
 
 impl<T: Clone> PatternSet<T> {
     pub fn insert(&mut self, pattern: Pattern, what: T) {
         match pattern.elements.first() {
-            Some(Element::Word(word)) => self.by_word.entry(word.clone()).or_default().push((pattern, what)),
+            Some(Element::Word(word)) => self
+                .by_word
+                .entry(word.clone())
+                .or_default()
+                .push((pattern, what)),
             _ => self.others.push((pattern, what)),
         }
     }
@@ -193,7 +241,10 @@ impl<T: Clone> PatternSet<T> {
         if at >= end {
             return Vec::new();
         }
-        let near = self.by_word.get(words.key(at)).map_or(&[][..], Vec::as_slice);
+        let near = self
+            .by_word
+            .get(words.key(at))
+            .map_or(&[][..], Vec::as_slice);
         near.iter()
             .chain(&self.others)
             .filter_map(|(p, what)| p.match_at(words, at, end).map(|m| (m, what.clone())))

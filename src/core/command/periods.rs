@@ -49,7 +49,12 @@ impl Reading<'_> {
             }
             let since = self.is(at, &["since", "after", "from", "starting"]);
             let mut from = at + usize::from(since);
-            while self.is(from, &["in", "over", "during", "for", "within", "the", "on", "at", "of"]) {
+            while self.is(
+                from,
+                &[
+                    "in", "over", "during", "for", "within", "the", "on", "at", "of",
+                ],
+            ) {
                 from += 1;
             }
             let last = self.is(from, &["last", "past", "previous"]);

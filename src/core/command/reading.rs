@@ -26,7 +26,10 @@ pub(super) struct Spans {
 
 impl Spans {
     pub fn new(text: &Text, catalogue: &Catalogue) -> Self {
-        let mut out = Self { spans: Vec::new(), by_word: vec![None; text.words.len()] };
+        let mut out = Self {
+            spans: Vec::new(),
+            by_word: vec![None; text.words.len()],
+        };
         let words = Plain(text);
         let mut at = 0;
         while at < text.words.len() {
@@ -35,18 +38,27 @@ impl Spans {
                 continue;
             };
             out.by_word[at..at + n].fill(Some(out.spans.len()));
-            out.spans.push(NameSpan { words: at..at + n, names: names.to_vec() });
+            out.spans.push(NameSpan {
+                words: at..at + n,
+                names: names.to_vec(),
+            });
             at += n;
         }
         out
     }
 
     pub fn at(&self, word: usize) -> Option<&NameSpan> {
-        self.by_word.get(word).copied().flatten().map(|i| &self.spans[i])
+        self.by_word
+            .get(word)
+            .copied()
+            .flatten()
+            .map(|i| &self.spans[i])
     }
 
     pub fn within(&self, words: Range<usize>) -> impl Iterator<Item = &NameSpan> {
-        self.spans.iter().filter(move |s| words.contains(&s.words.start) && s.words.end <= words.end)
+        self.spans
+            .iter()
+            .filter(move |s| words.contains(&s.words.start) && s.words.end <= words.end)
     }
 }
 
@@ -155,7 +167,9 @@ impl<'a> Reading<'a> {
 
     /// The first unread word for which `wanted` holds.
     pub fn find_free(&self, wanted: impl Fn(&Self, usize) -> bool) -> Option<usize> {
-        self.words.clone().find(|&i| self.is_free(i) && wanted(self, i))
+        self.words
+            .clone()
+            .find(|&i| self.is_free(i) && wanted(self, i))
     }
 
     pub fn mark(&mut self, words: Range<usize>, mark: Mark) {
@@ -175,7 +189,12 @@ impl<'a> Reading<'a> {
     pub fn explain(&mut self, words: &Range<usize>, slot: &str) {
         let bytes = self.text.span(words);
         let text = self.text.raw(words);
-        self.out.why.push(Why { text, slot: slot.to_owned(), start: bytes.start, end: bytes.end });
+        self.out.why.push(Why {
+            text,
+            slot: slot.to_owned(),
+            start: bytes.start,
+            end: bytes.end,
+        });
     }
 
     /// Fills an input once; the words of a second, different value stay unread.
@@ -197,7 +216,11 @@ impl<'a> Reading<'a> {
         let of_runbook = |r: &RunbookName| r.inputs.iter().any(|(n, _)| n == name);
         intent.inputs.contains(&name)
             || self.runbook.is_some_and(of_runbook)
-            || self.catalogue.runbooks.get(intent.name).is_some_and(of_runbook)
+            || self
+                .catalogue
+                .runbooks
+                .get(intent.name)
+                .is_some_and(of_runbook)
     }
 
     /// Length of a phrase of `set` at an unread word.
@@ -209,7 +232,9 @@ impl<'a> Reading<'a> {
     /// Whether the link names an object of that kind anywhere.
     pub fn mentions(&self, object: Object) -> bool {
         let named = |wanted: fn(&Name) -> bool| {
-            self.spans.within(self.words.clone()).any(|s| self.untouched(s) && s.names.iter().any(wanted))
+            self.spans
+                .within(self.words.clone())
+                .any(|s| self.untouched(s) && s.names.iter().any(wanted))
         };
         match object {
             Object::Env => named(|n| matches!(n, Name::Env(_))),
@@ -217,11 +242,18 @@ impl<'a> Reading<'a> {
             Object::Routine => named(|n| matches!(n, Name::Routine(_))),
             Object::Department => named(|n| matches!(n, Name::Department(_))),
             Object::Run => self.find_run().is_some(),
-            Object::Runbook => self
+            Object::Runbook => self.words.clone().any(|i| {
+                self.is_free(i)
+                    && self
+                        .catalogue
+                        .runbook_names
+                        .longest_at(self, i, self.words.end)
+                        .is_some()
+            }),
+            Object::Alert | Object::Incident => self
                 .words
                 .clone()
-                .any(|i| self.is_free(i) && self.catalogue.runbook_names.longest_at(self, i, self.words.end).is_some()),
-            Object::Alert | Object::Incident => self.words.clone().any(|i| self.is_free(i) && self.is_number(i)),
+                .any(|i| self.is_free(i) && self.is_number(i)),
         }
     }
 
@@ -231,27 +263,34 @@ impl<'a> Reading<'a> {
 
     /// Whether the link covers everything: "all services", "everything".
     pub fn mentions_all(&self) -> bool {
-        self.words.clone().any(|i| self.phrase(&self.lexicon.all_words, i).is_some())
+        self.words
+            .clone()
+            .any(|i| self.phrase(&self.lexicon.all_words, i).is_some())
     }
 
-    /// Unread words from `from` on fill `input`: a quotation if there is one, else all of them as typed.
+    /// Unread words from `from` on fill `input`: a quotation if there is one, else all of them as
+    /// typed.
     pub fn take_rest_from(&mut self, from: usize, input: &str) {
         if self.has_input(input) {
             return;
         }
         let end = self.words.end;
-        let quoted = (from..end).find(|&i| self.is_free(i) && matches!(self.text.token(i).kind, Kind::Quoted { .. }));
+        let quoted = (from..end)
+            .find(|&i| self.is_free(i) && matches!(self.text.token(i).kind, Kind::Quoted { .. }));
         if let Some(at) = quoted {
             let value = self.text.token(at).raw.clone();
             self.set_input(input, value, &(at..at + 1));
             return;
         }
         let mut range = from..end;
-        while !range.is_empty() && (self.marks[range.start] != Mark::Free || self.trims_start(range.start, input)) {
+        while !range.is_empty()
+            && (self.marks[range.start] != Mark::Free || self.trims_start(range.start, input))
+        {
             range.start += 1;
         }
-        let trims_end =
-            |r: &Self, at: usize| r.marks[at] != Mark::Free || r.trims_end(at) || r.is_about_pair(at, input);
+        let trims_end = |r: &Self, at: usize| {
+            r.marks[at] != Mark::Free || r.trims_end(at) || r.is_about_pair(at, input)
+        };
         while !range.is_empty() && trims_end(self, range.end - 1) {
             range.end -= 1;
         }
@@ -284,21 +323,27 @@ impl<'a> Reading<'a> {
         if is_pair {
             return self.marks[at] == Mark::Spent || self.is_stray_pair(at, input);
         }
-        matches!(self.word(at), "with" | "using" | "where" | "and" | "plus" | "the" | "a")
-            && self.text.is_word(at)
+        matches!(
+            self.word(at),
+            "with" | "using" | "where" | "and" | "plus" | "the" | "a"
+        ) && self.text.is_word(at)
             && at + 1 < self.words.end
             && self.is_about_pair(at + 1, input)
     }
 
     /// A `key=value` that the plan does not declare becomes a question, not part of the subject.
     fn is_stray_pair(&self, at: usize, input: &str) -> bool {
-        input == "subject" && matches!(self.text.token(at).kind, Kind::Pair { .. }) && self.is_free(at)
+        input == "subject"
+            && matches!(self.text.token(at).kind, Kind::Pair { .. })
+            && self.is_free(at)
     }
 
     fn trims_start(&self, at: usize, input: &str) -> bool {
         let article = input == "subject" && matches!(self.word(at), "the" | "a" | "an" | "our");
-        let lead =
-            matches!(self.word(at), "for" | "about" | "of" | "on" | "that" | "to" | "with" | "by" | "please" | "as");
+        let lead = matches!(
+            self.word(at),
+            "for" | "about" | "of" | "on" | "that" | "to" | "with" | "by" | "please" | "as"
+        );
         (article || lead) && self.text.is_word(at)
     }
 
@@ -323,7 +368,8 @@ impl Words for Reading<'_> {
     fn is_number(&self, at: usize) -> bool {
         let key = self.key(at);
         let key = key.strip_prefix('#').unwrap_or(key);
-        !key.is_empty() && (key.bytes().all(|b| b.is_ascii_digit()) || self.lexicon.numbers.contains_key(key))
+        !key.is_empty()
+            && (key.bytes().all(|b| b.is_ascii_digit()) || self.lexicon.numbers.contains_key(key))
     }
 
     fn is_state(&self, at: usize) -> bool {
@@ -336,13 +382,18 @@ impl Words for Reading<'_> {
     }
 
     fn skippable(&self, at: usize) -> bool {
-        matches!(self.key(at), "a" | "an" | "the" | "it" | "that" | "this" | "my" | "our" | "me" | "please" | "just")
+        matches!(
+            self.key(at),
+            "a" | "an" | "the" | "it" | "that" | "this" | "my" | "our" | "me" | "please" | "just"
+        )
     }
 }
 
 /// `sev2`, `p1` in one word.
 pub(super) fn severity(word: &str) -> Option<String> {
-    let digit = word.strip_prefix("sev").or_else(|| word.strip_prefix('p'))?;
+    let digit = word
+        .strip_prefix("sev")
+        .or_else(|| word.strip_prefix('p'))?;
     let digit = digit.strip_prefix('-').unwrap_or(digit);
     let valid = digit.len() == 1 && digit.bytes().all(|b| (b'0'..=b'5').contains(&b));
     valid.then(|| word.replace('-', ""))

@@ -26,7 +26,11 @@ pub(super) struct Understanding {
 }
 
 /// Reads every link; each on its own, but a link may take verb and services from the one before.
-pub(super) fn understand(text: &Text, catalogue: &Catalogue, lexicon: &'static Lexicon) -> Understanding {
+pub(super) fn understand(
+    text: &Text,
+    catalogue: &Catalogue,
+    lexicon: &'static Lexicon,
+) -> Understanding {
     let spans = Spans::new(text, catalogue);
     let (ranges, dangling) = clause::split(text, catalogue, lexicon, &spans);
     let mut links: Vec<Link> = Vec::new();
@@ -80,14 +84,20 @@ fn built_in(
     leading: Option<&condition::Condition>,
     all: &Range<usize>,
 ) -> Option<Link> {
-    let Verb::Found(mut hit) = verb::find(&mut r) else { return None };
+    let Verb::Found(mut hit) = verb::find(&mut r) else {
+        return None;
+    };
     let page = !called::is_sure(&r, &hit) && choice::runbook_after(&r, hit.found.end).is_some();
-    hit.intents.retain(|intent| intent.name != "runbook" && intent.available);
+    hit.intents
+        .retain(|intent| intent.name != "runbook" && intent.available);
     if !page || hit.runbook.is_some() || hit.intents.is_empty() {
         return None;
     }
     let link = read_verb(r, Verb::Found(hit), before, leading.cloned(), all)?;
-    let whole = matches!(link.parsed.outcome, ParseOutcome::Plan | ParseOutcome::Action | ParseOutcome::View);
+    let whole = matches!(
+        link.parsed.outcome,
+        ParseOutcome::Plan | ParseOutcome::Action | ParseOutcome::View
+    );
     whole.then_some(link)
 }
 
@@ -111,7 +121,11 @@ fn read_verb(
         Verb::Noun(hit) => return Some(noun(r, &hit, all)),
         Verb::None => {
             let nothing = r.words.clone().all(|i| !r.is_free(i)) && leading.is_none() && !r.doubt;
-            return if nothing { None } else { Some(without_verb(r, before, leading.as_ref(), all)) };
+            return if nothing {
+                None
+            } else {
+                Some(without_verb(r, before, leading.as_ref(), all))
+            };
         }
     };
     if let Some(link) = ambiguity::settle(&r, &hit, before, leading.as_ref()) {
@@ -129,8 +143,18 @@ fn takes_text(found: &Verb) -> bool {
 }
 
 fn refused() -> Link {
-    let parsed = Parsed { message: "nothing is done".to_owned(), ..Parsed::default() };
-    Link { parsed, intent: None, mutates: false, refused: true, doubt: false, suspects: Vec::new() }
+    let parsed = Parsed {
+        message: "nothing is done".to_owned(),
+        ..Parsed::default()
+    };
+    Link {
+        parsed,
+        intent: None,
+        mutates: false,
+        refused: true,
+        doubt: false,
+        suspects: Vec::new(),
+    }
 }
 
 fn late_objection(r: &Reading<'_>, hit: &Hit) -> String {
@@ -166,7 +190,8 @@ pub(super) fn read_intent(
     let mut conditions: Vec<condition::Condition> = leading.into_iter().collect();
     if !raw {
         outcome::late_doubts(&mut r);
-        if let Some(c) = condition::trailing(&r).filter(|c| c.check.is_some() || !matches!(intent.free, Free::Notes(_)))
+        if let Some(c) = condition::trailing(&r)
+            .filter(|c| c.check.is_some() || !matches!(intent.free, Free::Notes(_)))
         {
             r.words.end = c.words.start;
             conditions.push(c);
@@ -184,11 +209,17 @@ pub(super) fn read_intent(
     if let Some(link) = suggest::stop_service(&mut r, hit, intent) {
         return link;
     }
-    let cancelled_what =
-        intent.name == "cancel_run" && r.out.inputs.is_empty() && r.out.services.is_empty() && r.envs.is_empty();
+    let cancelled_what = intent.name == "cancel_run"
+        && r.out.inputs.is_empty()
+        && r.out.services.is_empty()
+        && r.envs.is_empty();
     if cancelled_what {
-        let routines = Intent::named("pause_routine").filter(|i| i.available).map(|i| i.form);
-        let readings = ["cancel run N", "cancel the last run"].into_iter().chain(routines);
+        let routines = Intent::named("pause_routine")
+            .filter(|i| i.available)
+            .map(|i| i.form);
+        let readings = ["cancel run N", "cancel the last run"]
+            .into_iter()
+            .chain(routines);
         r.out.ambiguous = readings.map(str::to_owned).collect();
     }
     outcome::classify(r, intent, tail.as_ref())
@@ -198,11 +229,22 @@ pub(super) fn read_intent(
 fn spend_verb(r: &mut Reading<'_>, hit: &Hit, intent: &Intent) {
     let slot_words = |r: &Reading<'_>, at: usize| {
         let status = intent.inputs.contains(&"status")
-            && r.lexicon.statuses.iter().any(|(w, _)| w.len() == 1 && w[0] == r.word(at));
+            && r.lexicon
+                .statuses
+                .iter()
+                .any(|(w, _)| w.len() == 1 && w[0] == r.word(at));
         status
-            || (hit.noun && intent.takes_object(Object::Run) && r.find_run().is_some_and(|(run, _)| run.contains(&at)))
+            || (hit.noun
+                && intent.takes_object(Object::Run)
+                && r.find_run().is_some_and(|(run, _)| run.contains(&at)))
     };
-    let used: Vec<usize> = hit.found.used.iter().copied().filter(|&at| !slot_words(r, at)).collect();
+    let used: Vec<usize> = hit
+        .found
+        .used
+        .iter()
+        .copied()
+        .filter(|&at| !slot_words(r, at))
+        .collect();
     let mut from = 0;
     while from < used.len() {
         let mut to = from + 1;
@@ -217,7 +259,10 @@ fn spend_verb(r: &mut Reading<'_>, hit: &Hit, intent: &Intent) {
 /// `{input}` parts of a runbook's phrase. Environments and services are left to be read by name.
 fn take_captures(r: &mut Reading<'_>, hit: &Hit) {
     for (name, words) in &hit.found.captures {
-        if !matches!(name.as_str(), "env" | "environment" | "service" | "services") {
+        if !matches!(
+            name.as_str(),
+            "env" | "environment" | "service" | "services"
+        ) {
             let value = r.text.raw(words);
             r.set_input(name, value, words);
         }
@@ -226,14 +271,20 @@ fn take_captures(r: &mut Reading<'_>, hit: &Hit) {
 
 /// "run NAME": a built-in kind has its own intent.
 fn named_runbook(r: &mut Reading<'_>, hit: &Hit, intent: &'static Intent) -> &'static Intent {
-    let Some((words, name)) = choice::runbook_after(r, hit.found.end) else { return intent };
+    let Some((words, name)) = choice::runbook_after(r, hit.found.end) else {
+        return intent;
+    };
     r.spend(&words, "runbook");
     for at in [words.start.wrapping_sub(1), words.end] {
         if r.words.contains(&at) && matches!(r.word(at), "runbook" | "playbook") {
             r.soften(at);
         }
     }
-    if let Some(own) = super::intent::BUILT_IN.iter().find(|n| **n == name).and_then(|n| Intent::named(n)) {
+    if let Some(own) = super::intent::BUILT_IN
+        .iter()
+        .find(|n| **n == name)
+        .and_then(|n| Intent::named(n))
+    {
         return own;
     }
     r.runbook = r.catalogue.runbooks.get(&name);
@@ -254,10 +305,15 @@ fn name_plan(r: &mut Reading<'_>, intent: &Intent) {
 
 /// A link takes the services of the one before, never its environment.
 fn inherit(r: &mut Reading<'_>, intent: &Intent, before: Option<&Link>, verb_too: bool) {
-    let Some(before) = before.filter(|_| r.out.services.is_empty() && intent.takes_object(Object::Service)) else {
+    let Some(before) =
+        before.filter(|_| r.out.services.is_empty() && intent.takes_object(Object::Service))
+    else {
         return;
     };
-    let needed = intent.needs.iter().any(|n| matches!(n, Need::Services | Need::AlertOrServices));
+    let needed = intent
+        .needs
+        .iter()
+        .any(|n| matches!(n, Need::Services | Need::AlertOrServices));
     let plan = intent.outcome == ParseOutcome::Plan
         && (intent.mutates || r.envs.is_empty())
         && !intent.inputs.contains(&"target");
@@ -268,8 +324,13 @@ fn inherit(r: &mut Reading<'_>, intent: &Intent, before: Option<&Link>, verb_too
 
 /// A verb with several readings and no object to decide.
 fn several(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
-    let action = hit.intents.iter().find(|i| i.outcome == ParseOutcome::Action);
-    let Some(first) = action.or(hit.intents.first()).copied() else { return refused() };
+    let action = hit
+        .intents
+        .iter()
+        .find(|i| i.outcome == ParseOutcome::Action);
+    let Some(first) = action.or(hit.intents.first()).copied() else {
+        return refused();
+    };
     spend_verb(&mut r, hit, first);
     slots::fill(&mut r, first);
     if let Some(link) = suggest::start_service(&r, hit) {
@@ -290,7 +351,12 @@ fn several(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
     link.parsed.mutates = link.mutates;
     first.name.clone_into(&mut link.parsed.intent);
     link.parsed.outcome = ParseOutcome::Question;
-    let available: Vec<&Intent> = hit.intents.iter().copied().filter(|i| i.available).collect();
+    let available: Vec<&Intent> = hit
+        .intents
+        .iter()
+        .copied()
+        .filter(|i| i.available)
+        .collect();
     if available.is_empty() {
         outcome::refuse_unavailable(&mut link.parsed, first);
         return link;
@@ -308,15 +374,27 @@ fn several(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
 /// suggestions are read-only.
 fn noun(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
     r.words = all.clone();
-    let Some(intent) = hit.intents.first().copied() else { return refused() };
+    let Some(intent) = hit.intents.first().copied() else {
+        return refused();
+    };
     let suspects = spelling::suspects(&r, all, |_| true);
     let parsed = Parsed {
         outcome: ParseOutcome::Suggest,
-        message: format!("no order in that: an order begins with its verb, as in \"{}\"", intent.form),
+        message: format!(
+            "no order in that: an order begins with its verb, as in \"{}\"",
+            intent.form
+        ),
         suggestions: suggest::read_only_commands(&r),
         ..Parsed::default()
     };
-    Link { parsed, intent: None, mutates: false, refused: false, doubt: r.doubt, suspects }
+    Link {
+        parsed,
+        intent: None,
+        mutates: false,
+        refused: false,
+        doubt: r.doubt,
+        suspects,
+    }
 }
 
 /// No verb: objects alone reuse the verb of the link before; anything else is a suggestion.
@@ -371,5 +449,12 @@ fn without_verb(
         suggestions,
         ..Parsed::default()
     };
-    Link { parsed, intent: None, mutates: false, refused: false, doubt: r.doubt, suspects }
+    Link {
+        parsed,
+        intent: None,
+        mutates: false,
+        refused: false,
+        doubt: r.doubt,
+        suspects,
+    }
 }

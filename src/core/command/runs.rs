@@ -9,7 +9,10 @@ impl Reading<'_> {
     pub fn find_run(&self) -> Option<(Range<usize>, String)> {
         let number = self.words.clone().find_map(|i| self.run_at(i));
         let last = self.words.clone().find_map(|i| self.last_run_at(i));
-        number.into_iter().chain(last).min_by_key(|(words, _)| words.start)
+        number
+            .into_iter()
+            .chain(last)
+            .min_by_key(|(words, _)| words.start)
     }
 
     fn run_at(&self, at: usize) -> Option<(Range<usize>, String)> {
@@ -19,14 +22,18 @@ impl Reading<'_> {
         let number = run_number(self.word(at))?;
         // "2 hours", "3 replicas" are not runs.
         let counted = at + 1 < self.words.end
-            && (self.lexicon.units.contains_key(self.word(at + 1)) || self.word(at + 1) == "replicas");
+            && (self.lexicon.units.contains_key(self.word(at + 1))
+                || self.word(at + 1) == "replicas");
         if counted {
             return None;
         }
         let mut start = at;
         while start > self.words.start
             && self.is_free(start - 1)
-            && matches!(self.word(start - 1), "run" | "runs" | "number" | "no" | "#" | "id")
+            && matches!(
+                self.word(start - 1),
+                "run" | "runs" | "number" | "no" | "#" | "id"
+            )
         {
             start -= 1;
         }
@@ -34,7 +41,13 @@ impl Reading<'_> {
     }
 
     fn last_run_at(&self, at: usize) -> Option<(Range<usize>, String)> {
-        let key = |i: usize| if i < self.words.end && self.is_free(i) { self.word(i) } else { "" };
+        let key = |i: usize| {
+            if i < self.words.end && self.is_free(i) {
+                self.word(i)
+            } else {
+                ""
+            }
+        };
         let mut next = match key(at) {
             "last" | "latest" | "previous" | "newest" => at + 1,
             "most" if key(at + 1) == "recent" => at + 2,
@@ -50,7 +63,12 @@ impl Reading<'_> {
             || self.lexicon.connectives.contains(key(next))
             || self.lexicon.fillers.contains(key(next))
             || self.spans.at(next).is_some();
-        (noun || failed || ends).then(|| (at..next, if failed { "last_failed" } else { "last" }.to_owned()))
+        (noun || failed || ends).then(|| {
+            (
+                at..next,
+                if failed { "last_failed" } else { "last" }.to_owned(),
+            )
+        })
     }
 
     /// Spends the first mention of a run on `input`.
@@ -77,6 +95,7 @@ impl Reading<'_> {
 /// `41`, `#41`.
 fn run_number(word: &str) -> Option<String> {
     let digits = word.strip_prefix('#').unwrap_or(word);
-    let valid = !digits.is_empty() && digits.len() <= 18 && digits.bytes().all(|b| b.is_ascii_digit());
+    let valid =
+        !digits.is_empty() && digits.len() <= 18 && digits.bytes().all(|b| b.is_ascii_digit());
     valid.then(|| digits.to_owned())
 }

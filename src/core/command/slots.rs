@@ -69,14 +69,23 @@ impl Reading<'_> {
     /// "the Product department", "Marketing".
     fn take_department(&mut self) {
         let named = self.spans.within(self.words.clone()).find_map(|s| {
-            let name = s.names.iter().find_map(|n| if let Name::Department(d) = n { Some(d.clone()) } else { None });
-            name.filter(|_| s.words.clone().all(|i| self.is_free(i))).map(|d| (s.words.clone(), d))
+            let name = s.names.iter().find_map(|n| {
+                if let Name::Department(d) = n {
+                    Some(d.clone())
+                } else {
+                    None
+                }
+            });
+            name.filter(|_| s.words.clone().all(|i| self.is_free(i)))
+                .map(|d| (s.words.clone(), d))
         });
         if let Some((words, department)) = named {
             self.set_input("department", department, &words);
             return;
         }
-        let Some(noun) = self.find_free(|r, i| matches!(r.word(i), "department" | "dept")) else { return };
+        let Some(noun) = self.find_free(|r, i| matches!(r.word(i), "department" | "dept")) else {
+            return;
+        };
         let before = noun > self.words.start
             && !self.lexicon.chatter.contains(self.word(noun - 1))
             && self.is_free(noun - 1)
@@ -115,12 +124,20 @@ impl Reading<'_> {
             while self.is(next, &["the", "our"]) {
                 next += 1;
             }
-            let Some(span) = self.spans.at(next).filter(|s| s.words.start == next && s.words.end <= self.words.end)
+            let Some(span) = self
+                .spans
+                .at(next)
+                .filter(|s| s.words.start == next && s.words.end <= self.words.end)
             else {
                 continue;
             };
-            let Some(env) = span.names.iter().find_map(|n| if let Name::Env(e) = n { Some(e.clone()) } else { None })
-            else {
+            let Some(env) = span.names.iter().find_map(|n| {
+                if let Name::Env(e) = n {
+                    Some(e.clone())
+                } else {
+                    None
+                }
+            }) else {
                 continue;
             };
             let words = at..span.words.end;
@@ -144,26 +161,43 @@ impl Reading<'_> {
             .cloned()
             .collect();
         for span in spans {
-            let placed =
-                span.words.start > self.words.start && self.lexicon.places.contains(self.word(span.words.start - 1));
-            let env = span.names.iter().find(|n| matches!(n, Name::Env(_)) && intent.takes_object(Object::Env));
+            let placed = span.words.start > self.words.start
+                && self
+                    .lexicon
+                    .places
+                    .contains(self.word(span.words.start - 1));
+            let env = span
+                .names
+                .iter()
+                .find(|n| matches!(n, Name::Env(_)) && intent.takes_object(Object::Env));
             let services: Vec<&Name> = span
                 .names
                 .iter()
                 .filter(|n| matches!(n, Name::Service(_)) && intent.takes_object(Object::Service))
                 .collect();
-            let routine =
-                span.names.iter().find(|n| matches!(n, Name::Routine(_)) && intent.takes_object(Object::Routine));
+            let routine = span
+                .names
+                .iter()
+                .find(|n| matches!(n, Name::Routine(_)) && intent.takes_object(Object::Routine));
             let chosen = match (routine, env, services.as_slice()) {
                 (Some(routine), _, _) => routine,
                 (None, Some(env), []) => env,
                 (None, Some(env), _) if placed => env,
                 (None, _, [one]) => *one,
                 (None, _, [_, ..]) => {
-                    self.out.ambiguous.extend(services.iter().filter_map(|n| n.service()).map(str::to_owned));
+                    self.out.ambiguous.extend(
+                        services
+                            .iter()
+                            .filter_map(|n| n.service())
+                            .map(str::to_owned),
+                    );
                     let bytes = self.text.span(&span.words);
-                    let (before, after) = (&self.text.src[..bytes.start], &self.text.src[bytes.end..]);
-                    let readings = services.iter().filter_map(|n| n.service()).map(|n| format!("{before}{n}{after}"));
+                    let (before, after) =
+                        (&self.text.src[..bytes.start], &self.text.src[bytes.end..]);
+                    let readings = services
+                        .iter()
+                        .filter_map(|n| n.service())
+                        .map(|n| format!("{before}{n}{after}"));
                     self.out.suggestions.extend(readings);
                     self.mark(span.words.clone(), Mark::Soft);
                     continue;
@@ -172,7 +206,10 @@ impl Reading<'_> {
             };
             self.take_name(&chosen.clone(), &span.words);
         }
-        let all = self.words.clone().find_map(|i| Some((i, self.phrase(&self.lexicon.all_env_words, i)?)));
+        let all = self
+            .words
+            .clone()
+            .find_map(|i| Some((i, self.phrase(&self.lexicon.all_env_words, i)?)));
         if let Some((at, n)) = all.filter(|_| intent.takes_object(Object::Env)) {
             self.all_envs = true;
             self.spend(&(at..at + n), "env");
@@ -222,7 +259,9 @@ impl Reading<'_> {
             return;
         }
         for at in self.words.clone() {
-            let Some(n) = self.phrase(&self.lexicon.all_words, at) else { continue };
+            let Some(n) = self.phrase(&self.lexicon.all_words, at) else {
+                continue;
+            };
             // "all three", "all web services": not everything.
             let named = self.out.services.iter().any(|s| s != "*");
             let of_noun = at + n < self.words.end
@@ -241,8 +280,11 @@ impl Reading<'_> {
 
     /// Quoted text fills the text input of the intent; without one it is not understood.
     fn take_quoted(&mut self, intent: &Intent) {
-        let (Free::Quoted(input) | Free::Notes(input)) = intent.free else { return };
-        if let Some(at) = self.find_free(|r, i| matches!(r.text.token(i).kind, Kind::Quoted { .. })) {
+        let (Free::Quoted(input) | Free::Notes(input)) = intent.free else {
+            return;
+        };
+        if let Some(at) = self.find_free(|r, i| matches!(r.text.token(i).kind, Kind::Quoted { .. }))
+        {
             let value = self.text.token(at).raw.clone();
             self.set_input(input, value, &(at..at + 1));
         }
@@ -276,26 +318,42 @@ impl Reading<'_> {
     fn second_command(&self, at: usize) -> bool {
         self.text.gap(at) >= Gap::Comma
             && at > self.words.start
-            && self.lexicon.verbs.at(self, at, self.words.end).iter().any(|(_, i)| i.mutates)
+            && self
+                .lexicon
+                .verbs
+                .at(self, at, self.words.end)
+                .iter()
+                .any(|(_, i)| i.mutates)
     }
 
     /// Takes the leftover words as typed: runs of unread words, without small words at their ends.
     fn take_notes(&mut self, input: &str) {
         let mut pieces: Vec<Range<usize>> = Vec::new();
-        for at in self.words.clone().filter(|&i| self.is_free(i) && self.text.is_word(i)) {
+        for at in self
+            .words
+            .clone()
+            .filter(|&i| self.is_free(i) && self.text.is_word(i))
+        {
             match pieces.last_mut() {
                 Some(last) if last.end == at => last.end = at + 1,
                 _ => pieces.push(at..at + 1),
             }
         }
-        let pieces: Vec<Range<usize>> = pieces.into_iter().map(|p| self.trimmed(p)).filter(|p| !p.is_empty()).collect();
+        let pieces: Vec<Range<usize>> = pieces
+            .into_iter()
+            .map(|p| self.trimmed(p))
+            .filter(|p| !p.is_empty())
+            .collect();
         if pieces.is_empty() || self.has_input(input) {
             return;
         }
         // Notes are free text: only a long word similar to a name counts as a typo.
         let words = self.words.clone();
         let near_names = spelling::suspects(self, &words, |known| known == Known::Name);
-        self.misspelt_notes = near_names.into_iter().filter(|s| s.letters(self.text) >= SURE_TYPO).collect();
+        self.misspelt_notes = near_names
+            .into_iter()
+            .filter(|s| s.letters(self.text) >= SURE_TYPO)
+            .collect();
         let text: Vec<String> = pieces.iter().map(|p| self.text.raw(p)).collect();
         self.out.inputs.insert(input.to_owned(), text.join(" "));
         for piece in pieces {
@@ -305,7 +363,8 @@ impl Reading<'_> {
 
     fn trimmed(&self, mut words: Range<usize>) -> Range<usize> {
         let small = |at: usize| {
-            self.lexicon.connectives.contains(self.word(at)) || self.lexicon.fillers.contains(self.word(at))
+            self.lexicon.connectives.contains(self.word(at))
+                || self.lexicon.fillers.contains(self.word(at))
         };
         while !words.is_empty() && small(words.start) {
             words.start += 1;

@@ -42,22 +42,36 @@ impl Suspect {
 
     /// Letters typed.
     pub fn letters(&self, text: &Text) -> usize {
-        text.tokens[self.tokens.clone()].iter().map(|t| t.raw.chars().count()).sum()
+        text.tokens[self.tokens.clone()]
+            .iter()
+            .map(|t| t.raw.chars().count())
+            .sum()
     }
 
     /// The correction, when all candidates agree.
     pub fn single(&self) -> Option<&Near> {
         let mut shown: Vec<&str> = self.near.iter().map(|n| n.show.as_str()).collect();
         shown.dedup();
-        if shown.len() == 1 { self.near.first() } else { None }
+        if shown.len() == 1 {
+            self.near.first()
+        } else {
+            None
+        }
     }
 }
 
 /// The suspects among the unread words of a link; only candidates that are `wanted`, read-only ones
 /// first.
-pub(super) fn suspects(r: &Reading<'_>, words: &Range<usize>, wanted: impl Fn(Known) -> bool) -> Vec<Suspect> {
+pub(super) fn suspects(
+    r: &Reading<'_>,
+    words: &Range<usize>,
+    wanted: impl Fn(Known) -> bool,
+) -> Vec<Suspect> {
     let mut found: Vec<(Range<usize>, Suspect)> = Vec::new();
-    let unread = words.clone().filter(|&i| r.marks[i] == Mark::Free && r.text.is_word(i)).take(MOST);
+    let unread = words
+        .clone()
+        .filter(|&i| r.marks[i] == Mark::Free && r.text.is_word(i))
+        .take(MOST);
     for at in unread {
         let named = || r.catalogue.written_names.holds(&r.text.token(at).raw);
         let known = r.spans.at(at).is_some() || r.lexicon.knows(r.key(at)) || named();
@@ -66,8 +80,18 @@ pub(super) fn suspects(r: &Reading<'_>, words: &Range<usize>, wanted: impl Fn(Kn
         }
         if let Some((range, mut near)) = best_window(r, words, at) {
             near.retain(|n| wanted(n.what));
-            let typed = range.clone().map(|i| r.key(i).chars().count()).sum::<usize>() + range.len() - 1;
-            near.sort_by_key(|n| (n.what == Known::Verb(true), n.key.chars().count().abs_diff(typed)));
+            let typed = range
+                .clone()
+                .map(|i| r.key(i).chars().count())
+                .sum::<usize>()
+                + range.len()
+                - 1;
+            near.sort_by_key(|n| {
+                (
+                    n.what == Known::Verb(true),
+                    n.key.chars().count().abs_diff(typed),
+                )
+            });
             narrow(r, &join(r, range.start, range.len()), &mut near);
             if near.is_empty() {
                 continue;
@@ -95,8 +119,13 @@ fn narrow(r: &Reading<'_>, typed: &str, near: &mut Vec<Near>) {
     });
 }
 
-/// The nearest known words for the word at `at`, alone or with its neighbours; the longer window wins a tie.
-fn best_window(r: &Reading<'_>, words: &Range<usize>, at: usize) -> Option<(Range<usize>, Vec<Near>)> {
+/// The nearest known words for the word at `at`, alone or with its neighbours; the longer window
+/// wins a tie.
+fn best_window(
+    r: &Reading<'_>,
+    words: &Range<usize>,
+    at: usize,
+) -> Option<(Range<usize>, Vec<Near>)> {
     let mut best: Option<(Range<usize>, Vec<Near>)> = None;
     for size in 1..=WIDEST {
         let first = at.saturating_sub(size - 1).max(words.start);
@@ -107,8 +136,13 @@ fn best_window(r: &Reading<'_>, words: &Range<usize>, at: usize) -> Option<(Rang
             }
             let key = join(r, start, size);
             let near = r.catalogue.near.nearest(&key);
-            let Some(distance) = near.first().map(|n| n.distance) else { continue };
-            if best.as_ref().is_none_or(|(_, b)| distance <= b.first().map_or(usize::MAX, |n| n.distance)) {
+            let Some(distance) = near.first().map(|n| n.distance) else {
+                continue;
+            };
+            if best
+                .as_ref()
+                .is_none_or(|(_, b)| distance <= b.first().map_or(usize::MAX, |n| n.distance))
+            {
                 best = Some((window, near));
             }
         }
@@ -119,17 +153,22 @@ fn best_window(r: &Reading<'_>, words: &Range<usize>, at: usize) -> Option<(Rang
 fn usable(r: &Reading<'_>, window: &Range<usize>) -> bool {
     let plain = window.clone().all(|i| r.text.is_word(i) && !r.blocked(i));
     let together = window.clone().skip(1).all(|i| r.text.gap(i) == Gap::Space);
-    let whole = !r.glued(window.start) && (window.end >= r.text.words.len() || !r.glued(window.end));
+    let whole =
+        !r.glued(window.start) && (window.end >= r.text.words.len() || !r.glued(window.end));
     plain && together && whole
 }
 
-/// The text with each suspect replaced; the `choice`-th candidate for the first one that has several.
+/// The text with each suspect replaced; the `choice`-th candidate for the first one that has
+/// several.
 pub(super) fn replaced(text: &Text, suspects: &[Suspect], choice: usize) -> String {
     let mut out = String::with_capacity(text.src.len());
     let mut at = 0;
     for suspect in suspects {
         let near = &suspect.near[choice.min(suspect.near.len() - 1)];
-        let (start, end) = (text.tokens[suspect.tokens.start].start, text.tokens[suspect.tokens.end - 1].end);
+        let (start, end) = (
+            text.tokens[suspect.tokens.start].start,
+            text.tokens[suspect.tokens.end - 1].end,
+        );
         out.push_str(&text.src[at..start]);
         out.push_str(&near.show);
         at = end;
@@ -141,19 +180,33 @@ pub(super) fn replaced(text: &Text, suspects: &[Suspect], choice: usize) -> Stri
 
 /// Up to three texts with the suspects replaced, best first.
 pub(super) fn suggestions(text: &Text, suspects: &[Suspect]) -> Vec<String> {
-    let most = suspects.iter().map(|s| s.near.len()).max().unwrap_or(0).min(3);
+    let most = suspects
+        .iter()
+        .map(|s| s.near.len())
+        .max()
+        .unwrap_or(0)
+        .min(3);
     let mut seen = HashSet::new();
-    (0..most).map(|choice| replaced(text, suspects, choice)).filter(|s| seen.insert(s.clone())).collect()
+    (0..most)
+        .map(|choice| replaced(text, suspects, choice))
+        .filter(|s| seen.insert(s.clone()))
+        .collect()
 }
 
 /// The typed and the corrected words; only the differing word when both have as many.
 pub(super) fn correction(text: &Text, suspect: &Suspect, near: &Near) -> (String, String) {
-    let typed: Vec<&str> =
-        text.tokens[suspect.tokens.clone()].iter().filter(|t| t.kind == Kind::Word).map(|t| t.raw.as_str()).collect();
+    let typed: Vec<&str> = text.tokens[suspect.tokens.clone()]
+        .iter()
+        .filter(|t| t.kind == Kind::Word)
+        .map(|t| t.raw.as_str())
+        .collect();
     let read: Vec<&str> = near.show.split(' ').collect();
     if typed.len() == read.len() && typed.len() > 1 {
-        let differing: Vec<(&&str, &&str)> =
-            typed.iter().zip(&read).filter(|(a, b)| !a.eq_ignore_ascii_case(b)).collect();
+        let differing: Vec<(&&str, &&str)> = typed
+            .iter()
+            .zip(&read)
+            .filter(|(a, b)| !a.eq_ignore_ascii_case(b))
+            .collect();
         if let [(from, to)] = differing.as_slice() {
             return ((**from).to_owned(), (**to).to_owned());
         }

@@ -9,16 +9,25 @@ impl Reading<'_> {
     /// `key=value`; an undeclared key stays unread.
     pub fn take_pairs(&mut self, intent: &Intent) {
         for at in self.words.clone() {
-            let Kind::Pair { key, value } = self.text.token(at).kind.clone() else { continue };
+            let Kind::Pair { key, value } = self.text.token(at).kind.clone() else {
+                continue;
+            };
             if !self.is_free(at) || value.is_empty() {
                 continue;
             }
             match key.as_str() {
-                "env" | "environment" if intent.takes_object(Object::Env) => self.pair_name(at, &value, true),
-                "service" | "services" if intent.takes_object(Object::Service) => self.pair_name(at, &value, false),
+                "env" | "environment" if intent.takes_object(Object::Env) => {
+                    self.pair_name(at, &value, true)
+                }
+                "service" | "services" if intent.takes_object(Object::Service) => {
+                    self.pair_name(at, &value, false)
+                }
                 _ if self.declares(intent, &key) => {
-                    let value =
-                        if matches!(key.as_str(), "for" | "within") { self.written_duration(&value) } else { value };
+                    let value = if matches!(key.as_str(), "for" | "within") {
+                        self.written_duration(&value)
+                    } else {
+                        value
+                    };
                     self.set_input(&key, value, &(at..at + 1));
                 }
                 _ => {}
@@ -33,17 +42,30 @@ impl Reading<'_> {
                 found.push("*".to_owned());
                 continue;
             }
-            let words: Vec<String> = part.split(' ').flat_map(|w| self.lexicon.spell(w)).map(|(w, _)| w).collect();
-            let name = self.catalogue.names.get(&words.join(" ")).iter().find_map(|n| match n {
-                Name::Env(name) if env => Some(name.clone()),
-                Name::Service(name) if !env => Some(name.clone()),
-                _ => None,
-            });
+            let words: Vec<String> = part
+                .split(' ')
+                .flat_map(|w| self.lexicon.spell(w))
+                .map(|(w, _)| w)
+                .collect();
+            let name = self
+                .catalogue
+                .names
+                .get(&words.join(" "))
+                .iter()
+                .find_map(|n| match n {
+                    Name::Env(name) if env => Some(name.clone()),
+                    Name::Service(name) if !env => Some(name.clone()),
+                    _ => None,
+                });
             let Some(name) = name else { return };
             found.push(name);
         }
         for name in found {
-            if env { self.add_env(name) } else { self.add_service(name) }
+            if env {
+                self.add_env(name)
+            } else {
+                self.add_service(name)
+            }
         }
         self.spend(&(at..at + 1), if env { "env" } else { "services" });
     }
@@ -80,19 +102,28 @@ impl Reading<'_> {
             }
             let marker = matches!(self.word(at), "version" | "tag" | "build");
             if marker && at + 1 < self.words.end && self.is_value(at + 1) {
-                let value = at + 1 + usize::from(self.word(at + 1) == "=" && at + 2 < self.words.end);
+                let value =
+                    at + 1 + usize::from(self.word(at + 1) == "=" && at + 2 < self.words.end);
                 let tokens = self.text.token_words(value);
                 self.set_input("version", self.text.raw(&tokens), &(at..tokens.end));
             } else if is_version(&self.text.token(at).raw) && self.text.is_word(at) {
                 let words = self.text.token_words(at);
                 self.set_input("version", self.text.raw(&words), &words);
             } else if matches!(self.word(at), "latest" | "previous" | "last") {
-                let noun =
-                    at + 1 < self.words.end && matches!(self.word(at + 1), "version" | "release" | "build" | "one");
+                let noun = at + 1 < self.words.end
+                    && matches!(self.word(at + 1), "version" | "release" | "build" | "one");
                 let to = at > self.words.start && matches!(self.word(at - 1), "to" | "the");
                 if noun || (to && self.word(at) != "last") {
-                    let value = if self.word(at) == "latest" { "latest" } else { "previous" };
-                    self.set_input("version", value.to_owned(), &(at..at + 1 + usize::from(noun)));
+                    let value = if self.word(at) == "latest" {
+                        "latest"
+                    } else {
+                        "previous"
+                    };
+                    self.set_input(
+                        "version",
+                        value.to_owned(),
+                        &(at..at + 1 + usize::from(noun)),
+                    );
                 }
             }
         }
@@ -114,10 +145,24 @@ impl Reading<'_> {
     fn take_service_at_version(&mut self, at: usize) -> bool {
         let words = self.text.token_words(at);
         let raw = self.text.raw(&words);
-        let Some((name, version)) = raw.split_once('@').filter(|(_, v)| is_version(v)) else { return false };
-        let key: Vec<String> = self.lexicon.spell(name).into_iter().map(|(w, _)| w).collect();
-        let named = self.catalogue.names.get(&key.join(" ")).iter().find_map(|n| n.service());
-        let Some(service) = named.map(str::to_owned) else { return false };
+        let Some((name, version)) = raw.split_once('@').filter(|(_, v)| is_version(v)) else {
+            return false;
+        };
+        let key: Vec<String> = self
+            .lexicon
+            .spell(name)
+            .into_iter()
+            .map(|(w, _)| w)
+            .collect();
+        let named = self
+            .catalogue
+            .names
+            .get(&key.join(" "))
+            .iter()
+            .find_map(|n| n.service());
+        let Some(service) = named.map(str::to_owned) else {
+            return false;
+        };
         let version = version.to_owned();
         if !self.set_input("version", version, &words) {
             return false;
@@ -130,15 +175,22 @@ impl Reading<'_> {
     /// Whether a word can be the value of the input named before it.
     fn is_value(&self, at: usize) -> bool {
         let name = self.spans.at(at).is_some();
-        self.is_free(at) && !name && (!self.text.is_word(at) || !self.lexicon.connectives.contains(self.word(at)))
+        self.is_free(at)
+            && !name
+            && (!self.text.is_word(at) || !self.lexicon.connectives.contains(self.word(at)))
     }
 
     /// "on branch hotfix", "from the main branch".
     pub fn take_branch(&mut self) {
-        let Some(at) = self.find_free(|r, i| r.word(i) == "branch") else { return };
+        let Some(at) = self.find_free(|r, i| r.word(i) == "branch") else {
+            return;
+        };
         let value = if at + 1 < self.words.end && self.is_value(at + 1) {
             self.text.token_words(at + 1)
-        } else if at > self.words.start && self.is_value(at - 1) && !matches!(self.word(at - 1), "the" | "a" | "from") {
+        } else if at > self.words.start
+            && self.is_value(at - 1)
+            && !matches!(self.word(at - 1), "the" | "a" | "from")
+        {
             self.text.token_words(at - 1)
         } else {
             return;
@@ -160,9 +212,14 @@ impl Reading<'_> {
     /// "to 3", "3 replicas", "from 2 to 5".
     pub fn take_replicas(&mut self) {
         for at in self.words.clone() {
-            let Some(value) = self.is_free(at).then(|| self.number(at)).flatten() else { continue };
+            let Some(value) = self.is_free(at).then(|| self.number(at)).flatten() else {
+                continue;
+            };
             let from = at > self.words.start && self.word(at - 1) == "from";
-            if from && !self.has_input("from") && self.set_input("from", value.clone(), &(at..at + 1)) {
+            if from
+                && !self.has_input("from")
+                && self.set_input("from", value.clone(), &(at..at + 1))
+            {
                 self.soften(at - 1);
             } else {
                 self.set_input("replicas", value, &(at..at + 1));
@@ -175,9 +232,12 @@ impl Reading<'_> {
         if !key.is_empty() && key.len() <= 9 && key.bytes().all(|b| b.is_ascii_digit()) {
             return Some(key.to_owned());
         }
-        let times =
-            key.strip_prefix('x').filter(|d| !d.is_empty() && d.len() <= 6 && d.bytes().all(|b| b.is_ascii_digit()));
-        times.map(str::to_owned).or_else(|| self.lexicon.numbers.get(key).map(u32::to_string))
+        let times = key
+            .strip_prefix('x')
+            .filter(|d| !d.is_empty() && d.len() <= 6 && d.bytes().all(|b| b.is_ascii_digit()));
+        times
+            .map(str::to_owned)
+            .or_else(|| self.lexicon.numbers.get(key).map(u32::to_string))
     }
 
     /// "sev2", "sev 2", "severity high".
@@ -188,11 +248,17 @@ impl Reading<'_> {
                 self.set_input("severity", value, &(at..at + 1));
                 return;
             }
-            let next = if at + 1 < self.words.end { self.word(at + 1) } else { "" };
+            let next = if at + 1 < self.words.end {
+                self.word(at + 1)
+            } else {
+                ""
+            };
             let digit = next.len() == 1 && next.bytes().all(|b| b.is_ascii_digit());
             let value = match self.word(at) {
                 "sev" | "severity" if digit => format!("sev{next}"),
-                "severity" if matches!(next, "critical" | "high" | "low" | "info") => next.to_owned(),
+                "severity" if matches!(next, "critical" | "high" | "low" | "info") => {
+                    next.to_owned()
+                }
                 _ => continue,
             };
             self.set_input("severity", value, &(at..at + 2));
@@ -204,12 +270,16 @@ impl Reading<'_> {
     pub fn take_status(&mut self) {
         for at in self.words.clone() {
             let phrase = |(words, _): &&(Vec<String>, String)| {
-                words
-                    .iter()
-                    .enumerate()
-                    .all(|(i, w)| at + i < self.words.end && self.is_free(at + i) && self.word(at + i) == w)
+                words.iter().enumerate().all(|(i, w)| {
+                    at + i < self.words.end && self.is_free(at + i) && self.word(at + i) == w
+                })
             };
-            let found = self.lexicon.statuses.iter().find(phrase).map(|(words, status)| (words.len(), status.clone()));
+            let found = self
+                .lexicon
+                .statuses
+                .iter()
+                .find(phrase)
+                .map(|(words, status)| (words.len(), status.clone()));
             if let Some((n, status)) = found {
                 self.set_input("status", status, &(at..at + n));
             }
@@ -218,14 +288,19 @@ impl Reading<'_> {
 
     /// "because …": the rest is the reason.
     pub fn take_reason(&mut self) {
-        let found = self.words.clone().find_map(|i| Some((i, self.phrase(&self.lexicon.because, i)?)));
+        let found = self
+            .words
+            .clone()
+            .find_map(|i| Some((i, self.phrase(&self.lexicon.because, i)?)));
         // "because" and nothing more is not understood.
         if let Some((at, n)) = found.filter(|(at, n)| at + n < self.words.end) {
             self.mark(at..at + n, super::reading::Mark::Soft);
             self.take_rest_from(at + n, "reason");
         }
         let named = self.find_free(|r, i| {
-            r.word(i) == "reason" && i + 1 < r.words.end && matches!(r.text.token(i + 1).kind, Kind::Quoted { .. })
+            r.word(i) == "reason"
+                && i + 1 < r.words.end
+                && matches!(r.text.token(i + 1).kind, Kind::Quoted { .. })
         });
         if let Some(at) = named {
             let value = self.text.token(at + 1).raw.clone();
@@ -251,7 +326,10 @@ impl Reading<'_> {
         let host = self.find_free(|r, i| {
             let raw = &r.text.token(i).raw;
             let labels = raw.split(':').next().unwrap_or_default().split('.').count();
-            labels > 1 && raw.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':'))
+            labels > 1
+                && raw
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':'))
         });
         if let Some(at) = host {
             let words = self.text.token_words(at);
@@ -262,13 +340,13 @@ impl Reading<'_> {
     /// The field named at `at`: words taken and its canonical name.
     pub fn field_at(&self, at: usize) -> Option<(usize, String)> {
         let fits = |words: &Vec<String>| {
-            words
-                .iter()
-                .enumerate()
-                .all(|(i, w)| at + i < self.words.end && self.is_free(at + i) && self.word(at + i) == w)
+            words.iter().enumerate().all(|(i, w)| {
+                at + i < self.words.end && self.is_free(at + i) && self.word(at + i) == w
+            })
         };
         let all = self.lexicon.fields.iter().filter(|(words, _)| fits(words));
-        all.max_by_key(|(words, _)| words.len()).map(|(words, field)| (words.len(), field.clone()))
+        all.max_by_key(|(words, _)| words.len())
+            .map(|(words, field)| (words.len(), field.clone()))
     }
 }
 
@@ -277,10 +355,15 @@ fn is_version(raw: &str) -> bool {
     let rest = raw.strip_prefix(['v', 'V']);
     let body = rest.unwrap_or(raw);
     let shaped = body.starts_with(|c: char| c.is_ascii_digit())
-        && body.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+' | '_'));
+        && body
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+' | '_'));
     let numbers = body.split(['-', '+']).next().unwrap_or_default();
     let dotted = numbers.split('.').count() > 1
-        && numbers.split('.').take(2).all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()));
+        && numbers
+            .split('.')
+            .take(2)
+            .all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()));
     shaped && (dotted || (rest.is_some() && numbers.bytes().all(|b| b.is_ascii_digit())))
 }
 
@@ -290,7 +373,15 @@ mod tests {
 
     #[test]
     fn distinguishes_versions_from_words() {
-        for version in ["1.4.2", "v1.9.0", "v2", "1.4.2-rc1", "2.0", "v1.2.3+build7", "2025.01"] {
+        for version in [
+            "1.4.2",
+            "v1.9.0",
+            "v2",
+            "1.4.2-rc1",
+            "2.0",
+            "v1.2.3+build7",
+            "2025.01",
+        ] {
             assert!(is_version(version), "{version}");
         }
         for other in ["3", "web", "v", "vendor", "1", "1..2", "a1.2", "41", "x3"] {

@@ -21,7 +21,10 @@ pub(super) struct Hit {
 
 impl Hit {
     pub fn mutates(&self, reading: &Reading<'_>) -> bool {
-        let runbook = self.runbook.as_ref().and_then(|n| reading.catalogue.runbooks.get(n));
+        let runbook = self
+            .runbook
+            .as_ref()
+            .and_then(|n| reading.catalogue.runbooks.get(n));
         self.intents.iter().any(|i| i.mutates)
             || runbook.is_some_and(|r| r.mutates)
             || self.rivals.iter().any(|rival| rival.mutates(reading))
@@ -44,7 +47,15 @@ pub(super) enum Verb {
 
 /// Finds the verb of a link. Marks the politeness, doubts and refusals it skips.
 pub(super) fn find(r: &mut Reading<'_>) -> Verb {
-    Walk { at: r.words.start, passed: Passed::Little, refused: false, placed: false, noun: None, show: None }.run(r)
+    Walk {
+        at: r.words.start,
+        passed: Passed::Little,
+        refused: false,
+        placed: false,
+        noun: None,
+        show: None,
+    }
+    .run(r)
 }
 
 /// Words skipped before the verb; later variants outweigh earlier ones.
@@ -97,13 +108,23 @@ impl Walk {
         }
         let hit = best(r, at);
         // "ok" at the start is politeness, after a name it is a state.
-        let small = hit.as_ref().is_some_and(|h| self.starts_here() && is_state(r, at, h));
-        let weight = hit.as_ref().map_or(0, |h| if small { 0 } else { h.found.literals });
+        let small = hit
+            .as_ref()
+            .is_some_and(|h| self.starts_here() && is_state(r, at, h));
+        let weight = hit
+            .as_ref()
+            .map_or(0, |h| if small { 0 } else { h.found.literals });
         if self.soft(r, weight) {
             return Step::Go;
         }
-        let name = r.spans.at(at).filter(|s| s.words.start == at).map(|s| s.words.end);
-        if let Some(hit) = hit.filter(|h| name.is_none() || h.found.literals > 1 || self.starts_here()) {
+        let name = r
+            .spans
+            .at(at)
+            .filter(|s| s.words.start == at)
+            .map(|s| s.words.end);
+        if let Some(hit) =
+            hit.filter(|h| name.is_none() || h.found.literals > 1 || self.starts_here())
+        {
             return self.meet(r, hit);
         }
         if let Some(end) = name {
@@ -130,7 +151,12 @@ impl Walk {
             return Step::Go;
         }
         let word = r.word(at);
-        if r.lexicon.connectives.contains(word) || r.lexicon.connectives.longest_at(r, at, r.words.end).is_some() {
+        if r.lexicon.connectives.contains(word)
+            || r.lexicon
+                .connectives
+                .longest_at(r, at, r.words.end)
+                .is_some()
+        {
             self.placed = r.lexicon.places.contains(word);
         } else {
             self.passed = Passed::Strays;
@@ -150,7 +176,11 @@ impl Walk {
         let lexicon = r.lexicon;
         let phrase = |set| r.phrase(set, self.at).unwrap_or(0);
         let reminder = phrase(&lexicon.reminders);
-        let (doubt, refusal, filler) = (phrase(&lexicon.doubts), phrase(&lexicon.refusals), phrase(&lexicon.fillers));
+        let (doubt, refusal, filler) = (
+            phrase(&lexicon.doubts),
+            phrase(&lexicon.refusals),
+            phrase(&lexicon.fillers),
+        );
         let (n, mark) = if reminder > 0 {
             (reminder, Mark::Doubt)
         } else if doubt > 0 && doubt >= refusal && doubt >= filler && doubt >= weight {
@@ -172,7 +202,8 @@ impl Walk {
     fn skip_kind_words(&mut self, r: &Reading<'_>) {
         let lexicon = r.lexicon;
         while self.at < r.words.end
-            && (lexicon.service_words.contains(r.word(self.at)) || lexicon.env_words.contains(r.word(self.at)))
+            && (lexicon.service_words.contains(r.word(self.at))
+                || lexicon.env_words.contains(r.word(self.at)))
         {
             self.at += 1;
         }
@@ -209,7 +240,11 @@ impl Walk {
         if self.refused {
             return Step::Done(Verb::Refused);
         }
-        Step::Done(if self.passed > Passed::Little { Verb::Late(hit) } else { Verb::Found(hit) })
+        Step::Done(if self.passed > Passed::Little {
+            Verb::Late(hit)
+        } else {
+            Verb::Found(hit)
+        })
     }
 
     fn meet_reading(&mut self, r: &mut Reading<'_>, hit: Hit) -> Step {
@@ -257,25 +292,44 @@ fn spend_show(r: &mut Reading<'_>, hit: &Hit) {
 fn best(r: &Reading<'_>, at: usize) -> Option<Hit> {
     let end = r.words.end;
     let tag = |noun: bool| move |(m, i): (Match, &'static Intent)| (m, i, noun);
-    let mut hits: Vec<(Match, &'static Intent, bool)> =
-        r.lexicon.verbs.at(r, at, end).into_iter().map(tag(false)).collect();
+    let mut hits: Vec<(Match, &'static Intent, bool)> = r
+        .lexicon
+        .verbs
+        .at(r, at, end)
+        .into_iter()
+        .map(tag(false))
+        .collect();
     hits.extend(r.lexicon.nouns.at(r, at, end).into_iter().map(tag(true)));
     hits.retain(|(m, ..)| m.used.iter().all(|&i| r.is_free(i)));
-    let top = hits.iter().map(|(m, ..)| (m.literals, usize::MAX - m.gaps)).max();
-    if let Some(own) = of_runbooks(r, at).filter(|own| top.is_none_or(|t| own.found.literals > t.0)) {
+    let top = hits
+        .iter()
+        .map(|(m, ..)| (m.literals, usize::MAX - m.gaps))
+        .max();
+    if let Some(own) = of_runbooks(r, at).filter(|own| top.is_none_or(|t| own.found.literals > t.0))
+    {
         return Some(own);
     }
     let top = top?;
     hits.retain(|(m, ..)| (m.literals, usize::MAX - m.gaps) == top);
     let noun = hits.iter().all(|h| h.2);
-    let found = hits.iter().map(|h| &h.0).max_by_key(|m| usize::MAX - m.end)?.clone();
+    let found = hits
+        .iter()
+        .map(|h| &h.0)
+        .max_by_key(|m| usize::MAX - m.end)?
+        .clone();
     let mut intents: Vec<&'static Intent> = Vec::new();
     for (_, intent, _) in &hits {
         if !intents.contains(intent) {
             intents.push(intent);
         }
     }
-    Some(Hit { found, intents, runbook: None, rivals: Vec::new(), noun })
+    Some(Hit {
+        found,
+        intents,
+        runbook: None,
+        rivals: Vec::new(),
+        noun,
+    })
 }
 
 /// The best matching runbook phrase at `at`, and the runbooks whose phrases match equally well.
@@ -290,7 +344,13 @@ fn of_runbooks(r: &Reading<'_>, at: usize) -> Option<Hit> {
     for (found, name) in all.into_iter().filter(|(m, _)| weight(m) == top) {
         let runbook = Some(name);
         if hits.iter().all(|h| h.runbook != runbook) {
-            hits.push(Hit { found, intents: vec![intent::RUNBOOK], runbook, rivals: Vec::new(), noun: false });
+            hits.push(Hit {
+                found,
+                intents: vec![intent::RUNBOOK],
+                runbook,
+                rivals: Vec::new(),
+                noun: false,
+            });
         }
     }
     let rivals = hits.split_off(1);
@@ -351,24 +411,32 @@ fn used_as_noun(r: &Reading<'_>, at: usize, hit: &Hit) -> bool {
         && r.lexicon.determiners.contains(r.word(at - 1))
         && !polite(r, at);
     let plan = hit.intents.iter().all(|i| i.outcome == ParseOutcome::Plan);
-    let after =
-        hit.found.end < r.words.end && (r.word(hit.found.end) == "of" || (plan && r.word(hit.found.end) == "for"));
+    let after = hit.found.end < r.words.end
+        && (r.word(hit.found.end) == "of" || (plan && r.word(hit.found.end) == "for"));
     before || after
 }
 
 /// The word before is part of a longer polite phrase: "i need to".
 fn polite(r: &Reading<'_>, at: usize) -> bool {
     let whole = |n: &usize| r.lexicon.fillers.longest_at(r, at - n, at) == Some(*n);
-    (2..=6).filter(|n| at >= r.words.start + n).any(|n| whole(&n))
+    (2..=6)
+        .filter(|n| at >= r.words.start + n)
+        .any(|n| whole(&n))
 }
 
 /// The noun that "check" applies to: "check the alerts".
 fn noun_of(r: &Reading<'_>, from: usize) -> Option<Hit> {
-    (from..r.words.end).filter(|&i| r.spans.at(i).is_none() && r.is_free(i)).find_map(|i| {
-        let hit = best(r, i)?;
-        let wanted = hit.noun && hit.intents.iter().all(|n| r.lexicon.check_nouns_of.iter().any(|w| w == n.name));
-        wanted.then_some(hit)
-    })
+    (from..r.words.end)
+        .filter(|&i| r.spans.at(i).is_none() && r.is_free(i))
+        .find_map(|i| {
+            let hit = best(r, i)?;
+            let wanted = hit.noun
+                && hit
+                    .intents
+                    .iter()
+                    .all(|n| r.lexicon.check_nouns_of.iter().any(|w| w == n.name));
+            wanted.then_some(hit)
+        })
 }
 
 /// Whether a verb phrase starts here, politeness aside. This decides where "and" and commas split a
@@ -384,14 +452,25 @@ pub(super) fn opening(r: &Reading<'_>, from: usize) -> Option<(usize, Hit)> {
         let hit = best(r, at);
         let weight = hit.as_ref().map_or(0, |h| h.found.literals);
         let lexicon = r.lexicon;
-        let sets = [&lexicon.fillers, &lexicon.doubts, &lexicon.refusals, &lexicon.reminders];
-        let soft = sets.iter().filter_map(|s| r.phrase(s, at)).max().unwrap_or(0);
+        let sets = [
+            &lexicon.fillers,
+            &lexicon.doubts,
+            &lexicon.refusals,
+            &lexicon.reminders,
+        ];
+        let soft = sets
+            .iter()
+            .filter_map(|s| r.phrase(s, at))
+            .max()
+            .unwrap_or(0);
         if soft > weight {
             at += soft;
             continue;
         }
         let name = r.spans.at(at).is_some();
-        return hit.filter(|h| !name || h.found.literals > 1).map(|h| (at, h));
+        return hit
+            .filter(|h| !name || h.found.literals > 1)
+            .map(|h| (at, h));
     }
     None
 }

@@ -36,11 +36,16 @@ impl Reading<'_> {
                 && self.key(at + n + 2) == "half";
             if half {
                 let unit = parts.last().map_or(0, |p| p.unit);
-                parts.push(Part { thousandths: 500, unit });
+                parts.push(Part {
+                    thousandths: 500,
+                    unit,
+                });
                 n += 3;
                 break;
             }
-            let Some((more, next)) = self.part_at(at + n + and) else { break };
+            let Some((more, next)) = self.part_at(at + n + and) else {
+                break;
+            };
             n += and + more;
             parts.extend(next);
         }
@@ -53,7 +58,13 @@ impl Reading<'_> {
     /// A unit without number: "last hour", "next month".
     pub fn unit_at(&self, at: usize) -> Option<(usize, String)> {
         let unit = self.unit(self.key(at))?;
-        Some((1, canonical(&[Part { thousandths: 1000, unit }])?))
+        Some((
+            1,
+            canonical(&[Part {
+                thousandths: 1000,
+                unit,
+            }])?,
+        ))
     }
 
     fn part_at(&self, at: usize) -> Option<(usize, Vec<Part>)> {
@@ -65,7 +76,10 @@ impl Reading<'_> {
         }
         let (n, thousandths) = self.amount_at(at)?;
         let mut unit_at = at + n;
-        if unit_at < self.words.end && self.key(unit_at) == "of" && matches!(self.key(at), "couple" | "quarter" | "a") {
+        if unit_at < self.words.end
+            && self.key(unit_at) == "of"
+            && matches!(self.key(at), "couple" | "quarter" | "a")
+        {
             unit_at += 1;
             if unit_at < self.words.end && matches!(self.key(unit_at), "an" | "a") {
                 unit_at += 1;
@@ -100,7 +114,11 @@ impl Reading<'_> {
         if (20_000..100_000).contains(&first)
             && first % 10_000 == 0
             && self.lexicon.numbers.contains_key(key(at))
-            && let Some(ones) = self.lexicon.numbers.get(key(at + 1)).filter(|v| (1..10).contains(*v))
+            && let Some(ones) = self
+                .lexicon
+                .numbers
+                .get(key(at + 1))
+                .filter(|v| (1..10).contains(*v))
         {
             value += u64::from(*ones) * 1000;
             n = 2;
@@ -113,7 +131,11 @@ impl Reading<'_> {
     }
 
     fn number_word(&self, word: &str) -> Option<u64> {
-        let value = self.lexicon.numbers.get(word).or_else(|| self.lexicon.numbers_of_time.get(word))?;
+        let value = self
+            .lexicon
+            .numbers
+            .get(word)
+            .or_else(|| self.lexicon.numbers_of_time.get(word))?;
         Some(u64::from(*value) * 1000)
     }
 
@@ -123,7 +145,9 @@ impl Reading<'_> {
 
     /// A point in time at `at`: words taken, the text as typed, and its tense.
     pub fn time_at(&self, at: usize) -> Option<(usize, String, Tense)> {
-        let (n, day, tense) = self.day_at(at).map_or((0, String::new(), Tense::Either), |d| d);
+        let (n, day, tense) = self
+            .day_at(at)
+            .map_or((0, String::new(), Tense::Either), |d| d);
         let mut next = at + n;
         if n > 0 && next < self.words.end && matches!(self.key(next), "at" | "on") {
             next += 1;
@@ -169,7 +193,10 @@ impl Reading<'_> {
             };
             let hours = usize::from(
                 at + lead + 1 < self.words.end
-                    && matches!(self.key(at + lead + 1), "morning" | "afternoon" | "evening" | "night"),
+                    && matches!(
+                        self.key(at + lead + 1),
+                        "morning" | "afternoon" | "evening" | "night"
+                    ),
             );
             return Some((lead + 1 + hours, self.typed(at, lead + 1 + hours), tense));
         }
@@ -189,7 +216,9 @@ impl Reading<'_> {
             return None;
         }
         let mut n = 1 + usize::from(suffixed);
-        n += usize::from(at + n < self.words.end && matches!(self.key(at + n), "utc" | "gmt" | "cet" | "cest"));
+        n += usize::from(
+            at + n < self.words.end && matches!(self.key(at + n), "utc" | "gmt" | "cet" | "cest"),
+        );
         Some((n, self.text.raw(&(at..at + n))))
     }
 
@@ -197,19 +226,32 @@ impl Reading<'_> {
     fn typed(&self, at: usize, n: usize) -> String {
         let raw = self.text.raw(&(at..at + n));
         // "today's runs"
-        let raw = raw.strip_suffix("'s").or_else(|| raw.strip_suffix("’s")).map(str::to_owned).unwrap_or(raw);
-        if self.lexicon.weekdays.contains(self.key(at)) { raw } else { raw.to_lowercase() }
+        let raw = raw
+            .strip_suffix("'s")
+            .or_else(|| raw.strip_suffix("’s"))
+            .map(str::to_owned)
+            .unwrap_or(raw);
+        if self.lexicon.weekdays.contains(self.key(at)) {
+            raw
+        } else {
+            raw.to_lowercase()
+        }
     }
 }
 
 fn canonical(parts: &[Part]) -> Option<String> {
-    let total: u64 = parts.iter().try_fold(0_u64, |sum, p| sum.checked_add(p.thousandths.checked_mul(p.unit)?))?;
+    let total: u64 = parts.iter().try_fold(0_u64, |sum, p| {
+        sum.checked_add(p.thousandths.checked_mul(p.unit)?)
+    })?;
     if total == 0 || !total.is_multiple_of(1000) {
         return None;
     }
     let total = total / 1000;
     let smallest = parts.iter().map(|p| p.unit).min()?;
-    let (name, unit) = UNITS.iter().rev().find(|(_, u)| *u <= smallest && total.is_multiple_of(*u))?;
+    let (name, unit) = UNITS
+        .iter()
+        .rev()
+        .find(|(_, u)| *u <= smallest && total.is_multiple_of(*u))?;
     Some(format!("{}{name}", total / unit))
 }
 
@@ -233,8 +275,13 @@ fn compact(word: &str, lexicon: &Lexicon) -> Option<Vec<Part>> {
         let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
         let number = thousandths(&rest[..digits])?;
         rest = rest[digits..].trim_start_matches('-');
-        let letters = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-        parts.push(Part { thousandths: number, unit: seconds(&rest[..letters], lexicon)? });
+        let letters = rest
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        parts.push(Part {
+            thousandths: number,
+            unit: seconds(&rest[..letters], lexicon)?,
+        });
         rest = &rest[letters..];
     }
     (!parts.is_empty()).then_some(parts)
@@ -244,7 +291,12 @@ fn compact(word: &str, lexicon: &Lexicon) -> Option<Vec<Part>> {
 fn thousandths(text: &str) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
-    if whole.is_empty() || whole.len() > 9 || fraction.len() > 3 || !digits(whole) || !digits(fraction) {
+    if whole.is_empty()
+        || whole.len() > 9
+        || fraction.len() > 3
+        || !digits(whole)
+        || !digits(fraction)
+    {
         return None;
     }
     let fraction: u64 = format!("{fraction:0<3}").parse().ok()?;
@@ -252,7 +304,11 @@ fn thousandths(text: &str) -> Option<u64> {
 }
 
 fn hour(text: &str) -> Option<u32> {
-    text.split([':', '.']).next()?.parse().ok().filter(|_| text.starts_with(|c: char| c.is_ascii_digit()))
+    text.split([':', '.'])
+        .next()?
+        .parse()
+        .ok()
+        .filter(|_| text.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// `02:00`, `9am`, `14:30:00`, `9:30pm`.
@@ -263,7 +319,8 @@ fn is_clock(word: &str) -> bool {
     };
     let fields: Vec<&str> = body.split(':').collect();
     let number = |s: &&str| s.len() <= 2 && !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
-    let shape = fields.iter().all(number) && (1..=3).contains(&fields.len()) && (half || fields.len() > 1);
+    let shape =
+        fields.iter().all(number) && (1..=3).contains(&fields.len()) && (half || fields.len() > 1);
     let limit = |(i, s): (usize, &&str)| {
         s.parse::<u32>().is_ok_and(|v| {
             v < if i > 0 {
@@ -280,10 +337,15 @@ fn is_clock(word: &str) -> bool {
 
 /// `2025-01-15`, `2025-01-15T10:00`.
 fn is_date(word: &str) -> bool {
-    let (date, time) = word.split_once('t').map_or((word, None), |(d, t)| (d, Some(t)));
+    let (date, time) = word
+        .split_once('t')
+        .map_or((word, None), |(d, t)| (d, Some(t)));
     let fields: Vec<&str> = date.split('-').collect();
     let sizes = [4, 2, 2];
     let digits = fields.len() == 3
-        && fields.iter().zip(sizes).all(|(f, n)| f.len() == n && f.bytes().all(|b| b.is_ascii_digit()));
+        && fields
+            .iter()
+            .zip(sizes)
+            .all(|(f, n)| f.len() == n && f.bytes().all(|b| b.is_ascii_digit()));
     digits && time.is_none_or(is_clock)
 }

@@ -86,7 +86,10 @@ pub(super) fn check(node: &Node, scope: &BTreeMap<String, Type>) -> Result<Type,
     match &node.kind {
         ExprKind::Literal(value) => Ok(Type::of(value)),
         ExprKind::List(items) => {
-            let mut types = items.iter().map(|i| check(i, scope)).collect::<Result<Vec<_>, _>>()?;
+            let mut types = items
+                .iter()
+                .map(|i| check(i, scope))
+                .collect::<Result<Vec<_>, _>>()?;
             let first = types.pop().unwrap_or(Type::Any);
             let same = types.iter().all(|t| *t == first);
             Ok(Type::List(Box::new(if same { first } else { Type::Any })))
@@ -94,7 +97,11 @@ pub(super) fn check(node: &Node, scope: &BTreeMap<String, Type>) -> Result<Type,
         ExprKind::Name(name) => scope.get(name).cloned().ok_or_else(|| {
             let known: Vec<_> = scope.keys().map(String::as_str).collect();
             ExprError::new(
-                format!("unknown name `{name}`{}; known are {}", near(name, &known), known.join(", ")),
+                format!(
+                    "unknown name `{name}`{}; known are {}",
+                    near(name, &known),
+                    known.join(", ")
+                ),
                 node.span,
             )
         }),
@@ -109,7 +116,10 @@ pub(super) fn check(node: &Node, scope: &BTreeMap<String, Type>) -> Result<Type,
             if t.is_number() || t == Type::Duration {
                 return Ok(t);
             }
-            Err(ExprError::new(format!("- needs a number, this is {}", t.name()), inner.span))
+            Err(ExprError::new(
+                format!("- needs a number, this is {}", t.name()),
+                inner.span,
+            ))
         }
         ExprKind::Choice(condition, yes, no) => {
             wants(&check(condition, scope)?, &Type::Bool, condition.span)?;
@@ -130,25 +140,49 @@ fn field(of: &Type, name: &str, span: Span) -> Result<Type, ExprError> {
         Type::Open(inner) => Ok((**inner).clone()),
         Type::Map(fields) => fields.get(name).cloned().ok_or_else(|| {
             let known: Vec<_> = fields.keys().map(String::as_str).collect();
-            ExprError::new(format!("no field `{name}`{}; there are {}", near(name, &known), known.join(", ")), span)
+            ExprError::new(
+                format!(
+                    "no field `{name}`{}; there are {}",
+                    near(name, &known),
+                    known.join(", ")
+                ),
+                span,
+            )
         }),
-        other => Err(ExprError::new(format!("{} has no fields", other.name()), span)),
+        other => Err(ExprError::new(
+            format!("{} has no fields", other.name()),
+            span,
+        )),
     }
 }
 
 fn element(of: &Type, index: &Type, span: Span) -> Result<Type, ExprError> {
     match (of, index) {
-        (Type::Any, Type::Int | Type::Text | Type::Any) | (Type::Map(_), Type::Text | Type::Any) => Ok(Type::Any),
-        (Type::List(inner), Type::Int | Type::Any) | (Type::Open(inner), Type::Text | Type::Any) => {
-            Ok((**inner).clone())
-        }
-        (of, index) => Err(ExprError::new(format!("{} cannot be indexed by {}", of.name(), index.name()), span)),
+        (Type::Any, Type::Int | Type::Text | Type::Any)
+        | (Type::Map(_), Type::Text | Type::Any) => Ok(Type::Any),
+        (Type::List(inner), Type::Int | Type::Any)
+        | (Type::Open(inner), Type::Text | Type::Any) => Ok((**inner).clone()),
+        (of, index) => Err(ExprError::new(
+            format!("{} cannot be indexed by {}", of.name(), index.name()),
+            span,
+        )),
     }
 }
 
-fn binary(op: Op, l: &Type, r: &Type, (ls, rs): (Span, Span), whole: Span) -> Result<Type, ExprError> {
+fn binary(
+    op: Op,
+    l: &Type,
+    r: &Type,
+    (ls, rs): (Span, Span),
+    whole: Span,
+) -> Result<Type, ExprError> {
     let mismatch = || {
-        let message = format!("{} {} {}: these types do not go together", l.name(), op.text(), r.name());
+        let message = format!(
+            "{} {} {}: these types do not go together",
+            l.name(),
+            op.text(),
+            r.name()
+        );
         Err(ExprError::new(message, whole))
     };
     match op {
@@ -159,8 +193,13 @@ fn binary(op: Op, l: &Type, r: &Type, (ls, rs): (Span, Span), whole: Span) -> Re
         }
         Op::Eq | Op::Ne if l.meets(r) => Ok(Type::Bool),
         Op::Lt | Op::Le | Op::Gt | Op::Ge => {
-            let ordered = |t: &Type| t.is_number() || matches!(t, Type::Text | Type::Duration | Type::Time);
-            if ordered(l) && ordered(r) && l.meets(r) { Ok(Type::Bool) } else { mismatch() }
+            let ordered =
+                |t: &Type| t.is_number() || matches!(t, Type::Text | Type::Duration | Type::Time);
+            if ordered(l) && ordered(r) && l.meets(r) {
+                Ok(Type::Bool)
+            } else {
+                mismatch()
+            }
         }
         Op::In => match r {
             Type::List(inner) if l.meets(inner) => Ok(Type::Bool),
@@ -168,7 +207,9 @@ fn binary(op: Op, l: &Type, r: &Type, (ls, rs): (Span, Span), whole: Span) -> Re
             Type::Any => Ok(Type::Bool),
             _ => mismatch(),
         },
-        Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Rem => arithmetic(op, l, r).map_or_else(mismatch, Ok),
+        Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Rem => {
+            arithmetic(op, l, r).map_or_else(mismatch, Ok)
+        }
         _ => mismatch(),
     }
 }
@@ -179,8 +220,12 @@ fn arithmetic(op: Op, l: &Type, r: &Type) -> Option<Type> {
         (_, Type::Int, Type::Int) => Some(Type::Int),
         (Op::Add | Op::Sub | Op::Mul | Op::Div, Type::Double, Type::Double) => Some(Type::Double),
         (Op::Add, Type::Text, Type::Text) => Some(Type::Text),
-        (Op::Add | Op::Sub, Type::Duration, Type::Duration) | (Op::Sub, Type::Time, Type::Time) => Some(Type::Duration),
-        (Op::Add | Op::Sub, Type::Time, Type::Duration) | (Op::Add, Type::Duration, Type::Time) => Some(Type::Time),
+        (Op::Add | Op::Sub, Type::Duration, Type::Duration) | (Op::Sub, Type::Time, Type::Time) => {
+            Some(Type::Duration)
+        }
+        (Op::Add | Op::Sub, Type::Time, Type::Duration) | (Op::Add, Type::Duration, Type::Time) => {
+            Some(Type::Time)
+        }
         _ => None,
     }
 }
@@ -199,28 +244,47 @@ const FUNCTIONS: [&str; 11] = [
     "timestamp",
 ];
 
-fn call(name: &str, arguments: &[Node], scope: &BTreeMap<String, Type>, span: Span) -> Result<Type, ExprError> {
-    let types = arguments.iter().map(|a| check(a, scope)).collect::<Result<Vec<_>, _>>()?;
+fn call(
+    name: &str,
+    arguments: &[Node],
+    scope: &BTreeMap<String, Type>,
+    span: Span,
+) -> Result<Type, ExprError> {
+    let types = arguments
+        .iter()
+        .map(|a| check(a, scope))
+        .collect::<Result<Vec<_>, _>>()?;
     let arity = |n: usize| {
         if types.len() == n {
             Ok(())
         } else {
-            Err(ExprError::new(format!("{name} takes {n} value(s), here are {}", types.len()), span))
+            Err(ExprError::new(
+                format!("{name} takes {n} value(s), here are {}", types.len()),
+                span,
+            ))
         }
     };
     match name {
         "size" => {
             arity(1)?;
             match &types[0] {
-                Type::Any | Type::Text | Type::List(_) | Type::Map(_) | Type::Open(_) => Ok(Type::Int),
-                other => Err(ExprError::new(format!("{} has no size", other.name()), span)),
+                Type::Any | Type::Text | Type::List(_) | Type::Map(_) | Type::Open(_) => {
+                    Ok(Type::Int)
+                }
+                other => Err(ExprError::new(
+                    format!("{} has no size", other.name()),
+                    span,
+                )),
             }
         }
         "has" => {
             arity(1)?;
             match arguments[0].kind {
                 ExprKind::Field(..) | ExprKind::Index(..) => Ok(Type::Bool),
-                _ => Err(ExprError::new("has() takes a path like response.body.age", arguments[0].span)),
+                _ => Err(ExprError::new(
+                    "has() takes a path like response.body.age",
+                    arguments[0].span,
+                )),
             }
         }
         "startsWith" | "endsWith" | "contains" | "matches" => {
@@ -238,7 +302,9 @@ fn call(name: &str, arguments: &[Node], scope: &BTreeMap<String, Type>, span: Sp
         "int" | "double" | "string" | "duration" | "timestamp" => {
             arity(1)?;
             convert(name, &types[0], arguments[0].span)?;
-            if let ("duration" | "timestamp", ExprKind::Literal(literal)) = (name, &arguments[0].kind) {
+            if let ("duration" | "timestamp", ExprKind::Literal(literal)) =
+                (name, &arguments[0].kind)
+            {
                 super::eval::convert(name, literal, arguments[0].span)?;
             }
             Ok(match name {
@@ -250,8 +316,11 @@ fn call(name: &str, arguments: &[Node], scope: &BTreeMap<String, Type>, span: Sp
             })
         }
         _ => {
-            let message =
-                format!("unknown function `{name}`{}; known are {}", near(name, &FUNCTIONS), FUNCTIONS.join(", "));
+            let message = format!(
+                "unknown function `{name}`{}; known are {}",
+                near(name, &FUNCTIONS),
+                FUNCTIONS.join(", ")
+            );
             Err(ExprError::new(message, span))
         }
     }
@@ -260,22 +329,39 @@ fn call(name: &str, arguments: &[Node], scope: &BTreeMap<String, Type>, span: Sp
 fn convert(name: &str, from: &Type, span: Span) -> Result<(), ExprError> {
     let fits = match name {
         "int" | "double" => matches!(from, Type::Int | Type::Double | Type::Text | Type::Any),
-        "string" => matches!(from, Type::Int | Type::Double | Type::Bool | Type::Text | Type::Any),
+        "string" => matches!(
+            from,
+            Type::Int | Type::Double | Type::Bool | Type::Text | Type::Any
+        ),
         _ => matches!(from, Type::Text | Type::Any),
     };
-    if fits { Ok(()) } else { Err(ExprError::new(format!("{name}() cannot be made of {}", from.name()), span)) }
+    if fits {
+        Ok(())
+    } else {
+        Err(ExprError::new(
+            format!("{name}() cannot be made of {}", from.name()),
+            span,
+        ))
+    }
 }
 
 fn wants(found: &Type, wanted: &Type, span: Span) -> Result<(), ExprError> {
     if *found == Type::Any || found == wanted {
         return Ok(());
     }
-    Err(ExprError::new(format!("needs {}, this is {}", wanted.name(), found.name()), span))
+    Err(ExprError::new(
+        format!("needs {}, this is {}", wanted.name(), found.name()),
+        span,
+    ))
 }
 
 fn near(name: &str, known: &[&str]) -> String {
-    let best = known.iter().map(|k| (strsim::damerau_levenshtein(name, k), k)).min();
-    best.filter(|(distance, _)| *distance <= 2).map_or_else(String::new, |(_, k)| format!(", did you mean `{k}`?"))
+    let best = known
+        .iter()
+        .map(|k| (strsim::damerau_levenshtein(name, k), k))
+        .min();
+    best.filter(|(distance, _)| *distance <= 2)
+        .map_or_else(String::new, |(_, k)| format!(", did you mean `{k}`?"))
 }
 
 /// Compiles a pattern with a bounded program.
@@ -283,5 +369,10 @@ pub(super) fn regex(pattern: &str) -> Result<regex::Regex, String> {
     regex::RegexBuilder::new(pattern)
         .size_limit(1 << 20)
         .build()
-        .map_err(|error| format!("not a regular expression: {}", error.to_string().lines().last().unwrap_or("").trim()))
+        .map_err(|error| {
+            format!(
+                "not a regular expression: {}",
+                error.to_string().lines().last().unwrap_or("").trim()
+            )
+        })
 }

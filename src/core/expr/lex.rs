@@ -14,13 +14,16 @@ pub(super) enum Token {
 
 /// Longest first, so that `<=` is not read as `<`.
 const OPS: [&str; 24] = [
-    "&&", "||", "==", "!=", "<=", ">=", "<", ">", "!", "+", "-", "*", "/", "%", "(", ")", "[", "]", "{", "}", ".", ",",
-    "?", ":",
+    "&&", "||", "==", "!=", "<=", ">=", "<", ">", "!", "+", "-", "*", "/", "%", "(", ")", "[", "]",
+    "{", "}", ".", ",", "?", ":",
 ];
 
 pub(super) fn lex(text: &str) -> Result<Vec<(Token, Span)>, ExprError> {
     if text.len() > MAX_LEN {
-        return Err(ExprError::new(format!("longer than {MAX_LEN} bytes; split it"), (0, 0)));
+        return Err(ExprError::new(
+            format!("longer than {MAX_LEN} bytes; split it"),
+            (0, 0),
+        ));
     }
     let mut tokens = Vec::new();
     let mut at = 0;
@@ -47,7 +50,10 @@ pub(super) fn lex(text: &str) -> Result<Vec<(Token, Span)>, ExprError> {
                 '|' => "; \"or\" is ||",
                 _ => "",
             };
-            return Err(ExprError::new(format!("unexpected {c:?}{hint}"), (start, start + c.len_utf8())));
+            return Err(ExprError::new(
+                format!("unexpected {c:?}{hint}"),
+                (start, start + c.len_utf8()),
+            ));
         };
         tokens.push((token, (start, at)));
     }
@@ -61,17 +67,25 @@ fn run(text: &str, keep: impl Fn(char) -> bool) -> usize {
 fn number(text: &str, at: &mut usize) -> Result<Token, ExprError> {
     let start = *at;
     *at += run(&text[*at..], |c| c.is_ascii_digit());
-    let fraction = text[*at..].strip_prefix('.').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let fraction = text[*at..]
+        .strip_prefix('.')
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     if fraction {
         *at += 1;
         *at += run(&text[*at..], |c| c.is_ascii_digit());
     }
     let written = &text[start..*at];
     if text[*at..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
-        let hint = format!("a number cannot be followed by a letter; a duration is written duration(\"{written}s\")");
+        let hint = format!(
+            "a number cannot be followed by a letter; a duration is written duration(\"{written}s\")"
+        );
         return Err(ExprError::new(hint, (start, *at + 1)));
     }
-    let token = if fraction { written.parse().map(Token::Double).ok() } else { written.parse().map(Token::Int).ok() };
+    let token = if fraction {
+        written.parse().map(Token::Double).ok()
+    } else {
+        written.parse().map(Token::Int).ok()
+    };
     token.ok_or_else(|| ExprError::new("number out of range", (start, *at)))
 }
 
@@ -92,7 +106,8 @@ fn string(text: &str, at: &mut usize, quote: char) -> Result<Token, ExprError> {
                 Some('r') => value.push('\r'),
                 Some(c @ ('\\' | '"' | '\'')) => value.push(c),
                 Some(c) => {
-                    let message = format!("unknown escape \\{c}; known are \\n \\t \\r \\\\ \\\" \\'");
+                    let message =
+                        format!("unknown escape \\{c}; known are \\n \\t \\r \\\\ \\\" \\'");
                     return Err(ExprError::new(message, (here, here + 1 + c.len_utf8())));
                 }
                 None => break,
@@ -101,5 +116,8 @@ fn string(text: &str, at: &mut usize, quote: char) -> Result<Token, ExprError> {
             c => value.push(c),
         }
     }
-    Err(ExprError::new("this quote is never closed", (start, start + 1)))
+    Err(ExprError::new(
+        "this quote is never closed",
+        (start, start + 1),
+    ))
 }

@@ -46,7 +46,9 @@ pub(super) fn uses(node: &Node, found: &mut std::collections::BTreeSet<(String, 
             }
             uses(index, found);
         }
-        ExprKind::List(nodes) | ExprKind::Call(_, nodes) => nodes.iter().for_each(|n| uses(n, found)),
+        ExprKind::List(nodes) | ExprKind::Call(_, nodes) => {
+            nodes.iter().for_each(|n| uses(n, found))
+        }
         ExprKind::Not(a) | ExprKind::Negate(a) => uses(a, found),
         ExprKind::Binary(_, a, b) => [a, b].into_iter().for_each(|n| uses(n, found)),
         ExprKind::Choice(a, b, c) => [a, b, c].into_iter().for_each(|n| uses(n, found)),
@@ -130,7 +132,12 @@ impl Op {
 
 pub(super) fn parse(text: &str) -> Result<Node, ExprError> {
     let tokens = lex(text)?;
-    let mut parser = Parser { tokens, at: 0, depth: 0, end: text.len() };
+    let mut parser = Parser {
+        tokens,
+        at: 0,
+        depth: 0,
+        end: text.len(),
+    };
     let node = parser.choice()?;
     match parser.tokens.get(parser.at) {
         None => Ok(node),
@@ -156,22 +163,36 @@ impl Parser {
             p.expect(":")?;
             let no = p.choice()?;
             let span = (condition.span.0, no.span.1);
-            Ok(Node { kind: ExprKind::Choice(Box::new(condition), Box::new(yes), Box::new(no)), span })
+            Ok(Node {
+                kind: ExprKind::Choice(Box::new(condition), Box::new(yes), Box::new(no)),
+                span,
+            })
         })
     }
 
     fn binary(&mut self, least: u8) -> Result<Node, ExprError> {
         let mut left = self.unary()?;
         let mut height = 0;
-        while let Some(op) = self.tokens.get(self.at).and_then(|(t, _)| Op::of(t)).filter(|op| op.power() >= least) {
+        while let Some(op) = self
+            .tokens
+            .get(self.at)
+            .and_then(|(t, _)| Op::of(t))
+            .filter(|op| op.power() >= least)
+        {
             self.at += 1;
             height += 1;
             if height > MAX_LEN_OF_CHAIN {
-                return Err(ExprError::new("too many operators in a row; split the expression", left.span));
+                return Err(ExprError::new(
+                    "too many operators in a row; split the expression",
+                    left.span,
+                ));
             }
             let right = self.deeper(|p| p.binary(op.power() + 1))?;
             let span = (left.span.0, right.span.1);
-            left = Node { kind: ExprKind::Binary(op, Box::new(left), Box::new(right)), span };
+            left = Node {
+                kind: ExprKind::Binary(op, Box::new(left), Box::new(right)),
+                span,
+            };
         }
         Ok(left)
     }
@@ -181,12 +202,18 @@ impl Parser {
         if self.eat("!") {
             let inner = self.deeper(Self::unary)?;
             let span = (start.0, inner.span.1);
-            return Ok(Node { kind: ExprKind::Not(Box::new(inner)), span });
+            return Ok(Node {
+                kind: ExprKind::Not(Box::new(inner)),
+                span,
+            });
         }
         if self.eat("-") {
             let inner = self.deeper(Self::unary)?;
             let span = (start.0, inner.span.1);
-            return Ok(Node { kind: ExprKind::Negate(Box::new(inner)), span });
+            return Ok(Node {
+                kind: ExprKind::Negate(Box::new(inner)),
+                span,
+            });
         }
         self.postfix()
     }
@@ -197,7 +224,10 @@ impl Parser {
         loop {
             links += 1;
             if links > MAX_DEPTH {
-                return Err(ExprError::new(format!("a path longer than {MAX_DEPTH} parts"), node.span));
+                return Err(ExprError::new(
+                    format!("a path longer than {MAX_DEPTH} parts"),
+                    node.span,
+                ));
             }
             if self.eat(".") {
                 node = self.member(node)?;
@@ -205,7 +235,10 @@ impl Parser {
                 let index = self.choice()?;
                 let end = self.expect("]")?;
                 let span = (node.span.0, end.1);
-                node = Node { kind: ExprKind::Index(Box::new(node), Box::new(index)), span };
+                node = Node {
+                    kind: ExprKind::Index(Box::new(node), Box::new(index)),
+                    span,
+                };
             } else {
                 return Ok(node);
             }
@@ -215,16 +248,25 @@ impl Parser {
     fn member(&mut self, receiver: Node) -> Result<Node, ExprError> {
         let place = self.here();
         let Some((Token::Name(name), span)) = self.next() else {
-            return Err(ExprError::new("a field name is missing after the dot", place));
+            return Err(ExprError::new(
+                "a field name is missing after the dot",
+                place,
+            ));
         };
         if !self.eat("(") {
             let whole = (receiver.span.0, span.1);
-            return Ok(Node { kind: ExprKind::Field(Box::new(receiver), name), span: whole });
+            return Ok(Node {
+                kind: ExprKind::Field(Box::new(receiver), name),
+                span: whole,
+            });
         }
         let start = receiver.span.0;
         let mut arguments = vec![receiver];
         let end = self.arguments(")", &mut arguments)?;
-        Ok(Node { kind: ExprKind::Call(name, arguments), span: (start, end.1) })
+        Ok(Node {
+            kind: ExprKind::Call(name, arguments),
+            span: (start, end.1),
+        })
     }
 
     fn primary(&mut self) -> Result<Node, ExprError> {
@@ -240,14 +282,25 @@ impl Parser {
             Token::Op("(") => {
                 let inner = self.choice()?;
                 let end = self.expect(")")?;
-                return Ok(Node { span: (span.0, end.1), ..inner });
+                return Ok(Node {
+                    span: (span.0, end.1),
+                    ..inner
+                });
             }
             Token::Op("[") => {
                 let mut items = Vec::new();
                 let end = self.arguments("]", &mut items)?;
-                return Ok(Node { kind: ExprKind::List(items), span: (span.0, end.1) });
+                return Ok(Node {
+                    kind: ExprKind::List(items),
+                    span: (span.0, end.1),
+                });
             }
-            Token::Op(op) => return Err(ExprError::new(format!("a value is missing before {op}"), span)),
+            Token::Op(op) => {
+                return Err(ExprError::new(
+                    format!("a value is missing before {op}"),
+                    span,
+                ));
+            }
         };
         Ok(Node { kind, span })
     }
@@ -261,7 +314,10 @@ impl Parser {
             _ if self.eat("(") => {
                 let mut arguments = Vec::new();
                 let end = self.arguments(")", &mut arguments)?;
-                return Ok(Node { kind: ExprKind::Call(name, arguments), span: (span.0, end.1) });
+                return Ok(Node {
+                    kind: ExprKind::Call(name, arguments),
+                    span: (span.0, end.1),
+                });
             }
             _ => ExprKind::Name(name),
         };
@@ -281,14 +337,23 @@ impl Parser {
                 return Ok(place);
             }
             if !self.eat(",") {
-                return Err(ExprError::new(format!("`,` or `{close}` is missing here"), place));
+                return Err(ExprError::new(
+                    format!("`,` or `{close}` is missing here"),
+                    place,
+                ));
             }
         }
     }
 
-    fn deeper<T>(&mut self, inner: impl FnOnce(&mut Self) -> Result<T, ExprError>) -> Result<T, ExprError> {
+    fn deeper<T>(
+        &mut self,
+        inner: impl FnOnce(&mut Self) -> Result<T, ExprError>,
+    ) -> Result<T, ExprError> {
         if self.depth >= MAX_DEPTH {
-            return Err(ExprError::new(format!("nested deeper than {MAX_DEPTH}; split the expression"), self.here()));
+            return Err(ExprError::new(
+                format!("nested deeper than {MAX_DEPTH}; split the expression"),
+                self.here(),
+            ));
         }
         self.depth += 1;
         let result = inner(self);
@@ -304,7 +369,11 @@ impl Parser {
 
     fn expect(&mut self, op: &'static str) -> Result<Span, ExprError> {
         let place = self.here();
-        if self.eat(op) { Ok(place) } else { Err(ExprError::new(format!("`{op}` is missing here"), place)) }
+        if self.eat(op) {
+            Ok(place)
+        } else {
+            Err(ExprError::new(format!("`{op}` is missing here"), place))
+        }
     }
 
     fn next(&mut self) -> Option<(Token, Span)> {
@@ -314,9 +383,12 @@ impl Parser {
     }
 
     fn here(&self) -> Span {
-        self.tokens.get(self.at).map_or((self.end, self.end), |(_, span)| *span)
+        self.tokens
+            .get(self.at)
+            .map_or((self.end, self.end), |(_, span)| *span)
     }
 }
 
-/// `a && b && …`: a chain is a left-leaning tree as deep as it is long, and trees are walked recursively.
+/// `a && b && …`: a chain is a left-leaning tree as deep as it is long, and trees are walked
+/// recursively.
 const MAX_LEN_OF_CHAIN: usize = 256;

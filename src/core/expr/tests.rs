@@ -26,7 +26,10 @@ fn values() -> BTreeMap<String, Value> {
     });
     BTreeMap::from([
         ("response".to_owned(), Value::from(&json)),
-        ("inputs".to_owned(), Value::from(&serde_json::json!({"version": "1.4.2"}))),
+        (
+            "inputs".to_owned(),
+            Value::from(&serde_json::json!({"version": "1.4.2"})),
+        ),
         ("env".to_owned(), Value::Text("prod".to_owned())),
         ("now".to_owned(), Value::Time(1_000_000)),
     ])
@@ -41,21 +44,42 @@ fn holds(text: &str) -> Result<bool, String> {
 fn expressions_have_their_results() {
     for (text, expected) in [
         ("response.status == 200 && response.duration_ms < 800", true),
-        ("response.status == 200 && response.body.age_hours < 26", true),
+        (
+            "response.status == 200 && response.body.age_hours < 26",
+            true,
+        ),
         ("response.body.items[1].n == 2", true),
         ("response.body.items[0].n == 2 || response.body.ok", true),
-        ("size(response.body.items) == 2 && response.body.items.size() == 2", true),
+        (
+            "size(response.body.items) == 2 && response.body.items.size() == 2",
+            true,
+        ),
         ("!(env in [\"dev\", 'staging'])", true),
-        ("has(response.body.none) && response.body.none == null", true),
+        (
+            "has(response.body.none) && response.body.none == null",
+            true,
+        ),
         ("has(response.body.nothing)", false),
         ("response.headers.server.startsWith(\"ng\")", true),
         ("response.headers[\"server\"].matches(\"^ng.n\")", true),
-        ("inputs.version.contains('.4.') ? env == 'prod' : false", true),
+        (
+            "inputs.version.contains('.4.') ? env == 'prod' : false",
+            true,
+        ),
         ("duration('90s') < duration('2m')", true),
-        ("now - timestamp('1970-01-01T00:00:00Z') > duration('16m')", true),
+        (
+            "now - timestamp('1970-01-01T00:00:00Z') > duration('16m')",
+            true,
+        ),
         ("1 + 2 * 3 == 7 && -2 < -1 && 7 % 4 == 3", true),
-        ("1 == 1.0 && 2 > 1.5 && 9007199254740993 > 9007199254740992.0", true),
-        ("string(5) + 'x' == '5x' && int('7') == 7 && double('0.5') == 0.5", true),
+        (
+            "1 == 1.0 && 2 > 1.5 && 9007199254740993 > 9007199254740992.0",
+            true,
+        ),
+        (
+            "string(5) + 'x' == '5x' && int('7') == 7 && double('0.5') == 0.5",
+            true,
+        ),
         ("response.status != 200 && response.body.missing > 1", false),
         ("response.body.missing > 1 || response.status == 200", true),
     ] {
@@ -89,28 +113,55 @@ fn mistakes_are_refused_at_load() {
     }
     let deep = format!("{}true{}", "(".repeat(5000), ")".repeat(5000));
     let deep = &deep[..MAX_LEN.min(deep.len())];
-    assert!(Expr::condition(deep, &types()).unwrap_err().message.contains("nested deeper"));
+    assert!(
+        Expr::condition(deep, &types())
+            .unwrap_err()
+            .message
+            .contains("nested deeper")
+    );
     let long = vec!["1"; 1500].join("+");
-    assert!(Expr::new(&long, &types()).unwrap_err().message.contains("too many operators"));
-    assert!(Expr::new(&" ".repeat(MAX_LEN + 1), &types()).unwrap_err().message.contains("longer than"));
+    assert!(
+        Expr::new(&long, &types())
+            .unwrap_err()
+            .message
+            .contains("too many operators")
+    );
+    assert!(
+        Expr::new(&" ".repeat(MAX_LEN + 1), &types())
+            .unwrap_err()
+            .message
+            .contains("longer than")
+    );
 }
 
 #[test]
 fn missing_and_unlike_are_errors_never_a_pass_or_a_fail() {
     for (text, expected) in [
         ("response.body.missing == 0", "field `missing` is missing"),
-        ("response.body.missing == null", "field `missing` is missing"),
-        ("response.body.items[7].n == 1", "element 7 (of 2) is missing"),
+        (
+            "response.body.missing == null",
+            "field `missing` is missing",
+        ),
+        (
+            "response.body.items[7].n == 1",
+            "element 7 (of 2) is missing",
+        ),
         ("response.body.text > 5", "do not go together"),
         ("response.body.ok == 1", "do not go together"),
         ("response.body.age_hours / 0 == 1", "do not go together"),
         ("1 / 0 == 1", "divided by zero"),
         ("9223372036854775807 + 1 > 0", "out of range"),
         ("!response.body.text", "needs bool"),
-        ("has(response.body.missing.deeper)", "field `missing` is missing"),
+        (
+            "has(response.body.missing.deeper)",
+            "field `missing` is missing",
+        ),
     ] {
         let outcome = holds(text).expect_err(text);
-        assert!(outcome.starts_with("eval:") && outcome.contains(expected), "{text}: {outcome}");
+        assert!(
+            outcome.starts_with("eval:") && outcome.contains(expected),
+            "{text}: {outcome}"
+        );
     }
 }
 
@@ -128,7 +179,10 @@ fn it_says_why_and_where() {
     let error = Expr::condition("env == 'prod' && statos", &types()).unwrap_err();
     let shown = error.with_caret("env == 'prod' && statos");
     assert!(shown.starts_with("unknown name `statos`"), "{shown}");
-    assert!(shown.ends_with("\n    env == 'prod' && statos\n                     ^^^^^^"), "{shown}");
+    assert!(
+        shown.ends_with("\n    env == 'prod' && statos\n                     ^^^^^^"),
+        "{shown}"
+    );
 }
 
 proptest! {

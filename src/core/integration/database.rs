@@ -45,7 +45,8 @@ impl DatabaseAddress {
             return Err(format!("is not the address of a database; {wanted}"));
         }
         let url = url::Url::parse(text).map_err(|e| format!("is not a URL ({e}); {wanted}"))?;
-        let secret = |key: &str| ["password", "sslpassword"].contains(&key.to_ascii_lowercase().as_str());
+        let secret =
+            |key: &str| ["password", "sslpassword"].contains(&key.to_ascii_lowercase().as_str());
         if url.password().is_some() || url.query_pairs().any(|(key, _)| secret(&key)) {
             return Err(
                 "holds a password, which is never written here: add password = { secret_ref = \"NAME\" }, or make \
@@ -85,10 +86,21 @@ mod tests {
         for (text, shown) in [
             ("sqlite:/var/shop.db", "sqlite:/var/shop.db"),
             ("sqlite://shop.db", "sqlite:shop.db"),
-            ("postgres://ana@db.test:5433/shop?sslmode=verify-full", "postgres://ana@db.test:5433/shop"),
-            ("postgresql:///shop?host=/run/postgresql", "postgresql:///shop"),
+            (
+                "postgres://ana@db.test:5433/shop?sslmode=verify-full",
+                "postgres://ana@db.test:5433/shop",
+            ),
+            (
+                "postgresql:///shop?host=/run/postgresql",
+                "postgresql:///shop",
+            ),
         ] {
-            assert_eq!(DatabaseAddress::parse(text).map(|p| p.describe()).as_deref(), Ok(shown));
+            assert_eq!(
+                DatabaseAddress::parse(text)
+                    .map(|p| p.describe())
+                    .as_deref(),
+                Ok(shown)
+            );
         }
         for bad in [
             "postgres://ana:hunter2@db.test/shop",
@@ -105,6 +117,9 @@ mod tests {
             let why = DatabaseAddress::parse(bad).unwrap_err();
             assert!(!why.contains("hunter2"), "{why}");
         }
-        assert_eq!(DatabaseAddress::Secret("SHOP".to_owned()).describe(), "address in the secret SHOP");
+        assert_eq!(
+            DatabaseAddress::Secret("SHOP".to_owned()).describe(),
+            "address in the secret SHOP"
+        );
     }
 }

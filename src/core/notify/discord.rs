@@ -17,5 +17,8 @@ pub(super) fn post(message: &Message, url: &str) -> Post {
     let text = format!("**{}**\n{}", message.headline(), message.body());
     // No text may mention everyone.
     let quiet = json!({ "parse": [] });
-    Post::json(url, &json!({ "content": shortened(text.trim_end(), MAX), "allowed_mentions": quiet }))
+    Post::json(
+        url,
+        &json!({ "content": shortened(text.trim_end(), MAX), "allowed_mentions": quiet }),
+    )
 }

@@ -28,8 +28,11 @@ pub enum Tls {
 
 impl Tls {
     /// All variants, as files write them.
-    pub const WORDS: [(&'static str, Self); 3] =
-        [("starttls", Self::Starttls), ("implicit", Self::Implicit), ("none", Self::None)];
+    pub const WORDS: [(&'static str, Self); 3] = [
+        ("starttls", Self::Starttls),
+        ("implicit", Self::Implicit),
+        ("none", Self::None),
+    ];
 
     /// The usual port.
     #[must_use]
@@ -44,12 +47,20 @@ impl Tls {
 
 impl Email {
     pub(super) fn describe(&self) -> String {
-        format!("e-mail to {} through {}:{}", self.to.join(", "), self.server, self.port)
+        format!(
+            "e-mail to {} through {}:{}",
+            self.to.join(", "),
+            self.server,
+            self.port
+        )
     }
 
     /// Subject and text.
     #[must_use]
     pub fn letter(message: &Message) -> (String, String) {
-        (message.headline().replace(['\r', '\n'], " "), message.body() + "\n")
+        (
+            message.headline().replace(['\r', '\n'], " "),
+            message.body() + "\n",
+        )
     }
 }

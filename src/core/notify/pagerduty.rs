@@ -27,7 +27,8 @@ impl PagerDuty {
 }
 
 pub(super) fn post(message: &Message, at: Timestamp, url: &str, key: &str) -> Post {
-    let mut body = json!({ "routing_key": key, "event_action": message.event.name(), "client": "opsroom" });
+    let mut body =
+        json!({ "routing_key": key, "event_action": message.event.name(), "client": "opsroom" });
     if let Some(dedup) = &message.dedup_key {
         body["dedup_key"] = shortened(dedup, MAX_KEY).into();
     }

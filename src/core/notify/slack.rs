@@ -1,4 +1,5 @@
-//! `slack`: an incoming webhook of Slack, or of a chat that takes the same (Mattermost, Rocket.Chat, Zulip).
+//! `slack`: an incoming webhook of Slack, or of a chat that takes the same (Mattermost,
+//! Rocket.Chat, Zulip).
 
 use serde_json::json;
 
@@ -14,12 +15,18 @@ pub struct Slack {
 }
 
 pub(super) fn post(message: &Message, url: &str) -> Post {
-    let text = format!("*{}*\n{}", escaped(&message.headline()), escaped(&message.body()));
+    let text = format!(
+        "*{}*\n{}",
+        escaped(&message.headline()),
+        escaped(&message.body())
+    );
     Post::json(url, &json!({ "text": shortened(text.trim_end(), MAX) }))
 }
 
 /// Escapes the three special characters of Slack, so that no text mentions a channel or hides a
 /// link.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }

@@ -30,7 +30,9 @@ impl Category {
             Self::Loopback => "an address of this machine (loopback)",
             Self::Private => "an address of a private network",
             Self::LinkLocal => "a link-local address",
-            Self::Metadata => "the address of a cloud's metadata service, which hands out credentials",
+            Self::Metadata => {
+                "the address of a cloud's metadata service, which hands out credentials"
+            }
             Self::Multicast => "a multicast or reserved address",
             Self::Unspecified => "no address of a machine (unspecified)",
         }
@@ -48,17 +50,21 @@ impl Category {
 }
 
 // Addresses and names under which clouds hand out credentials to the machines they run. Sources:
-// AWS: "Instance metadata" (169.254.169.254, fd00:ec2::254), "Amazon ECS task metadata endpoint" (169.254.170.2),
+// AWS: "Instance metadata" (169.254.169.254, fd00:ec2::254), "Amazon ECS task metadata endpoint"
+// (169.254.170.2),
 //   "EKS Pod Identity agent" (169.254.170.23, fd00:ec2::23); names: the Ubuntu cloud-init AWS data source (instance-data).
-// Azure: "What is IP address 168.63.129.16?" (WireServer, a public address; also DNS), Instance Metadata Service.
-// Google Cloud: "About VM metadata" (metadata.google.internal, metadata.goog, fd20:ce::254).
-// Alibaba Cloud: "Instance metadata" (100.100.100.200, fd00:100::100:200). Tencent Cloud: "Instance metadata"
+// Azure: "What is IP address 168.63.129.16?" (WireServer, a public address; also DNS), Instance
+// Metadata Service. Google Cloud: "About VM metadata" (metadata.google.internal, metadata.goog,
+// fd20:ce::254). Alibaba Cloud: "Instance metadata" (100.100.100.200, fd00:100::100:200). Tencent
+// Cloud: "Instance metadata"
 //   (metadata.tencentyun.com, 169.254.0.23, 169.254.10.10). Volcano Engine: "Instance metadata" (100.96.0.96).
-// Oracle Cloud: instance metadata over IPv6 (fd00:c1::a9fe:a9fe); Oracle Cloud Classic (192.0.0.192).
-// Scaleway: cloud-init's Scaleway data source (169.254.42.42, fd00:42::42). Linode: "Metadata service"
+// Oracle Cloud: instance metadata over IPv6 (fd00:c1::a9fe:a9fe); Oracle Cloud Classic
+// (192.0.0.192). Scaleway: cloud-init's Scaleway data source (169.254.42.42, fd00:42::42). Linode:
+// "Metadata service"
 //   (fd00:a9fe:a9fe::1, fe80::a9fe:a9fe). OpenStack: "Metadata service" (fe80::a9fe:a9fe).
-// Equinix Metal: "Metadata" (metadata.platformequinix.com, metadata.packet.net).
-// Collections: PayloadsAllTheThings "SSRF URL for Cloud Instances"; OWASP "Server-Side Request Forgery Prevention".
+// Equinix Metal: "Metadata" (metadata.platformequinix.com, metadata.packet.net). Collections:
+// PayloadsAllTheThings "SSRF URL for Cloud Instances"; OWASP "Server-Side Request Forgery
+// Prevention".
 const METADATA_V4: [Ipv4Addr; 10] = [
     Ipv4Addr::new(169, 254, 169, 254),
     Ipv4Addr::new(169, 254, 170, 2),
@@ -112,9 +118,12 @@ fn of_v4(address: Ipv4Addr) -> Category {
         [169, 254, ..] => Category::LinkLocal,
         [127, ..] => Category::Loopback,
         [0, ..] => Category::Unspecified,
-        [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] | [192, 0, 0, _] | [198, 18..=19, ..] => {
-            Category::Private
-        }
+        [10, ..]
+        | [172, 16..=31, ..]
+        | [192, 168, ..]
+        | [100, 64..=127, ..]
+        | [192, 0, 0, _]
+        | [198, 18..=19, ..] => Category::Private,
         [224..=255, ..] => Category::Multicast,
         _ => Category::Public,
     }
@@ -145,14 +154,17 @@ fn carried(address: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
     let (one, two) = match s {
         // `::` and `::1` carry nothing.
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => (None, None),
-        [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => {
-            (Some(last), None)
-        }
+        [0, 0, 0, 0, 0, 0 | 0xffff, ..]
+        | [0, 0, 0, 0, 0xffff, 0, ..]
+        | [0x64, 0xff9b, 0, 0, 0, 0, ..] => (Some(last), None),
         // Local-use NAT64: the operator chose a prefix of 48 bits (the address goes around the
         // ninth byte) up to 96. The other position is 0.
         [0x64, 0xff9b, 1, ..] => {
             let used = |v4: &Ipv4Addr| v4.octets()[0] != 0;
-            (Some(around(s[3], s[4], s[5])).filter(used), Some(last).filter(used))
+            (
+                Some(around(s[3], s[4], s[5])).filter(used),
+                Some(last).filter(used),
+            )
         }
         [0x2002, high, low, ..] => (Some(joined(high, low)), None),
         [0x2001, 0, high, low, ..] => (Some(joined(high, low)), Some(joined(!s[6], !s[7]))),

@@ -45,7 +45,11 @@ impl HostFrom {
         // Both are valid as a port, a label of a name and a part of an address.
         let host = |stand_in| called(&filled(stand_in)?);
         let (one, two) = (host(Some("1")), host(Some("2")));
-        if one.is_some() && one == two && one == host(None) { Self::File } else { Self::Value }
+        if one.is_some() && one == two && one == host(None) {
+            Self::File
+        } else {
+            Self::Value
+        }
     }
 }
 
@@ -53,17 +57,28 @@ impl HostFrom {
 fn called(url: &str) -> Option<(Host<String>, Option<u16>)> {
     let url = Url::parse(url).ok()?;
     let host = url.host()?.to_owned();
-    let near = |ip: Ipv4Addr| ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified();
+    let near = |ip: Ipv4Addr| {
+        ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified()
+    };
     let is_public = match &host {
         // A name may resolve to any address.
         Host::Domain(_) => false,
         Host::Ipv4(ip) => !near(*ip),
         Host::Ipv6(ip) => ip.to_ipv4_mapped().map_or_else(
-            || !(ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_unspecified()),
+            || {
+                !(ip.is_loopback()
+                    || ip.is_unique_local()
+                    || ip.is_unicast_link_local()
+                    || ip.is_unspecified())
+            },
             |ip| !near(ip),
         ),
     };
-    let port = if is_public { None } else { url.port_or_known_default() };
+    let port = if is_public {
+        None
+    } else {
+        url.port_or_known_default()
+    };
     Some((host, port))
 }
 
@@ -72,7 +87,10 @@ fn called(url: &str) -> Option<(Host<String>, Option<u16>)> {
 #[must_use]
 pub fn host_of(url: &str) -> Option<String> {
     let url = Url::parse(url).ok()?;
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let port = url
+        .port()
+        .map(|port| format!(":{port}"))
+        .unwrap_or_default();
     Some(format!("{}{port}", url.host_str()?))
 }
 
@@ -88,8 +106,15 @@ pub fn host_words(url: &str) -> String {
 pub fn called_instead(url: &str) -> Option<String> {
     let called = host_of(url)?;
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let read = rest.split(['/', '?', '#']).next().unwrap_or(rest).to_ascii_lowercase();
-    let plain = read == called || [":80", ":443"].iter().any(|port| read.strip_suffix(port) == Some(called.as_str()));
+    let read = rest
+        .split(['/', '?', '#'])
+        .next()
+        .unwrap_or(rest)
+        .to_ascii_lowercase();
+    let plain = read == called
+        || [":80", ":443"]
+            .iter()
+            .any(|port| read.strip_suffix(port) == Some(called.as_str()));
     (!plain || url.contains('\\')).then_some(called)
 }
 
@@ -100,7 +125,11 @@ mod tests {
     #[test]
     fn the_host_is_the_one_that_is_called() {
         for (url, called, instead) in [
-            ("http://web.acme.test:8443/x?y#z", "web.acme.test:8443", false),
+            (
+                "http://web.acme.test:8443/x?y#z",
+                "web.acme.test:8443",
+                false,
+            ),
             ("https://web.acme.test:443/", "web.acme.test", false),
             ("http://WEB.acme.test", "web.acme.test", false),
             ("http://[::1]:8080/", "[::1]:8080", false),
@@ -122,7 +151,11 @@ mod tests {
             ("http://%65vil.test/", "evil.test", true),
         ] {
             assert_eq!(host_words(url), called, "{url}");
-            assert_eq!(called_instead(url), instead.then(|| called.to_owned()), "{url}");
+            assert_eq!(
+                called_instead(url),
+                instead.then(|| called.to_owned()),
+                "{url}"
+            );
         }
         assert_eq!(host_words("{inputs.url}"), "(not a URL)");
     }

@@ -12,19 +12,38 @@ pub fn diff(old: &Plan, new: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     let services = |plan: &Plan| plan.services.join(", ");
     let group = |plan: &Plan| {
-        let group = plan.concurrency.as_ref().map(|c| format!("{} ({})", c.group, c.policy.name()));
+        let group = plan
+            .concurrency
+            .as_ref()
+            .map(|c| format!("{} ({})", c.group, c.policy.name()));
         group.unwrap_or_default()
     };
     for (what, before, after) in [
         ("title", old.title.clone(), new.title.clone()),
         ("services", services(old), services(new)),
-        ("deadline", write_duration(old.timeout_ms), write_duration(new.timeout_ms)),
-        ("priority", old.priority.name().to_owned(), new.priority.name().to_owned()),
+        (
+            "deadline",
+            write_duration(old.timeout_ms),
+            write_duration(new.timeout_ms),
+        ),
+        (
+            "priority",
+            old.priority.name().to_owned(),
+            new.priority.name().to_owned(),
+        ),
         ("group", group(old), group(new)),
-        ("changes things", old.mutates.to_string(), new.mutates.to_string()),
+        (
+            "changes things",
+            old.mutates.to_string(),
+            new.mutates.to_string(),
+        ),
     ] {
         if before != after {
-            lines.push(format!("~ {what}: {} → {}", or_none(&before), or_none(&after)));
+            lines.push(format!(
+                "~ {what}: {} → {}",
+                or_none(&before),
+                or_none(&after)
+            ));
         }
     }
     of_inputs(&old.inputs, &new.inputs, &mut lines);
@@ -39,26 +58,48 @@ fn or_none(text: &str) -> &str {
     if text.is_empty() { "none" } else { text }
 }
 
-fn of_inputs(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>, lines: &mut Vec<String>) {
+fn of_inputs(
+    old: &BTreeMap<String, String>,
+    new: &BTreeMap<String, String>,
+    lines: &mut Vec<String>,
+) {
     for (name, value) in old {
         match new.get(name) {
             None => lines.push(format!("- input {name}={value}")),
-            Some(other) if other != value => lines.push(format!("~ input {name}: {value} → {other}")),
+            Some(other) if other != value => {
+                lines.push(format!("~ input {name}: {value} → {other}"))
+            }
             Some(_) => {}
         }
     }
-    lines.extend(new.iter().filter(|(n, _)| !old.contains_key(*n)).map(|(n, v)| format!("+ input {n}={v}")));
+    lines.extend(
+        new.iter()
+            .filter(|(n, _)| !old.contains_key(*n))
+            .map(|(n, v)| format!("+ input {n}={v}")),
+    );
 }
 
 fn of_risks(old: &[Risk], new: &[Risk], lines: &mut Vec<String>) {
-    let line = |mark: char, r: &Risk| format!("{mark} risk {} {}: {}", r.level.name(), r.code, r.message);
-    lines.extend(old.iter().filter(|r| !new.contains(r)).map(|r| line('-', r)));
-    lines.extend(new.iter().filter(|r| !old.contains(r)).map(|r| line('+', r)));
+    let line =
+        |mark: char, r: &Risk| format!("{mark} risk {} {}: {}", r.level.name(), r.code, r.message);
+    lines.extend(
+        old.iter()
+            .filter(|r| !new.contains(r))
+            .map(|r| line('-', r)),
+    );
+    lines.extend(
+        new.iter()
+            .filter(|r| !old.contains(r))
+            .map(|r| line('+', r)),
+    );
 }
 
 fn of_steps(place: &str, old: &[PlanStep], new: &[PlanStep], lines: &mut Vec<String>) {
     let by_name = |steps: &[PlanStep]| -> BTreeMap<String, String> {
-        steps.iter().map(|s| (s.name.clone(), described(s, steps))).collect()
+        steps
+            .iter()
+            .map(|s| (s.name.clone(), described(s, steps)))
+            .collect()
     };
     let (before, after) = (by_name(old), by_name(new));
     lines.extend(
@@ -70,15 +111,28 @@ fn of_steps(place: &str, old: &[PlanStep], new: &[PlanStep], lines: &mut Vec<Str
         let now = &after[&step.name];
         match before.get(&step.name) {
             None => lines.push(format!("+ {place}step {}: {now}", step.name)),
-            Some(then) if then != now => lines.push(format!("~ {place}step {}: {then} → {now}", step.name)),
-            Some(_) if old.iter().any(|s| s.name == step.name && s.spec != step.spec) => {
-                lines.push(format!("~ {place}step {}: its details (headers, body, text or variables)", step.name));
+            Some(then) if then != now => {
+                lines.push(format!("~ {place}step {}: {then} → {now}", step.name))
+            }
+            Some(_)
+                if old
+                    .iter()
+                    .any(|s| s.name == step.name && s.spec != step.spec) =>
+            {
+                lines.push(format!(
+                    "~ {place}step {}: its details (headers, body, text or variables)",
+                    step.name
+                ));
             }
             Some(_) => {}
         }
     }
     let kept = |steps: &[PlanStep], others: &BTreeMap<String, String>| -> Vec<String> {
-        steps.iter().filter(|s| others.contains_key(&s.name)).map(|s| s.name.clone()).collect()
+        steps
+            .iter()
+            .filter(|s| others.contains_key(&s.name))
+            .map(|s| s.name.clone())
+            .collect()
     };
     if kept(old, &after) != kept(new, &before) {
         lines.push(format!("~ {place}steps: the order is another"));
@@ -88,23 +142,43 @@ fn of_steps(place: &str, old: &[PlanStep], new: &[PlanStep], lines: &mut Vec<Str
 /// Everything about a step that makes a difference when it runs.
 fn described(step: &PlanStep, all: &[PlanStep]) -> String {
     let rules = &step.rules;
-    let mut parts = vec![step.phase.name().to_owned(), step.spec.describe(), write_duration(step.timeout_ms)];
-    parts.extend(
-        step.retry.map(|r| {
-            format!("{} tries from {} to {}", r.attempts, write_duration(r.base_ms), write_duration(r.cap_ms))
-        }),
-    );
+    let mut parts = vec![
+        step.phase.name().to_owned(),
+        step.spec.describe(),
+        write_duration(step.timeout_ms),
+    ];
+    parts.extend(step.retry.map(|r| {
+        format!(
+            "{} tries from {} to {}",
+            r.attempts,
+            write_duration(r.base_ms),
+            write_duration(r.cap_ms)
+        )
+    }));
     match step.on_failure {
         OnFailure::Stop => {}
         OnFailure::Continue => parts.push("goes on when it fails".to_owned()),
         OnFailure::Jump(to) => {
-            let name = usize::try_from(to).ok().and_then(|to| all.get(to)).map_or("?", |s| s.name.as_str());
+            let name = usize::try_from(to)
+                .ok()
+                .and_then(|to| all.get(to))
+                .map_or("?", |s| s.name.as_str());
             parts.push(format!("goes on at {name} when it fails"));
         }
     }
     parts.extend(rules.when.iter().map(|when| format!("when {when}")));
     parts.extend(rules.expect.iter().map(|expect| format!("expect {expect}")));
-    parts.extend(rules.save.iter().map(|(name, from)| format!("save {name} = {from}")));
-    parts.extend(rules.each.map(|e| format!("{} at once, {} errors allowed", e.max_concurrency, e.max_errors)));
+    parts.extend(
+        rules
+            .save
+            .iter()
+            .map(|(name, from)| format!("save {name} = {from}")),
+    );
+    parts.extend(rules.each.map(|e| {
+        format!(
+            "{} at once, {} errors allowed",
+            e.max_concurrency, e.max_errors
+        )
+    }));
     parts.join(", ")
 }

@@ -33,7 +33,11 @@ impl PlanStep {
     pub fn evaluate(&self, reply: &Reply, steps: &Scope, now: Timestamp) -> Evaluation {
         let mut outcome = self.default_outcome(reply);
         let rules = &self.rules;
-        let mut evaluation = Evaluation { outcome: outcome.clone(), saved: BTreeMap::new(), result: BTreeMap::new() };
+        let mut evaluation = Evaluation {
+            outcome: outcome.clone(),
+            saved: BTreeMap::new(),
+            result: BTreeMap::new(),
+        };
         if rules.key.is_empty() && rules.expect.is_none() && rules.save.is_empty() {
             return evaluation;
         }
@@ -54,8 +58,16 @@ impl PlanStep {
                     Ok(value) => {
                         evaluation.saved.insert(name.clone(), value);
                     }
-                    Err(_) if quiet => fail(&mut outcome, &format!("`{name}` cannot be saved (`{from}`)"), false),
-                    Err(why) => fail(&mut outcome, &format!("`{name}` cannot be saved: {why} (`{from}`)"), false),
+                    Err(_) if quiet => fail(
+                        &mut outcome,
+                        &format!("`{name}` cannot be saved (`{from}`)"),
+                        false,
+                    ),
+                    Err(why) => fail(
+                        &mut outcome,
+                        &format!("`{name}` cannot be saved: {why} (`{from}`)"),
+                        false,
+                    ),
                 }
             }
         }
@@ -72,7 +84,10 @@ impl PlanStep {
     #[must_use]
     pub fn asks_about(&self, key: &str) -> bool {
         let result = ("steps".to_owned(), Some(key.to_owned()));
-        let mut expressions = self.rules.expressions().filter_map(|text| Expr::stored(text).ok());
+        let mut expressions = self
+            .rules
+            .expressions()
+            .filter_map(|text| Expr::stored(text).ok());
         expressions.any(|expr| expr.uses().contains(&result))
             || (self.rules.fills && crate::core::runbook::deferred::asks(&self.spec, key))
     }
@@ -82,14 +97,20 @@ impl PlanStep {
     /// # Errors
     /// Why it cannot be decided.
     pub fn should_run(&self, steps: &Scope, now: Timestamp) -> Result<(bool, String), String> {
-        let Some(when) = &self.rules.when else { return Ok((true, String::new())) };
+        let Some(when) = &self.rules.when else {
+            return Ok((true, String::new()));
+        };
         let scope = self.scope(steps, now);
         let expr = Expr::stored(when).map_err(|why| why.with_caret(when))?;
         if self.is_quiet(steps) {
-            let holds = expr.holds(&scope).map_err(|_| format!("`{when}` cannot be decided"))?;
+            let holds = expr
+                .holds(&scope)
+                .map_err(|_| format!("`{when}` cannot be decided"))?;
             return Ok((holds, format!("`{when}` is {holds}")));
         }
-        let holds = expr.holds(&scope).map_err(|why| format!("`{when}` cannot be decided: {why}"))?;
+        let holds = expr
+            .holds(&scope)
+            .map_err(|why| format!("`{when}` cannot be decided: {why}"))?;
         Ok((holds, expr.explain(&scope).join("; ")))
     }
 
@@ -97,8 +118,12 @@ impl PlanStep {
     /// uses a step that is.
     #[must_use]
     pub fn is_quiet(&self, steps: &Scope) -> bool {
-        let sensitive = |result: &Value| matches!(result, Value::Map(fields) if fields.contains_key(SENSITIVE));
-        self.rules.sensitive || steps.iter().any(|(key, result)| sensitive(result) && self.asks_about(key))
+        let sensitive =
+            |result: &Value| matches!(result, Value::Map(fields) if fields.contains_key(SENSITIVE));
+        self.rules.sensitive
+            || steps
+                .iter()
+                .any(|(key, result)| sensitive(result) && self.asks_about(key))
     }
 
     fn scope(&self, steps: &Scope, now: Timestamp) -> Scope {
@@ -112,8 +137,15 @@ impl PlanStep {
     /// uses.
     fn default_outcome(&self, reply: &Reply) -> Outcome {
         let asks = |field: &str| {
-            let expr = self.rules.expect.as_ref().and_then(|expect| Expr::stored(expect).ok());
-            expr.is_some_and(|e| e.uses().contains(&("response".to_owned(), Some(field.to_owned()))))
+            let expr = self
+                .rules
+                .expect
+                .as_ref()
+                .and_then(|expect| Expr::stored(expect).ok());
+            expr.is_some_and(|e| {
+                e.uses()
+                    .contains(&("response".to_owned(), Some(field.to_owned())))
+            })
         };
         match (&self.spec, reply) {
             (StepSpec::Http(http), Reply::Http { status, .. })
@@ -125,13 +157,29 @@ impl PlanStep {
                 }
                 any.outcome(reply)
             }
-            (StepSpec::Shell(_), Reply::Exited { code: Some(code), signal, outputs, lacks, ms })
-                if asks("exit_code") =>
-            {
+            (
+                StepSpec::Shell(_),
+                Reply::Exited {
+                    code: Some(code),
+                    signal,
+                    outputs,
+                    lacks,
+                    ms,
+                },
+            ) if asks("exit_code") => {
                 let (signal, outputs, lacks) = (*signal, outputs.clone(), lacks.clone());
-                let ended = Reply::Exited { code: Some(0), signal, outputs, lacks, ms: *ms };
+                let ended = Reply::Exited {
+                    code: Some(0),
+                    signal,
+                    outputs,
+                    lacks,
+                    ms: *ms,
+                };
                 let mut outcome = self.outcome(&ended);
-                outcome.message = outcome.message.replacen("exit code 0", &format!("exit code {code}"), 1);
+                outcome.message =
+                    outcome
+                        .message
+                        .replacen("exit code 0", &format!("exit code {code}"), 1);
                 outcome
             }
             (StepSpec::Manual(_), Reply::Answered { done, by, note }) => {
@@ -143,9 +191,11 @@ impl PlanStep {
 
     fn answered(&self, reply: &Reply, done: bool, by: &str, note: Option<&str>) -> Outcome {
         match &self.rules.word {
-            Some(word) if done && note.map(str::trim) != Some(word) => {
-                Outcome::failed(format!("not confirmed: the note of {by} is not `{word}`"), false, None)
-            }
+            Some(word) if done && note.map(str::trim) != Some(word) => Outcome::failed(
+                format!("not confirmed: the note of {by} is not `{word}`"),
+                false,
+                None,
+            ),
             _ if !done && self.rules.optional => {
                 let note = note.map(|n| format!(": {n}")).unwrap_or_default();
                 Outcome::ok(format!("no, says {by}{note}"), None)
@@ -158,36 +208,77 @@ impl PlanStep {
 fn expected(expect: &str, scope: &Scope, quiet: bool, outcome: &mut Outcome) {
     match Expr::stored(expect).and_then(|expr| expr.holds(scope).map(|holds| (holds, expr))) {
         Ok((true, _)) => {}
-        Ok((false, _)) if quiet => fail(outcome, &format!("not as expected: `{expect}` is false"), true),
-        Err(_) if quiet => fail(outcome, &format!("expect `{expect}` cannot be decided"), false),
+        Ok((false, _)) if quiet => fail(
+            outcome,
+            &format!("not as expected: `{expect}` is false"),
+            true,
+        ),
+        Err(_) if quiet => fail(
+            outcome,
+            &format!("expect `{expect}` cannot be decided"),
+            false,
+        ),
         Ok((false, expr)) => {
             let why = expr.explain(scope).join("; ");
             fail(outcome, &format!("not as expected: {why}"), true);
         }
-        Err(why) => fail(outcome, &format!("expect `{expect}` cannot be decided: {why}"), false),
+        Err(why) => fail(
+            outcome,
+            &format!("expect `{expect}` cannot be decided: {why}"),
+            false,
+        ),
     }
 }
 
 fn fail(outcome: &mut Outcome, why: &str, again: bool) {
-    *outcome = Outcome::failed(format!("{}, but {why}", outcome.message), again, outcome.latency_ms);
+    *outcome = Outcome::failed(
+        format!("{}, but {why}", outcome.message),
+        again,
+        outcome.latency_ms,
+    );
 }
 
 /// The answer as `response`.
 fn response_of(reply: &Reply) -> Value {
     let fields = match reply {
-        Reply::Http { status, headers, body, truncated, ms } => {
-            let json = if *truncated { None } else { serde_json::from_str::<serde_json::Value>(body).ok() };
-            let headers = headers.iter().map(|(k, v)| (k.clone(), Value::Text(v.clone()))).collect();
+        Reply::Http {
+            status,
+            headers,
+            body,
+            truncated,
+            ms,
+        } => {
+            let json = if *truncated {
+                None
+            } else {
+                serde_json::from_str::<serde_json::Value>(body).ok()
+            };
+            let headers = headers
+                .iter()
+                .map(|(k, v)| (k.clone(), Value::Text(v.clone())))
+                .collect();
             vec![
                 ("status", Value::Int(i64::from(*status))),
                 ("duration_ms", Value::Int(*ms)),
                 ("headers", Value::Map(headers)),
-                ("body", json.as_ref().map_or_else(|| Value::Text(body.clone()), Value::from)),
+                (
+                    "body",
+                    json.as_ref()
+                        .map_or_else(|| Value::Text(body.clone()), Value::from),
+                ),
             ]
         }
-        Reply::Exited { code, outputs, ms, .. } => {
-            let outputs = outputs.iter().map(|(k, v)| (k.clone(), Value::Text(v.clone()))).collect();
-            let mut fields = vec![("duration_ms", Value::Int(*ms)), ("outputs", Value::Map(outputs))];
+        Reply::Exited {
+            code, outputs, ms, ..
+        } => {
+            let outputs = outputs
+                .iter()
+                .map(|(k, v)| (k.clone(), Value::Text(v.clone())))
+                .collect();
+            let mut fields = vec![
+                ("duration_ms", Value::Int(*ms)),
+                ("outputs", Value::Map(outputs)),
+            ];
             fields.extend(code.map(|code| ("exit_code", Value::Int(i64::from(code)))));
             fields
         }
@@ -212,13 +303,25 @@ fn response_of(reply: &Reply) -> Value {
 fn rows_of(rows: &Rows) -> Vec<(&'static str, Value)> {
     let count = |n: usize| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
     let row = |row: &Vec<serde_json::Value>| {
-        Value::Map(rows.columns.iter().cloned().zip(row.iter().map(Value::from)).collect())
+        Value::Map(
+            rows.columns
+                .iter()
+                .cloned()
+                .zip(row.iter().map(Value::from))
+                .collect(),
+        )
     };
     vec![
         ("rows", Value::List(rows.rows.iter().map(row).collect())),
-        ("columns", Value::List(rows.columns.iter().cloned().map(Value::Text).collect())),
+        (
+            "columns",
+            Value::List(rows.columns.iter().cloned().map(Value::Text).collect()),
+        ),
         ("row_count", count(rows.rows.len())),
-        ("affected", Value::Int(i64::try_from(rows.affected).unwrap_or(i64::MAX))),
+        (
+            "affected",
+            Value::Int(i64::try_from(rows.affected).unwrap_or(i64::MAX)),
+        ),
         ("truncated", Value::Bool(rows.truncated)),
         ("duration_ms", Value::Int(rows.ms)),
     ]
@@ -226,24 +329,40 @@ fn rows_of(rows: &Rows) -> Vec<(&'static str, Value)> {
 
 /// The answer to the last request, and the values kept of all of them.
 fn progress_of(progress: &Progress) -> Vec<(&'static str, Value)> {
-    let Value::Map(last) = response_of(&progress.last) else { return Vec::new() };
-    let mut fields: Vec<_> =
-        ["status", "body"].into_iter().filter_map(|name| Some((name, last.get(name)?.clone()))).collect();
-    let kept = progress.kept.iter().map(|(name, value)| (name.clone(), Value::from(value)));
+    let Value::Map(last) = response_of(&progress.last) else {
+        return Vec::new();
+    };
+    let mut fields: Vec<_> = ["status", "body"]
+        .into_iter()
+        .filter_map(|name| Some((name, last.get(name)?.clone())))
+        .collect();
+    let kept = progress
+        .kept
+        .iter()
+        .map(|(name, value)| (name.clone(), Value::from(value)));
     fields.push(("result", Value::Map(kept.collect())));
     fields.push(("duration_ms", Value::Int(progress.ms)));
     fields
 }
 
-/// The answer as `steps.NAME`: a request, a statement and an operation under `response`, a command's and a person's answer directly.
+/// The answer as `steps.NAME`: a request, a statement and an operation under `response`, a
+/// command's and a person's answer directly.
 fn result_of(reply: &Reply, response: &Value) -> BTreeMap<String, Value> {
     match (reply, response) {
-        (Reply::Http { ms, .. } | Reply::Rows(Rows { ms, .. }) | Reply::Operated(Progress { ms, .. }), _) => {
-            BTreeMap::from([("response".to_owned(), response.clone()), ("duration_ms".to_owned(), Value::Int(*ms))])
-        }
-        (_, Value::Map(fields)) => {
-            fields.iter().filter(|(k, _)| *k != "by").map(|(k, v)| (k.clone(), v.clone())).collect()
-        }
+        (
+            Reply::Http { ms, .. }
+            | Reply::Rows(Rows { ms, .. })
+            | Reply::Operated(Progress { ms, .. }),
+            _,
+        ) => BTreeMap::from([
+            ("response".to_owned(), response.clone()),
+            ("duration_ms".to_owned(), Value::Int(*ms)),
+        ]),
+        (_, Value::Map(fields)) => fields
+            .iter()
+            .filter(|(k, _)| *k != "by")
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect(),
         _ => BTreeMap::new(),
     }
 }

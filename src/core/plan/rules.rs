@@ -69,21 +69,46 @@ impl Rules {
         let mut lines = Vec::new();
         lines.extend(self.when.iter().map(|when| format!("only when {when}")));
         lines.extend(self.expect.iter().map(|expect| format!("expects {expect}")));
-        lines.extend(self.save.iter().map(|(name, from)| format!("keeps {name} = {from}")));
-        lines.extend(self.sensitive.then(|| "is sensitive: its output is not kept".to_owned()));
-        lines.extend(self.word.iter().map(|word| format!("wants `{word}` typed as the note")));
+        lines.extend(
+            self.save
+                .iter()
+                .map(|(name, from)| format!("keeps {name} = {from}")),
+        );
+        lines.extend(
+            self.sensitive
+                .then(|| "is sensitive: its output is not kept".to_owned()),
+        );
+        lines.extend(
+            self.word
+                .iter()
+                .map(|word| format!("wants `{word}` typed as the note")),
+        );
         lines.extend(
             self.each
                 .filter(|e| e.max_concurrency > 1 || e.max_errors > 0)
-                .map(|e| format!("up to {} at once, {} may fail", e.max_concurrency, e.max_errors)),
+                .map(|e| {
+                    format!(
+                        "up to {} at once, {} may fail",
+                        e.max_concurrency, e.max_errors
+                    )
+                }),
         );
-        lines.extend(self.notes.iter().flat_map(|notes| notes.lines()).map(str::to_owned));
+        lines.extend(
+            self.notes
+                .iter()
+                .flat_map(|notes| notes.lines())
+                .map(str::to_owned),
+        );
         lines
     }
 
     /// Every expression of the step.
     pub fn expressions(&self) -> impl Iterator<Item = &str> {
-        self.when.iter().chain(&self.expect).chain(self.save.values()).map(String::as_str)
+        self.when
+            .iter()
+            .chain(&self.expect)
+            .chain(self.save.values())
+            .map(String::as_str)
     }
 }
 

@@ -53,7 +53,10 @@ impl PlanStep {
     /// The same step, acting on this target.
     #[must_use]
     pub fn on(self, target: Target) -> Self {
-        Self { target: Some(target), ..self }
+        Self {
+            target: Some(target),
+            ..self
+        }
     }
 
     /// The outcome of an answer for this step. A probe may always be retried; any other step that
@@ -81,7 +84,8 @@ pub enum OnFailure {
     Stop,
     /// The rest runs; the run still ends failed.
     Continue,
-    /// The steps up to the one of this number are skipped; the run goes on there and still ends failed.
+    /// The steps up to the one of this number are skipped; the run goes on there and still ends
+    /// failed.
     Jump(u32),
 }
 
@@ -99,7 +103,9 @@ impl Retry {
     /// Milliseconds to wait after failed attempt number `attempt` (from 1), without jitter.
     #[must_use]
     pub fn wait_ms(&self, attempt: u32) -> i64 {
-        let factor = 1_i64.checked_shl(attempt.saturating_sub(1).min(40)).unwrap_or(i64::MAX);
+        let factor = 1_i64
+            .checked_shl(attempt.saturating_sub(1).min(40))
+            .unwrap_or(i64::MAX);
         self.base_ms.saturating_mul(factor).min(self.cap_ms)
     }
 }
@@ -115,21 +121,60 @@ mod tests {
         use crate::core::service::HttpRequest;
         use crate::core::step::http::Http;
 
-        let request = HttpRequest { max_ms: Some(100), ..HttpRequest::default() };
-        let probe =
-            PlanStep { probe: true, ..PlanStep::new("probe", Phase::Verify, StepSpec::Http(Http::new(request)), 1000) };
-        let work = PlanStep { probe: false, ..probe.clone() };
+        let request = HttpRequest {
+            max_ms: Some(100),
+            ..HttpRequest::default()
+        };
+        let probe = PlanStep {
+            probe: true,
+            ..PlanStep::new(
+                "probe",
+                Phase::Verify,
+                StepSpec::Http(Http::new(request)),
+                1000,
+            )
+        };
+        let work = PlanStep {
+            probe: false,
+            ..probe.clone()
+        };
         let answer = |status, ms| {
             let headers = BTreeMap::new();
-            Reply::Http { status, headers, body: String::new(), truncated: false, ms }
+            Reply::Http {
+                status,
+                headers,
+                body: String::new(),
+                truncated: false,
+                ms,
+            }
         };
         for (step, reply, verdict, state) in [
             (&probe, answer(200, 10), Verdict::Succeeded, State::Ok),
-            (&probe, answer(200, 200), Verdict::Succeeded, State::Degraded),
-            (&probe, answer(404, 10), Verdict::Failed { again: true }, State::Failing),
+            (
+                &probe,
+                answer(200, 200),
+                Verdict::Succeeded,
+                State::Degraded,
+            ),
+            (
+                &probe,
+                answer(404, 10),
+                Verdict::Failed { again: true },
+                State::Failing,
+            ),
             (&work, answer(200, 10), Verdict::Succeeded, State::Ok),
-            (&work, answer(200, 200), Verdict::Failed { again: false }, State::Failing),
-            (&work, answer(404, 10), Verdict::Failed { again: false }, State::Failing),
+            (
+                &work,
+                answer(200, 200),
+                Verdict::Failed { again: false },
+                State::Failing,
+            ),
+            (
+                &work,
+                answer(404, 10),
+                Verdict::Failed { again: false },
+                State::Failing,
+            ),
         ] {
             let outcome = step.outcome(&reply);
             assert_eq!((outcome.verdict, outcome.state), (verdict, state));
@@ -138,9 +183,20 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_cap() {
-        let retry = Retry { attempts: 9, base_ms: 1000, cap_ms: 8000 };
+        let retry = Retry {
+            attempts: 9,
+            base_ms: 1000,
+            cap_ms: 8000,
+        };
         let waits: Vec<_> = (1..=6).map(|n| retry.wait_ms(n)).collect();
         assert_eq!(waits, [1000, 2000, 4000, 8000, 8000, 8000]);
-        assert_eq!(Retry { cap_ms: i64::MAX, ..retry }.wait_ms(u32::MAX), 1000 << 40);
+        assert_eq!(
+            Retry {
+                cap_ms: i64::MAX,
+                ..retry
+            }
+            .wait_ms(u32::MAX),
+            1000 << 40
+        );
     }
 }

@@ -11,7 +11,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
         name: "create_deployment",
         about: "deploy the newest source of an app",
         scopes: "app:update",
-        args: &[APP, preset("force_build", Shape::Flag, "false", "build even if nothing changed")],
+        args: &[
+            APP,
+            preset(
+                "force_build",
+                Shape::Flag,
+                "false",
+                "build even if nothing changed",
+            ),
+        ],
         stages: &[Stage {
             method: "POST",
             path: "/v2/apps/{app}/deployments",
@@ -26,7 +34,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
         name: "get_deployment",
         about: "the state of an app's deployment; phase is ACTIVE when it serves",
         scopes: "app:read",
-        args: &[APP, required("deployment", Shape::Id, "id of the deployment")],
+        args: &[
+            APP,
+            required("deployment", Shape::Id, "id of the deployment"),
+        ],
         stages: &[Stage {
             method: "GET",
             path: "/v2/apps/{app}/deployments/{deployment}",

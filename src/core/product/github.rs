@@ -12,11 +12,24 @@ pub(super) const OPERATIONS: &[Operation] = &[
         scopes: "contents: write, pull requests: write",
         args: &[
             REPO,
-            preset("base", Shape::Branch, "main", "the branch it is to be merged into"),
-            required("head", Shape::Branch, "the branch that is created; it must not exist"),
+            preset(
+                "base",
+                Shape::Branch,
+                "main",
+                "the branch it is to be merged into",
+            ),
+            required(
+                "head",
+                Shape::Branch,
+                "the branch that is created; it must not exist",
+            ),
             required("path", Shape::Path, "the file in the repository"),
             required("content", Shape::Text, "what is written into the file"),
-            required("title", Shape::Line, "title of the pull request and of the commit"),
+            required(
+                "title",
+                Shape::Line,
+                "title of the pull request and of the commit",
+            ),
             optional("body", Shape::Text, "what the pull request says"),
             preset("draft", Shape::Flag, "false", "open it as a draft"),
         ],
@@ -30,7 +43,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
                 keep: &[("base_sha", "/object/sha")],
                 did: "",
             },
-            // Read before anything is written: a file that is there is replaced, knowing which version.
+            // Read before anything is written: a file that is there is replaced, knowing which
+            // version.
             Stage {
                 method: "GET",
                 path: "/repos/{repo}/contents/{path}",
@@ -44,7 +58,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
                 method: "POST",
                 path: "/repos/{repo}/git/refs",
                 query: &[],
-                body: &[("ref", From::After("refs/heads/", "head")), ("sha", From::Kept("base_sha"))],
+                body: &[
+                    ("ref", From::After("refs/heads/", "head")),
+                    ("sha", From::Kept("base_sha")),
+                ],
                 good: &[201],
                 keep: &[],
                 did: "created the branch {head}",
@@ -86,9 +103,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
         scopes: "actions: write",
         args: &[
             REPO,
-            required("workflow", Shape::Id, "file name or number of the workflow, like deploy.yml"),
+            required(
+                "workflow",
+                Shape::Id,
+                "file name or number of the workflow, like deploy.yml",
+            ),
             preset("ref", Shape::Branch, "main", "the branch or tag it runs on"),
-            optional("inputs", Shape::Object, "inputs of the workflow, a JSON object"),
+            optional(
+                "inputs",
+                Shape::Object,
+                "inputs of the workflow, a JSON object",
+            ),
         ],
         stages: &[Stage {
             method: "POST",
@@ -108,7 +133,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
         stages: &[Stage {
             method: "GET",
             path: "/repos/{repo}/actions/runs",
-            query: &[("branch", From::Arg("branch")), ("per_page", From::Fixed("1"))],
+            query: &[
+                ("branch", From::Arg("branch")),
+                ("per_page", From::Fixed("1")),
+            ],
             body: &[],
             good: &[200],
             keep: &[
@@ -124,14 +152,21 @@ pub(super) const OPERATIONS: &[Operation] = &[
         name: "combined_status",
         about: "what the commit statuses of a branch, tag or commit say together",
         scopes: "commit statuses: read",
-        args: &[REPO, preset("ref", Shape::Branch, "main", "branch, tag or commit")],
+        args: &[
+            REPO,
+            preset("ref", Shape::Branch, "main", "branch, tag or commit"),
+        ],
         stages: &[Stage {
             method: "GET",
             path: "/repos/{repo}/commits/{ref}/status",
             query: &[],
             body: &[],
             good: &[200],
-            keep: &[("state", "/state"), ("total", "/total_count"), ("sha", "/sha")],
+            keep: &[
+                ("state", "/state"),
+                ("total", "/total_count"),
+                ("sha", "/sha"),
+            ],
             did: "",
         }],
     },

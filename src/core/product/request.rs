@@ -22,14 +22,28 @@ pub struct Request {
 
 /// The request of one stage. Values not known yet (in a dry run) stay `{name}`.
 #[must_use]
-pub fn request(operation: &Operation, stage: &Stage, args: &BTreeMap<String, String>, kept: &Kept) -> Request {
-    let source = Source { operation, args, kept };
+pub fn request(
+    operation: &Operation,
+    stage: &Stage,
+    args: &BTreeMap<String, String>,
+    kept: &Kept,
+) -> Request {
+    let source = Source {
+        operation,
+        args,
+        kept,
+    };
     let mut path = source.path(stage.path);
     let mut joint = '?';
     for (key, from) in stage.query {
-        let Some(value) = source.value(*from) else { continue };
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let _ = write!(path, "{joint}{key}={}", escaped(&text, false)); // writing to a String cannot fail
+        let Some(value) = source.value(*from) else {
+            continue;
+        };
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        // writing to a String cannot fail
+        let _ = write!(path, "{joint}{key}={}", escaped(&text, false));
         joint = '&';
     }
     let mut body = Value::Object(Map::new());
@@ -39,7 +53,11 @@ pub fn request(operation: &Operation, stage: &Stage, args: &BTreeMap<String, Str
         }
     }
     let body = (!stage.body.is_empty()).then(|| body.to_string());
-    Request { method: stage.method, path, body }
+    Request {
+        method: stage.method,
+        path,
+        body,
+    }
 }
 
 struct Source<'a> {
@@ -55,10 +73,16 @@ impl Source<'_> {
         while let Some((before, after)) = rest.split_once('{') {
             let (name, after) = after.split_once('}').unwrap_or((after, ""));
             path.push_str(before);
-            let whole = self.operation.arg(name).is_some_and(|a| a.shape == Shape::Id || a.shape == Shape::Line);
+            let whole = self
+                .operation
+                .arg(name)
+                .is_some_and(|a| a.shape == Shape::Id || a.shape == Shape::Line);
             match (self.args.get(name), self.kept.get(name)) {
                 (Some(value), _) => path.push_str(&escaped(value, !whole)),
-                (None, Some(value)) => path.push_str(&escaped(value.as_str().unwrap_or(&value.to_string()), false)),
+                (None, Some(value)) => path.push_str(&escaped(
+                    value.as_str().unwrap_or(&value.to_string()),
+                    false,
+                )),
                 (None, None) => {
                     let _ = write!(path, "{{{name}}}"); // writing to a String cannot fail
                 }
@@ -73,7 +97,11 @@ impl Source<'_> {
         match from {
             From::Fixed(text) => Some(text.into()),
             From::Kept(name) => self.kept.get(name).filter(|v| !v.is_null()).cloned(),
-            From::Base64(name) => arg(name).map(|text| base64::engine::general_purpose::STANDARD.encode(text).into()),
+            From::Base64(name) => arg(name).map(|text| {
+                base64::engine::general_purpose::STANDARD
+                    .encode(text)
+                    .into()
+            }),
             From::After(front, name) => arg(name).map(|text| format!("{front}{text}").into()),
             From::Owner(name) => arg(name)?.split_once('/').map(|(owner, _)| owner.into()),
             From::Name(name) => arg(name)?.split_once('/').map(|(_, name)| name.into()),
@@ -134,7 +162,8 @@ impl Shape {
             },
             Self::Branch => branch(text),
             Self::Path => {
-                let wrong = |p: &str| p.is_empty() || p == "." || p == ".." || p.contains(char::is_control);
+                let wrong =
+                    |p: &str| p.is_empty() || p == "." || p == ".." || p.contains(char::is_control);
                 if text.split('/').any(wrong) {
                     return Err("must be a path inside the repository, like docs/a.md".to_owned());
                 }
@@ -145,7 +174,9 @@ impl Shape {
             Self::Flag if ["true", "false"].contains(&text) => Ok(text.to_owned()),
             Self::Flag => Err("must be true or false".to_owned()),
             Self::Object => match serde_json::from_str(text) {
-                Ok(Value::Object(fields)) if fields.values().all(|v| !v.is_array() && !v.is_object()) => {
+                Ok(Value::Object(fields))
+                    if fields.values().all(|v| !v.is_array() && !v.is_object()) =>
+                {
                     Ok(text.to_owned())
                 }
                 _ => Err("must be a JSON object of texts, numbers and truth values".to_owned()),
@@ -168,5 +199,9 @@ fn branch(text: &str) -> Result<String, String> {
     }
     let name = name.trim_matches(['-', '/', '.']);
     let name = name.strip_suffix(".lock").unwrap_or(name);
-    if name.is_empty() { Err("must be the name of a branch".to_owned()) } else { Ok(name.to_owned()) }
+    if name.is_empty() {
+        Err("must be the name of a branch".to_owned())
+    } else {
+        Ok(name.to_owned())
+    }
 }

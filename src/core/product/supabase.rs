@@ -11,14 +11,26 @@ pub(super) const OPERATIONS: &[Operation] = &[
         name: "service_health",
         about: "how one of the project's services is; status is ACTIVE_HEALTHY when it is well",
         scopes: "projects:read",
-        args: &[PROJECT, preset("service", Shape::Word(SERVICES), "db", "which of its services")],
+        args: &[
+            PROJECT,
+            preset(
+                "service",
+                Shape::Word(SERVICES),
+                "db",
+                "which of its services",
+            ),
+        ],
         stages: &[Stage {
             method: "GET",
             path: "/v1/projects/{project}/health",
             query: &[("services", From::Arg("service"))],
             body: &[],
             good: &[200],
-            keep: &[("service", "/0/name"), ("status", "/0/status"), ("error", "/0/error")],
+            keep: &[
+                ("service", "/0/name"),
+                ("status", "/0/status"),
+                ("error", "/0/error"),
+            ],
             did: "",
         }],
     },

@@ -2,7 +2,11 @@
 
 use super::{Arg, From, Operation, Shape, Stage, optional, required};
 
-const TEAM: Arg = optional("team", Shape::Id, "id of the team, unless the account is personal");
+const TEAM: Arg = optional(
+    "team",
+    Shape::Id,
+    "id of the team, unless the account is personal",
+);
 const PROJECT: Arg = required("project", Shape::Id, "id of the project");
 const BY_TEAM: (&str, From) = ("teamId", From::Arg("team"));
 const DEPLOYMENT: &[(&str, &str)] = &[("id", "/id"), ("url", "/url"), ("state", "/readyState")];
@@ -16,7 +20,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
             required("name", Shape::Id, "name of the project"),
             required("repo", Shape::Repo, "OWNER/NAME of the GitHub repository"),
             required("ref", Shape::Line, "branch, tag or commit"),
-            optional("target", Shape::Word(&["production", "staging"]), "left out, it is a preview"),
+            optional(
+                "target",
+                Shape::Word(&["production", "staging"]),
+                "left out, it is a preview",
+            ),
             TEAM,
         ],
         stages: &[Stage {
@@ -40,7 +48,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
         name: "get_deployment",
         about: "the state of a deployment; state is READY when it serves",
         scopes: "access token of the account or team",
-        args: &[required("deployment", Shape::Id, "id or host name of the deployment"), TEAM],
+        args: &[
+            required("deployment", Shape::Id, "id or host name of the deployment"),
+            TEAM,
+        ],
         stages: &[Stage {
             method: "GET",
             path: "/v13/deployments/{deployment}",
@@ -55,7 +66,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
         name: "promote",
         about: "point the project's production domains at a deployment, without building it again",
         scopes: "access token of the account or team",
-        args: &[PROJECT, required("deployment", Shape::Id, "id of the deployment"), TEAM],
+        args: &[
+            PROJECT,
+            required("deployment", Shape::Id, "id of the deployment"),
+            TEAM,
+        ],
         stages: &[Stage {
             method: "POST",
             path: "/v10/projects/{project}/promote/{deployment}",
@@ -72,7 +87,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
         scopes: "access token of the account or team",
         args: &[
             PROJECT,
-            required("deployment", Shape::Id, "id of the deployment to go back to"),
+            required(
+                "deployment",
+                Shape::Id,
+                "id of the deployment to go back to",
+            ),
             optional("reason", Shape::Line, "why"),
             TEAM,
         ],

@@ -44,7 +44,10 @@ fn higher_goes_first_and_waiting_weighs_as_much_as_priority() {
         ((0, Low, Interactive), (1501, Urgent, Interactive)),
         ((0, Normal, Routine), (61, Normal, Interactive)),
     ] {
-        let (a, b) = (rank(first.0, first.1, first.2), rank(second.0, second.1, second.2));
+        let (a, b) = (
+            rank(first.0, first.1, first.2),
+            rank(second.0, second.1, second.2),
+        );
         assert!(a < b, "{first:?} before {second:?}");
     }
 }
@@ -62,18 +65,47 @@ proptest! {
 
 #[test]
 fn a_read_only_plan_wants_its_group_and_a_changing_one_its_targets_too() {
-    let concurrency = Some(Concurrency { group: "deploy-prod".to_owned(), policy: Policy::Queue });
-    let plan = Plan { services: vec!["web".to_owned()], concurrency, ..Plan::default() };
-    let names = |plan: &Plan| wanted(plan).iter().map(ToString::to_string).collect::<Vec<_>>();
+    let concurrency = Some(Concurrency {
+        group: "deploy-prod".to_owned(),
+        policy: Policy::Queue,
+    });
+    let plan = Plan {
+        services: vec!["web".to_owned()],
+        concurrency,
+        ..Plan::default()
+    };
+    let names = |plan: &Plan| {
+        wanted(plan)
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
     assert_eq!(names(&plan), ["group deploy-prod"]);
-    assert_eq!(names(&Plan { mutates: true, ..plan }), ["web", "group deploy-prod"]);
+    assert_eq!(
+        names(&Plan {
+            mutates: true,
+            ..plan
+        }),
+        ["web", "group deploy-prod"]
+    );
 }
 
 #[test]
 fn the_position_in_the_queue_is_shown_with_its_reason() {
-    let target = Target { service: "web".to_owned(), env: Some("prod".to_owned()) };
-    let on_web = Blocked { wanted: Lock::Target(target), holder: Some(RunId(3)), ahead: 0 };
-    let in_group = Blocked { wanted: Lock::Group("migrations".to_owned()), holder: None, ahead: 2 };
+    let target = Target {
+        service: "web".to_owned(),
+        env: Some("prod".to_owned()),
+    };
+    let on_web = Blocked {
+        wanted: Lock::Target(target),
+        holder: Some(RunId(3)),
+        ahead: 0,
+    };
+    let in_group = Blocked {
+        wanted: Lock::Group("migrations".to_owned()),
+        holder: None,
+        ahead: 2,
+    };
     let queued = |ahead, waits_for: &[&Blocked]| Queued {
         run: RunId(9),
         lane: Lane::Routine,
@@ -84,7 +116,10 @@ fn the_position_in_the_queue_is_shown_with_its_reason() {
     for (queued, expected) in [
         (queued(0, &[]), "next in the routine lane"),
         (queued(4, &[]), "4 before it in the routine lane"),
-        (queued(4, &[&on_web]), "waits for web in prod, held by run #3, next in line"),
+        (
+            queued(4, &[&on_web]),
+            "waits for web in prod, held by run #3, next in line",
+        ),
         (
             queued(0, &[&on_web, &in_group]),
             "waits for web in prod, held by run #3, next in line; group migrations, free, 2 before it",
@@ -93,14 +128,26 @@ fn the_position_in_the_queue_is_shown_with_its_reason() {
         assert_eq!(queued.to_string(), expected);
     }
     // No engine takes it, so other reasons to wait do not matter.
-    let untaken = |why| Queued { untaken: Some(why), ..queued(4, &[&on_web]) };
+    let untaken = |why| Queued {
+        untaken: Some(why),
+        ..queued(4, &[&on_web])
+    };
     for (why, expected) in [
-        (Untaken::NoEngine, "no engine is running: start opsroom serve or a console, or `opsroom start 9`"),
-        (Untaken::LeftOver, "the process that queued it is gone: `start run 9` (`opsroom start 9`) or `cancel run 9`"),
+        (
+            Untaken::NoEngine,
+            "no engine is running: start opsroom serve or a console, or `opsroom start 9`",
+        ),
+        (
+            Untaken::LeftOver,
+            "the process that queued it is gone: `start run 9` (`opsroom start 9`) or `cancel run 9`",
+        ),
     ] {
         assert_eq!(untaken(why).to_string(), expected);
     }
-    assert_eq!(serde_json::to_value(untaken(Untaken::NoEngine)).unwrap()["untaken"], "no_engine");
+    assert_eq!(
+        serde_json::to_value(untaken(Untaken::NoEngine)).unwrap()["untaken"],
+        "no_engine"
+    );
     assert_eq!(
         serde_json::to_value(queued(1, &[&in_group])).unwrap(),
         serde_json::json!({
@@ -112,15 +159,30 @@ fn the_position_in_the_queue_is_shown_with_its_reason() {
 
 #[test]
 fn the_policy_decides_about_other_runs_of_the_group() {
-    let group = |policy| Concurrency { group: "g".to_owned(), policy };
+    let group = |policy| Concurrency {
+        group: "g".to_owned(),
+        policy,
+    };
     let members = [(3, RunStatus::Running), (5, RunStatus::Queued)];
-    let members = members.map(|(run, status)| Member { run: RunId(run), status });
+    let members = members.map(|(run, status)| Member {
+        run: RunId(run),
+        status,
+    });
     for (policy, expected) in [
         (Policy::Queue, "waits for run #3 (running) and 1 more"),
-        (Policy::Refuse, "is refused because of run #3 (running) and 1 more"),
-        (Policy::CancelRunning, "cancels run #3 (running), run #5 (queued)"),
+        (
+            Policy::Refuse,
+            "is refused because of run #3 (running) and 1 more",
+        ),
+        (
+            Policy::CancelRunning,
+            "cancels run #3 (running), run #5 (queued)",
+        ),
     ] {
-        assert_eq!(group_effect(&group(policy), &members).as_deref(), Some(expected));
+        assert_eq!(
+            group_effect(&group(policy), &members).as_deref(),
+            Some(expected)
+        );
         assert_eq!(group_effect(&group(policy), &[]), None);
     }
 }

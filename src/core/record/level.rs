@@ -4,7 +4,14 @@ use super::{json_value, time};
 use crate::core::event::Level;
 use crate::core::time::Timestamp;
 
-const JSON_KEYS: [&str; 6] = ["level", "severity", "lvl", "levelname", "log.level", "loglevel"];
+const JSON_KEYS: [&str; 6] = [
+    "level",
+    "severity",
+    "lvl",
+    "levelname",
+    "log.level",
+    "loglevel",
+];
 /// Bytes that are searched for a level; a later word is part of the message.
 const WITHIN: usize = 160;
 /// An indented line is a new record when a level is in this many of its first bytes.
@@ -16,7 +23,9 @@ pub fn level(line: &[u8]) -> Option<Level> {
     match *line.first()? {
         b'{' => json(&line[..line.len().min(4096)]),
         b'<' => priority(line),
-        b'I' | b'W' | b'E' | b'F' if line.len() > 5 && line[1..5].iter().all(u8::is_ascii_digit) => {
+        b'I' | b'W' | b'E' | b'F'
+            if line.len() > 5 && line[1..5].iter().all(u8::is_ascii_digit) =>
+        {
             Some(match line[0] {
                 b'I' => Level::Info,
                 b'W' => Level::Warn,
@@ -35,9 +44,12 @@ pub fn continues(line: &[u8]) -> bool {
         None | Some(b'}' | b')' | b'\r') => true,
         Some(b' ' | b'\t') => {
             let text = line.trim_ascii_start();
-            time(text, Timestamp::default()).is_none() && level(&text[..text.len().min(SHORT)]).is_none()
+            time(text, Timestamp::default()).is_none()
+                && level(&text[..text.len().min(SHORT)]).is_none()
         }
-        Some(_) => line.starts_with(b"Caused by") || line.starts_with(b"Traceback (") || is_exception(line),
+        Some(_) => {
+            line.starts_with(b"Caused by") || line.starts_with(b"Traceback (") || is_exception(line)
+        }
     }
 }
 
@@ -45,7 +57,12 @@ pub fn continues(line: &[u8]) -> bool {
 /// of an indented object. In any other text (a table, prose) every line is its own record.
 #[must_use]
 pub fn heads(line: &[u8]) -> bool {
-    let begins = [&b"Traceback ("[..], b"Exception in thread", b"thread '", b"panic: "];
+    let begins = [
+        &b"Traceback ("[..],
+        b"Exception in thread",
+        b"thread '",
+        b"panic: ",
+    ];
     level(line).is_some()
         || time(line, Timestamp::default()).is_some()
         || is_exception(line)
@@ -58,7 +75,9 @@ fn is_exception(line: &[u8]) -> bool {
     if !line.first().is_some_and(u8::is_ascii_alphabetic) {
         return false;
     }
-    let end = line.iter().position(|b| !(b.is_ascii_alphanumeric() || b"._$".contains(b)));
+    let end = line
+        .iter()
+        .position(|b| !(b.is_ascii_alphanumeric() || b"._$".contains(b)));
     let word = &line[..end.unwrap_or(line.len())];
     word.len() > 9 && (word.ends_with(b"Exception") || word.ends_with(b"Error"))
 }
@@ -67,7 +86,9 @@ fn json(line: &[u8]) -> Option<Level> {
     let value = JSON_KEYS.iter().find_map(|key| json_value(line, key))?;
     match value.strip_prefix(b"\"") {
         Some(text) => named(&text[..text.iter().position(|b| !b.is_ascii_alphabetic())?]),
-        None => numbered(std::str::from_utf8(&value[..value.iter().position(|b| !b.is_ascii_digit())?]).ok()?),
+        None => numbered(
+            std::str::from_utf8(&value[..value.iter().position(|b| !b.is_ascii_digit())?]).ok()?,
+        ),
     }
 }
 
@@ -92,7 +113,11 @@ fn priority(line: &[u8]) -> Option<Level> {
 /// can be.
 fn level_word(line: &[u8]) -> Option<Level> {
     // A date at the start contains no level.
-    let mut at = if line.len() > 19 && line[4] == b'-' && line[0].is_ascii_digit() { 19 } else { 0 };
+    let mut at = if line.len() > 19 && line[4] == b'-' && line[0].is_ascii_digit() {
+        19
+    } else {
+        0
+    };
     while at < line.len() {
         let byte = line[at];
         if byte == b'"' {
@@ -102,21 +127,30 @@ fn level_word(line: &[u8]) -> Option<Level> {
             at += 1;
             continue;
         }
-        let end = line[at..].iter().position(|b| !b.is_ascii_alphanumeric()).map_or(line.len(), |n| at + n);
+        let end = line[at..]
+            .iter()
+            .position(|b| !b.is_ascii_alphanumeric())
+            .map_or(line.len(), |n| at + n);
         let (word, next) = (&line[at..end], line.get(end));
         let before = at.checked_sub(1).map(|i| line[i]);
         if next == Some(&b'=') && matches!(word, b"level" | b"lvl" | b"severity") {
             let value = &line[end + 1..];
             let value = value.strip_prefix(b"\"").unwrap_or(value);
-            return named(&value[..value.iter().position(|b| !b.is_ascii_alphabetic()).unwrap_or(value.len())]);
+            return named(
+                &value[..value
+                    .iter()
+                    .position(|b| !b.is_ascii_alphabetic())
+                    .unwrap_or(value.len())],
+            );
         }
-        let alone =
-            !matches!(before, Some(b'_' | b'-' | b'/' | b'.' | b'=')) && !matches!(next, Some(b'_' | b'=' | b'/'));
+        let alone = !matches!(before, Some(b'_' | b'-' | b'/' | b'.' | b'='))
+            && !matches!(next, Some(b'_' | b'=' | b'/'));
         let capital = byte.is_ascii_uppercase() && word.iter().all(u8::is_ascii_uppercase);
-        let framed =
-            matches!(before, Some(b'[' | b'<' | b'(' | b'|')) && matches!(next, Some(b']' | b'>' | b')' | b'|'));
+        let framed = matches!(before, Some(b'[' | b'<' | b'(' | b'|'))
+            && matches!(next, Some(b']' | b'>' | b')' | b'|'));
         let prior = line[..at].trim_ascii_end().last();
-        let labelled = next == Some(&b':') && prior.is_none_or(|b| matches!(b, b':' | b']' | b'0'..=b'9'));
+        let labelled =
+            next == Some(&b':') && prior.is_none_or(|b| matches!(b, b':' | b']' | b'0'..=b'9'));
         if word.len() >= 3
             && alone
             && (capital || framed || labelled)
@@ -131,7 +165,11 @@ fn level_word(line: &[u8]) -> Option<Level> {
 
 /// A level's name in any case.
 fn named(word: &[u8]) -> Option<Level> {
-    let is = |names: &[&str]| names.iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()));
+    let is = |names: &[&str]| {
+        names
+            .iter()
+            .any(|name| word.eq_ignore_ascii_case(name.as_bytes()))
+    };
     match word.first()?.to_ascii_lowercase() {
         b'e' if is(&["error", "err", "emerg", "emergency"]) => Some(Level::Error),
         b'f' if is(&["fatal"]) => Some(Level::Error),

@@ -55,28 +55,68 @@ pub fn read(line: &str, now: Timestamp) -> Record {
         .or_else(|| tracing(line))
         .or_else(|| logfmt(line))
         .unwrap_or_else(|| {
-            (if written.is_some() { Shape::Timed } else { Shape::Plain }, Vec::new(), line.trim_end().to_owned())
+            (
+                if written.is_some() {
+                    Shape::Timed
+                } else {
+                    Shape::Plain
+                },
+                Vec::new(),
+                line.trim_end().to_owned(),
+            )
         });
-    Record { shape, time: written, level: level(bytes), fields, message }
+    Record {
+        shape,
+        time: written,
+        level: level(bytes),
+        fields,
+        message,
+    }
 }
 
 fn json(line: &str) -> Option<Parts> {
-    let map: Map<String, Value> = line.starts_with('{').then(|| serde_json::from_str(line).ok())??;
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let message = ["message", "msg", "event"].iter().find_map(|key| map.get(*key)).map(text).unwrap_or_default();
-    Some((Shape::Json, map.iter().map(|(key, value)| (key.clone(), text(value))).collect(), message))
+    let map: Map<String, Value> = line
+        .starts_with('{')
+        .then(|| serde_json::from_str(line).ok())??;
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
+    let message = ["message", "msg", "event"]
+        .iter()
+        .find_map(|key| map.get(*key))
+        .map(text)
+        .unwrap_or_default();
+    Some((
+        Shape::Json,
+        map.iter()
+            .map(|(key, value)| (key.clone(), text(value)))
+            .collect(),
+        message,
+    ))
 }
 
 fn syslog(line: &str) -> Option<Parts> {
-    let rest =
-        line.strip_prefix('<').and_then(|l| l.split_once('>')).filter(|(p, _)| p.len() <= 3).map_or(line, |(_, r)| r);
+    let rest = line
+        .strip_prefix('<')
+        .and_then(|l| l.split_once('>'))
+        .filter(|(p, _)| p.len() <= 3)
+        .map_or(line, |(_, r)| r);
     let owned = |names: &[&str], parts: &[&str]| -> Vec<(String, String)> {
-        let pairs = names.iter().zip(parts).filter(|(_, part)| !matches!(**part, "-" | ""));
-        pairs.map(|(name, part)| ((*name).to_owned(), (*part).to_owned())).collect()
+        let pairs = names
+            .iter()
+            .zip(parts)
+            .filter(|(_, part)| !matches!(**part, "-" | ""));
+        pairs
+            .map(|(name, part)| ((*name).to_owned(), (*part).to_owned()))
+            .collect()
     };
     if let Some(new) = rest.strip_prefix("1 ").filter(|_| rest.len() < line.len()) {
         let parts: Vec<&str> = new.splitn(6, ' ').collect();
-        let [_, host, app, process, id, rest] = *parts else { return None };
+        let [_, host, app, process, id, rest] = *parts else {
+            return None;
+        };
         return Some((
             Shape::Syslog,
             owned(&["host", "app", "pid", "id"], &[host, app, process, id]),
@@ -86,19 +126,32 @@ fn syslog(line: &str) -> Option<Parts> {
     time(rest.as_bytes(), Timestamp(0)).filter(|_| rest.as_bytes()[0].is_ascii_uppercase())?;
     let (host, rest) = rest.get(16..)?.split_once(' ')?;
     let (tag, message) = rest.split_once(": ")?;
-    let (app, process) = tag.split_once('[').map_or((tag, ""), |(app, p)| (app, p.trim_end_matches(']')));
-    Some((Shape::Syslog, owned(&["host", "app", "pid"], &[host, app, process]), message.to_owned()))
+    let (app, process) = tag
+        .split_once('[')
+        .map_or((tag, ""), |(app, p)| (app, p.trim_end_matches(']')));
+    Some((
+        Shape::Syslog,
+        owned(&["host", "app", "pid"], &[host, app, process]),
+        message.to_owned(),
+    ))
 }
 
 fn glog(line: &str) -> Option<Parts> {
     let bytes = line.as_bytes();
-    if !(bytes.len() > 6 && b"IWEF".contains(&bytes[0]) && bytes[1..5].iter().all(u8::is_ascii_digit)) {
+    if !(bytes.len() > 6
+        && b"IWEF".contains(&bytes[0])
+        && bytes[1..5].iter().all(u8::is_ascii_digit))
+    {
         return None;
     }
     let (head, message) = line.split_once("] ")?;
     let mut words = head.split_ascii_whitespace().skip(2);
     let fields = [("thread", words.next()?), ("source", words.next()?)];
-    Some((Shape::Glog, fields.map(|(k, v)| (k.to_owned(), v.to_owned())).to_vec(), message.to_owned()))
+    Some((
+        Shape::Glog,
+        fields.map(|(k, v)| (k.to_owned(), v.to_owned())).to_vec(),
+        message.to_owned(),
+    ))
 }
 
 fn access(line: &str) -> Option<Parts> {
@@ -119,17 +172,26 @@ fn access(line: &str) -> Option<Parts> {
         ("referer", referer),
         ("agent", agent.trim_end_matches('"')),
     ];
-    let fields = all.into_iter().filter(|(_, v)| !matches!(*v, "" | "-")).map(|(k, v)| (k.to_owned(), v.to_owned()));
+    let fields = all
+        .into_iter()
+        .filter(|(_, v)| !matches!(*v, "" | "-"))
+        .map(|(k, v)| (k.to_owned(), v.to_owned()));
     Some((Shape::Access, fields.collect(), request.to_owned()))
 }
 
 /// `2026-11-21 09:30:00,250 - app.db - WARNING - slow query`.
 fn python(line: &str) -> Option<Parts> {
     let parts: Vec<&str> = line.splitn(4, " - ").collect();
-    let [stamp, name, word, message] = *parts else { return None };
+    let [stamp, name, word, message] = *parts else {
+        return None;
+    };
     time(stamp.as_bytes(), Timestamp(0))?;
     level(word.as_bytes())?;
-    Some((Shape::Python, vec![("logger".to_owned(), name.to_owned())], message.to_owned()))
+    Some((
+        Shape::Python,
+        vec![("logger".to_owned(), name.to_owned())],
+        message.to_owned(),
+    ))
 }
 
 /// `2026-11-21T09:30:00Z  WARN app::db: slow query took=3s`.
@@ -140,7 +202,9 @@ fn tracing(line: &str) -> Option<Parts> {
     if !matches!(word, "ERROR" | "WARN" | "INFO" | "DEBUG" | "TRACE") {
         return None;
     }
-    let (target, message) = rest.split_once(": ").filter(|(target, _)| !target.contains(' '))?;
+    let (target, message) = rest
+        .split_once(": ")
+        .filter(|(target, _)| !target.contains(' '))?;
     let mut fields = vec![("target".to_owned(), target.to_owned())];
     fields.extend(pairs(message));
     Some((Shape::Tracing, fields, message.to_owned()))
@@ -152,7 +216,10 @@ fn logfmt(line: &str) -> Option<Parts> {
     if fields.len() < 2 || fields[0].0 != first {
         return None;
     }
-    let message = fields.iter().find(|(k, _)| matches!(k.as_str(), "msg" | "message")).map(|(_, v)| v.clone());
+    let message = fields
+        .iter()
+        .find(|(k, _)| matches!(k.as_str(), "msg" | "message"))
+        .map(|(_, v)| v.clone());
     Some((Shape::Logfmt, fields, message.unwrap_or_default()))
 }
 

@@ -22,8 +22,18 @@ fn times_and_levels_of_every_shape() {
             Some("2026-11-21T09:30:00.250Z"),
             Some(Warn),
         ),
-        (r#"{"level":50,"time":1795253400250,"msg":"pino"}"#, Json, Some("2026-11-21T09:30:00.250Z"), Some(Error)),
-        (r#"{"severity": "NOTICE", "timestamp": 1795253400.5}"#, Json, Some("2026-11-21T09:30:00.500Z"), Some(Info)),
+        (
+            r#"{"level":50,"time":1795253400250,"msg":"pino"}"#,
+            Json,
+            Some("2026-11-21T09:30:00.250Z"),
+            Some(Error),
+        ),
+        (
+            r#"{"severity": "NOTICE", "timestamp": 1795253400.5}"#,
+            Json,
+            Some("2026-11-21T09:30:00.500Z"),
+            Some(Info),
+        ),
         (r#"{"msg":"ERROR in the text only"}"#, Json, None, None),
         (
             r#"ts=2026-11-21T10:30:00+01:00 level=error msg="disk \"a\" full" n=3"#,
@@ -31,10 +41,30 @@ fn times_and_levels_of_every_shape() {
             Some("2026-11-21T09:30:00.000Z"),
             Some(Error),
         ),
-        ("lvl=debug t=1795253400 caller=x.go:3", Logfmt, Some("2026-11-21T09:30:00.000Z"), Some(Debug)),
-        ("Nov 21 09:30:00 web1 sshd[912]: Accepted key", Syslog, Some("2026-11-21T09:30:00.000Z"), None),
-        ("Dec  3 09:30:00 web1 cron: ERROR no mail", Syslog, Some("2025-12-03T09:30:00.000Z"), Some(Error)),
-        ("<34>Nov 21 09:30:00 web1 su: root failed", Syslog, Some("2026-11-21T09:30:00.000Z"), Some(Error)),
+        (
+            "lvl=debug t=1795253400 caller=x.go:3",
+            Logfmt,
+            Some("2026-11-21T09:30:00.000Z"),
+            Some(Debug),
+        ),
+        (
+            "Nov 21 09:30:00 web1 sshd[912]: Accepted key",
+            Syslog,
+            Some("2026-11-21T09:30:00.000Z"),
+            None,
+        ),
+        (
+            "Dec  3 09:30:00 web1 cron: ERROR no mail",
+            Syslog,
+            Some("2025-12-03T09:30:00.000Z"),
+            Some(Error),
+        ),
+        (
+            "<34>Nov 21 09:30:00 web1 su: root failed",
+            Syslog,
+            Some("2026-11-21T09:30:00.000Z"),
+            Some(Error),
+        ),
         (
             "<165>1 2026-11-21T09:30:00.003Z web1 app 88 ID47 - started",
             Syslog,
@@ -53,21 +83,56 @@ fn times_and_levels_of_every_shape() {
             Some("2026-11-21T09:30:00.000Z"),
             Some(Warn),
         ),
-        ("W1121 09:30:00.123456   712 pool.cc:44] backing off", Glog, Some("2026-11-21T09:30:00.123Z"), Some(Warn)),
-        ("F1231 23:59:59.000001 1 main.go:1] gone", Glog, Some("2025-12-31T23:59:59.000Z"), Some(Error)),
+        (
+            "W1121 09:30:00.123456   712 pool.cc:44] backing off",
+            Glog,
+            Some("2026-11-21T09:30:00.123Z"),
+            Some(Warn),
+        ),
+        (
+            "F1231 23:59:59.000001 1 main.go:1] gone",
+            Glog,
+            Some("2025-12-31T23:59:59.000Z"),
+            Some(Error),
+        ),
         (
             "2026-11-21T09:30:00.000001Z  WARN app::db: slow took=3s",
             Tracing,
             Some("2026-11-21T09:30:00.000Z"),
             Some(Warn),
         ),
-        ("2026-11-21 09:30:00,250 - app.db - CRITICAL - lost", Python, Some("2026-11-21T09:30:00.250Z"), Some(Error)),
-        ("2026/11/21 09:30:00 [error] 31#31: upstream timed out", Timed, Some("2026-11-21T09:30:00.000Z"), Some(Error)),
-        ("[2026-11-21 09:30] cleanup INFO done", Timed, Some("2026-11-21T09:30:00.000Z"), Some(Info)),
-        ("1795253400 something", Timed, Some("2026-11-21T09:30:00.000Z"), None),
+        (
+            "2026-11-21 09:30:00,250 - app.db - CRITICAL - lost",
+            Python,
+            Some("2026-11-21T09:30:00.250Z"),
+            Some(Error),
+        ),
+        (
+            "2026/11/21 09:30:00 [error] 31#31: upstream timed out",
+            Timed,
+            Some("2026-11-21T09:30:00.000Z"),
+            Some(Error),
+        ),
+        (
+            "[2026-11-21 09:30] cleanup INFO done",
+            Timed,
+            Some("2026-11-21T09:30:00.000Z"),
+            Some(Info),
+        ),
+        (
+            "1795253400 something",
+            Timed,
+            Some("2026-11-21T09:30:00.000Z"),
+            None,
+        ),
         ("WARNING:root:careful", Plain, None, Some(Warn)),
         ("cc: error: no input files", Plain, None, Some(Error)),
-        ("an error happened in ERROR_PATH=/x/ERROR", Plain, None, None),
+        (
+            "an error happened in ERROR_PATH=/x/ERROR",
+            Plain,
+            None,
+            None,
+        ),
         ("no information: none", Plain, None, None),
         ("2026-13-41T09:30:00Z nonsense", Plain, None, None),
         ("", Plain, None, None),
@@ -85,14 +150,37 @@ fn fields_are_taken_out() {
         (r#"{"a":{"b":1},"msg":"x"}"#, "a", r#"{"b":1}"#),
         (r#"ts=1 msg="say \"hi\"" k=v"#, "msg", "say \"hi\""),
         ("Nov 21 09:30:00 web1 sshd[912]: x", "pid", "912"),
-        ("<165>1 2026-11-21T09:30:00Z web1 app 88 ID47 - x", "id", "ID47"),
-        (r#"10.0.0.9 - eve [21/Nov/2026:10:30:00 +0100] "GET / HTTP/1.1" 502 0 "-" "curl/8""#, "agent", "curl/8"),
-        ("W1121 09:30:00.123456   712 pool.cc:44] x", "source", "pool.cc:44"),
-        ("2026-11-21T09:30:00Z  WARN app::db: slow took=3s", "took", "3s"),
-        ("2026-11-21 09:30:00,250 - app.db - ERROR - lost", "logger", "app.db"),
+        (
+            "<165>1 2026-11-21T09:30:00Z web1 app 88 ID47 - x",
+            "id",
+            "ID47",
+        ),
+        (
+            r#"10.0.0.9 - eve [21/Nov/2026:10:30:00 +0100] "GET / HTTP/1.1" 502 0 "-" "curl/8""#,
+            "agent",
+            "curl/8",
+        ),
+        (
+            "W1121 09:30:00.123456   712 pool.cc:44] x",
+            "source",
+            "pool.cc:44",
+        ),
+        (
+            "2026-11-21T09:30:00Z  WARN app::db: slow took=3s",
+            "took",
+            "3s",
+        ),
+        (
+            "2026-11-21 09:30:00,250 - app.db - ERROR - lost",
+            "logger",
+            "app.db",
+        ),
     ] {
         let fields = read(line, NOW).fields;
-        assert!(fields.iter().any(|(k, v)| k == name && v == value), "{line}: {fields:?}");
+        assert!(
+            fields.iter().any(|(k, v)| k == name && v == value),
+            "{line}: {fields:?}"
+        );
     }
 }
 

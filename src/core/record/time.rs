@@ -1,5 +1,5 @@
-//! The time a line begins with, in any of the usual spellings, as an instant. Without a zone it is taken for UTC; without
-//! a year, for the last one in which it is not later than now.
+//! The time a line begins with, in any of the usual spellings, as an instant. Without a zone it is
+//! taken for UTC; without a year, for the last one in which it is not later than now.
 
 use chrono::Datelike as _;
 
@@ -16,15 +16,20 @@ const DAY: i64 = 86_400_000;
 pub fn time(line: &[u8], now: Timestamp) -> Option<Timestamp> {
     let line = &line[..line.len().min(4096)];
     match *line.first()? {
-        b'{' => JSON_KEYS.iter().find_map(|key| value(json_value(line, key)?)),
+        b'{' => JSON_KEYS
+            .iter()
+            .find_map(|key| value(json_value(line, key)?)),
         b'<' => {
             let rest = &line[memchr::memchr(b'>', &line[..line.len().min(5)])? + 1..];
-            rest.strip_prefix(b"1 ").map_or_else(|| yearless(rest, now).or_else(|| dated(rest)), dated)
+            rest.strip_prefix(b"1 ")
+                .map_or_else(|| yearless(rest, now).or_else(|| dated(rest)), dated)
         }
         b'[' => dated(&line[1..]),
         b'0'..=b'9' => dated(line).or_else(|| epoch(line)).or_else(|| access(line)),
         b'I' | b'W' | b'E' | b'F' if line.get(1).is_some_and(u8::is_ascii_digit) => glog(line, now),
-        _ => yearless(line, now).or_else(|| logfmt(line)).or_else(|| access(line)),
+        _ => yearless(line, now)
+            .or_else(|| logfmt(line))
+            .or_else(|| access(line)),
     }
     .map(Timestamp)
 }
@@ -71,7 +76,9 @@ fn clock(line: &[u8], at: usize) -> Option<(i64, usize)> {
         ms += second.min(60) * 1000;
         end += 3;
     }
-    if matches!(line.get(end), Some(b'.' | b',')) && line.get(end + 1).is_some_and(u8::is_ascii_digit) {
+    if matches!(line.get(end), Some(b'.' | b','))
+        && line.get(end + 1).is_some_and(u8::is_ascii_digit)
+    {
         let mut unit = 100;
         end += 1;
         while let Some(digit) = line.get(end).filter(|b| b.is_ascii_digit()) {
@@ -91,7 +98,9 @@ fn zone(rest: &[u8]) -> i64 {
         Some(b'-') => -1,
         _ => return 0,
     };
-    let Some(hours) = digits(rest, 1, 2) else { return 0 };
+    let Some(hours) = digits(rest, 1, 2) else {
+        return 0;
+    };
     let minutes = digits(rest, if rest.get(3) == Some(&b':') { 4 } else { 3 }, 2).unwrap_or(0);
     sign * (hours * 60 + minutes) * 60_000
 }
@@ -102,7 +111,8 @@ fn yearless(line: &[u8], now: Timestamp) -> Option<i64> {
     if line.get(3) != Some(&b' ') {
         return None;
     }
-    let day = digits(line, 4, 2).or_else(|| (line.get(4) == Some(&b' ')).then(|| digits(line, 5, 1))?)?;
+    let day = digits(line, 4, 2)
+        .or_else(|| (line.get(4) == Some(&b' ')).then(|| digits(line, 5, 1))?)?;
     let (ms, _) = clock(line, 7)?;
     placed(month, day, ms, now)
 }
@@ -117,7 +127,9 @@ fn glog(line: &[u8], now: Timestamp) -> Option<i64> {
 fn placed(month: i64, day: i64, ms: i64, now: Timestamp) -> Option<i64> {
     let year = chrono::DateTime::from_timestamp_millis(now.0).map_or(1970, |t| i64::from(t.year()));
     let at = |year| days(year, month, day).map(|days| days * DAY + ms);
-    at(year).filter(|at| *at <= now.0 + DAY).or_else(|| at(year - 1))
+    at(year)
+        .filter(|at| *at <= now.0 + DAY)
+        .or_else(|| at(year - 1))
 }
 
 /// `10.0.0.1 - - [21/Nov/2026:09:30:00 +0000]`.
@@ -133,7 +145,11 @@ fn access(line: &[u8]) -> Option<i64> {
 
 /// Seconds (10 digits, perhaps a fraction), milli-, micro- or nanoseconds since 1970.
 fn epoch(line: &[u8]) -> Option<i64> {
-    let count = line.iter().take(20).take_while(|b| b.is_ascii_digit()).count();
+    let count = line
+        .iter()
+        .take(20)
+        .take_while(|b| b.is_ascii_digit())
+        .count();
     let number = digits(line, 0, count)?;
     match count {
         10 => {
@@ -154,12 +170,17 @@ fn epoch(line: &[u8]) -> Option<i64> {
 
 fn month(line: &[u8]) -> Option<i64> {
     let name = line.get(..3)?;
-    MONTHS.chunks(3).position(|m| m == name).and_then(|m| i64::try_from(m + 1).ok())
+    MONTHS
+        .chunks(3)
+        .position(|m| m == name)
+        .and_then(|m| i64::try_from(m + 1).ok())
 }
 
 fn digits(line: &[u8], at: usize, count: usize) -> Option<i64> {
     let bytes = line.get(at..at + count).filter(|b| !b.is_empty())?;
-    bytes.iter().try_fold(0_i64, |sum, b| b.is_ascii_digit().then(|| sum * 10 + i64::from(b - b'0')))
+    bytes.iter().try_fold(0_i64, |sum, b| {
+        b.is_ascii_digit().then(|| sum * 10 + i64::from(b - b'0'))
+    })
 }
 
 /// Days since 1970-01-01 in the Gregorian calendar.

@@ -57,7 +57,13 @@ struct Number {
 pub(super) fn views(text: &[u8]) -> Vec<TextView> {
     let mut views = Vec::new();
     if has_numbers(text) {
-        let hows = [How::Hex, How::HexWords, How::Octal, How::OctalWords, How::Decimal];
+        let hows = [
+            How::Hex,
+            How::HexWords,
+            How::Octal,
+            How::OctalWords,
+            How::Decimal,
+        ];
         views.extend(hows.into_iter().filter_map(|how| numbers(text, how)));
     }
     if has_cells(text) {
@@ -74,7 +80,9 @@ pub(super) fn is_dump(text: &[u8]) -> bool {
 /// Whether a line may be part of a dump that continues: numbers or cells from its beginning.
 /// Several lines were checked before.
 pub(super) fn may_go_on(lines: &[u8]) -> bool {
-    let front = lines.get(..LEAST_RUN).is_some_and(|front| front.iter().rev().all(|b| belongs(*b)));
+    let front = lines
+        .get(..LEAST_RUN)
+        .is_some_and(|front| front.iter().rev().all(|b| belongs(*b)));
     front || memchr::memchr(b'\n', lines).is_some() || has_cells(lines)
 }
 
@@ -108,8 +116,8 @@ const BELONGS: [bool; 256] = {
     let mut table = [false; 256];
     let mut letter = 0_u8;
     while letter < 128 {
-        table[letter as usize] =
-            letter.is_ascii_hexdigit() || matches!(letter, b' ' | b'\t' | b':' | b',' | b'-' | b'x' | b'X');
+        table[letter as usize] = letter.is_ascii_hexdigit()
+            || matches!(letter, b' ' | b'\t' | b':' | b',' | b'-' | b'x' | b'X');
         letter += 1;
     }
     table
@@ -125,7 +133,8 @@ fn is_worth_it(run: &[u8]) -> bool {
     let (mut count, mut digits, mut last, mut between) = (0, 0, 0, Between::Other);
     for number in split(run) {
         let width = number.to - number.from;
-        let fits = width <= 16 && (width == 2 || !matches!(number.before, Between::Colon | Between::Dash));
+        let fits =
+            width <= 16 && (width == 2 || !matches!(number.before, Between::Colon | Between::Dash));
         (count, digits) = match number.before {
             Between::Other => (1, width),
             _ if count == 0 || !fits => (1, width),
@@ -146,13 +155,24 @@ fn split(run: &[u8]) -> impl Iterator<Item = Number> {
     std::iter::from_fn(move || {
         let after = at;
         let start = at + run[at..].iter().position(u8::is_ascii_alphanumeric)?;
-        let to = start + run[start..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+        let to = start
+            + run[start..]
+                .iter()
+                .take_while(|b| b.is_ascii_alphanumeric())
+                .count();
         let prefixed = run[start..to].starts_with(b"0x") || run[start..to].starts_with(b"0X");
         at = to;
         let gap = &run[after..start];
         let negative = matches!(gap, [.., b' ', b'-']);
         let before = between(gap.strip_suffix(b"-").filter(|_| negative).unwrap_or(gap));
-        Some(Number { from: if prefixed { start + 2 } else { start }, to, before, negative, start, after })
+        Some(Number {
+            from: if prefixed { start + 2 } else { start },
+            to,
+            before,
+            negative,
+            start,
+            after,
+        })
     })
 }
 
@@ -179,7 +199,11 @@ fn numbers(text: &[u8], how: How) -> Option<TextView> {
             let leads = from == at;
             if leads || len >= LEAST_RUN {
                 let had = view.text().len();
-                let run = Run { from, to: from + len, line_end: leads.then_some(end) };
+                let run = Run {
+                    from,
+                    to: from + len,
+                    line_end: leads.then_some(end),
+                };
                 let is_line = run.read(text, how, &mut view);
                 most = most.max(view.text().len() - had);
                 // After the numbers of a dump come the same bytes as letters, which may look like
@@ -223,15 +247,25 @@ impl Run {
         let mut any = false;
         for number in all {
             // After the numbers of `xxd` and `tcpdump` come the letters.
-            if with_colon && n > 0 && number.before == Between::Blank && number.start - number.after > 1 {
+            if with_colon
+                && n > 0
+                && number.before == Between::Blank
+                && number.start - number.after > 1
+            {
                 break;
             }
             if number.before == Between::Other && n > 0 {
                 view.gap();
             }
-            let place = |at: usize, len: usize| self.from + at..self.line_end.unwrap_or(self.from + at + len);
+            let place = |at: usize, len: usize| {
+                self.from + at..self.line_end.unwrap_or(self.from + at + len)
+            };
             any |= bytes(&text[number.from..number.to], how, |offset, len, byte| {
-                let byte = if number.negative && how == How::Decimal { byte.wrapping_neg() } else { byte };
+                let byte = if number.negative && how == How::Decimal {
+                    byte.wrapping_neg()
+                } else {
+                    byte
+                };
                 view.push(&[byte], place(number.from + offset, len));
             });
             n += 1;
@@ -252,16 +286,22 @@ fn first_two(run: &[u8]) -> Option<(Number, Number)> {
 fn is_offset(text: &[u8], first: &Number, second: &Number) -> bool {
     let (width, next) = (first.to - first.from, second.to - second.from);
     let colon = text[first.to..].starts_with(b": ") || text[first.to..].starts_with(b":\t");
-    (colon && width >= 4) || (width >= 6 && width != next && first.from == 0 && second.before == Between::Blank)
+    (colon && width >= 4)
+        || (width >= 6 && width != next && first.from == 0 && second.before == Between::Blank)
 }
 
 /// Passes on the bytes of one number, each with the range of its digits; `false`: it is not a
 /// number in this notation.
 fn bytes(digits: &[u8], how: How, mut take: impl FnMut(usize, usize, u8)) -> bool {
-    let number = |digits: &[u8], radix| u32::from_str_radix(std::str::from_utf8(digits).ok()?, radix).ok();
+    let number =
+        |digits: &[u8], radix| u32::from_str_radix(std::str::from_utf8(digits).ok()?, radix).ok();
     let len = digits.len();
     let fits = match how {
-        How::Hex => len.is_multiple_of(2) && (2..=16).contains(&len) && digits.iter().all(u8::is_ascii_hexdigit),
+        How::Hex => {
+            len.is_multiple_of(2)
+                && (2..=16).contains(&len)
+                && digits.iter().all(u8::is_ascii_hexdigit)
+        }
         How::HexWords => matches!(len, 4 | 8) && digits.iter().all(u8::is_ascii_hexdigit),
         How::Octal => len == 3 && number(digits, 8).is_some_and(|n| n <= 0xff),
         How::OctalWords => len == 6 && number(digits, 8).is_some_and(|n| n <= 0xffff),
@@ -275,7 +315,11 @@ fn bytes(digits: &[u8], how: How, mut take: impl FnMut(usize, usize, u8)) -> boo
         How::Hex | How::HexWords => {
             let pair = |at: usize| nibble(digits[at]) << 4 | nibble(digits[at + 1]);
             for at in (0..len).step_by(2) {
-                if how == How::Hex { take(at, 2, pair(at)) } else { take(0, len, pair(len - 2 - at)) }
+                if how == How::Hex {
+                    take(at, 2, pair(at))
+                } else {
+                    take(0, len, pair(len - 2 - at))
+                }
             }
             return true;
         }
@@ -305,7 +349,8 @@ fn has_cells(text: &[u8]) -> bool {
         return false;
     }
     let begin = |line: &[u8]| {
-        line.len() >= CELL * LEAST_NUMBERS && (1..=LEAST_NUMBERS).all(|n| line[line.len() - CELL * n] == b' ')
+        line.len() >= CELL * LEAST_NUMBERS
+            && (1..=LEAST_NUMBERS).all(|n| line[line.len() - CELL * n] == b' ')
     };
     let ends = memchr::memchr_iter(b'\n', text).chain([text.len()]);
     let mut from = 0;
@@ -354,7 +399,9 @@ fn letter(cell: &[u8]) -> u8 {
             b'\\' => b'\\',
             _ => 0,
         },
-        [_, a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7'] => (a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'),
+        [_, a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7'] => {
+            (a - b'0') << 6 | (b - b'0') << 3 | (c - b'0')
+        }
         _ => 0,
     }
 }

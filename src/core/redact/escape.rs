@@ -8,7 +8,8 @@ use super::view::TextView;
 pub(super) struct Kinds(u8);
 
 impl Kinds {
-    /// `\n`, `\/`, `\x2f`, `\57`, `\u002f`, `\u{2f}`, `\U0000002f`, `\ `: JSON, C, Go, Rust, Python, YAML, TOML, shells.
+    /// `\n`, `\/`, `\x2f`, `\57`, `\u002f`, `\u{2f}`, `\U0000002f`, `\ `: JSON, C, Go, Rust,
+    /// Python, YAML, TOML, shells.
     pub const BACKSLASH: Self = Self(1);
     /// `%2F`, `%2f`, `%u002F`: URLs.
     pub const PERCENT: Self = Self(2);
@@ -73,8 +74,12 @@ impl Kinds {
 
     /// Where the next escape of these kinds may begin.
     fn next(self, text: &[u8]) -> Option<usize> {
-        let [a, b, c] = [(Self::BACKSLASH, b'\\'), (Self::PERCENT, b'%'), (Self::ENTITY, b'&')]
-            .map(|(kind, byte)| if self.has(kind) { byte } else { 0 });
+        let [a, b, c] = [
+            (Self::BACKSLASH, b'\\'),
+            (Self::PERCENT, b'%'),
+            (Self::ENTITY, b'&'),
+        ]
+        .map(|(kind, byte)| if self.has(kind) { byte } else { 0 });
         let escape = memchr::memchr3(a, b, c, text);
         if !self.has(Self::PLUS) {
             return escape;
@@ -88,7 +93,13 @@ impl Kinds {
         [Self::BACKSLASH, Self::PERCENT, Self::PLUS, Self::ENTITY]
             .into_iter()
             .filter(move |kind| self.has(*kind))
-            .map(|kind| if kind == Self::PLUS { kind.and(Self::PERCENT) } else { kind })
+            .map(|kind| {
+                if kind == Self::PLUS {
+                    kind.and(Self::PERCENT)
+                } else {
+                    kind
+                }
+            })
     }
 }
 
@@ -159,10 +170,17 @@ fn backslash(text: &[u8]) -> Option<(Bytes, usize)> {
             .and_then(|(n, len)| Some((Bytes::one(u8::try_from(n).ok()?), 2 + len)))
             .or_else(|| braced(text)),
         b'u' => utf16(text, b"\\u").or_else(|| braced(text)),
-        b'U' => exact(&text[2..], 8).and_then(char::from_u32).map(|c| (Bytes::char(c), 10)),
+        b'U' => exact(&text[2..], 8)
+            .and_then(char::from_u32)
+            .map(|c| (Bytes::char(c), 10)),
         b'0'..=b'7' => {
-            let digits = text[1..].iter().take(3).take_while(|b| (b'0'..=b'7').contains(*b));
-            let (n, len) = digits.fold((0_u32, 1), |(n, len), b| (n * 8 + u32::from(b - b'0'), len + 1));
+            let digits = text[1..]
+                .iter()
+                .take(3)
+                .take_while(|b| (b'0'..=b'7').contains(*b));
+            let (n, len) = digits.fold((0_u32, 1), |(n, len), b| {
+                (n * 8 + u32::from(b - b'0'), len + 1)
+            });
             u8::try_from(n).ok().map(|byte| (Bytes::one(byte), len))
         }
         // A line continuation.
@@ -200,12 +218,17 @@ fn utf16(text: &[u8], mark: &[u8]) -> Option<(Bytes, usize)> {
 
 /// The number of exactly `digits` hexadecimal digits.
 fn exact(text: &[u8], digits: usize) -> Option<u32> {
-    hex(text, digits).filter(|(_, len)| *len == digits).map(|(n, _)| n)
+    hex(text, digits)
+        .filter(|(_, len)| *len == digits)
+        .map(|(n, _)| n)
 }
 
 /// The number of one to `most` hexadecimal digits, and how many there are.
 fn hex(text: &[u8], most: usize) -> Option<(u32, usize)> {
-    let digits = text.iter().take(most).map_while(|b| char::from(*b).to_digit(16));
+    let digits = text
+        .iter()
+        .take(most)
+        .map_while(|b| char::from(*b).to_digit(16));
     let (n, len) = digits.fold((0_u32, 0), |(n, len), digit| (n << 4 | digit, len + 1));
     (len > 0).then_some((n, len))
 }
@@ -215,7 +238,9 @@ fn entity(text: &[u8]) -> Option<(Bytes, usize)> {
     let name = std::str::from_utf8(&text[1..end]).ok()?;
     let c = match name.strip_prefix('#') {
         Some(number) => {
-            let hex = number.strip_prefix(['x', 'X']).map(|digits| u32::from_str_radix(digits, 16));
+            let hex = number
+                .strip_prefix(['x', 'X'])
+                .map(|digits| u32::from_str_radix(digits, 16));
             char::from_u32(hex.unwrap_or_else(|| number.parse()).ok()?)?
         }
         None => NAMED.iter().find(|(known, _)| *known == name)?.1,

@@ -17,16 +17,24 @@
 //! | escapes of escapes, up to three deep | JSON within JSON | read back: `escape.rs` |
 //! | any of them with colours, links, NUL (UTF-16), backspaces, carriage returns or characters without a width between the letters | `grep --color`, `ls --hyperlink`, `man` | taken out: `view.rs` |
 //!
-//! Not found: what was compressed, encrypted, hashed, or changed (letters of another case, parts joined by a program), binary
-//! digits, arrays with one number a line, base64 of UTF-16, and quoted-printable.
+//! Not found: what was compressed, encrypted, hashed, or changed (letters of another case, parts
+//! joined by a program), binary digits, arrays with one number a line, base64 of UTF-16, and
+//! quoted-printable.
 
 /// The spellings that are searched as patterns, except those of [`codes`].
 pub(super) fn forms(value: &str) -> Vec<Vec<u8>> {
     let mut forms = vec![value.as_bytes().to_vec()];
-    forms.extend(value.lines().filter(|l| l.len() >= 8).map(|l| l.trim().as_bytes().to_vec()));
+    forms.extend(
+        value
+            .lines()
+            .filter(|l| l.len() >= 8)
+            .map(|l| l.trim().as_bytes().to_vec()),
+    );
     forms.push(value.chars().rev().collect::<String>().into_bytes());
     if value.contains('\'') {
-        forms.extend(["''", r"'\''", r#"'"'"'"#].map(|quote| value.replace('\'', quote).into_bytes()));
+        forms.extend(
+            ["''", r"'\''", r#"'"'"'"#].map(|quote| value.replace('\'', quote).into_bytes()),
+        );
     }
     if value.contains('"') {
         forms.push(value.replace('"', "\"\"").into_bytes());
@@ -44,8 +52,14 @@ pub(super) fn forms(value: &str) -> Vec<Vec<u8>> {
 /// The encodings of a value in letters, which programs may wrap over lines.
 pub(super) fn codes(value: &[u8]) -> Vec<Vec<u8>> {
     let mut codes: Vec<Vec<u8>> = vec![
-        value.iter().flat_map(|b| format!("{b:02x}").into_bytes()).collect(),
-        value.iter().flat_map(|b| format!("{b:02X}").into_bytes()).collect(),
+        value
+            .iter()
+            .flat_map(|b| format!("{b:02x}").into_bytes())
+            .collect(),
+        value
+            .iter()
+            .flat_map(|b| format!("{b:02X}").into_bytes())
+            .collect(),
     ];
     for alphabet in [STANDARD, URL_SAFE] {
         codes.extend((0..3).map(|shift| letters::<6>(value, shift, alphabet)));
@@ -61,14 +75,21 @@ const BASE32: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 /// The letters, of `BITS` bits each, that depend on `value` alone when it is `shift` bytes into a
 /// longer text: the value inside `user:value` is encoded differently from the value by itself.
 pub(super) fn letters<const BITS: usize>(value: &[u8], shift: usize, alphabet: &[u8]) -> Vec<u8> {
-    let bits: Vec<bool> = value.iter().flat_map(|b| (0..8).rev().map(move |i| b >> i & 1 == 1)).collect();
+    let bits: Vec<bool> = value
+        .iter()
+        .flat_map(|b| (0..8).rev().map(move |i| b >> i & 1 == 1))
+        .collect();
     // The first whole letter begins at the next multiple of `BITS` after the `shift * 8` bits
     // before.
     let skip = (BITS - shift * 8 % BITS) % BITS;
     bits.get(skip..)
         .unwrap_or_default()
         .chunks_exact(BITS)
-        .map(|bits| alphabet[bits.iter().fold(0_usize, |n, bit| n << 1 | usize::from(*bit))])
+        .map(|bits| {
+            alphabet[bits
+                .iter()
+                .fold(0_usize, |n, bit| n << 1 | usize::from(*bit))]
+        })
         .collect()
 }
 

@@ -7,7 +7,11 @@ const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 const TOKEN: &str = "s3cr3t/Value+with spaces & more";
 
 fn redactor() -> Redactor {
-    Redactor::new([("DEPLOY", TOKEN), ("SHORT", "abc"), ("KEY", "-----BEGIN-----\nQUJDREVGRw1234\n-----END-----")])
+    Redactor::new([
+        ("DEPLOY", TOKEN),
+        ("SHORT", "abc"),
+        ("KEY", "-----BEGIN-----\nQUJDREVGRw1234\n-----END-----"),
+    ])
 }
 
 #[test]
@@ -20,13 +24,22 @@ fn values_are_found_however_they_are_written() {
         "7333637233742f56616c75652b7769746820737061636573202620 6d6f7265".replace(' ', ""),
     ] {
         let shown = r.redact(&text);
-        assert!(shown.contains("[secret DEPLOY]") && !shown.contains("Value"), "{shown}");
+        assert!(
+            shown.contains("[secret DEPLOY]") && !shown.contains("Value"),
+            "{shown}"
+        );
     }
     assert_eq!(r.redact("line: QUJDREVGRw1234"), "line: [secret KEY]");
-    assert_eq!(r.redact("abc is too short to be looked for"), "abc is too short to be looked for");
+    assert_eq!(
+        r.redact("abc is too short to be looked for"),
+        "abc is too short to be looked for"
+    );
     let mut json = serde_json::json!({"a": [TOKEN], TOKEN: 1});
     r.redact_json(&mut json);
-    assert_eq!(json, serde_json::json!({"a": ["[secret DEPLOY]"], "[secret DEPLOY]": 1}));
+    assert_eq!(
+        json,
+        serde_json::json!({"a": ["[secret DEPLOY]"], "[secret DEPLOY]": 1})
+    );
     let mut json = serde_json::json!({"pin": 48_151_623, "n": 4_815});
     Redactor::new([("PIN", "48151623")]).redact_json(&mut json);
     assert_eq!(json, serde_json::json!({"pin": "[secret PIN]", "n": 4_815}));
@@ -41,25 +54,50 @@ fn backspaces_after_continuation_bytes_take_linear_time() {
     assert!(shown.ends_with(b"[secret X]"), "{}", shown.len());
 }
 
-/// One of each row of the table; all of them, as programs write them, are in `adapter/process/lines/spellings.rs`.
+/// One of each row of the table; all of them, as programs write them, are in
+/// `adapter/process/lines/spellings.rs`.
 #[test]
 fn values_are_found_behind_codes_escapes_and_numbers() {
     let r = Redactor::new([("X", "s3cr3t/Va&lue")]);
     for (text, shown) in [
         ("a \x1b[31ms3c\x1b[0mr3t/Va&lue b", "a \x1b[31m[secret X] b"),
-        ("s\x083\x08c\x08r\x083\x08t\x08/\x08V\x08a\x08&\x08l\x08u\x08e", "[secret X]"),
+        (
+            "s\x083\x08c\x08r\x083\x08t\x08/\x08V\x08a\x08&\x08l\x08u\x08e",
+            "[secret X]",
+        ),
         ("s\x08s3\x083cr3t/Va&lue", "s\x08[secret X]"),
         ("s3c\x1b(Br3t\x1b7/Va&lue", "[secret X]"),
         ("s\r3cr3\u{200b}t/V\u{ad}a&lu\0e!", "[secret X]!"),
         (r#"{"t": "s3cr3t\/Va\u0026lue"}"#, r#"{"t": "[secret X]"}"#),
-        (r#""{\"t\": \"s3cr3t\\/Va\\u0026lue\"}""#, r#""{\"t\": \"[secret X]\"}""#),
-        (r"s3cr3t/Va\&lue \x73\63cr3t\57Va\x26lue", "[secret X] [secret X]"),
-        ("?t=s3cr3t%2fVa%26lue&u=%73%33cr3t/Va%26lue", "?t=[secret X]&u=[secret X]"),
-        ("<b>s3cr3t&#x2F;Va&amp;lue</b> s3cr3t&sol;Va&#38;lue", "<b>[secret X]</b> [secret X]"),
+        (
+            r#""{\"t\": \"s3cr3t\\/Va\\u0026lue\"}""#,
+            r#""{\"t\": \"[secret X]\"}""#,
+        ),
+        (
+            r"s3cr3t/Va\&lue \x73\63cr3t\57Va\x26lue",
+            "[secret X] [secret X]",
+        ),
+        (
+            "?t=s3cr3t%2fVa%26lue&u=%73%33cr3t/Va%26lue",
+            "?t=[secret X]&u=[secret X]",
+        ),
+        (
+            "<b>s3cr3t&#x2F;Va&amp;lue</b> s3cr3t&sol;Va&#38;lue",
+            "<b>[secret X]</b> [secret X]",
+        ),
         ("is 73:33:63:72:33:74:2f:56:61:26:6c:75:65", "is [secret X]"),
-        ("0x0000:  7333 6372 3374 2f56 6126 6c75 65", "0x0000:  [secret X]"),
-        ("[115, 51, 99, 114, 51, 116, 47, 86, 97, 38, 108, 117, 101]", "[[secret X]]"),
-        ("00000000: 7333 6372 3374 2f56 6126 6c75 65         s3cr3t/Va&lue", "00000000: [secret X]"),
+        (
+            "0x0000:  7333 6372 3374 2f56 6126 6c75 65",
+            "0x0000:  [secret X]",
+        ),
+        (
+            "[115, 51, 99, 114, 51, 116, 47, 86, 97, 38, 108, 117, 101]",
+            "[[secret X]]",
+        ),
+        (
+            "00000000: 7333 6372 3374 2f56 6126 6c75 65         s3cr3t/Va&lue",
+            "00000000: [secret X]",
+        ),
         ("eul&aV/t3rc3s", "[secret X]"),
         // JSON in a URL: one kind of escape behind another.
         ("?t=s3cr3t%5C%2FVa%5Cu0026lue", "?t=[secret X]"),
@@ -76,7 +114,10 @@ fn values_are_found_behind_codes_escapes_and_numbers() {
 
 #[test]
 fn values_are_found_in_every_piece_of_a_long_text_and_across_its_ends() {
-    let (r, escaped) = (Redactor::new([("X", "s3cr3t/Va&lue")]), r"s3cr3t\/Va\u0026lue");
+    let (r, escaped) = (
+        Redactor::new([("X", "s3cr3t/Va&lue")]),
+        r"s3cr3t\/Va\u0026lue",
+    );
     let text = |marks: &str| {
         let mut text = vec![b'.'; PIECE * 2 + PIECE / 2];
         for at in [PIECE + PIECE / 4, PIECE - marks.len() / 2, PIECE / 2, 0] {
@@ -84,11 +125,19 @@ fn values_are_found_in_every_piece_of_a_long_text_and_across_its_ends() {
         }
         String::from_utf8(text).unwrap()
     };
-    assert_eq!(r.redact(&(text(escaped) + escaped)).matches("[secret X]").count(), 5);
+    assert_eq!(
+        r.redact(&(text(escaped) + escaped))
+            .matches("[secret X]")
+            .count(),
+        5
+    );
     // One at a time, so that none is found because of another.
     for at in [PIECE / 2, PIECE - escaped.len() / 2, PIECE * 2 + 9] {
         let (before, after) = (".".repeat(at), ".".repeat(PIECE * 3 - at));
-        assert!(r.redact(&format!("{before}{escaped}{after}")) == format!("{before}[secret X]{after}"), "{at}");
+        assert!(
+            r.redact(&format!("{before}{escaped}{after}")) == format!("{before}[secret X]{after}"),
+            "{at}"
+        );
     }
 }
 
@@ -107,7 +156,11 @@ fn every_letter_behind_a_backslash_is_its_character() {
     ] {
         let value = format!("page{character}break");
         let r = Redactor::new([("X", value.as_str())]);
-        assert_eq!(r.redact(&format!(r"page\{letter}break")), "[secret X]", "{letter}");
+        assert_eq!(
+            r.redact(&format!(r"page\{letter}break")),
+            "[secret X]",
+            "{letter}"
+        );
     }
 }
 
@@ -123,7 +176,9 @@ fn numbers_and_cells_are_seen_at_any_place() {
 
 #[test]
 fn what_is_no_dump_and_has_no_codes_is_not_read_again() {
-    assert!(!dump::is_dump(b"   a   b\nand nothing else that is made of cells"));
+    assert!(!dump::is_dump(
+        b"   a   b\nand nothing else that is made of cells"
+    ));
     assert!(view::shown("größe 漢字\r\n".as_bytes()).is_empty());
     assert!(!view::shown("grö\u{ad}ße".as_bytes()).is_empty());
 }
@@ -153,10 +208,17 @@ fn what_stands_before_a_wrapped_value_stays() {
     assert!(shown.starts_with(&before), "{shown}");
 }
 
-/// Against an encoder written another way: all letters that depend on the value alone, and only those.
+/// Against an encoder written another way: all letters that depend on the value alone, and only
+/// those.
 #[test]
 fn the_letters_of_a_value_are_those_of_base64() {
-    for (value, shift) in [(&b"s3cr3t"[..], 0), (b"s3cr3t", 1), (b"s3cr3t", 2), (b"s3cr3ts", 0), (b"s3cr3ts", 1)] {
+    for (value, shift) in [
+        (&b"s3cr3t"[..], 0),
+        (b"s3cr3t", 1),
+        (b"s3cr3t", 2),
+        (b"s3cr3ts", 0),
+        (b"s3cr3ts", 1),
+    ] {
         let whole = encode(&[&vec![b'?'; shift], value].concat());
         let own = &whole[(shift * 8).div_ceil(6)..(shift + value.len()) * 8 / 6];
         assert_eq!(spelling::base64(value, shift), own.as_bytes(), "{shift}");
@@ -165,14 +227,28 @@ fn the_letters_of_a_value_are_those_of_base64() {
 
 #[test]
 fn a_long_value_takes_little_memory() {
-    let letters = |n: usize| (0..n).map(|i| char::from(LETTERS[i * i % 61])).collect::<String>();
-    let pem = (0..25).map(|i| letters(64 + i)[i..].to_owned()).collect::<Vec<_>>().join("\n");
+    let letters = |n: usize| {
+        (0..n)
+            .map(|i| char::from(LETTERS[i * i % 61]))
+            .collect::<String>()
+    };
+    let pem = (0..25)
+        .map(|i| letters(64 + i)[i..].to_owned())
+        .collect::<Vec<_>>()
+        .join("\n");
     let pem = format!("-----BEGIN RSA PRIVATE KEY-----\n{pem}\n-----END RSA PRIVATE KEY-----\n");
     for value in [letters(1024), pem] {
         let redactor = Redactor::new([("X", value.as_str())]);
         let finders = [redactor.finder.as_ref(), redactor.wrapped.finder.as_ref()];
-        let memory: usize = finders.into_iter().map(|finder| finder.unwrap().memory_usage()).sum();
-        assert!(memory < 3_000 * value.len(), "{memory} bytes for a value of {}", value.len());
+        let memory: usize = finders
+            .into_iter()
+            .map(|finder| finder.unwrap().memory_usage())
+            .sum();
+        assert!(
+            memory < 3_000 * value.len(),
+            "{memory} bytes for a value of {}",
+            value.len()
+        );
     }
 }
 
@@ -192,7 +268,10 @@ fn a_cut_never_splits_a_value() {
 fn encode(bytes: &[u8]) -> String {
     let mut out = String::new();
     for chunk in bytes.chunks(3) {
-        let n = chunk.iter().enumerate().fold(0_u32, |n, (i, b)| n | u32::from(*b) << (16 - 8 * i));
+        let n = chunk
+            .iter()
+            .enumerate()
+            .fold(0_u32, |n, (i, b)| n | u32::from(*b) << (16 - 8 * i));
         for i in 0..=chunk.len() {
             out.push(LETTERS[(n >> (18 - 6 * i) & 63) as usize] as char);
         }
@@ -210,7 +289,8 @@ proptest! {
         let whole: Vec<u8> = [before.as_slice(), value.as_bytes(), after.as_slice()].concat();
         let shown = r.redact(&encode(&whole));
         prop_assert!(shown.contains("[secret X]"), "{}", shown);
-        // At most the letters shared with a neighbour stay: fewer than three bytes' worth on each side.
+        // At most the letters shared with a neighbour stay: fewer than three bytes' worth on each
+        // side.
         prop_assert!(shown.len() <= "[secret X]".len() + 12 + 12 + 8, "{}", shown);
     }
 
@@ -229,7 +309,8 @@ proptest! {
         let coded = encode(&whole);
         let lines: Vec<&str> = coded.as_bytes().chunks(columns).map(|l| std::str::from_utf8(l).unwrap()).collect();
         let shown = r.redact(&lines.join(end)).replace("[secret X]", "").replace(end, "");
-        // The `n` of a line end written as JSON does may be taken for a letter of the value, and is gone with it.
+        // The `n` of a line end written as JSON does may be taken for a letter of the value, and is
+        // gone with it.
         let shown = shown.replace('\\', "");
         let own = spelling::base64(value.as_bytes(), before.len() % 3).len();
         prop_assert!(shown.len() <= coded.len() - own, "{} of {} in {:?}", shown, coded, own);

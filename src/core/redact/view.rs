@@ -53,12 +53,18 @@ struct Part {
 
 impl TextView {
     pub fn with_capacity(bytes: usize) -> Self {
-        Self { text: Vec::with_capacity(bytes), parts: Vec::new() }
+        Self {
+            text: Vec::with_capacity(bytes),
+            parts: Vec::new(),
+        }
     }
 
     /// The reading as a text made of another.
     pub const fn of<'t>(&'t self, made_of: &'t ViewSource<'t>) -> ViewSource<'t> {
-        ViewSource { text: self.text.as_slice(), made: Some((self, made_of)) }
+        ViewSource {
+            text: self.text.as_slice(),
+            made: Some((self, made_of)),
+        }
     }
 
     pub const fn text(&self) -> &[u8] {
@@ -68,7 +74,11 @@ impl TextView {
     /// Adds the bytes that a range of the text encodes.
     pub fn push(&mut self, bytes: &[u8], range: Range<usize>) {
         if !bytes.is_empty() {
-            self.parts.push(Part { at: self.text.len(), from: range.start, to: range.end });
+            self.parts.push(Part {
+                at: self.text.len(),
+                from: range.start,
+                to: range.end,
+            });
             self.text.extend_from_slice(bytes);
         }
     }
@@ -89,9 +99,17 @@ impl TextView {
     fn pop(&mut self) {
         // Continuation bytes without a first byte are removed all at once: the next backspace does
         // not scan them again.
-        let last = self.text.iter().rposition(|b| b & 0b1100_0000 != 0b1000_0000).unwrap_or(0);
+        let last = self
+            .text
+            .iter()
+            .rposition(|b| b & 0b1100_0000 != 0b1000_0000)
+            .unwrap_or(0);
         while self.parts.pop_if(|part| part.at >= last).is_some() {}
-        if let Some(part) = self.parts.last_mut().filter(|part| part.to - part.from == self.text.len() - part.at) {
+        if let Some(part) = self
+            .parts
+            .last_mut()
+            .filter(|part| part.to - part.from == self.text.len() - part.at)
+        {
             part.to = part.from + last - part.at;
         }
         self.text.truncate(last);
@@ -104,28 +122,56 @@ impl TextView {
             let part = self.parts.get(next.checked_sub(1)?)?;
             Some((part, part.to - part.from == end - part.at))
         };
-        let Some((first, last)) = range.end.checked_sub(1).and_then(|end| part(range.start).zip(part(end))) else {
+        let Some((first, last)) = range
+            .end
+            .checked_sub(1)
+            .and_then(|end| part(range.start).zip(part(end)))
+        else {
             return 0..0;
         };
-        let from = if first.1 { first.0.from + (range.start - first.0.at) } else { first.0.from };
-        let to = if last.1 { last.0.from + (range.end - last.0.at) } else { last.0.to };
+        let from = if first.1 {
+            first.0.from + (range.start - first.0.at)
+        } else {
+            first.0.from
+        };
+        let to = if last.1 {
+            last.0.from + (range.end - last.0.at)
+        } else {
+            last.0.to
+        };
         from..to
     }
 }
 
 /// Whether some byte is a control character (except tab and line feed) or not ASCII.
-#[expect(clippy::needless_bitwise_bool, reason = "without branches it is done for many bytes at once")]
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "without branches it is done for many bytes at once"
+)]
 pub(super) fn has_codes(text: &[u8]) -> bool {
     // Without an early exit, so that many bytes are tested at once.
     let odd = |b: u8| ((b < b' ') & (b != b'\n') & (b != b'\t')) | (b >= 0x7f);
-    text.chunks(256).any(|chunk| chunk.iter().fold(false, |found, b| found | odd(*b)))
+    text.chunks(256)
+        .any(|chunk| chunk.iter().fold(false, |found, b| found | odd(*b)))
 }
 
 /// Whether every byte is literal: no code, no line end, no first byte of an escape.
-#[expect(clippy::needless_bitwise_bool, reason = "without branches it is done for many bytes at once")]
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "without branches it is done for many bytes at once"
+)]
 pub(super) fn is_plain(text: &[u8]) -> bool {
-    let odd = |b: u8| (b < b' ') & (b != b'\t') | (b >= 0x7f) | (b == b'\\') | (b == b'%') | (b == b'&') | (b == b'+');
-    !text.chunks(256).any(|chunk| chunk.iter().fold(false, |found, b| found | odd(*b)))
+    let odd = |b: u8| {
+        (b < b' ') & (b != b'\t')
+            | (b >= 0x7f)
+            | (b == b'\\')
+            | (b == b'%')
+            | (b == b'&')
+            | (b == b'+')
+    };
+    !text
+        .chunks(256)
+        .any(|chunk| chunk.iter().fold(false, |found, b| found | odd(*b)))
 }
 
 /// Programs write no longer codes than this at the end of a line.
@@ -193,7 +239,9 @@ fn has_hidden(text: &[u8]) -> bool {
     // Most texts are valid UTF-8, and characters of those are fast to decode.
     if let Ok(valid) = std::str::from_utf8(text) {
         let control = |c: char| c < ' ' && !matches!(c, '\n' | '\t' | '\r');
-        return valid.chars().any(|c| control(c) || (c >= '\u{7f}' && is_unseen(c)))
+        return valid
+            .chars()
+            .any(|c| control(c) || (c >= '\u{7f}' && is_unseen(c)))
             || memchr::memchr_iter(b'\r', text).any(|at| text.get(at + 1) != Some(&b'\n'));
     }
     let mut at = 0;
@@ -241,7 +289,9 @@ fn hidden(text: &[u8], at: usize, how: Codes) -> (bool, usize) {
         0x1b if how != Codes::Controls => (true, sequence(&text[at..])),
         0..b' ' | 0x7f => (true, 1),
         _ => match character(&text[at..]) {
-            Some((c @ '\u{90}'..='\u{9f}', _)) if how != Codes::Controls => (true, c1_sequence(&text[at..], c)),
+            Some((c @ '\u{90}'..='\u{9f}', _)) if how != Codes::Controls => {
+                (true, c1_sequence(&text[at..], c))
+            }
             Some((c, len)) => (is_unseen(c), len),
             None => (false, 1),
         },
@@ -264,8 +314,15 @@ fn sequence(text: &[u8]) -> usize {
         Some(b'[') => 2 + parameters(&text[2..]),
         Some(b']' | b'P' | b'X' | b'^' | b'_') => 2 + string(&text[2..]),
         Some(b' '..=b'~') => {
-            let between = text[1..].iter().take_while(|b| (b' '..=b'/').contains(*b)).count();
-            1 + between + usize::from(text.get(1 + between).is_some_and(|b| (b'0'..=b'~').contains(b)))
+            let between = text[1..]
+                .iter()
+                .take_while(|b| (b' '..=b'/').contains(*b))
+                .count();
+            1 + between
+                + usize::from(
+                    text.get(1 + between)
+                        .is_some_and(|b| (b'0'..=b'~').contains(b)),
+                )
         }
         _ => 1,
     }
@@ -282,7 +339,10 @@ fn c1_sequence(text: &[u8], c: char) -> usize {
 
 /// Parameters and the final letter of a control sequence.
 fn parameters(text: &[u8]) -> usize {
-    let len = text.iter().take_while(|b| (b' '..=b'?').contains(*b)).count();
+    let len = text
+        .iter()
+        .take_while(|b| (b' '..=b'?').contains(*b))
+        .count();
     len + usize::from(text.get(len).is_some_and(|b| (b'@'..=b'~').contains(b)))
 }
 

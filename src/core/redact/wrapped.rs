@@ -36,7 +36,13 @@ impl Wrapped {
             }
         }
         let longest = codes.iter().map(Vec::len).max().unwrap_or(0);
-        Self { finder, codes, marks, starts, longest }
+        Self {
+            finder,
+            codes,
+            marks,
+            starts,
+            longest,
+        }
     }
 
     /// See [`super::Redactor::goes_on`].
@@ -49,7 +55,10 @@ impl Wrapped {
         let from = text.len().saturating_sub(self.longest);
         (from..text.len().saturating_sub(START - 1)).any(|at| {
             let (rest, start) = (&text[at..], text[at..].first_chunk());
-            let begun = start.and_then(|start| self.starts.get(start)).into_iter().flatten();
+            let begun = start
+                .and_then(|start| self.starts.get(start))
+                .into_iter()
+                .flatten();
             begun.into_iter().any(|which| {
                 let code = &self.codes[*which];
                 code.len() > rest.len() && code.starts_with(rest)
@@ -59,8 +68,15 @@ impl Wrapped {
 
     /// Passes on the parts of values that cross line ends, in order, and what replaces them.
     /// `backslash`: line ends may also be escaped as in JSON.
-    pub(super) fn search<'w>(&'w self, text: &[u8], backslash: bool, found: &mut dyn FnMut(Range<usize>, &'w str)) {
-        let Some(finder) = self.finder.as_ref().filter(|_| !self.codes.is_empty()) else { return };
+    pub(super) fn search<'w>(
+        &'w self,
+        text: &[u8],
+        backslash: bool,
+        found: &mut dyn FnMut(Range<usize>, &'w str),
+    ) {
+        let Some(finder) = self.finder.as_ref().filter(|_| !self.codes.is_empty()) else {
+            return;
+        };
         if !backslash && memchr::memchr(b'\n', text).is_none() {
             return;
         }
@@ -70,7 +86,10 @@ impl Wrapped {
         }
         for hit in finder.find_iter(&joined.text) {
             let mark = self.marks[hit.pattern().as_usize()].as_str();
-            joined.parts(hit.start()..hit.end()).into_iter().for_each(|part| found(part, mark));
+            joined
+                .parts(hit.start()..hit.end())
+                .into_iter()
+                .for_each(|part| found(part, mark));
         }
     }
 }
@@ -87,14 +106,18 @@ struct Joined {
 
 impl Joined {
     fn of(text: &[u8]) -> Self {
-        let mut joined = Self { text: Vec::with_capacity(text.len()), breaks: Vec::new(), lengths: Vec::new() };
+        let mut joined = Self {
+            text: Vec::with_capacity(text.len()),
+            breaks: Vec::new(),
+            lengths: Vec::new(),
+        };
         let mut at = 0;
         while let Some(found) = memchr::memchr3(b'\r', b'\n', b'\\', &text[at..]) {
             let from = at + found;
             joined.text.extend_from_slice(&text[at..from]);
             let to = from + line_end(&text[from..]);
-            let between =
-                joined.text.last().is_some_and(|b| is_letter(*b)) && text.get(to).is_some_and(|b| is_letter(*b));
+            let between = joined.text.last().is_some_and(|b| is_letter(*b))
+                && text.get(to).is_some_and(|b| is_letter(*b));
             if to > from && between {
                 joined.breaks.push((joined.text.len(), to));
                 joined.lengths.push(to - from);
@@ -112,8 +135,13 @@ impl Joined {
     /// The parts of the original that a range of the joined text comes from; none if it has no line
     /// end.
     fn parts(&self, range: Range<usize>) -> Vec<Range<usize>> {
-        let first = self.breaks.partition_point(|(place, _)| *place <= range.start);
-        let inside = self.breaks[first..].iter().take_while(|(place, _)| *place < range.end).count();
+        let first = self
+            .breaks
+            .partition_point(|(place, _)| *place <= range.start);
+        let inside = self.breaks[first..]
+            .iter()
+            .take_while(|(place, _)| *place < range.end)
+            .count();
         if inside == 0 {
             return Vec::new();
         }
@@ -140,14 +168,24 @@ impl Joined {
 /// The length of the line end at the beginning of `text`, plain or escaped as in JSON, with the
 /// indentation of the next line.
 fn line_end(text: &[u8]) -> usize {
-    let end = [&b"\r\n"[..], b"\n", b"\\r\\n", b"\\n"].into_iter().find(|end| text.starts_with(end));
+    let end = [&b"\r\n"[..], b"\n", b"\\r\\n", b"\\n"]
+        .into_iter()
+        .find(|end| text.starts_with(end));
     let Some(end) = end else { return 0 };
-    end.len() + text[end.len()..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count()
+    end.len()
+        + text[end.len()..]
+            .iter()
+            .take_while(|b| matches!(b, b' ' | b'\t'))
+            .count()
 }
 
 /// Whether a line ends in so many letters that it may be wrapped. `end`: its bytes, the last first.
 pub(super) fn ends_in_letters<'b>(end: impl IntoIterator<Item = &'b u8>) -> bool {
-    end.into_iter().take_while(|b| is_letter(**b)).take(LEAST_RUN).count() == LEAST_RUN
+    end.into_iter()
+        .take_while(|b| is_letter(**b))
+        .take(LEAST_RUN)
+        .count()
+        == LEAST_RUN
 }
 
 const fn is_letter(byte: u8) -> bool {

@@ -1,5 +1,6 @@
-//! Sub-runbooks: a step that calls another runbook becomes that runbook's steps when the plan is made, so that the plan
-//! shows them all. They run in the phase of the calling step, under its name, within its deadline.
+//! Sub-runbooks: a step that calls another runbook becomes that runbook's steps when the plan is
+//! made, so that the plan shows them all. They run in the phase of the calling step, under its
+//! name, within its deadline.
 
 use std::collections::BTreeSet;
 
@@ -36,17 +37,34 @@ pub(super) fn expand(
     let mut path = caller.nest.path.clone();
     path.push(call.name.to_owned());
     let Some(runbook) = caller.library.iter().find(|r| r.name == call.name) else {
-        return block("UNKNOWN_RUNBOOK", format!("step {:?}: there is no runbook {:?}", call.template.name, call.name));
+        return block(
+            "UNKNOWN_RUNBOOK",
+            format!(
+                "step {:?}: there is no runbook {:?}",
+                call.template.name, call.name
+            ),
+        );
     };
     if caller.nest.path.iter().any(|name| name == call.name) {
-        return block("RUNBOOK_CYCLE", format!("runbooks call each other in a circle: {}", path.join(" → ")));
+        return block(
+            "RUNBOOK_CYCLE",
+            format!("runbooks call each other in a circle: {}", path.join(" → ")),
+        );
     }
     if path.len() > MAX_DEPTH {
-        return block("RUNBOOK_DEPTH", format!("more than {MAX_DEPTH} runbooks deep: {}", path.join(" → ")));
+        return block(
+            "RUNBOOK_DEPTH",
+            format!("more than {MAX_DEPTH} runbooks deep: {}", path.join(" → ")),
+        );
     }
     let request = match request(caller, call, runbook, filler) {
         Ok(request) => request,
-        Err(slot) => return block("INPUT_MISSING", format!("step {:?} needs {slot}", call.template.name)),
+        Err(slot) => {
+            return block(
+                "INPUT_MISSING",
+                format!("step {:?} needs {slot}", call.template.name),
+            );
+        }
     };
     let nest = nest(caller, call, runbook, path);
     let definition = &runbook.definition;
@@ -55,7 +73,13 @@ pub(super) fn expand(
     risks.append(&mut resolved.risks);
     let protected = caller.protected || resolved.is_protected(caller.stack);
     let words = Words::new(definition, &resolved);
-    risks.extend(declared_risks(definition, protected, &values, &words.filler(&values), caller.declared));
+    risks.extend(declared_risks(
+        definition,
+        protected,
+        &values,
+        &words.filler(&values),
+        caller.declared,
+    ));
     let mut expansion = Expansion {
         runbook,
         resolved: &resolved,
@@ -100,9 +124,20 @@ fn apply_on_failure(caller: &Expansion<'_>, call: &Call<'_>, draft: &mut Draft) 
 }
 
 /// The same place as the caller's, with inputs of its own.
-fn request(caller: &Expansion<'_>, call: &Call<'_>, runbook: &Runbook, filler: &Filler<'_>) -> Result<Request, String> {
-    let inputs = call.inputs.iter().map(|(name, text)| Ok((name.clone(), filler.fill(text, Escape::Plain)?)));
-    let env = call.target.map_or_else(|| caller.resolved.env.map(|e| e.name.clone()), |t| t.env.clone());
+fn request(
+    caller: &Expansion<'_>,
+    call: &Call<'_>,
+    runbook: &Runbook,
+    filler: &Filler<'_>,
+) -> Result<Request, String> {
+    let inputs = call
+        .inputs
+        .iter()
+        .map(|(name, text)| Ok((name.clone(), filler.fill(text, Escape::Plain)?)));
+    let env = call.target.map_or_else(
+        || caller.resolved.env.map(|e| e.name.clone()),
+        |t| t.env.clone(),
+    );
     let services = match call.target {
         _ if runbook.definition.services == Need::None => Vec::new(),
         Some(target) => vec![target.service.clone()],
@@ -121,9 +156,18 @@ fn nest(caller: &Expansion<'_>, call: &Call<'_>, runbook: &Runbook, path: Vec<St
     let mut within = caller.nest.within.clone();
     let timeouts = [call.template.timeout_ms, runbook.definition.timeout_ms];
     let timeout_ms = timeouts.into_iter().flatten().min().unwrap_or(i64::MAX);
-    within.push(Within { name: call.called.clone(), timeout_ms });
-    // The scope is made of the name in the plan: the same runbook called twice has results of its own each time.
-    Nest { prefix: format!("{} › ", call.called), scope: format!("{}/", call.called), within, path }
+    within.push(Within {
+        name: call.called.clone(),
+        timeout_ms,
+    });
+    // The scope is made of the name in the plan: the same runbook called twice has results of its
+    // own each time.
+    Nest {
+        prefix: format!("{} › ", call.called),
+        scope: format!("{}/", call.called),
+        within,
+        path,
+    }
 }
 
 /// Whether the runbook or one that it calls changes things.

@@ -12,11 +12,16 @@ use crate::core::expr::{Expr, ExprError, Type, Value};
 pub struct Condition(Expr);
 
 impl Condition {
-    /// Reads a condition over some names; `yes_no` are the inputs of type bool, for the short forms.
+    /// Reads a condition over some names; `yes_no` are the inputs of type bool, for the short
+    /// forms.
     ///
     /// # Errors
     /// The first mistake and its place in the text.
-    pub(super) fn parse(text: &str, yes_no: &[&str], scope: &BTreeMap<String, Type>) -> Result<Self, ExprError> {
+    pub(super) fn parse(
+        text: &str,
+        yes_no: &[&str],
+        scope: &BTreeMap<String, Type>,
+    ) -> Result<Self, ExprError> {
         let written = short_form(text, yes_no);
         Expr::condition(written.as_deref().unwrap_or(text), scope).map(Self)
     }
@@ -30,7 +35,10 @@ impl Condition {
     /// Whether it uses only values known when the plan is made.
     #[must_use]
     pub(super) fn is_early(&self) -> bool {
-        self.0.names().iter().all(|name| KNOWN_EARLY.contains(&name.as_str()))
+        self.0
+            .names()
+            .iter()
+            .all(|name| KNOWN_EARLY.contains(&name.as_str()))
     }
 
     /// Whether the values known when the plan is made already rule it out. `has()` of a result is
@@ -38,7 +46,9 @@ impl Condition {
     #[must_use]
     pub(super) fn is_ruled_out(&self, early: &BTreeMap<String, Value>) -> bool {
         let text: String = self.0.text().split_whitespace().collect();
-        !["has(steps", "has(response"].iter().any(|late| text.contains(late))
+        !["has(steps", "has(response"]
+            .iter()
+            .any(|late| text.contains(late))
             && matches!(self.0.holds(early), Ok(false))
     }
 
@@ -47,7 +57,9 @@ impl Condition {
     /// # Errors
     /// Why it cannot be decided.
     pub(super) fn holds(&self, scope: &BTreeMap<String, Value>) -> Result<bool, String> {
-        self.0.holds(scope).map_err(|why| format!("`{}` cannot be decided: {why}", self.0.text()))
+        self.0
+            .holds(scope)
+            .map_err(|why| format!("`{}` cannot be decided: {why}", self.0.text()))
     }
 }
 
@@ -55,7 +67,10 @@ impl Condition {
 /// An omitted input counts as not set, so the short form is more than another spelling.
 fn short_form(text: &str, yes_no: &[&str]) -> Option<String> {
     let text = text.replace("&&", " and ");
-    let parts: Option<Vec<String>> = text.split(" and ").map(|part| short_part(part.trim(), yes_no)).collect();
+    let parts: Option<Vec<String>> = text
+        .split(" and ")
+        .map(|part| short_part(part.trim(), yes_no))
+        .collect();
     parts.map(|parts| parts.join(" && "))
 }
 
@@ -65,7 +80,9 @@ fn short_part(text: &str, yes_no: &[&str]) -> Option<String> {
     if word == "protected" {
         return Some(format!("{not}protected"));
     }
-    let name = word.strip_prefix("inputs.").filter(|name| yes_no.contains(name))?;
+    let name = word
+        .strip_prefix("inputs.")
+        .filter(|name| yes_no.contains(name))?;
     Some(format!("{not}(has(inputs.{name}) && inputs.{name})"))
 }
 
@@ -75,7 +92,10 @@ mod tests {
 
     fn types() -> BTreeMap<String, Type> {
         let inputs = ["force", "dry", "unset"].map(|name| (name.to_owned(), Type::Bool));
-        let inputs = inputs.into_iter().chain([("version".to_owned(), Type::Text)]).collect();
+        let inputs = inputs
+            .into_iter()
+            .chain([("version".to_owned(), Type::Text)])
+            .collect();
         BTreeMap::from([
             ("protected".to_owned(), Type::Bool),
             ("env".to_owned(), Type::Text),
@@ -90,7 +110,10 @@ mod tests {
             ("dry".to_owned(), Value::Bool(false)),
             ("version".to_owned(), Value::Text("1.4".to_owned())),
         ]);
-        BTreeMap::from([("protected".to_owned(), Value::Bool(protected)), ("inputs".to_owned(), Value::Map(inputs))])
+        BTreeMap::from([
+            ("protected".to_owned(), Value::Bool(protected)),
+            ("inputs".to_owned(), Value::Map(inputs)),
+        ])
     }
 
     const YES_NO: [&str; 3] = ["force", "dry", "unset"];
@@ -113,18 +136,34 @@ mod tests {
             assert_eq!(condition.holds(&values(protected)), Ok(holds), "{text}");
             assert!(condition.is_early(), "{text}");
         }
-        for bad in ["", "env = 'prod'", "protected or inputs.force", "inputs.version", "not", "and", "inputs.wat"] {
+        for bad in [
+            "",
+            "env = 'prod'",
+            "protected or inputs.force",
+            "inputs.version",
+            "not",
+            "and",
+            "inputs.wat",
+        ] {
             assert!(Condition::parse(bad, &YES_NO, &types()).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn a_missing_value_is_neither_true_nor_false() {
-        for text in ["env == 'prod'", "inputs.unset == false", "env in ['a', 'b'] || inputs.unset"] {
+        for text in [
+            "env == 'prod'",
+            "inputs.unset == false",
+            "env in ['a', 'b'] || inputs.unset",
+        ] {
             let condition = Condition::parse(text, &YES_NO, &types()).unwrap();
             let why = condition.holds(&values(true)).unwrap_err();
             assert!(why.contains("missing"), "{why}");
         }
-        assert!(!Condition::parse("now > timestamp('2026-01-01T00:00:00Z')", &YES_NO, &types()).unwrap().is_early());
+        assert!(
+            !Condition::parse("now > timestamp('2026-01-01T00:00:00Z')", &YES_NO, &types())
+                .unwrap()
+                .is_early()
+        );
     }
 }

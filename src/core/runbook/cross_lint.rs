@@ -25,12 +25,18 @@ pub fn check(runbooks: &[Runbook]) -> Vec<Problem> {
 #[must_use]
 pub fn same_name(first: &Runbook, second: &Runbook) -> Problem {
     let line = second.definition.source.name_line;
-    let message = format!("{:?} is also the name of {}; the first is used", second.name, place(first, |s| s.name_line));
+    let message = format!(
+        "{:?} is also the name of {}; the first is used",
+        second.name,
+        place(first, |s| s.name_line)
+    );
     problem(second, line, "name", message)
 }
 
 fn is_built_in(runbook: &Runbook) -> bool {
-    built_in::all().iter().any(|b| b.name == runbook.name && b.hash == runbook.hash)
+    built_in::all()
+        .iter()
+        .any(|b| b.name == runbook.name && b.hash == runbook.hash)
 }
 
 fn place(runbook: &Runbook, line: impl Fn(&super::definition::Source) -> usize) -> String {
@@ -42,20 +48,33 @@ fn place(runbook: &Runbook, line: impl Fn(&super::definition::Source) -> usize) 
 }
 
 fn problem(runbook: &Runbook, line: usize, key: &str, message: String) -> Problem {
-    Problem { file: runbook.definition.source.file.clone(), line, key: key.to_owned(), message }
+    Problem {
+        file: runbook.definition.source.file.clone(),
+        line,
+        key: key.to_owned(),
+        message,
+    }
 }
 
 fn phrases(runbooks: &[Runbook], problems: &mut Vec<Problem>) {
     let bare = Catalogue::new(&Stack::default(), &[]);
     let mut seen: BTreeMap<String, &Runbook> = BTreeMap::new();
-    let (ours, theirs): (Vec<&Runbook>, Vec<&Runbook>) = runbooks.iter().partition(|r| is_built_in(r));
+    let (ours, theirs): (Vec<&Runbook>, Vec<&Runbook>) =
+        runbooks.iter().partition(|r| is_built_in(r));
     for runbook in ours.into_iter().chain(theirs) {
         for phrase in &runbook.phrases {
-            let folded = phrase.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
+            let folded = phrase
+                .to_lowercase()
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ");
             let line = runbook.definition.source.phrases_line;
             match seen.get(&folded) {
                 Some(first) if first.name != runbook.name => {
-                    let message = format!("{phrase:?} is also a phrase of {}", place(first, |s| s.phrases_line));
+                    let message = format!(
+                        "{phrase:?} is also a phrase of {}",
+                        place(first, |s| s.phrases_line)
+                    );
                     problems.push(problem(runbook, line, "phrases", message));
                 }
                 Some(_) => {}
@@ -73,10 +92,14 @@ fn phrases(runbooks: &[Runbook], problems: &mut Vec<Problem>) {
 /// Why a phrase is not free: it is a command, or its first words begin one in some stack.
 fn taken(phrase: &str, bare: &Catalogue) -> Option<String> {
     if let Some(meaning) = meaning(phrase, bare) {
-        return Some(format!("{phrase:?} already means {meaning}; choose other words"));
+        return Some(format!(
+            "{phrase:?} already means {meaning}; choose other words"
+        ));
     }
     let (words, intent) = begins_like(phrase)?;
-    Some(format!("{phrase:?} begins with {words:?}, which already means {intent}; choose other words"))
+    Some(format!(
+        "{phrase:?} begins with {words:?}, which already means {intent}; choose other words"
+    ))
 }
 
 /// The meaning of a phrase without the runbook.
@@ -86,23 +109,36 @@ fn meaning(phrase: &str, bare: &Catalogue) -> Option<String> {
         parsed.outcome,
         ParseOutcome::Plan | ParseOutcome::Action | ParseOutcome::View | ParseOutcome::Question
     );
-    let whole = parsed.corrections.is_empty() && parsed.unknown.is_empty() && !parsed.intent.is_empty();
+    let whole =
+        parsed.corrections.is_empty() && parsed.unknown.is_empty() && !parsed.intent.is_empty();
     (understood && whole).then_some(parsed.intent)
 }
 
 fn calls(runbook: &Runbook, by_name: &HashMap<&str, &Runbook>, problems: &mut Vec<Problem>) {
     for (step, name) in runbook.definition.calls() {
-        let line = runbook.definition.source.call_lines.get(step).copied().unwrap_or(0);
+        let line = runbook
+            .definition
+            .source
+            .call_lines
+            .get(step)
+            .copied()
+            .unwrap_or(0);
         let key = format!("step {step:?}.runbook");
         let Some(called) = by_name.get(name) else {
-            problems.push(problem(runbook, line, &key, format!("there is no runbook {name:?}")));
+            problems.push(problem(
+                runbook,
+                line,
+                &key,
+                format!("there is no runbook {name:?}"),
+            ));
             continue;
         };
         let mut path = vec![runbook.name.as_str()];
         if let Some(why) = call_problem(called, by_name, &mut path, &mut 0) {
             problems.push(problem(runbook, line, &key, why));
         } else if called.mutates && !runbook.mutates {
-            let message = format!("{name} changes things, so this runbook does too: write mutates = true");
+            let message =
+                format!("{name} changes things, so this runbook does too: write mutates = true");
             problems.push(problem(runbook, line, &key, message));
         }
     }
@@ -123,13 +159,18 @@ fn call_problem<'r>(
         return Some(format!("runbooks call each other in a circle: {shown}"));
     }
     if path.len() > call::MAX_DEPTH {
-        return Some(format!("more than {} runbooks deep: {shown}", call::MAX_DEPTH));
+        return Some(format!(
+            "more than {} runbooks deep: {shown}",
+            call::MAX_DEPTH
+        ));
     }
     if *visited > 10_000 {
         return Some("leads to more than 10000 calls of runbooks".to_owned());
     }
     for (_, name) in runbook.definition.calls() {
-        let found = by_name.get(name).and_then(|called| call_problem(called, by_name, path, visited));
+        let found = by_name
+            .get(name)
+            .and_then(|called| call_problem(called, by_name, path, visited));
         if found.is_some() {
             return found;
         }
@@ -152,10 +193,14 @@ mod tests {
             "name = \"{name}\"\ntitle = \"{name}\"\nversion = \"1\"\nmutates = false\nenv = \"none\"\nphrases = {phrases:?}\n"
         );
         for call in calls {
-            let _ = write!(text, "[[step]]\nname = \"call {call}\"\nphase = \"action\"\nrunbook = \"{call}\"\n");
+            let _ = write!(
+                text,
+                "[[step]]\nname = \"call {call}\"\nphase = \"action\"\nrunbook = \"{call}\"\n"
+            );
         }
         text.push_str("[[step]]\nname = \"wait\"\nphase = \"action\"\nwait = \"1s\"\n");
-        crate::core::runbook::parse(&format!("{name}.toml"), &text).unwrap_or_else(|p| panic!("{p:#?}"))
+        crate::core::runbook::parse(&format!("{name}.toml"), &text)
+            .unwrap_or_else(|p| panic!("{p:#?}"))
     }
 
     fn reported(books: &[Runbook]) -> Vec<String> {
@@ -164,12 +209,20 @@ mod tests {
 
     #[test]
     fn phrases_belong_to_one() {
-        let (a, b) = (book("a", &["shake the tree"], &[]), book("b", &["Shake  the tree"], &[]));
-        assert_eq!(reported(&[a.clone(), b]), [r#"b.toml:6: phrases: "Shake  the tree" is also a phrase of a.toml:6"#]);
+        let (a, b) = (
+            book("a", &["shake the tree"], &[]),
+            book("b", &["Shake  the tree"], &[]),
+        );
+        assert_eq!(
+            reported(&[a.clone(), b]),
+            [r#"b.toml:6: phrases: "Shake  the tree" is also a phrase of a.toml:6"#]
+        );
         let c = book("c", &["deploy", "list runs"], &[]);
         let problems = reported(&[a, c]);
         assert!(
-            problems.iter().all(|p| p.starts_with("c.toml:6: phrases:") && p.contains("already means")),
+            problems
+                .iter()
+                .all(|p| p.starts_with("c.toml:6: phrases:") && p.contains("already means")),
             "{problems:?}"
         );
         assert!(!problems.is_empty());
@@ -178,15 +231,25 @@ mod tests {
 
     #[test]
     fn no_phrase_begins_like_a_command() {
-        let taken =
-            ["check web", "is web up", "restart web", "please restart it", "tidy|restart {service}", "run nightly"];
+        let taken = [
+            "check web",
+            "is web up",
+            "restart web",
+            "please restart it",
+            "tidy|restart {service}",
+            "run nightly",
+        ];
         let problems = reported(&[book("c", &taken, &[])]);
         assert_eq!(problems.len(), taken.len(), "{problems:#?}");
-        assert!(
-            problems.iter().any(|p| p.contains("\"check web\" begins with \"check\", which already means healthcheck"))
-        );
-        let free =
-            ["shake the tree", "rotate [api] keys of {service} in {env}", "clean the carts", "publish the notes"];
+        assert!(problems.iter().any(|p| {
+            p.contains("\"check web\" begins with \"check\", which already means healthcheck")
+        }));
+        let free = [
+            "shake the tree",
+            "rotate [api] keys of {service} in {env}",
+            "clean the carts",
+            "publish the notes",
+        ];
         assert_eq!(reported(&[book("c", &free, &[])]), Vec::<String>::new());
     }
 
@@ -206,17 +269,39 @@ mod tests {
                 book(
                     &format!("r{n}"),
                     &[],
-                    &if n < 9 { vec![format!("r{}", n + 1)] } else { vec![] }
-                        .iter()
-                        .map(String::as_str)
-                        .collect::<Vec<_>>(),
+                    &if n < 9 {
+                        vec![format!("r{}", n + 1)]
+                    } else {
+                        vec![]
+                    }
+                    .iter()
+                    .map(String::as_str)
+                    .collect::<Vec<_>>(),
                 )
             })
             .collect();
-        assert!(reported(&chain)[0].contains("more than 8 runbooks deep: r0 → r1"), "{:?}", reported(&chain));
-        for (books, code) in [(&circle[..], "RUNBOOK_CYCLE"), (&chain[..], "RUNBOOK_DEPTH")] {
-            let plan = plan_in(&books[0], &Request::default(), &Stack::default(), books, &Integrations::default());
-            let blocks: Vec<_> = plan.risks.iter().filter(|r| r.level == RiskLevel::Block).map(|r| &r.code).collect();
+        assert!(
+            reported(&chain)[0].contains("more than 8 runbooks deep: r0 → r1"),
+            "{:?}",
+            reported(&chain)
+        );
+        for (books, code) in [
+            (&circle[..], "RUNBOOK_CYCLE"),
+            (&chain[..], "RUNBOOK_DEPTH"),
+        ] {
+            let plan = plan_in(
+                &books[0],
+                &Request::default(),
+                &Stack::default(),
+                books,
+                &Integrations::default(),
+            );
+            let blocks: Vec<_> = plan
+                .risks
+                .iter()
+                .filter(|r| r.level == RiskLevel::Block)
+                .map(|r| &r.code)
+                .collect();
             assert_eq!(blocks, [code]);
         }
     }
@@ -225,17 +310,35 @@ mod tests {
     fn calls_that_multiply_are_bounded() {
         let wide = |n: usize| {
             let next = format!("w{}", n + 1);
-            let mut text =
-                format!("name = \"w{n}\"\ntitle = \"w\"\nversion = \"1\"\nmutates = false\nenv = \"none\"\n");
+            let mut text = format!(
+                "name = \"w{n}\"\ntitle = \"w\"\nversion = \"1\"\nmutates = false\nenv = \"none\"\n"
+            );
             for i in 0..60 {
-                let does = if n < 5 { format!("runbook = \"{next}\"") } else { "wait = \"1s\"".to_owned() };
-                let _ = write!(text, "[[step]]\nname = \"s{i}\"\nphase = \"action\"\n{does}\n");
+                let does = if n < 5 {
+                    format!("runbook = \"{next}\"")
+                } else {
+                    "wait = \"1s\"".to_owned()
+                };
+                let _ = write!(
+                    text,
+                    "[[step]]\nname = \"s{i}\"\nphase = \"action\"\n{does}\n"
+                );
             }
             crate::core::runbook::parse("w.toml", &text).unwrap()
         };
         let books: Vec<Runbook> = (0..6).map(wide).collect();
-        let plan = plan_in(&books[0], &Request::default(), &Stack::default(), &books, &Integrations::default());
+        let plan = plan_in(
+            &books[0],
+            &Request::default(),
+            &Stack::default(),
+            &books,
+            &Integrations::default(),
+        );
         assert!(plan.blocks().any(|r| r.code == "PLAN_TOO_LONG"));
-        assert!(check(&books).iter().any(|p| p.message.contains("10000 calls")));
+        assert!(
+            check(&books)
+                .iter()
+                .any(|p| p.message.contains("10000 calls"))
+        );
     }
 }

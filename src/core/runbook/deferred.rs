@@ -1,5 +1,6 @@
-//! Texts that only the run can finish: `{steps.NAME.SAVED}` in the URL, headers and body of a request, in the variables
-//! of a command, the parameters of a statement, a message and the arguments of an operation. Until then the plan holds them as written.
+//! Texts that only the run can finish: `{steps.NAME.SAVED}` in the URL, headers and body of a
+//! request, in the variables of a command, the parameters of a statement, a message and the
+//! arguments of an operation. Until then the plan holds them as written.
 
 use std::collections::HashSet;
 
@@ -25,7 +26,9 @@ pub fn is_open(spec: &StepSpec) -> bool {
 #[must_use]
 pub fn asks(spec: &StepSpec, name: &str) -> bool {
     texts(spec).into_iter().any(|text| {
-        pieces(text).iter().any(|piece| matches!(piece, Piece::Slot(Slot::Saved(step, _)) if *step == name))
+        pieces(text)
+            .iter()
+            .any(|piece| matches!(piece, Piece::Slot(Slot::Saved(step, _)) if *step == name))
     })
 }
 
@@ -34,19 +37,35 @@ fn texts(spec: &StepSpec) -> Vec<&str> {
     match spec {
         StepSpec::Http(http) => {
             let r = &http.request;
-            r.headers.values().chain(&r.body).chain(&r.contains).chain([&r.url]).map(String::as_str).collect()
+            r.headers
+                .values()
+                .chain(&r.body)
+                .chain(&r.contains)
+                .chain([&r.url])
+                .map(String::as_str)
+                .collect()
         }
         // As in `variable`: text from inputs is a value.
-        StepSpec::Shell(shell) => {
-            shell.env.iter().filter(|(n, _)| !n.starts_with("OPSROOM_")).map(|(_, v)| v.as_str()).collect()
-        }
+        StepSpec::Shell(shell) => shell
+            .env
+            .iter()
+            .filter(|(n, _)| !n.starts_with("OPSROOM_"))
+            .map(|(_, v)| v.as_str())
+            .collect(),
         StepSpec::Sql(sql) => sql.params.iter().map(|p| p.text.as_str()).collect(),
         StepSpec::Notify(notify) => {
             let m = &notify.message;
-            [&m.title, &m.text].into_iter().chain(&m.dedup_key).chain(&m.link).map(String::as_str).collect()
+            [&m.title, &m.text]
+                .into_iter()
+                .chain(&m.dedup_key)
+                .chain(&m.link)
+                .map(String::as_str)
+                .collect()
         }
         StepSpec::Adapter(adapter) => adapter.args.values().map(String::as_str).collect(),
-        StepSpec::Wait(_) | StepSpec::Manual(_) | StepSpec::Approve(_) | StepSpec::Document(_) => Vec::new(),
+        StepSpec::Wait(_) | StepSpec::Manual(_) | StepSpec::Approve(_) | StepSpec::Document(_) => {
+            Vec::new()
+        }
     }
 }
 
@@ -55,13 +74,22 @@ fn texts(spec: &StepSpec) -> Vec<&str> {
 ///
 /// # Errors
 /// The error of `saved`: a missing value is never filled in.
-pub fn fill(spec: &StepSpec, saved: &dyn Fn(&str, &str) -> Result<String, String>) -> Result<StepSpec, String> {
+pub fn fill(
+    spec: &StepSpec,
+    saved: &dyn Fn(&str, &str) -> Result<String, String>,
+) -> Result<StepSpec, String> {
     match spec {
         StepSpec::Http(http) => {
             let r = &http.request;
-            let option =
-                |text: &Option<String>, escape| text.as_ref().map(|text| fill_saved(text, escape, saved)).transpose();
-            let headers = r.headers.iter().map(|(n, v)| Ok((n.clone(), fill_saved(v, Escape::Header, saved)?)));
+            let option = |text: &Option<String>, escape| {
+                text.as_ref()
+                    .map(|text| fill_saved(text, escape, saved))
+                    .transpose()
+            };
+            let headers = r
+                .headers
+                .iter()
+                .map(|(n, v)| Ok((n.clone(), fill_saved(v, Escape::Header, saved)?)));
             let mut request = r.clone();
             request.url = fill_saved(&r.url, Escape::Url, saved)?;
             request.headers = headers.collect::<Result<_, String>>()?;
@@ -71,17 +99,39 @@ pub fn fill(spec: &StepSpec, saved: &dyn Fn(&str, &str) -> Result<String, String
                 Some(text) => fill_saved(&r.url, Escape::Url, &|_, _| Ok(text.to_owned())).ok(),
                 None => Some(request.url.clone()),
             };
-            let host = if http.host.is_file() { HostFrom::of(stand_in) } else { http.host };
+            let host = if http.host.is_file() {
+                HostFrom::of(stand_in)
+            } else {
+                http.host
+            };
             Ok(StepSpec::Http(Http { request, host }))
         }
         StepSpec::Shell(shell) => {
-            let env = shell.env.iter().map(|(n, v)| Ok((n.clone(), variable(n, v, saved)?)));
-            Ok(StepSpec::Shell(Shell { env: env.collect::<Result<_, String>>()?, ..shell.clone() }))
+            let env = shell
+                .env
+                .iter()
+                .map(|(n, v)| Ok((n.clone(), variable(n, v, saved)?)));
+            Ok(StepSpec::Shell(Shell {
+                env: env.collect::<Result<_, String>>()?,
+                ..shell.clone()
+            }))
         }
         StepSpec::Sql(sql) => {
-            let param = |p: &Param| Ok(Param { text: fill_saved(&p.text, Escape::Plain, saved)?, kind: p.kind });
-            let params = sql.params.iter().map(param).collect::<Result<_, String>>()?;
-            Ok(StepSpec::Sql(Sql { params, ..sql.clone() }))
+            let param = |p: &Param| {
+                Ok(Param {
+                    text: fill_saved(&p.text, Escape::Plain, saved)?,
+                    kind: p.kind,
+                })
+            };
+            let params = sql
+                .params
+                .iter()
+                .map(param)
+                .collect::<Result<_, String>>()?;
+            Ok(StepSpec::Sql(Sql {
+                params,
+                ..sql.clone()
+            }))
         }
         StepSpec::Notify(notify) => {
             let m = &notify.message;
@@ -93,12 +143,20 @@ pub fn fill(spec: &StepSpec, saved: &dyn Fn(&str, &str) -> Result<String, String
                 link: m.link.as_ref().map(line).transpose()?,
                 ..m.clone()
             };
-            Ok(StepSpec::Notify(Notify { message, ..notify.clone() }))
+            Ok(StepSpec::Notify(Notify {
+                message,
+                ..notify.clone()
+            }))
         }
         StepSpec::Adapter(adapter) => {
-            let args =
-                adapter.args.iter().map(|(name, text)| Ok((name.clone(), argument(adapter, name, text, saved)?)));
-            Ok(StepSpec::Adapter(Adapter { args: args.collect::<Result<_, String>>()?, ..adapter.clone() }))
+            let args = adapter
+                .args
+                .iter()
+                .map(|(name, text)| Ok((name.clone(), argument(adapter, name, text, saved)?)));
+            Ok(StepSpec::Adapter(Adapter {
+                args: args.collect::<Result<_, String>>()?,
+                ..adapter.clone()
+            }))
         }
         other => Ok(other.clone()),
     }
@@ -111,33 +169,60 @@ fn argument(
     text: &str,
     saved: &dyn Fn(&str, &str) -> Result<String, String>,
 ) -> Result<String, String> {
-    let shape = adapter.entry().and_then(|(_, operation)| operation.arg(name)).map(|arg| arg.shape);
-    let escape = if shape == Some(Shape::Object) { Escape::Json } else { Escape::Plain };
+    let shape = adapter
+        .entry()
+        .and_then(|(_, operation)| operation.arg(name))
+        .map(|arg| arg.shape);
+    let escape = if shape == Some(Shape::Object) {
+        Escape::Json
+    } else {
+        Escape::Plain
+    };
     let value = fill_saved(text, escape, saved)?;
-    shape.map_or(Ok(value.clone()), |shape| shape.check(&value).map_err(|why| format!("{name}: {value:?} {why}")))
+    shape.map_or(Ok(value.clone()), |shape| {
+        shape
+            .check(&value)
+            .map_err(|why| format!("{name}: {value:?} {why}"))
+    })
 }
 
 /// Only the step's own variables have placeholders; those of inputs are values, even if they
 /// contain braces.
-fn variable(name: &str, text: &str, saved: &dyn Fn(&str, &str) -> Result<String, String>) -> Result<String, String> {
+fn variable(
+    name: &str,
+    text: &str,
+    saved: &dyn Fn(&str, &str) -> Result<String, String>,
+) -> Result<String, String> {
     if name.starts_with("OPSROOM_") {
         return Ok(text.to_owned());
     }
     let value = fill_saved(text, Escape::Plain, saved)?;
-    if value.contains('\0') { Err(format!("{name} would hold a NUL character")) } else { Ok(value) }
+    if value.contains('\0') {
+        Err(format!("{name} would hold a NUL character"))
+    } else {
+        Ok(value)
+    }
 }
 
 /// Names of the steps whose results the texts of a step use.
 pub(super) fn names(does: &Does, into: &mut HashSet<String>) {
     let texts: Vec<&str> = match does {
-        Does::Http(r) => {
-            r.headers.values().chain(&r.body).chain(&r.contains).chain([&r.url]).map(String::as_str).collect()
-        }
+        Does::Http(r) => r
+            .headers
+            .values()
+            .chain(&r.body)
+            .chain(&r.contains)
+            .chain([&r.url])
+            .map(String::as_str)
+            .collect(),
         Does::Shell { env, .. } => env.iter().map(|(_, text)| text.as_str()).collect(),
         Does::Sql { statement, .. } => statement.params.iter().map(String::as_str).collect(),
-        Does::Notify { message: m, .. } => {
-            [&m.title, &m.text].into_iter().chain(&m.dedup_key).chain(&m.link).map(String::as_str).collect()
-        }
+        Does::Notify { message: m, .. } => [&m.title, &m.text]
+            .into_iter()
+            .chain(&m.dedup_key)
+            .chain(&m.link)
+            .map(String::as_str)
+            .collect(),
         Does::Adapter { args, .. } => args
             .values()
             .filter_map(|given| match given {
@@ -161,19 +246,30 @@ mod tests {
 
     #[test]
     fn a_step_asks_about_all_whose_results_it_uses() {
-        let args = [("repo", "{steps.where.repo}"), ("ref", "{steps.build.sha}"), ("workflow", "ship.yml")];
+        let args = [
+            ("repo", "{steps.where.repo}"),
+            ("ref", "{steps.build.sha}"),
+            ("workflow", "ship.yml"),
+        ];
         let adapter = StepSpec::Adapter(Adapter {
             operation: "github.dispatch_workflow".to_owned(),
-            args: args.map(|(name, text)| (name.to_owned(), text.to_owned())).into(),
+            args: args
+                .map(|(name, text)| (name.to_owned(), text.to_owned()))
+                .into(),
             base_url: "https://api.github.com".to_owned(),
             token: "GITHUB_TOKEN".to_owned(),
         });
         assert!(is_open(&adapter) && asks(&adapter, "where") && asks(&adapter, "build"));
         assert!(!asks(&adapter, "ship"));
-        let env = [("A", "{steps.build.sha}"), ("OPSROOM_INPUT_A", "{steps.typed.sha}")];
+        let env = [
+            ("A", "{steps.build.sha}"),
+            ("OPSROOM_INPUT_A", "{steps.typed.sha}"),
+        ];
         let command = crate::core::service::ShellCommand::Script("true".to_owned());
         let shell = StepSpec::Shell(Shell {
-            env: env.map(|(name, text)| (name.to_owned(), text.to_owned())).into(),
+            env: env
+                .map(|(name, text)| (name.to_owned(), text.to_owned()))
+                .into(),
             ..Shell::new(command)
         });
         assert!(asks(&shell, "build") && !asks(&shell, "typed"));

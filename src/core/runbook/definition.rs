@@ -72,7 +72,10 @@ pub struct Source {
 impl Definition {
     /// Every step, undo steps included.
     pub fn all_steps(&self) -> impl Iterator<Item = &StepTemplate> {
-        self.steps.iter().chain(&self.finally).flat_map(|s| std::iter::once(s).chain(s.undo.as_deref()))
+        self.steps
+            .iter()
+            .chain(&self.finally)
+            .flat_map(|s| std::iter::once(s).chain(s.undo.as_deref()))
     }
 
     /// The runbooks it calls: name of the step and of the runbook.
@@ -86,9 +89,16 @@ impl Definition {
     /// The verb it exists for: decides which services are meant when none was named.
     #[must_use]
     pub fn main_verb(&self) -> Option<Verb> {
-        let verbs =
-            || self.steps.iter().filter(|s| s.missing == Missing::Block).filter_map(|s| Some((s.phase, s.verb()?)));
-        verbs().find(|(phase, _)| *phase == Phase::Action).or_else(|| verbs().next()).map(|(_, verb)| verb)
+        let verbs = || {
+            self.steps
+                .iter()
+                .filter(|s| s.missing == Missing::Block)
+                .filter_map(|s| Some((s.phase, s.verb()?)))
+        };
+        verbs()
+            .find(|(phase, _)| *phase == Phase::Action)
+            .or_else(|| verbs().next())
+            .map(|(_, verb)| verb)
     }
 
     /// Whether some step is repeated per service.
@@ -132,7 +142,10 @@ pub struct RiskRule {
 }
 
 /// A step before it has a target and inputs.
-#[expect(clippy::struct_excessive_bools, reason = "independent keys of a step, as files write them")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent keys of a step, as files write them"
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepTemplate {
     pub name: String,
@@ -200,7 +213,10 @@ impl Tolerance {
     pub fn of(self, items: usize) -> u32 {
         match self {
             Self::Count(n) => n,
-            Self::Percent(p) => u32::try_from(items.saturating_mul(usize::try_from(p).unwrap_or(0)) / 100).unwrap_or(0),
+            Self::Percent(p) => {
+                u32::try_from(items.saturating_mul(usize::try_from(p).unwrap_or(0)) / 100)
+                    .unwrap_or(0)
+            }
         }
     }
 }
@@ -298,7 +314,9 @@ impl Does {
     pub fn mutates(&self) -> bool {
         match self {
             Self::Sql { mutates, .. } => *mutates,
-            Self::Adapter { operation, .. } => product::find(operation).is_ok_and(|(_, o)| o.mutates()),
+            Self::Adapter { operation, .. } => {
+                product::find(operation).is_ok_and(|(_, o)| o.mutates())
+            }
             _ => false,
         }
     }

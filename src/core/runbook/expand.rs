@@ -123,7 +123,8 @@ struct Work {
 }
 
 impl Expansion<'_> {
-    /// The steps of some templates, in the order of their phases; `finally` steps of sub-runbooks go to `finally`.
+    /// The steps of some templates, in the order of their phases; `finally` steps of sub-runbooks
+    /// go to `finally`.
     pub fn drafts(&self, templates: &[StepTemplate], finally: &mut Vec<Draft>) -> Vec<Draft> {
         let mut drafts = Vec::new();
         for template in templates {
@@ -144,11 +145,21 @@ impl Expansion<'_> {
     /// The risks found while expanding, and the given inputs that have no effect.
     pub fn risks(&self, given: &BTreeMap<String, String>) -> Vec<Risk> {
         let mut risks = self.shared.risks.borrow().clone();
-        risks.extend(given.keys().filter(|name| self.values.contains_key(*name)).filter_map(|name| self.unused(name)));
+        risks.extend(
+            given
+                .keys()
+                .filter(|name| self.values.contains_key(*name))
+                .filter_map(|name| self.unused(name)),
+        );
         risks
     }
 
-    fn of_template(&self, template: &StepTemplate, drafts: &mut Vec<Draft>, finally: &mut Vec<Draft>) {
+    fn of_template(
+        &self,
+        template: &StepTemplate,
+        drafts: &mut Vec<Draft>,
+        finally: &mut Vec<Draft>,
+    ) {
         let items: Vec<String> = match &template.items {
             Some(Items::Listed(items)) => items.clone(),
             Some(Items::Input(name)) => self.list(template, name),
@@ -157,11 +168,24 @@ impl Expansion<'_> {
         let iterations: Vec<Iteration<'_>> = match (&template.items, template.for_each) {
             (Some(list), _) => {
                 let item_given = matches!(list, Items::Input(_));
-                items.iter().map(|item| Iteration { item: Some(item), item_given, ..Iteration::default() }).collect()
+                items
+                    .iter()
+                    .map(|item| Iteration {
+                        item: Some(item),
+                        item_given,
+                        ..Iteration::default()
+                    })
+                    .collect()
             }
-            (None, true) => {
-                self.resolved.targets.iter().map(|t| Iteration { target: Some(t), ..Iteration::default() }).collect()
-            }
+            (None, true) => self
+                .resolved
+                .targets
+                .iter()
+                .map(|t| Iteration {
+                    target: Some(t),
+                    ..Iteration::default()
+                })
+                .collect(),
             (None, false) => vec![Iteration::default()],
         };
         let each = template.bounds.map(|bounds| Each {
@@ -196,26 +220,54 @@ impl Expansion<'_> {
         }
         self.shared.steps.set(self.shared.steps.get() + 1);
         if self.shared.steps.get() > MAX_STEPS {
-            self.risk(RiskLevel::Block, "PLAN_TOO_LONG", format!("it would have more than {MAX_STEPS} steps"));
+            self.risk(
+                RiskLevel::Block,
+                "PLAN_TOO_LONG",
+                format!("it would have more than {MAX_STEPS} steps"),
+            );
             return;
         }
         if let Does::Runbook { name, inputs } = &template.does {
             let called = self.name(template, iteration, &filler);
-            let call = Call { template, name, inputs, called, target: iteration.target.map(|(_, t)| t) };
+            let call = Call {
+                template,
+                name,
+                inputs,
+                called,
+                target: iteration.target.map(|(_, t)| t),
+            };
             super::call::expand(self, &call, &filler, drafts, finally);
             return;
         }
-        let Some(step) = self.step(template, iteration, &filler) else { return };
-        let mut undo =
-            template.undo.as_deref().and_then(|undo| self.step(undo, Iteration { each: None, ..iteration }, &filler));
+        let Some(step) = self.step(template, iteration, &filler) else {
+            return;
+        };
+        let mut undo = template.undo.as_deref().and_then(|undo| {
+            self.step(
+                undo,
+                Iteration {
+                    each: None,
+                    ..iteration
+                },
+                &filler,
+            )
+        });
         if let Some(undo) = &mut undo {
             // It may run because the sub-runbook timed out, so that limit must not apply to it.
             undo.rules.within.clear();
         }
         let scope = &self.nest.scope;
         let origin = (scope.clone(), template.name.clone());
-        let jump = template.jump.as_ref().map(|to| JumpTo::Step(scope.clone(), to.clone()));
-        drafts.push(Draft { step, undo, origin, jump });
+        let jump = template
+            .jump
+            .as_ref()
+            .map(|to| JumpTo::Step(scope.clone(), to.clone()));
+        drafts.push(Draft {
+            step,
+            undo,
+            origin,
+            jump,
+        });
     }
 
     fn filler<'f>(&'f self, iteration: Iteration<'f>) -> Filler<'f> {
@@ -231,7 +283,9 @@ impl Expansion<'_> {
     /// Whether the step is part of the plan, when the plan can decide its condition. A condition
     /// that must be decided now but cannot be blocks the plan.
     fn wanted(&self, template: &StepTemplate, filler: &Filler<'_>) -> bool {
-        let Some(when) = &template.when else { return true };
+        let Some(when) = &template.when else {
+            return true;
+        };
         let known = self.known(filler);
         if !when.is_early() && !when.is_ruled_out(&known) {
             return true;
@@ -241,24 +295,46 @@ impl Expansion<'_> {
             Ok(false) => {
                 // Terms that only the run can decide did not matter.
                 let why: Vec<String> = when.expr().explain(&known);
-                let why: Vec<&str> =
-                    why.iter().filter(|w| !w.contains("cannot be decided")).map(String::as_str).collect();
+                let why: Vec<&str> = why
+                    .iter()
+                    .filter(|w| !w.contains("cannot be decided"))
+                    .map(String::as_str)
+                    .collect();
                 let why = why.join("; ");
-                self.risk(RiskLevel::Info, "LEFT_OUT", format!("step {:?} is left out: {why}", template.name));
+                self.risk(
+                    RiskLevel::Info,
+                    "LEFT_OUT",
+                    format!("step {:?} is left out: {why}", template.name),
+                );
                 false
             }
             Err(why) => {
-                self.risk(RiskLevel::Block, "CONDITION_UNDECIDED", format!("step {:?}: {why}", template.name));
+                self.risk(
+                    RiskLevel::Block,
+                    "CONDITION_UNDECIDED",
+                    format!("step {:?}: {why}", template.name),
+                );
                 false
             }
         }
     }
 
     fn known(&self, filler: &Filler<'_>) -> BTreeMap<String, Value> {
-        scope::early_values(&self.runbook.definition.inputs, self.values, self.protected, filler, self.declared)
+        scope::early_values(
+            &self.runbook.definition.inputs,
+            self.values,
+            self.protected,
+            filler,
+            self.declared,
+        )
     }
 
-    fn step(&self, template: &StepTemplate, iteration: Iteration<'_>, filler: &Filler<'_>) -> Option<PlanStep> {
+    fn step(
+        &self,
+        template: &StepTemplate,
+        iteration: Iteration<'_>,
+        filler: &Filler<'_>,
+    ) -> Option<PlanStep> {
         let work = self.work(template, iteration.target, filler)?;
         Some(PlanStep {
             name: self.name(template, iteration, filler),
@@ -275,17 +351,34 @@ impl Expansion<'_> {
         })
     }
 
-    fn rules(&self, template: &StepTemplate, iteration: Iteration<'_>, filler: &Filler<'_>, spec: &StepSpec) -> Rules {
+    fn rules(
+        &self,
+        template: &StepTemplate,
+        iteration: Iteration<'_>,
+        filler: &Filler<'_>,
+        spec: &StepSpec,
+    ) -> Rules {
         let when = template.when.as_ref().filter(|when| !when.is_early());
         let (optional, word) = match &template.does {
             Does::Ask { word, .. } => (true, word.clone()),
             _ => (template.optional, None),
         };
         let mut rules = Rules {
-            key: if self.used_results.contains(&template.key) { template.key.clone() } else { String::new() },
+            key: if self.used_results.contains(&template.key) {
+                template.key.clone()
+            } else {
+                String::new()
+            },
             when: when.map(|when| when.expr().text().to_owned()),
-            expect: template.expect.as_ref().map(|expect| expect.text().to_owned()),
-            save: template.save.iter().map(|(name, from)| (name.clone(), from.text().to_owned())).collect(),
+            expect: template
+                .expect
+                .as_ref()
+                .map(|expect| expect.text().to_owned()),
+            save: template
+                .save
+                .iter()
+                .map(|(name, from)| (name.clone(), from.text().to_owned()))
+                .collect(),
             fills: deferred::is_open(spec),
             optional,
             sensitive: template.sensitive,
@@ -304,11 +397,27 @@ impl Expansion<'_> {
         rules
     }
 
-    fn work(&self, template: &StepTemplate, target: Option<&(&Service, Target)>, filler: &Filler<'_>) -> Option<Work> {
+    fn work(
+        &self,
+        template: &StepTemplate,
+        target: Option<&(&Service, Target)>,
+        filler: &Filler<'_>,
+    ) -> Option<Work> {
         let idempotent = template.idempotent;
-        let plain = |spec, timeout_ms| Some(Work { spec, timeout_ms, idempotent, probe: false });
+        let plain = |spec, timeout_ms| {
+            Some(Work {
+                spec,
+                timeout_ms,
+                idempotent,
+                probe: false,
+            })
+        };
         let open = |slot: &str| {
-            self.risk(RiskLevel::Block, "INPUT_MISSING", format!("step {:?} needs {slot}", template.name));
+            self.risk(
+                RiskLevel::Block,
+                "INPUT_MISSING",
+                format!("step {:?} needs {slot}", template.name),
+            );
         };
         match &template.does {
             Does::Use(verb) => self.use_action(template, *verb, target?, filler),
@@ -319,7 +428,14 @@ impl Expansion<'_> {
                     None
                 }
             },
-            Does::Shell { command, dir, env, secrets, artifacts, block } => {
+            Does::Shell {
+                command,
+                dir,
+                env,
+                secrets,
+                artifacts,
+                block,
+            } => {
                 let mut all = shell_env(filler);
                 for (name, text) in env {
                     match filler.fill(text, Escape::Plain) {
@@ -336,7 +452,9 @@ impl Expansion<'_> {
                 for text in secrets {
                     match (chosen_secret(text), filler.fill(text, Escape::Plain)) {
                         (None, _) => own.push(text.clone()),
-                        (Some(input), Ok(name)) => drop(chosen_secrets.insert(input.to_owned(), name)),
+                        (Some(input), Ok(name)) => {
+                            drop(chosen_secrets.insert(input.to_owned(), name))
+                        }
                         (Some(_), Err(_)) if block.is_some() => {}
                         (Some(_), Err(slot)) => {
                             open(&slot);
@@ -345,29 +463,62 @@ impl Expansion<'_> {
                     }
                 }
                 let (command, dir) = (command.clone(), dir.clone());
-                let artifacts = self.files(template, artifacts, filler).map_err(|slot| open(&slot)).ok()?;
-                let session = block.as_ref().map(|block| Session { variables: block.variables.clone() });
+                let artifacts = self
+                    .files(template, artifacts, filler)
+                    .map_err(|slot| open(&slot))
+                    .ok()?;
+                let session = block.as_ref().map(|block| Session {
+                    variables: block.variables.clone(),
+                });
                 let limit = block.as_ref().and_then(|block| block.limit.as_ref());
                 let limit_ms = limit.and_then(|input| parse_duration(self.values.get(input)?).ok());
-                let shell =
-                    Shell { command, env: all, dir, secrets: own, chosen_secrets, artifacts, session, limit_ms };
+                let shell = Shell {
+                    command,
+                    env: all,
+                    dir,
+                    secrets: own,
+                    chosen_secrets,
+                    artifacts,
+                    session,
+                    limit_ms,
+                };
                 plain(StepSpec::Shell(shell), SHELL_MS)
             }
-            Does::Wait(ms) => plain(StepSpec::Wait(Wait { ms: *ms }), ms.saturating_add(WAIT_SLACK_MS)),
-            Does::Manual(prompt) => plain(StepSpec::Manual(Manual { prompt: fill_or_keep(filler, prompt) }), MANUAL_MS),
+            Does::Wait(ms) => plain(
+                StepSpec::Wait(Wait { ms: *ms }),
+                ms.saturating_add(WAIT_SLACK_MS),
+            ),
+            Does::Manual(prompt) => plain(
+                StepSpec::Manual(Manual {
+                    prompt: fill_or_keep(filler, prompt),
+                }),
+                MANUAL_MS,
+            ),
             Does::Approve { ask, within_ms } => {
-                let ask = Approve { prompt: fill_or_keep(filler, &ask.prompt), ..ask.clone() };
+                let ask = Approve {
+                    prompt: fill_or_keep(filler, &ask.prompt),
+                    ..ask.clone()
+                };
                 plain(StepSpec::Approve(ask), within_ms.unwrap_or(APPROVE_MS))
             }
-            Does::Ask { prompt, .. } => {
-                plain(StepSpec::Manual(Manual { prompt: shell_block::with_values(prompt, self.values) }), MANUAL_MS)
-            }
+            Does::Ask { prompt, .. } => plain(
+                StepSpec::Manual(Manual {
+                    prompt: shell_block::with_values(prompt, self.values),
+                }),
+                MANUAL_MS,
+            ),
             Does::Document { title, body } => {
-                let document = Document { title: fill_or_keep(filler, title), content: self.content(body, filler) };
+                let document = Document {
+                    title: fill_or_keep(filler, title),
+                    content: self.content(body, filler),
+                };
                 plain(StepSpec::Document(document), DOCUMENT_MS)
             }
             Does::Sql { .. } | Does::Notify { .. } | Does::Adapter { .. } => {
-                let (spec, timeout_ms) = self.named(template, filler).map_err(|slot| open(&slot)).ok()?;
+                let (spec, timeout_ms) = self
+                    .named(template, filler)
+                    .map_err(|slot| open(&slot))
+                    .ok()?;
                 plain(spec, timeout_ms)
             }
             // Expanded into the steps of that runbook before.
@@ -383,20 +534,33 @@ impl Expansion<'_> {
         wanted: &ArtifactSpec,
         filler: &Filler<'_>,
     ) -> Result<ArtifactSpec, String> {
-        let paths: Vec<String> =
-            wanted.paths.iter().map(|path| filler.fill(path, Escape::Plain)).collect::<Result<_, _>>()?;
+        let paths: Vec<String> = wanted
+            .paths
+            .iter()
+            .map(|path| filler.fill(path, Escape::Plain))
+            .collect::<Result<_, _>>()?;
         for why in paths.iter().filter_map(|path| Pattern::parse(path).err()) {
-            self.risk(RiskLevel::Block, "INPUT_INVALID", format!("step {:?}: artifacts: {why}", template.name));
+            self.risk(
+                RiskLevel::Block,
+                "INPUT_INVALID",
+                format!("step {:?}: artifacts: {why}", template.name),
+            );
         }
-        Ok(ArtifactSpec { paths, required: wanted.required })
+        Ok(ArtifactSpec {
+            paths,
+            required: wanted.required,
+        })
     }
 
     pub(super) fn content(&self, body: &Body, filler: &Filler<'_>) -> String {
         match body {
             Body::Text(text) => fill_lines(filler, text),
-            Body::Spec => {
-                documents::spec(self.values.get("subject").map_or("(no subject)", String::as_str), self.stack)
-            }
+            Body::Spec => documents::spec(
+                self.values
+                    .get("subject")
+                    .map_or("(no subject)", String::as_str),
+                self.stack,
+            ),
             Body::Incident => documents::incident(self.resolved, self.values, self.stack),
         }
     }
@@ -415,7 +579,12 @@ impl Expansion<'_> {
         match action_spec(action, filler) {
             Ok(spec) => {
                 let probe = verb == Verb::Probe;
-                Some(Work { spec, timeout_ms: action.timeout_ms, idempotent: action.idempotent || probe, probe })
+                Some(Work {
+                    spec,
+                    timeout_ms: action.timeout_ms,
+                    idempotent: action.idempotent || probe,
+                    probe,
+                })
             }
             Err(slot) => {
                 self.cannot_fill(template.missing, verb, target, &slot);
@@ -426,33 +595,65 @@ impl Expansion<'_> {
 
     fn not_configured(&self, missing: Missing, verb: Verb, target: &Target) {
         let hint = configure_hint(verb);
-        let place = target.env.as_ref().map(|env| format!(" for {env}")).unwrap_or_default();
+        let place = target
+            .env
+            .as_ref()
+            .map(|env| format!(" for {env}"))
+            .unwrap_or_default();
         let lack = format!("{} has no {} action{place}", target.service, verb.name());
         match missing {
-            Missing::Block => self.risk(RiskLevel::Block, "NOT_CONFIGURED", format!("{lack}; {hint}")),
+            Missing::Block => self.risk(
+                RiskLevel::Block,
+                "NOT_CONFIGURED",
+                format!("{lack}; {hint}"),
+            ),
             Missing::Warn => {
-                self.risk(RiskLevel::Warn, "NOT_VERIFIED", format!("{lack}: nothing checks whether it works; {hint}"));
+                self.risk(
+                    RiskLevel::Warn,
+                    "NOT_VERIFIED",
+                    format!("{lack}: nothing checks whether it works; {hint}"),
+                );
             }
             Missing::Skip => {}
         }
     }
 
     fn cannot_fill(&self, missing: Missing, verb: Verb, target: &Target, slot: &str) {
-        let level = if missing == Missing::Block { RiskLevel::Block } else { RiskLevel::Warn };
-        let action = format!("the {} action of {} refers to {{{slot}}}", verb.name(), target.service);
-        let inputs: Vec<&str> = self.runbook.inputs.iter().map(|(name, _)| name.as_str()).collect();
+        let level = if missing == Missing::Block {
+            RiskLevel::Block
+        } else {
+            RiskLevel::Warn
+        };
+        let action = format!(
+            "the {} action of {} refers to {{{slot}}}",
+            verb.name(),
+            target.service
+        );
+        let inputs: Vec<&str> = self
+            .runbook
+            .inputs
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
         match slot.strip_prefix("inputs.") {
             Some(name) if inputs.contains(&name) => {
                 self.risk(level, "INPUT_MISSING", format!("{action}: say {name}=…"));
             }
             Some(_) => {
-                let known = if inputs.is_empty() { "none".to_owned() } else { inputs.join(", ") };
-                let message =
-                    format!("{action}, but the inputs of {} are {known}; correct the stack file", self.runbook.name);
+                let known = if inputs.is_empty() {
+                    "none".to_owned()
+                } else {
+                    inputs.join(", ")
+                };
+                let message = format!(
+                    "{action}, but the inputs of {} are {known}; correct the stack file",
+                    self.runbook.name
+                );
                 self.risk(level, "NOT_CONFIGURED", message);
             }
             None => {
-                let message = format!("{action}, but it runs in no environment; correct the stack file");
+                let message =
+                    format!("{action}, but it runs in no environment; correct the stack file");
                 self.risk(level, "NOT_CONFIGURED", message);
             }
         }
@@ -461,25 +662,52 @@ impl Expansion<'_> {
     /// A risk for a given input that the HTTP actions of this plan do not use. How a shell action
     /// uses its variables cannot be known.
     fn unused(&self, name: &str) -> Option<Risk> {
-        let verb = self.runbook.definition.main_verb().filter(|_| self.runbook.mutates)?;
-        let ignores = |(service, target): &(&Service, Target)| match &service.action(verb, target.env.as_deref())?.call
+        let verb = self
+            .runbook
+            .definition
+            .main_verb()
+            .filter(|_| self.runbook.mutates)?;
+        let ignores = |(service, target): &(&Service, Target)| match &service
+            .action(verb, target.env.as_deref())?
+            .call
         {
-            ActionCall::Http(request) if !mentions_input(request, name) => Some(service.name.clone()),
+            ActionCall::Http(request) if !mentions_input(request, name) => {
+                Some(service.name.clone())
+            }
             _ => None,
         };
         let ignoring = self.resolved.targets.iter().find_map(ignores)?;
-        let message =
-            format!("{name} changes nothing: the {} action of {ignoring} does not use {{inputs.{name}}}", verb.name());
-        Some(Risk { level: RiskLevel::Warn, code: "INPUT_UNUSED".to_owned(), message })
+        let message = format!(
+            "{name} changes nothing: the {} action of {ignoring} does not use {{inputs.{name}}}",
+            verb.name()
+        );
+        Some(Risk {
+            level: RiskLevel::Warn,
+            code: "INPUT_UNUSED".to_owned(),
+            message,
+        })
     }
 
     pub fn risk(&self, level: RiskLevel, code: &str, message: String) {
-        let message = if self.nest.prefix.is_empty() { message } else { format!("{}{message}", self.nest.prefix) };
-        self.shared.risk(Risk { level, code: code.to_owned(), message });
+        let message = if self.nest.prefix.is_empty() {
+            message
+        } else {
+            format!("{}{message}", self.nest.prefix)
+        };
+        self.shared.risk(Risk {
+            level,
+            code: code.to_owned(),
+            message,
+        });
     }
 
     /// Unique in the plan: includes the target.
-    fn name(&self, template: &StepTemplate, iteration: Iteration<'_>, filler: &Filler<'_>) -> String {
+    fn name(
+        &self,
+        template: &StepTemplate,
+        iteration: Iteration<'_>,
+        filler: &Filler<'_>,
+    ) -> String {
         let mut name = fill_or_keep(filler, &template.name);
         let names = |slot| pieces(&template.name).contains(&Piece::Slot(slot));
         if let Some(item) = iteration.item.filter(|_| !names(Slot::Item)) {
@@ -489,7 +717,11 @@ impl Expansion<'_> {
             if !names(Slot::Service) {
                 name = format!("{name} {}", target.service);
             }
-            if let Some(env) = target.env.as_ref().filter(|_| self.resolved.spans_environments() && !names(Slot::Env)) {
+            if let Some(env) = target
+                .env
+                .as_ref()
+                .filter(|_| self.resolved.spans_environments() && !names(Slot::Env))
+            {
                 name = format!("{name} in {env}");
             }
         }
@@ -509,7 +741,10 @@ impl Expansion<'_> {
 
 /// A document keeps its lines, but those about something that has no value.
 fn fill_lines(filler: &Filler<'_>, text: &str) -> String {
-    text.lines().filter_map(|line| filler.fill(line, Escape::Plain).ok()).map(|line| line + "\n").collect()
+    text.lines()
+        .filter_map(|line| filler.fill(line, Escape::Plain).ok())
+        .map(|line| line + "\n")
+        .collect()
 }
 
 /// The step spec of an action, filled.
@@ -521,29 +756,57 @@ pub(super) fn action_spec(action: &Action, filler: &Filler<'_>) -> Result<StepSp
             let chosen_secrets = BTreeMap::new();
             let (command, artifacts) = (command.clone(), ArtifactSpec::default());
             let shell = Shell::new(command);
-            Ok(StepSpec::Shell(Shell { env, secrets, chosen_secrets, artifacts, ..shell }))
+            Ok(StepSpec::Shell(Shell {
+                env,
+                secrets,
+                chosen_secrets,
+                artifacts,
+                ..shell
+            }))
         }
     }
 }
 
 fn fill_request(request: &HttpRequest, filler: &Filler<'_>) -> Result<Http, String> {
     let host = HostFrom::of(|stand_in| filler.fill_as(&request.url, Escape::Url, stand_in).ok());
-    let headers = request.headers.iter().map(|(name, value)| Ok((name.clone(), filler.fill(value, Escape::Header)?)));
-    let secret_headers =
-        request.secret_headers.iter().map(|(header, name)| Ok((header.clone(), filler.fill(name, Escape::Plain)?)));
+    let headers = request
+        .headers
+        .iter()
+        .map(|(name, value)| Ok((name.clone(), filler.fill(value, Escape::Header)?)));
+    let secret_headers = request
+        .secret_headers
+        .iter()
+        .map(|(header, name)| Ok((header.clone(), filler.fill(name, Escape::Plain)?)));
     let request = HttpRequest {
-        secret_ref: request.secret_ref.as_ref().map(|name| filler.fill(name, Escape::Plain)).transpose()?,
+        secret_ref: request
+            .secret_ref
+            .as_ref()
+            .map(|name| filler.fill(name, Escape::Plain))
+            .transpose()?,
         secret_headers: secret_headers.collect::<Result<_, String>>()?,
         url: filler.fill(&request.url, Escape::Url)?,
         headers: headers.collect::<Result<_, String>>()?,
-        body: request.body.as_ref().map(|body| filler.fill(body, Escape::Json)).transpose()?,
-        contains: request.contains.as_ref().map(|text| filler.fill(text, Escape::Plain)).transpose()?,
+        body: request
+            .body
+            .as_ref()
+            .map(|body| filler.fill(body, Escape::Json))
+            .transpose()?,
+        contains: request
+            .contains
+            .as_ref()
+            .map(|text| filler.fill(text, Escape::Plain))
+            .transpose()?,
         ..request.clone()
     };
     Ok(Http { request, host })
 }
 
 fn mentions_input(request: &HttpRequest, name: &str) -> bool {
-    let texts = [Some(&request.url), request.body.as_ref()].into_iter().flatten().chain(request.headers.values());
-    texts.into_iter().any(|text| pieces(text).contains(&Piece::Slot(Slot::Input(name))))
+    let texts = [Some(&request.url), request.body.as_ref()]
+        .into_iter()
+        .flatten()
+        .chain(request.headers.values());
+    texts
+        .into_iter()
+        .any(|text| pieces(text).contains(&Piece::Slot(Slot::Input(name))))
 }

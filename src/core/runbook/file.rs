@@ -1,4 +1,5 @@
-//! Reads a runbook file: strict TOML in, a checked [`Runbook`] out, or every problem of the file in one pass.
+//! Reads a runbook file: strict TOML in, a checked [`Runbook`] out, or every problem of the file in
+//! one pass.
 
 mod context;
 mod integrations;
@@ -42,7 +43,9 @@ pub(super) const FILE_KEYS: [&str; 15] = [
     "step",
     "finally",
 ];
-const INPUT_KEYS: [&str; 8] = ["name", "type", "required", "default", "choices", "pattern", "min", "max"];
+const INPUT_KEYS: [&str; 8] = [
+    "name", "type", "required", "default", "choices", "pattern", "min", "max",
+];
 const CONCURRENCY_KEYS: [&str; 2] = ["group", "policy"];
 const RISK_KEYS: [&str; 4] = ["level", "code", "message", "when"];
 
@@ -51,11 +54,19 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Runbook, Vec<Problem>> {
     let mut reader = Reader::new(file, text);
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
-        reader.problem(error.span().map_or(0, |span| span.start), "syntax", error.message());
+        reader.problem(
+            error.span().map_or(0, |span| span.start),
+            "syntax",
+            error.message(),
+        );
     }
     // After a syntax error the recovered part is incomplete: checking it would report parts the
     // parser lost.
-    let runbook = if errors.is_empty() { read_file(&mut reader, document.get_ref(), text) } else { None };
+    let runbook = if errors.is_empty() {
+        read_file(&mut reader, document.get_ref(), text)
+    } else {
+        None
+    };
     reader.problems.sort();
     reader.problems.dedup();
     match runbook {
@@ -72,22 +83,53 @@ fn read_file<'t>(r: &mut Reader<'_>, table: &'t DeTable<'t>, text: &str) -> Opti
     let mutates = required_bool(r, &file, "mutates");
     let phrases = file.texts(r, "phrases").unwrap_or_default();
     if let Some(name) = name.filter(|n| show(n) != *n || n.trim() != *n || n.len() > 60) {
-        file.wrong(r, "name", format!("{name:?} is not a name: at most 60 visible characters on one line"));
+        file.wrong(
+            r,
+            "name",
+            format!("{name:?} is not a name: at most 60 visible characters on one line"),
+        );
     }
-    let inputs: Vec<Input> = file.tables(r, "input").iter().filter_map(|t| read_input(r, t)).collect();
+    let inputs: Vec<Input> = file
+        .tables(r, "input")
+        .iter()
+        .filter_map(|t| read_input(r, t))
+        .collect();
     no_duplicates(r, &file, "input", inputs.iter().map(|i| i.name.as_str()));
     let (step_tables, finally_tables) = (file.tables(r, "step"), file.tables(r, "finally"));
-    let context = Context::new(&inputs, known_steps(&step_tables, &finally_tables), mutates != Some(false));
-    let risks = file.tables(r, "risk").iter().filter_map(|t| read_risk(r, t, &context)).collect();
-    let steps: Vec<StepTemplate> =
-        step_tables.iter().enumerate().filter_map(|(at, t)| read_step(r, t, &context, Spot::Phase(at))).collect();
-    let finally: Vec<StepTemplate> =
-        finally_tables.iter().enumerate().filter_map(|(at, t)| read_step(r, t, &context, Spot::Finally(at))).collect();
+    let context = Context::new(
+        &inputs,
+        known_steps(&step_tables, &finally_tables),
+        mutates != Some(false),
+    );
+    let risks = file
+        .tables(r, "risk")
+        .iter()
+        .filter_map(|t| read_risk(r, t, &context))
+        .collect();
+    let steps: Vec<StepTemplate> = step_tables
+        .iter()
+        .enumerate()
+        .filter_map(|(at, t)| read_step(r, t, &context, Spot::Phase(at)))
+        .collect();
+    let finally: Vec<StepTemplate> = finally_tables
+        .iter()
+        .enumerate()
+        .filter_map(|(at, t)| read_step(r, t, &context, Spot::Finally(at)))
+        .collect();
     check_jumps(r, &step_tables, &steps);
     check_documents(r, &step_tables, &steps);
-    no_duplicates(r, &file, "step", steps.iter().chain(&finally).map(|s| s.name.as_str()));
+    no_duplicates(
+        r,
+        &file,
+        "step",
+        steps.iter().chain(&finally).map(|s| s.name.as_str()),
+    );
     if !file.has("step") {
-        r.problem(0, "step", "there is none; a runbook needs at least one [[step]]");
+        r.problem(
+            0,
+            "step",
+            "there is none; a runbook needs at least one [[step]]",
+        );
     }
     for key in ["title", "restatement"] {
         if let Some(text) = file.text(r, key) {
@@ -107,7 +149,11 @@ fn read_file<'t>(r: &mut Reader<'_>, table: &'t DeTable<'t>, text: &str) -> Opti
         timeout_ms,
         priority: priority.unwrap_or_default(),
         concurrency,
-        env: env.unwrap_or(if mutates { Need::Required } else { Need::Optional }),
+        env: env.unwrap_or(if mutates {
+            Need::Required
+        } else {
+            Need::Optional
+        }),
         services: services.unwrap_or(if acts { Need::Optional } else { Need::None }),
         inputs,
         risks,
@@ -139,7 +185,10 @@ fn read_file<'t>(r: &mut Reader<'_>, table: &'t DeTable<'t>, text: &str) -> Opti
 fn call_lines<'t>(r: &Reader<'_>, tables: &[At<&'t DeTable<'t>>]) -> BTreeMap<String, usize> {
     let line = |t: &At<&'t DeTable<'t>>| {
         let call = t.value.get("runbook")?;
-        Some((t.value.get("name")?.get_ref().as_str()?.to_owned(), r.line(call.span().start)))
+        Some((
+            t.value.get("name")?.get_ref().as_str()?.to_owned(),
+            r.line(call.span().start),
+        ))
     };
     tables.iter().filter_map(line).collect()
 }
@@ -150,30 +199,59 @@ fn label(title: &str) -> String {
 }
 
 fn names_required_first(inputs: &[Input]) -> Vec<(String, bool)> {
-    let mut names: Vec<_> = inputs.iter().map(|i| (i.name.clone(), i.required)).collect();
+    let mut names: Vec<_> = inputs
+        .iter()
+        .map(|i| (i.name.clone(), i.required))
+        .collect();
     names.sort_by_key(|(_, required)| !required);
     names
 }
 
-fn no_duplicates<'n>(r: &mut Reader<'_>, file: &Section<'_>, key: &str, names: impl Iterator<Item = &'n str>) {
+fn no_duplicates<'n>(
+    r: &mut Reader<'_>,
+    file: &Section<'_>,
+    key: &str,
+    names: impl Iterator<Item = &'n str>,
+) {
     let mut seen = BTreeSet::new();
-    for name in names.filter(|name| !seen.insert(*name)).collect::<BTreeSet<_>>() {
-        r.problem(file.at_of(key), key, format!("two of them are named {name:?}; give each its own name"));
+    for name in names
+        .filter(|name| !seen.insert(*name))
+        .collect::<BTreeSet<_>>()
+    {
+        r.problem(
+            file.at_of(key),
+            key,
+            format!("two of them are named {name:?}; give each its own name"),
+        );
     }
 }
 
 /// Waiting alone must not use up the whole deadline.
 fn fits_its_timeout(r: &mut Reader<'_>, file: &Section<'_>, definition: &Definition) {
-    let waits = definition.steps.iter().map(|s| if let Does::Wait(ms) = s.does { ms } else { 0 });
+    let waits = definition
+        .steps
+        .iter()
+        .map(|s| if let Does::Wait(ms) = s.does { ms } else { 0 });
     let total = waits.fold(0, i64::saturating_add);
-    if definition.timeout_ms.is_some_and(|timeout| total >= timeout) {
-        file.wrong(r, "timeout", "is no longer than its wait steps together: every run would time out");
+    if definition
+        .timeout_ms
+        .is_some_and(|timeout| total >= timeout)
+    {
+        file.wrong(
+            r,
+            "timeout",
+            "is no longer than its wait steps together: every run would time out",
+        );
     }
 }
 
 fn required_bool(r: &mut Reader<'_>, section: &Section<'_>, key: &str) -> Option<bool> {
     if !section.has(key) {
-        r.problem(section.at, section.key(key), "is missing; write true or false");
+        r.problem(
+            section.at,
+            section.key(key),
+            "is missing; write true or false",
+        );
     }
     section.boolean(r, key)
 }
@@ -182,19 +260,36 @@ fn read_input<'t>(r: &mut Reader<'_>, table: &At<&'t DeTable<'t>>) -> Option<Inp
     let section = Section::open(r, table.value, table.at, "input", &INPUT_KEYS);
     let name = section.required_text(r, "name");
     if let Some(name) = name.filter(|n| !is_input_name(n)) {
-        section.wrong(r, "name", format!("{name:?} is not a name: a letter, then letters, digits and _"));
+        section.wrong(
+            r,
+            "name",
+            format!("{name:?} is not a name: a letter, then letters, digits and _"),
+        );
     }
     if !section.has("type") {
-        r.problem(section.at, section.key("type"), format!("is missing; one of {}", InputKind::NAMES.join(", ")));
+        r.problem(
+            section.at,
+            section.key("type"),
+            format!("is missing; one of {}", InputKind::NAMES.join(", ")),
+        );
     }
-    let kind = section.word(r, "type", &InputKind::NAMES, |n| InputKind::NAMES.iter().find(|k| **k == n).copied());
+    let kind = section.word(r, "type", &InputKind::NAMES, |n| {
+        InputKind::NAMES.iter().find(|k| **k == n).copied()
+    });
     let required = section.boolean(r, "required").unwrap_or(false);
     let kind = read_kind(r, &section, kind?);
-    let default = section.value("default").and_then(|value| plain_text(value.get_ref()));
+    let default = section
+        .value("default")
+        .and_then(|value| plain_text(value.get_ref()));
     if section.has("default") {
         check_default(r, &section, &kind, default.as_deref(), required);
     }
-    Some(Input { name: name?.to_owned(), kind, required, default })
+    Some(Input {
+        name: name?.to_owned(),
+        kind,
+        required,
+        default,
+    })
 }
 
 fn read_kind(r: &mut Reader<'_>, section: &Section<'_>, kind: &str) -> InputKind {
@@ -210,16 +305,26 @@ fn read_kind(r: &mut Reader<'_>, section: &Section<'_>, kind: &str) -> InputKind
     }
     let bound = |r: &mut Reader<'_>, key| section.whole(r, key, &(i64::MIN..i64::MAX));
     match kind {
-        "int" => InputKind::Int { min: bound(r, "min"), max: bound(r, "max") },
+        "int" => InputKind::Int {
+            min: bound(r, "min"),
+            max: bound(r, "max"),
+        },
         "bool" => InputKind::Bool,
         "choice" => InputKind::Choice(read_choices(r, section)),
         "version" => InputKind::Version,
-        "duration" => InputKind::Duration { min: section.duration(r, "min"), max: section.duration(r, "max") },
+        "duration" => InputKind::Duration {
+            min: section.duration(r, "min"),
+            max: section.duration(r, "max"),
+        },
         "env" => InputKind::Env,
         "service" => InputKind::Service,
         "secret" => InputKind::Secret,
-        "list" => InputKind::List { pattern: read_pattern(r, section) },
-        _ => InputKind::Text { pattern: read_pattern(r, section) },
+        "list" => InputKind::List {
+            pattern: read_pattern(r, section),
+        },
+        _ => InputKind::Text {
+            pattern: read_pattern(r, section),
+        },
     }
 }
 
@@ -239,9 +344,19 @@ fn read_pattern(r: &mut Reader<'_>, section: &Section<'_>) -> Option<String> {
     Some(pattern.to_owned())
 }
 
-fn check_default(r: &mut Reader<'_>, section: &Section<'_>, kind: &InputKind, default: Option<&str>, required: bool) {
+fn check_default(
+    r: &mut Reader<'_>,
+    section: &Section<'_>,
+    kind: &InputKind,
+    default: Option<&str>,
+    required: bool,
+) {
     if required {
-        section.wrong(r, "default", "a required input has no default; drop one of the two");
+        section.wrong(
+            r,
+            "default",
+            "a required input has no default; drop one of the two",
+        );
     }
     // Environments and services are only known once there is a stack.
     let checked = match (kind, default) {
@@ -254,40 +369,77 @@ fn check_default(r: &mut Reader<'_>, section: &Section<'_>, kind: &InputKind, de
     }
 }
 
-fn read_risk<'t>(r: &mut Reader<'_>, table: &At<&'t DeTable<'t>>, context: &Context<'_>) -> Option<RiskRule> {
+fn read_risk<'t>(
+    r: &mut Reader<'_>,
+    table: &At<&'t DeTable<'t>>,
+    context: &Context<'_>,
+) -> Option<RiskRule> {
     let section = Section::open(r, table.value, table.at, "risk", &RISK_KEYS);
     let code = section.required_text(r, "code");
     let message = section.required_text(r, "message");
-    if let Some(code) = code.filter(|c| !c.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')) {
-        section.wrong(r, "code", format!("{code:?} is not a code: capital letters, digits and _"));
+    if let Some(code) = code.filter(|c| {
+        !c.chars()
+            .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+    }) {
+        section.wrong(
+            r,
+            "code",
+            format!("{code:?} is not a code: capital letters, digits and _"),
+        );
     }
     if let Some(message) = message {
         context.placeholders(r, &section, "message", message, TextScope::Title);
     }
     if !section.has("level") {
-        r.problem(section.at, section.key("level"), "is missing; one of info, warn, block");
+        r.problem(
+            section.at,
+            section.key("level"),
+            "is missing; one of info, warn, block",
+        );
     }
     let level = section.word(r, "level", &["info", "warn", "block"], |name| {
-        [RiskLevel::Info, RiskLevel::Warn, RiskLevel::Block].into_iter().find(|l| l.name() == name)
+        [RiskLevel::Info, RiskLevel::Warn, RiskLevel::Block]
+            .into_iter()
+            .find(|l| l.name() == name)
     });
     let when = read_when(r, &section, context, context.early());
-    Some(RiskRule { level: level?, code: code?.to_owned(), message: message?.to_owned(), when })
+    Some(RiskRule {
+        level: level?,
+        code: code?.to_owned(),
+        message: message?.to_owned(),
+        when,
+    })
 }
 
-fn read_concurrency(r: &mut Reader<'_>, file: &Section<'_>, context: &Context<'_>) -> Option<Group> {
+fn read_concurrency(
+    r: &mut Reader<'_>,
+    file: &Section<'_>,
+    context: &Context<'_>,
+) -> Option<Group> {
     let section = file.table(r, "concurrency", &CONCURRENCY_KEYS)?;
     let name = section.required_text(r, "group");
     if let Some(name) = name {
         context.placeholders(r, &section, "group", name, TextScope::Title);
         if show(name) != *name {
-            section.wrong(r, "group", format!("{name:?} is not a name: visible characters on one line"));
+            section.wrong(
+                r,
+                "group",
+                format!("{name:?} is not a name: visible characters on one line"),
+            );
         }
     }
     if !section.has("policy") {
-        r.problem(section.at, section.key("policy"), format!("is missing; one of {}", Policy::NAMES.join(", ")));
+        r.problem(
+            section.at,
+            section.key("policy"),
+            format!("is missing; one of {}", Policy::NAMES.join(", ")),
+        );
     }
     let policy = section.word(r, "policy", &Policy::NAMES, Policy::from_name);
-    Some(Group { name: name?.to_owned(), policy: policy? })
+    Some(Group {
+        name: name?.to_owned(),
+        policy: policy?,
+    })
 }
 
 fn read_when(
@@ -298,7 +450,9 @@ fn read_when(
 ) -> Option<Condition> {
     let text = section.text(r, "when")?;
     let condition = Condition::parse(text, &context.yes_no, scope);
-    condition.map_err(|why| section.wrong(r, "when", why.with_caret(text))).ok()
+    condition
+        .map_err(|why| section.wrong(r, "when", why.with_caret(text)))
+        .ok()
 }
 
 #[cfg(test)]

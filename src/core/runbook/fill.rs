@@ -56,9 +56,17 @@ impl<'t> Slot<'t> {
             "item" => Some(Self::Item),
             "services" => Some(Self::Services),
             "target" => Some(Self::Target),
-            _ => match name.strip_prefix("steps.").and_then(|rest| rest.split_once('.')) {
-                Some((step, saved)) if !step.is_empty() && is_input_name(saved) => Some(Self::Saved(step, saved)),
-                _ => name.strip_prefix("inputs.").filter(|n| is_input_name(n)).map(Self::Input),
+            _ => match name
+                .strip_prefix("steps.")
+                .and_then(|rest| rest.split_once('.'))
+            {
+                Some((step, saved)) if !step.is_empty() && is_input_name(saved) => {
+                    Some(Self::Saved(step, saved))
+                }
+                _ => name
+                    .strip_prefix("inputs.")
+                    .filter(|n| is_input_name(n))
+                    .map(Self::Input),
             },
         }
     }
@@ -86,7 +94,8 @@ pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut rest = text;
     while let Some(open) = rest.find('{') {
         let (before, inside) = rest.split_at(open);
-        let name_end = inside[1..].find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.'));
+        let name_end =
+            inside[1..].find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.'));
         let closed = name_end.filter(|end| inside[1 + end..].starts_with('}') && *end > 0);
         let Some(end) = closed else {
             found.push(Piece::Literal(&rest[..=open]));
@@ -116,11 +125,18 @@ impl Filler<'_> {
     ///
     /// # Errors
     /// As for [`Self::fill`].
-    pub fn fill_as(&self, text: &str, escape: Escape, stand_in: Option<&str>) -> Result<String, String> {
+    pub fn fill_as(
+        &self,
+        text: &str,
+        escape: Escape,
+        stand_in: Option<&str>,
+    ) -> Result<String, String> {
         let mut out = String::with_capacity(text.len());
         for piece in pieces(text) {
             match (piece, stand_in) {
-                (Piece::Slot(slot), Some(stand_in)) if self.is_given(slot) => out.push_str(stand_in),
+                (Piece::Slot(slot), Some(stand_in)) if self.is_given(slot) => {
+                    out.push_str(stand_in)
+                }
                 (piece, _) => self.piece(piece, escape, &mut out)?,
             }
         }
@@ -158,7 +174,10 @@ impl Filler<'_> {
         for word in template.split_whitespace() {
             if let Ok(filled) = self.fill(word, Escape::Plain) {
                 words.push(filled);
-            } else if words.last().is_some_and(|w| ["to", "in", "on", "for", "of", "→", "·"].contains(&w.as_str())) {
+            } else if words
+                .last()
+                .is_some_and(|w| ["to", "in", "on", "for", "of", "→", "·"].contains(&w.as_str()))
+            {
                 words.pop();
             }
         }
@@ -206,7 +225,10 @@ pub(super) fn fill_saved(
 
 /// Whether a text has a placeholder that only the run can fill in.
 pub(super) fn has_saved(text: &str) -> bool {
-    text.contains("{steps.") && pieces(text).iter().any(|p| matches!(p, Piece::Slot(Slot::Saved(..))))
+    text.contains("{steps.")
+        && pieces(text)
+            .iter()
+            .any(|p| matches!(p, Piece::Slot(Slot::Saved(..))))
 }
 
 pub(super) fn name_of(slot: Slot<'_>) -> String {
@@ -249,7 +271,11 @@ fn percent_encode(out: &mut String, value: &str) {
 /// The input a secret is chosen with: all of the text is `{inputs.NAME}`.
 pub(super) fn chosen_secret(text: &str) -> Option<&str> {
     match pieces(text).as_slice() {
-        [Piece::Literal(""), Piece::Slot(Slot::Input(name)), Piece::Literal("")] => Some(*name),
+        [
+            Piece::Literal(""),
+            Piece::Slot(Slot::Input(name)),
+            Piece::Literal(""),
+        ] => Some(*name),
         _ => None,
     }
 }
@@ -268,8 +294,12 @@ mod tests {
     #[test]
     fn each_surrounding_has_its_escape() {
         let values = values();
-        let filler =
-            Filler { env: Some("prod"), service: Some("billing worker"), values: Some(&values), ..Filler::default() };
+        let filler = Filler {
+            env: Some("prod"),
+            service: Some("billing worker"),
+            values: Some(&values),
+            ..Filler::default()
+        };
         for (text, escape, result) in [
             (
                 "https://{service}.test/{env}?v={inputs.version}",
@@ -281,25 +311,49 @@ mod tests {
                 Escape::Json,
                 r#"{"v": "1.4 \"x\"/../{env}", "n": {"e": "prod"}}"#,
             ),
-            (r#"{"notes": "{inputs.notes}"}"#, Escape::Json, r#"{"notes": "two\nlines"}"#),
+            (
+                r#"{"notes": "{inputs.notes}"}"#,
+                Escape::Json,
+                r#"{"notes": "two\nlines"}"#,
+            ),
             ("{inputs.notes}", Escape::Header, "two lines"),
-            ("{results} {} {{env}} {env", Escape::Plain, "{results} {} {prod} {env"),
+            (
+                "{results} {} {{env}} {env",
+                Escape::Plain,
+                "{results} {} {prod} {env",
+            ),
         ] {
             assert_eq!(filler.fill(text, escape).as_deref(), Ok(result), "{text}");
         }
-        assert_eq!(filler.fill("{inputs.branch}", Escape::Url), Err("inputs.branch".to_owned()));
-        assert_eq!(Filler::default().fill("{env}", Escape::Plain), Err("env".to_owned()));
+        assert_eq!(
+            filler.fill("{inputs.branch}", Escape::Url),
+            Err("inputs.branch".to_owned())
+        );
+        assert_eq!(
+            Filler::default().fill("{env}", Escape::Plain),
+            Err("env".to_owned())
+        );
     }
 
     #[test]
     fn a_phrase_drops_placeholders_without_a_value() {
-        let full = Filler { env: Some("prod"), services: Some("web"), ..Filler::default() };
-        let no_env = Filler { services: Some("web"), ..Filler::default() };
+        let full = Filler {
+            env: Some("prod"),
+            services: Some("web"),
+            ..Filler::default()
+        };
+        let no_env = Filler {
+            services: Some("web"),
+            ..Filler::default()
+        };
         let template = "deploy {services} to {env}";
         assert_eq!(full.phrase(template), "deploy web to prod");
         assert_eq!(no_env.phrase(template), "deploy web");
         assert_eq!(no_env.phrase("deploy {services} → {env}"), "deploy web");
-        assert_eq!(full.phrase("roll back {services} in {env} to {inputs.version}"), "roll back web in prod");
+        assert_eq!(
+            full.phrase("roll back {services} in {env} to {inputs.version}"),
+            "roll back web in prod"
+        );
     }
 
     proptest! {

@@ -20,17 +20,25 @@ pub(super) fn group(
     resolved: &Resolved<'_>,
     values: &Values,
 ) -> Result<Option<Concurrency>, Risk> {
-    let Some(Group { name, policy }) = &definition.concurrency else { return Ok(None) };
+    let Some(Group { name, policy }) = &definition.concurrency else {
+        return Ok(None);
+    };
     let env = resolved.env.map_or(ALL, |env| env.name.as_str());
     let mut services = resolved.services();
     services.sort();
-    let services = if resolved.named { services.join(",") } else { ALL.to_owned() };
+    let services = if resolved.named {
+        services.join(",")
+    } else {
+        ALL.to_owned()
+    };
     let fill = |piece: Piece<'_>| match piece {
         Piece::Literal(text) => text.to_owned(),
         Piece::Slot(Slot::Env) => env.to_owned(),
         Piece::Slot(Slot::Services) => services.clone(),
         Piece::Slot(Slot::Target) => format!("{services} in {env}"),
-        Piece::Slot(Slot::Input(name)) => values.get(name).cloned().unwrap_or_else(|| NONE.to_owned()),
+        Piece::Slot(Slot::Input(name)) => {
+            values.get(name).cloned().unwrap_or_else(|| NONE.to_owned())
+        }
         // Refused when the file is read.
         Piece::Slot(Slot::Service | Slot::Item | Slot::Saved(..)) => String::new(),
         Piece::Unknown(word) => format!("{{{word}}}"),
@@ -39,13 +47,19 @@ pub(super) fn group(
     let group = filled.split_whitespace().collect::<Vec<_>>().join(" ");
     if group.is_empty() {
         // It would be one group for all runs without a name.
-        let message = "the name of its concurrency group comes out empty: give the inputs it is made of".to_owned();
+        let message =
+            "the name of its concurrency group comes out empty: give the inputs it is made of"
+                .to_owned();
         return Err(block("GROUP_EMPTY", message));
     }
     if group.len() > LONGEST_GROUP {
-        let message =
-            format!("the name of its concurrency group is longer than {LONGEST_GROUP} bytes: give shorter inputs");
+        let message = format!(
+            "the name of its concurrency group is longer than {LONGEST_GROUP} bytes: give shorter inputs"
+        );
         return Err(block("GROUP_TOO_LONG", message));
     }
-    Ok(Some(Concurrency { group, policy: *policy }))
+    Ok(Some(Concurrency {
+        group,
+        policy: *policy,
+    }))
 }

@@ -39,23 +39,31 @@ pub enum InputKind {
     Service,
     /// The name of a secret of `opsroom.toml`, never its value.
     Secret,
-    /// Several texts, separated by commas, each matching all of a regular expression, when there is one.
+    /// Several texts, separated by commas, each matching all of a regular expression, when there is
+    /// one.
     List {
         pattern: Option<String>,
     },
 }
 
 impl InputKind {
-    pub(super) const NAMES: [&'static str; 10] =
-        ["text", "int", "bool", "choice", "version", "duration", "env", "service", "secret", "list"];
+    pub(super) const NAMES: [&'static str; 10] = [
+        "text", "int", "bool", "choice", "version", "duration", "env", "service", "secret", "list",
+    ];
 
     /// The right way to write a value of this type.
     ///
     /// # Errors
     /// Names the rule the value breaks.
     pub(super) fn check(&self, value: &str, stack: &Stack) -> Result<String, String> {
-        if let Some(c) = value.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
-            return Err(format!("holds the control character U+{:04X}", u32::from(c)));
+        if let Some(c) = value
+            .chars()
+            .find(|c| c.is_control() && !matches!(c, '\n' | '\t'))
+        {
+            return Err(format!(
+                "holds the control character U+{:04X}",
+                u32::from(c)
+            ));
         }
         match self {
             Self::Text { pattern } => matches_all(value, pattern.as_deref()),
@@ -76,7 +84,10 @@ impl InputKind {
 /// A pattern that must match the whole text; linear time, size-limited.
 pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
     let whole = format!("^(?:{pattern})$");
-    regex::RegexBuilder::new(&whole).size_limit(1 << 20).build().map_err(|why| format!("is not a pattern: {why}"))
+    regex::RegexBuilder::new(&whole)
+        .size_limit(1 << 20)
+        .build()
+        .map_err(|why| format!("is not a pattern: {why}"))
 }
 
 fn matches_all(value: &str, pattern: Option<&str>) -> Result<String, String> {
@@ -84,7 +95,9 @@ fn matches_all(value: &str, pattern: Option<&str>) -> Result<String, String> {
         return Err("is empty".to_owned());
     }
     match pattern {
-        Some(pattern) if !compile(pattern)?.is_match(value) => Err(format!("does not match the pattern {pattern}")),
+        Some(pattern) if !compile(pattern)?.is_match(value) => {
+            Err(format!("does not match the pattern {pattern}"))
+        }
         _ => Ok(value.to_owned()),
     }
 }
@@ -95,7 +108,10 @@ const MAX_ITEMS: usize = 1_000;
 fn list(value: &str, pattern: Option<&str>) -> Result<String, String> {
     let items: Vec<&str> = super::scope::items_of(value).collect();
     if items.len() > MAX_ITEMS {
-        return Err(format!("holds {} items, more than {MAX_ITEMS}", items.len()));
+        return Err(format!(
+            "holds {} items, more than {MAX_ITEMS}",
+            items.len()
+        ));
     }
     if items.is_empty() {
         return Err("is empty".to_owned());
@@ -107,18 +123,27 @@ fn list(value: &str, pattern: Option<&str>) -> Result<String, String> {
 }
 
 fn int(value: &str, min: Option<i64>, max: Option<i64>) -> Result<String, String> {
-    let number: i64 = value.trim().parse().map_err(|_| "is not a whole number".to_owned())?;
+    let number: i64 = value
+        .trim()
+        .parse()
+        .map_err(|_| "is not a whole number".to_owned())?;
     within(number, min, max, |n| n.to_string())?;
     Ok(number.to_string())
 }
 
 fn duration(value: &str, min: Option<i64>, max: Option<i64>) -> Result<String, String> {
-    let ms = parse_duration(value).map_err(|_| "is not a duration like 30s, 5m or 2h".to_owned())?;
+    let ms =
+        parse_duration(value).map_err(|_| "is not a duration like 30s, 5m or 2h".to_owned())?;
     within(ms, min, max, write_duration)?;
     Ok(write_duration(ms))
 }
 
-fn within(number: i64, min: Option<i64>, max: Option<i64>, write: fn(i64) -> String) -> Result<(), String> {
+fn within(
+    number: i64,
+    min: Option<i64>,
+    max: Option<i64>,
+    write: fn(i64) -> String,
+) -> Result<(), String> {
     if let Some(min) = min.filter(|min| number < *min) {
         return Err(format!("is below {}, the least allowed", write(min)));
     }
@@ -131,7 +156,11 @@ fn within(number: i64, min: Option<i64>, max: Option<i64>, write: fn(i64) -> Str
 fn secret_name(value: &str) -> Result<String, String> {
     // Not quoted: it may be the secret itself.
     let wrong = "is not the name of a secret (letters, digits, _ - . up to 100); never write the value here";
-    if secret::is_name(value) { Ok(value.to_owned()) } else { Err(wrong.to_owned()) }
+    if secret::is_name(value) {
+        Ok(value.to_owned())
+    } else {
+        Err(wrong.to_owned())
+    }
 }
 
 fn boolean(value: &str) -> Result<String, String> {
@@ -145,8 +174,15 @@ fn boolean(value: &str) -> Result<String, String> {
 fn version(value: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._+-/@:".contains(c);
     // A leading dash would read as an option of the command that receives it.
-    let right = !value.is_empty() && value.len() <= 200 && value.chars().all(plain) && !value.starts_with('-');
-    if right { Ok(value.to_owned()) } else { Err("is not a version like 1.4.2 or v2.0-rc1".to_owned()) }
+    let right = !value.is_empty()
+        && value.len() <= 200
+        && value.chars().all(plain)
+        && !value.starts_with('-');
+    if right {
+        Ok(value.to_owned())
+    } else {
+        Err("is not a version like 1.4.2 or v2.0-rc1".to_owned())
+    }
 }
 
 #[cfg(test)]
@@ -156,11 +192,26 @@ mod tests {
 
     #[test]
     fn values_are_checked_and_written_one_way() {
-        let prod = Environment { name: "prod".to_owned(), aliases: vec!["live".to_owned()], protected: true };
-        let stack = Stack { environments: vec![prod], ..Stack::default() };
-        let replicas = InputKind::Int { min: Some(0), max: Some(100) };
-        let text = InputKind::Text { pattern: Some("[a-z]+|x1".to_owned()) };
-        let window = InputKind::Duration { min: Some(1000), max: None };
+        let prod = Environment {
+            name: "prod".to_owned(),
+            aliases: vec!["live".to_owned()],
+            protected: true,
+        };
+        let stack = Stack {
+            environments: vec![prod],
+            ..Stack::default()
+        };
+        let replicas = InputKind::Int {
+            min: Some(0),
+            max: Some(100),
+        };
+        let text = InputKind::Text {
+            pattern: Some("[a-z]+|x1".to_owned()),
+        };
+        let window = InputKind::Duration {
+            min: Some(1000),
+            max: None,
+        };
         for (kind, value, result) in [
             (&replicas, " 3 ", Ok("3")),
             (&replicas, "101", Err("is above 100, the most allowed")),
@@ -169,12 +220,24 @@ mod tests {
             (&text, "abc", Ok("abc")),
             (&text, "x1", Ok("x1")),
             (&text, "abc1", Err("does not match the pattern [a-z]+|x1")),
-            (&text, "abc\u{1b}[0m", Err("holds the control character U+001B")),
+            (
+                &text,
+                "abc\u{1b}[0m",
+                Err("holds the control character U+001B"),
+            ),
             (&InputKind::Bool, "Yes", Ok("true")),
             (&InputKind::Bool, "1", Err("is neither true nor false")),
             (&InputKind::Version, "v1.4.2", Ok("v1.4.2")),
-            (&InputKind::Version, "--force", Err("is not a version like 1.4.2 or v2.0-rc1")),
-            (&InputKind::Version, "1; rm -rf", Err("is not a version like 1.4.2 or v2.0-rc1")),
+            (
+                &InputKind::Version,
+                "--force",
+                Err("is not a version like 1.4.2 or v2.0-rc1"),
+            ),
+            (
+                &InputKind::Version,
+                "1; rm -rf",
+                Err("is not a version like 1.4.2 or v2.0-rc1"),
+            ),
             (&window, "120s", Ok("2m")),
             (&window, "1ms", Err("is below 1s, the least allowed")),
             (&InputKind::Env, "live", Ok("prod")),
@@ -182,9 +245,15 @@ mod tests {
             (
                 &InputKind::Secret,
                 "hunter2!",
-                Err("is not the name of a secret (letters, digits, _ - . up to 100); never write the value here"),
+                Err(
+                    "is not the name of a secret (letters, digits, _ - . up to 100); never write the value here",
+                ),
             ),
-            (&InputKind::Choice(vec!["a".to_owned(), "b".to_owned()]), "c", Err("is not one of a, b")),
+            (
+                &InputKind::Choice(vec!["a".to_owned(), "b".to_owned()]),
+                "c",
+                Err("is not one of a, b"),
+            ),
         ] {
             let result = result.map(str::to_owned).map_err(str::to_owned);
             assert_eq!(kind.check(value, &stack), result, "{kind:?} {value:?}");

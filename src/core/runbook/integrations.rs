@@ -29,38 +29,78 @@ impl Expansion<'_> {
     ///
     /// # Errors
     /// The placeholder that has no value.
-    pub(super) fn named(&self, template: &StepTemplate, filler: &Filler<'_>) -> Result<(StepSpec, i64), String> {
+    pub(super) fn named(
+        &self,
+        template: &StepTemplate,
+        filler: &Filler<'_>,
+    ) -> Result<(StepSpec, i64), String> {
         match &template.does {
-            Does::Sql { database, statement, mutates, max_rows } => {
+            Does::Sql {
+                database,
+                statement,
+                mutates,
+                max_rows,
+            } => {
                 let database = filler.fill(database, Escape::Plain)?;
                 let place = self.database(template, &database, *mutates);
                 let params = self.params(statement, filler)?;
                 let (statement, mutates, max_rows) = (statement.text.clone(), *mutates, *max_rows);
-                Ok((StepSpec::Sql(Sql { database, place, statement, params, mutates, max_rows }), SQL_MS))
+                Ok((
+                    StepSpec::Sql(Sql {
+                        database,
+                        place,
+                        statement,
+                        params,
+                        mutates,
+                        max_rows,
+                    }),
+                    SQL_MS,
+                ))
             }
             Does::Notify { to, message } => {
                 let to = filler.fill(to, Escape::Plain)?;
                 let place = self.notifier(template, &to);
-                Ok((StepSpec::Notify(Notify { to, place, message: filled(message, filler)? }), NOTIFY_MS))
+                Ok((
+                    StepSpec::Notify(Notify {
+                        to,
+                        place,
+                        message: filled(message, filler)?,
+                    }),
+                    NOTIFY_MS,
+                ))
             }
             Does::Adapter { operation, args } => {
                 let (product, entry) = product::find(operation)?;
                 let args = self.arguments(template, entry, args, filler)?;
                 let (base_url, token) = self.account(template, product);
                 let operation = operation.clone();
-                Ok((StepSpec::Adapter(Adapter { operation, args, base_url, token }), ADAPTER_MS))
+                Ok((
+                    StepSpec::Adapter(Adapter {
+                        operation,
+                        args,
+                        base_url,
+                        token,
+                    }),
+                    ADAPTER_MS,
+                ))
             }
             _ => Err(format!("{:?} is not declared by name", template.name)),
         }
     }
 
     fn block(&self, code: &str, template: &StepTemplate, why: &str) {
-        self.risk(RiskLevel::Block, code, format!("step {:?}: {why}", template.name));
+        self.risk(
+            RiskLevel::Block,
+            code,
+            format!("step {:?}: {why}", template.name),
+        );
     }
 
     fn database(&self, template: &StepTemplate, name: &str, mutates: bool) -> String {
         let Some(database) = self.declared.database(name) else {
-            let why = format!("there is no database {name}; add [database.{name}] with url = \"…\" to opsroom.toml");
+            let why = format!(
+                "there is no database {name}; add [database.{name}] with url = \"…\" to opsroom.toml"
+            );
             self.block("NOT_CONFIGURED", template, &why);
             return NOWHERE.to_owned();
         };
@@ -78,7 +118,14 @@ impl Expansion<'_> {
     fn params(&self, statement: &Statement, filler: &Filler<'_>) -> Result<Vec<Param>, String> {
         let kind = |text: &str| match pieces(text).as_slice() {
             [_, Piece::Slot(Slot::Input(name)), ..] => {
-                match self.runbook.definition.inputs.iter().find(|i| i.name == *name).map(|i| &i.kind) {
+                match self
+                    .runbook
+                    .definition
+                    .inputs
+                    .iter()
+                    .find(|i| i.name == *name)
+                    .map(|i| &i.kind)
+                {
                     Some(InputKind::Int { .. }) => ParamKind::Int,
                     Some(InputKind::Bool) => ParamKind::Bool,
                     _ => ParamKind::Text,
@@ -86,13 +133,20 @@ impl Expansion<'_> {
             }
             _ => ParamKind::Text,
         };
-        let param = |text: &String| Ok(Param { text: filler.fill(text, Escape::Plain)?, kind: kind(text) });
+        let param = |text: &String| {
+            Ok(Param {
+                text: filler.fill(text, Escape::Plain)?,
+                kind: kind(text),
+            })
+        };
         statement.params.iter().map(param).collect()
     }
 
     fn notifier(&self, template: &StepTemplate, name: &str) -> String {
         let Some(notifier) = self.declared.notifier(name) else {
-            let why = format!("there is no notifier {name}; add [notify.{name}] with kind = \"…\" to opsroom.toml");
+            let why = format!(
+                "there is no notifier {name}; add [notify.{name}] with kind = \"…\" to opsroom.toml"
+            );
             self.block("NOT_CONFIGURED", template, &why);
             return NOWHERE.to_owned();
         };
@@ -120,11 +174,21 @@ impl Expansion<'_> {
     ) -> Result<BTreeMap<String, String>, String> {
         let mut args = BTreeMap::new();
         for arg in operation.args {
-            let Some(text) = self.argument(arg, given, filler)? else { continue };
+            let Some(text) = self.argument(arg, given, filler)? else {
+                continue;
+            };
             // Values known only in the run are checked then.
-            match if has_saved(&text) { Ok(text.clone()) } else { arg.shape.check(&text) } {
+            match if has_saved(&text) {
+                Ok(text.clone())
+            } else {
+                arg.shape.check(&text)
+            } {
                 Ok(right) => drop(args.insert(arg.name.to_owned(), right)),
-                Err(why) => self.block("INPUT_INVALID", template, &format!("{}: {text:?} {why}", arg.name)),
+                Err(why) => self.block(
+                    "INPUT_INVALID",
+                    template,
+                    &format!("{}: {text:?} {why}", arg.name),
+                ),
             }
         }
         Ok(args)
@@ -136,15 +200,22 @@ impl Expansion<'_> {
         given: &BTreeMap<String, Given>,
         filler: &Filler<'_>,
     ) -> Result<Option<String>, String> {
-        let escape = if arg.shape == Shape::Object { Escape::Json } else { Escape::Plain };
+        let escape = if arg.shape == Shape::Object {
+            Escape::Json
+        } else {
+            Escape::Plain
+        };
         match given.get(arg.name) {
             None => Ok(arg.default.map(str::to_owned)),
             Some(Given::Document(name)) => {
                 let steps = &self.runbook.definition.steps;
-                let body = steps.iter().filter(|s| s.name == *name).find_map(|s| match &s.does {
-                    Does::Document { body, .. } => Some(body),
-                    _ => None,
-                });
+                let body = steps
+                    .iter()
+                    .filter(|s| s.name == *name)
+                    .find_map(|s| match &s.does {
+                        Does::Document { body, .. } => Some(body),
+                        _ => None,
+                    });
                 Ok(body.map(|body| self.content(body, filler)))
             }
             Some(Given::Text(text)) => match filler.fill(text, escape) {

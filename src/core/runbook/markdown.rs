@@ -31,7 +31,10 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Runbook, Vec<Problem>> {
     let mut problems: Vec<Problem> = unclosed.collect();
     if page.front_unclosed {
         // Read as a page it would be a guided one, without the rules its author wrote.
-        return Err(vec![problem(1, "front matter is never closed; end it with a line +++")]);
+        return Err(vec![problem(
+            1,
+            "front matter is never closed; end it with a line +++",
+        )]);
     }
     let Some(front) = front::read(&page) else {
         // The correct blocks of any other page can be used.
@@ -55,22 +58,41 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Runbook, Vec<Problem>> {
 }
 
 /// A page with opsroom front matter, as the equivalent TOML file.
-fn ours(file: &str, page: &Page, front: &front::Front, name: &str, problems: &mut Vec<Problem>) -> Option<Runbook> {
+fn ours(
+    file: &str,
+    page: &Page,
+    front: &front::Front,
+    name: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<Runbook> {
     let mut toml = front::Toml::default();
-    for (key, value) in [("name", name), ("title", page.title.as_deref().unwrap_or(name))] {
+    for (key, value) in [
+        ("name", name),
+        ("title", page.title.as_deref().unwrap_or(name)),
+    ] {
         if !front.has(key) {
             toml.line(1, &format!("{key} = {}", front::quoted(&plain(value))));
         }
     }
     for (line, problem) in &front.problems {
         let message = problem.clone();
-        problems.push(Problem { file: file.to_owned(), line: *line, key: "front matter".to_owned(), message });
+        problems.push(Problem {
+            file: file.to_owned(),
+            line: *line,
+            key: "front matter".to_owned(),
+            message,
+        });
     }
     for (line, text) in &front.lines {
         toml.line(*line, text);
     }
     for (line, message) in steps::write(page, &mut toml) {
-        problems.push(Problem { file: file.to_owned(), line, key: String::new(), message });
+        problems.push(Problem {
+            file: file.to_owned(),
+            line,
+            key: String::new(),
+            message,
+        });
     }
     match file::parse(file, &toml.text) {
         Ok(mut runbook) => {
@@ -78,11 +100,17 @@ fn ours(file: &str, page: &Page, front: &front::Front, name: &str, problems: &mu
             for line in [&mut source.name_line, &mut source.phrases_line] {
                 *line = toml.line_of(*line);
             }
-            source.call_lines.values_mut().for_each(|line| *line = toml.line_of(*line));
+            source
+                .call_lines
+                .values_mut()
+                .for_each(|line| *line = toml.line_of(*line));
             Some(runbook)
         }
         Err(found) => {
-            problems.extend(found.into_iter().map(|p| Problem { line: toml.line_of(p.line), ..p }));
+            problems.extend(found.into_iter().map(|p| Problem {
+                line: toml.line_of(p.line),
+                ..p
+            }));
             None
         }
     }
@@ -92,14 +120,26 @@ fn ours(file: &str, page: &Page, front: &front::Front, name: &str, problems: &mu
 pub(super) fn name_of(file: &str) -> String {
     let (path, stem) = naming::path_and_stem(file);
     let last = path.rsplit('/').next().unwrap_or(&path);
-    let name = plain(if naming::is_index(&stem) && path != stem { last } else { &stem });
+    let name = plain(if naming::is_index(&stem) && path != stem {
+        last
+    } else {
+        &stem
+    });
     let name: String = show(&name).trim().chars().take(200).collect();
-    if name.trim().is_empty() { "page".to_owned() } else { name.trim().to_owned() }
+    if name.trim().is_empty() {
+        "page".to_owned()
+    } else {
+        name.trim().to_owned()
+    }
 }
 
 /// The text without braces that would read as placeholders.
 pub(super) fn plain(text: &str) -> String {
-    text.replace('{', "(").replace('}', ")").split_whitespace().collect::<Vec<_>>().join(" ")
+    text.replace('{', "(")
+        .replace('}', ")")
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[cfg(test)]

@@ -18,12 +18,19 @@ pub(super) fn is_index(stem: &str) -> bool {
 pub(super) fn path_and_stem(file: &str) -> (String, String) {
     let file = file.replace('\\', "/");
     let whole = [".markdown", ".md"].into_iter().find_map(|end| {
-        let cut = file.len().checked_sub(end.len()).filter(|cut| file.is_char_boundary(*cut))?;
-        file[cut..].eq_ignore_ascii_case(end).then(|| file[..cut].to_owned())
+        let cut = file
+            .len()
+            .checked_sub(end.len())
+            .filter(|cut| file.is_char_boundary(*cut))?;
+        file[cut..]
+            .eq_ignore_ascii_case(end)
+            .then(|| file[..cut].to_owned())
     });
     let whole = whole.unwrap_or(file);
     match whole.rsplit_once('/') {
-        Some((folder, stem)) if is_index(stem) && !folder.is_empty() => (folder.to_owned(), stem.to_owned()),
+        Some((folder, stem)) if is_index(stem) && !folder.is_empty() => {
+            (folder.to_owned(), stem.to_owned())
+        }
         Some((_, stem)) => (whole.clone(), stem.to_owned()),
         None => (whole.clone(), whole),
     }
@@ -33,11 +40,25 @@ pub(super) fn path_and_stem(file: &str) -> (String, String) {
 /// were loaded from. A shadowed name is a problem of its page.
 pub fn pages(runbooks: &mut [Runbook], folder: &str, taken: &BTreeSet<String>) -> Vec<Problem> {
     let is_page = |r: &Runbook| matches!(r.definition.origin, Origin::Guided | Origin::Reference);
-    let own = runbooks.iter().filter(|r| !is_page(r)).map(|r| r.name.to_lowercase());
-    let mut used: BTreeSet<String> = taken.iter().map(|name| name.to_lowercase()).chain(own).collect();
-    let below = |file: &str| file.strip_prefix(folder).unwrap_or(file).trim_start_matches('/').to_owned();
-    let places: Vec<Option<[String; 4]>> =
-        runbooks.iter().map(|r| is_page(r).then(|| candidates(&below(&r.definition.source.file)))).collect();
+    let own = runbooks
+        .iter()
+        .filter(|r| !is_page(r))
+        .map(|r| r.name.to_lowercase());
+    let mut used: BTreeSet<String> = taken
+        .iter()
+        .map(|name| name.to_lowercase())
+        .chain(own)
+        .collect();
+    let below = |file: &str| {
+        file.strip_prefix(folder)
+            .unwrap_or(file)
+            .trim_start_matches('/')
+            .to_owned()
+    };
+    let places: Vec<Option<[String; 4]>> = runbooks
+        .iter()
+        .map(|r| is_page(r).then(|| candidates(&below(&r.definition.source.file))))
+        .collect();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for place in places.iter().flatten() {
         *counts.entry(place[0].to_lowercase()).or_default() += 1;
@@ -51,13 +72,17 @@ pub fn pages(runbooks: &mut [Runbook], folder: &str, taken: &BTreeSet<String>) -
     let mut names: Vec<Option<String>> = vec![None; runbooks.len()];
     for round in 0..4 {
         for (at, place) in places.iter().enumerate() {
-            let (Some(place), None) = (place, &names[at]) else { continue };
+            let (Some(place), None) = (place, &names[at]) else {
+                continue;
+            };
             let name = &place[round];
             let lower = name.to_lowercase();
             let alone = match round {
                 0 => {
                     counts[&lower] == 1
-                        && paths.get(&lower).is_none_or(|n| *n == usize::from(place[1].to_lowercase() == lower))
+                        && paths
+                            .get(&lower)
+                            .is_none_or(|n| *n == usize::from(place[1].to_lowercase() == lower))
                 }
                 1 => paths[&lower] == 1,
                 _ => true,
@@ -68,14 +93,20 @@ pub fn pages(runbooks: &mut [Runbook], folder: &str, taken: &BTreeSet<String>) -
         }
     }
     for (runbook, (name, place)) in runbooks.iter_mut().zip(names.into_iter().zip(&places)) {
-        let (Some(name), Some(place)) = (name, place) else { continue };
+        let (Some(name), Some(place)) = (name, place) else {
+            continue;
+        };
         if taken.contains(&place[0].to_lowercase()) {
             problems.push(shadowed(runbook, &place[0], &name));
         }
         if !name.chars().any(char::is_uppercase) && crate::core::command::is_own_word(&name) {
             problems.push(own_word(runbook, &name));
         }
-        runbook.also = place.iter().filter(|other| **other != name).cloned().collect();
+        runbook.also = place
+            .iter()
+            .filter(|other| **other != name)
+            .cloned()
+            .collect();
         runbook.name = name;
     }
     titles(runbooks, &used);
@@ -87,8 +118,13 @@ fn candidates(file: &str) -> [String; 4] {
     let stem = super::markdown::name_of(file);
     let (path, own) = path_and_stem(file);
     let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let full = if folder.is_empty() { own } else { format!("{folder}/{own}") };
-    [stem, path, full, file.to_owned()].map(|name| show(&super::markdown::plain(&name)).into_owned())
+    let full = if folder.is_empty() {
+        own
+    } else {
+        format!("{folder}/{own}")
+    };
+    [stem, path, full, file.to_owned()]
+        .map(|name| show(&super::markdown::plain(&name)).into_owned())
 }
 
 fn shadowed(runbook: &Runbook, stem: &str, name: &str) -> Problem {
@@ -96,12 +132,24 @@ fn shadowed(runbook: &Runbook, stem: &str, name: &str) -> Problem {
         "`{stem}` is a command of opsroom's own, which wins: this page is called by run {}",
         crate::core::command::typed_name(name)
     );
-    Problem { file: runbook.definition.source.file.clone(), line: 1, key: "name".to_owned(), message }
+    Problem {
+        file: runbook.definition.source.file.clone(),
+        line: 1,
+        key: "name".to_owned(),
+        message,
+    }
 }
 
 fn own_word(runbook: &Runbook, name: &str) -> Problem {
-    let message = format!("`run {name}` is a command of opsroom's own, which wins: call this page by run \"{name}\"");
-    Problem { file: runbook.definition.source.file.clone(), line: 1, key: "name".to_owned(), message }
+    let message = format!(
+        "`run {name}` is a command of opsroom's own, which wins: call this page by run \"{name}\""
+    );
+    Problem {
+        file: runbook.definition.source.file.clone(),
+        line: 1,
+        key: "name".to_owned(),
+        message,
+    }
 }
 
 /// A title only one page has, and no runbook as its name, is a name too. Other names that several
@@ -114,8 +162,13 @@ fn titles(runbooks: &mut [Runbook], used: &BTreeSet<String>) {
         }
     }
     for runbook in runbooks.iter_mut() {
-        let alone = |name: &String| counts[&name.to_lowercase()] == 1 && !used.contains(&name.to_lowercase());
-        let page = matches!(runbook.definition.origin, Origin::Guided | Origin::Reference);
+        let alone = |name: &String| {
+            counts[&name.to_lowercase()] == 1 && !used.contains(&name.to_lowercase())
+        };
+        let page = matches!(
+            runbook.definition.origin,
+            Origin::Guided | Origin::Reference
+        );
         let title = Some(runbook.title.clone()).filter(|title| page && alone(title));
         runbook.also.retain(|name| alone(name));
         runbook.also.extend(title);
@@ -129,8 +182,11 @@ mod tests {
 
     fn named(files: &[(&str, &str)]) -> (Vec<(String, Vec<String>)>, Vec<String>) {
         let read = |(file, title): &(&str, &str)| {
-            parse(&format!("/r/{file}"), &format!("# {title}\n\n```sh\ndf -h\n```\n"))
-                .unwrap_or_else(|p| panic!("{p:?}"))
+            parse(
+                &format!("/r/{file}"),
+                &format!("# {title}\n\n```sh\ndf -h\n```\n"),
+            )
+            .unwrap_or_else(|p| panic!("{p:?}"))
         };
         let mut runbooks: Vec<Runbook> = files.iter().map(read).collect();
         let taken = BTreeSet::from(["restart".to_owned()]);
@@ -157,14 +213,23 @@ mod tests {
             ("check.md", "Checking"),
         ];
         let wanted = |names: &[(String, Vec<String>)], files: &[(&str, &str)]| {
-            let mut all: Vec<(String, String)> =
-                files.iter().zip(names).map(|((f, _), (n, _))| ((*f).to_owned(), n.clone())).collect();
+            let mut all: Vec<(String, String)> = files
+                .iter()
+                .zip(names)
+                .map(|((f, _), (n, _))| ((*f).to_owned(), n.clone()))
+                .collect();
             all.sort();
             all
         };
         let (names, problems) = named(&files);
         let first = wanted(&names, &files);
-        let of = |file: &str| first.iter().find(|(f, _)| f == file).map(|(_, n)| n.as_str()).unwrap();
+        let of = |file: &str| {
+            first
+                .iter()
+                .find(|(f, _)| f == file)
+                .map(|(_, n)| n.as_str())
+                .unwrap()
+        };
         for (file, name) in [
             ("git.md", "git"),
             ("docs/git/README.md", "docs/git"),
@@ -185,9 +250,21 @@ mod tests {
                 "/r/restart.md:1: name: `restart` is a command of opsroom's own, which wins: this page is called by run restart.md"
             ]
         );
-        let also = |name: &str| names.iter().find(|(n, _)| n == name).map(|(_, a)| a.clone()).unwrap();
-        assert!(also("git").contains(&"Git".to_owned()) || also("docs/git").contains(&"Git servers".to_owned()));
-        assert!(!also("a").contains(&"A".to_owned()), "two pages have that title");
+        let also = |name: &str| {
+            names
+                .iter()
+                .find(|(n, _)| n == name)
+                .map(|(_, a)| a.clone())
+                .unwrap()
+        };
+        assert!(
+            also("git").contains(&"Git".to_owned())
+                || also("docs/git").contains(&"Git servers".to_owned())
+        );
+        assert!(
+            !also("a").contains(&"A".to_owned()),
+            "two pages have that title"
+        );
         files.reverse();
         assert_eq!(wanted(&named(&files).0, &files), first);
     }

@@ -6,7 +6,8 @@ use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, T
 /// The parts of a Markdown file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Page {
-    /// TOML between `+++` lines, or the text between `---` lines, with the line its content starts on.
+    /// TOML between `+++` lines, or the text between `---` lines, with the line its content starts
+    /// on.
     pub front: Option<(String, usize)>,
     /// A `+++` opens the file and is never closed: prose does not begin like that.
     pub front_unclosed: bool,
@@ -39,14 +40,25 @@ pub struct Block {
 #[must_use]
 pub fn read(text: &str) -> Page {
     let (front, body_at) = front_matter(text);
-    let front_unclosed = front.is_none() && text[body_at..].lines().next().is_some_and(|l| l.trim_end() == "+++");
-    let mut page = Page { front, front_unclosed, lines: text.lines().count(), ..Page::default() };
+    let front_unclosed = front.is_none()
+        && text[body_at..]
+            .lines()
+            .next()
+            .is_some_and(|l| l.trim_end() == "+++");
+    let mut page = Page {
+        front,
+        front_unclosed,
+        lines: text.lines().count(),
+        ..Page::default()
+    };
     let body = &text[body_at..];
     let line_of = Lines::new(text, body_at);
     let mut reader = Reader::default();
     for (event, range) in Parser::new_ext(body, Options::ENABLE_TABLES).into_offset_iter() {
         match event {
-            Event::Start(Tag::Heading { level, .. }) => reader.heading = Some((level, String::new())),
+            Event::Start(Tag::Heading { level, .. }) => {
+                reader.heading = Some((level, String::new()))
+            }
             Event::End(TagEnd::Heading(_)) => {
                 if let Some((level, title)) = reader.heading.take() {
                     reader.enter(level, &title, &mut page);
@@ -59,7 +71,11 @@ pub fn read(text: &str) -> Page {
                 }
                 let mut words = info.split_whitespace();
                 reader.block = Some(Block {
-                    language: words.next().unwrap_or("").trim_matches(['{', '}', '.']).to_lowercase(),
+                    language: words
+                        .next()
+                        .unwrap_or("")
+                        .trim_matches(['{', '}', '.'])
+                        .to_lowercase(),
                     info: words.collect::<Vec<_>>().join(" "),
                     code: String::new(),
                     line,
@@ -110,9 +126,15 @@ impl Reader {
 
 /// Front matter and where the body starts (byte offset).
 fn front_matter(text: &str) -> (Option<(String, usize)>, usize) {
-    let start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    let start = if text.starts_with('\u{feff}') {
+        '\u{feff}'.len_utf8()
+    } else {
+        0
+    };
     let rest = &text[start..];
-    let Some(mark) = ["+++", "---"].into_iter().find(|m| rest.lines().next().is_some_and(|l| l.trim_end() == *m))
+    let Some(mark) = ["+++", "---"]
+        .into_iter()
+        .find(|m| rest.lines().next().is_some_and(|l| l.trim_end() == *m))
     else {
         return (None, start);
     };
@@ -135,7 +157,11 @@ fn closed(block: &str) -> bool {
     let wanted = opening.chars().take_while(|c| *c == mark).count();
     let mut lines = block.lines();
     lines.next();
-    let last = lines.next_back().unwrap_or("").trim().trim_start_matches(['>', ' ']);
+    let last = lines
+        .next_back()
+        .unwrap_or("")
+        .trim()
+        .trim_start_matches(['>', ' ']);
     last.chars().count() >= wanted && !last.is_empty() && last.chars().all(|c| c == mark)
 }
 
@@ -147,12 +173,15 @@ struct Lines {
 
 impl Lines {
     fn new(text: &str, base: usize) -> Self {
-        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let starts = std::iter::once(0)
+            .chain(text.match_indices('\n').map(|(at, _)| at + 1))
+            .collect();
         Self { starts, base }
     }
 
     fn at(&self, offset: usize) -> usize {
-        self.starts.partition_point(|start| *start <= offset + self.base)
+        self.starts
+            .partition_point(|start| *start <= offset + self.base)
     }
 }
 
@@ -166,9 +195,26 @@ mod tests {
                     ## Mitigate\n\n~~~ sh title=x\nrm old\n~~~\n\n```text\nno step\n";
         let page = read(text);
         assert_eq!(page.title.as_deref(), Some("Disk full"));
-        let seen: Vec<_> =
-            page.blocks.iter().map(|b| (b.language.as_str(), b.line, b.headings.len(), b.prose.as_str())).collect();
-        assert_eq!(seen, [("console", 9, 2, "Look at df:"), ("sh", 16, 2, ""), ("text", 20, 2, "")]);
+        let seen: Vec<_> = page
+            .blocks
+            .iter()
+            .map(|b| {
+                (
+                    b.language.as_str(),
+                    b.line,
+                    b.headings.len(),
+                    b.prose.as_str(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("console", 9, 2, "Look at df:"),
+                ("sh", 16, 2, ""),
+                ("text", 20, 2, "")
+            ]
+        );
         assert_eq!(page.blocks[0].code, "$ df -h\nFilesystem\n");
         assert_eq!(page.blocks[1].info, "title=x");
         assert_eq!(page.unclosed, [20]);

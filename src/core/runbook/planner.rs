@@ -44,7 +44,10 @@ pub(super) fn plan(
         library,
         declared,
         shared: &shared,
-        nest: Nest { path: vec![runbook.name.clone()], ..Nest::default() },
+        nest: Nest {
+            path: vec![runbook.name.clone()],
+            ..Nest::default()
+        },
         used_results: used_results(definition),
     };
     let mut later = Vec::new();
@@ -52,7 +55,13 @@ pub(super) fn plan(
     let mut finally = expansion.last_drafts();
     finally.extend(later);
     risks.extend(expansion.risks(&request.inputs));
-    risks.extend(declared_risks(definition, protected, &values, &words.filler(&values), declared));
+    risks.extend(declared_risks(
+        definition,
+        protected,
+        &values,
+        &words.filler(&values),
+        declared,
+    ));
     let concurrency = super::group::group(definition, &resolved, &values).unwrap_or_else(|risk| {
         risks.push(risk);
         None
@@ -64,11 +73,17 @@ pub(super) fn plan(
         risks.push(prod_change(&resolved));
     }
     if definition.origin == Origin::Reference {
-        let message = format!("{} is a page to read: it has no shell block, so nothing of it can be run", runbook.name);
+        let message = format!(
+            "{} is a page to read: it has no shell block, so nothing of it can be run",
+            runbook.name
+        );
         risks.push(block("REFERENCE_ONLY", message));
     }
     if steps.is_empty() && !risks.iter().any(|r| r.level == RiskLevel::Block) {
-        risks.push(block("NOTHING_TO_DO", format!("{} has no step to run here", runbook.name)));
+        risks.push(block(
+            "NOTHING_TO_DO",
+            format!("{} has no step to run here", runbook.name),
+        ));
     }
     let all: Vec<&PlanStep> = steps.iter().chain(&finally).chain(&undo).collect();
     Plan {
@@ -82,7 +97,9 @@ pub(super) fn plan(
         protected,
         risks: worst_first(risks),
         integrations: integrations(&all),
-        timeout_ms: definition.timeout_ms.unwrap_or_else(|| DEFAULT_TIMEOUT_MS.max(longest_ms(&all))),
+        timeout_ms: definition
+            .timeout_ms
+            .unwrap_or_else(|| DEFAULT_TIMEOUT_MS.max(longest_ms(&all))),
         priority: definition.priority,
         concurrency,
         raw_text: request.raw_text.clone(),
@@ -105,14 +122,22 @@ fn numbered(
 ) -> (Vec<PlanStep>, Vec<PlanStep>, Vec<PlanStep>) {
     let mut drafts = drafts;
     for at in 0..drafts.len() {
-        let Some(to) = drafts[at].jump.clone() else { continue };
+        let Some(to) = drafts[at].jump.clone() else {
+            continue;
+        };
         let found = jump_to(&drafts, at, &to);
         if let Some(found) = found {
             drafts[at].step.on_failure = OnFailure::Jump(u32::try_from(found).unwrap_or(u32::MAX));
         } else if let JumpTo::Step(_, name) = to {
-            let message =
-                format!("step {:?} stops the run when it fails: {name:?} is not part of it", drafts[at].step.name);
-            risks.push(Risk { level: RiskLevel::Warn, code: "JUMP_LOST".to_owned(), message });
+            let message = format!(
+                "step {:?} stops the run when it fails: {name:?} is not part of it",
+                drafts[at].step.name
+            );
+            risks.push(Risk {
+                level: RiskLevel::Warn,
+                code: "JUMP_LOST".to_owned(),
+                message,
+            });
         }
     }
     let mut undo = Vec::new();
@@ -129,13 +154,19 @@ fn numbered(
 fn jump_to(drafts: &[Draft], from: usize, to: &JumpTo) -> Option<usize> {
     let after = drafts.iter().enumerate().skip(from + 1);
     match to {
-        JumpTo::Step(scope, name) => {
-            after.into_iter().find(|(_, d)| d.origin.0 == *scope && d.origin.1 == *name).map(|(at, _)| at)
-        }
+        JumpTo::Step(scope, name) => after
+            .into_iter()
+            .find(|(_, d)| d.origin.0 == *scope && d.origin.1 == *name)
+            .map(|(at, _)| at),
         // After the last step nothing remains to do.
         JumpTo::After(block) => {
             let outside = |d: &Draft| d.step.rules.within.iter().all(|w| w.name != *block);
-            Some(after.into_iter().find(|(_, d)| outside(d)).map_or(drafts.len(), |(at, _)| at))
+            Some(
+                after
+                    .into_iter()
+                    .find(|(_, d)| outside(d))
+                    .map_or(drafts.len(), |(at, _)| at),
+            )
         }
     }
 }
@@ -146,8 +177,12 @@ pub(super) fn used_results(definition: &Definition) -> HashSet<String> {
     for step in definition.all_steps() {
         let when = step.when.iter().map(super::condition::Condition::expr);
         for expr in when.chain(&step.expect).chain(step.save.values()) {
-            used_results
-                .extend(expr.uses().into_iter().filter(|(name, _)| name == "steps").filter_map(|(_, step)| step));
+            used_results.extend(
+                expr.uses()
+                    .into_iter()
+                    .filter(|(name, _)| name == "steps")
+                    .filter_map(|(_, step)| step),
+            );
         }
         super::deferred::names(&step.does, &mut used_results);
     }
@@ -155,7 +190,11 @@ pub(super) fn used_results(definition: &Definition) -> HashSet<String> {
 }
 
 /// Checked values, defaults included, and a risk for every input that is wrong, missing or unknown.
-pub(super) fn check_inputs(runbook: &Runbook, request: &Request, stack: &Stack) -> (Values, Vec<Risk>) {
+pub(super) fn check_inputs(
+    runbook: &Runbook,
+    request: &Request,
+    stack: &Stack,
+) -> (Values, Vec<Risk>) {
     let mut values = Values::new();
     let mut risks = Vec::new();
     let declared = &runbook.definition.inputs;
@@ -165,7 +204,11 @@ pub(super) fn check_inputs(runbook: &Runbook, request: &Request, stack: &Stack) 
             if input.required {
                 risks.push(block(
                     "INPUT_MISSING",
-                    format!("{} needs {name}: say {name}=…", runbook.name, name = input.name),
+                    format!(
+                        "{} needs {name}: say {name}=…",
+                        runbook.name,
+                        name = input.name
+                    ),
                 ));
             }
             continue;
@@ -174,18 +217,32 @@ pub(super) fn check_inputs(runbook: &Runbook, request: &Request, stack: &Stack) 
             // Results of steps are filled in at run time at this marker; a value must not contain
             // it.
             Ok(right) if right.contains("{steps.") => {
-                risks.push(block("INPUT_INVALID", format!("{}: {value:?} must not hold `{{steps.`", input.name)));
+                risks.push(block(
+                    "INPUT_INVALID",
+                    format!("{}: {value:?} must not hold `{{steps.`", input.name),
+                ));
             }
             Ok(right) => {
                 values.insert(input.name.clone(), right);
             }
-            Err(why) => risks.push(block("INPUT_INVALID", format!("{}: {value:?} {why}", input.name))),
+            Err(why) => risks.push(block(
+                "INPUT_INVALID",
+                format!("{}: {value:?} {why}", input.name),
+            )),
         }
     }
     let names: Vec<&str> = declared.iter().map(|i| i.name.as_str()).collect();
-    for (name, value) in request.inputs.iter().filter(|(name, _)| !names.contains(&name.as_str())) {
+    for (name, value) in request
+        .inputs
+        .iter()
+        .filter(|(name, _)| !names.contains(&name.as_str()))
+    {
         // The command language parses "in 10 minutes" and "tomorrow 09:00" into this input.
-        let risk = if name == "at" { not_scheduled(value) } else { undeclared(&runbook.name, name, &names) };
+        let risk = if name == "at" {
+            not_scheduled(value)
+        } else {
+            undeclared(&runbook.name, name, &names)
+        };
         risks.push(risk);
     }
     (values, risks)
@@ -195,18 +252,32 @@ pub(super) fn check_inputs(runbook: &Runbook, request: &Request, stack: &Stack) 
 fn unexpected_targets(runbook: &Runbook, request: &Request) -> Vec<Risk> {
     let definition = &runbook.definition;
     let what = [
-        (definition.services == Need::None && !request.services.is_empty(), "services"),
-        (definition.env == Need::None && request.env.is_some(), "an environment"),
+        (
+            definition.services == Need::None && !request.services.is_empty(),
+            "services",
+        ),
+        (
+            definition.env == Need::None && request.env.is_some(),
+            "an environment",
+        ),
     ];
-    let unexpected = what.into_iter().filter(|(unexpected, _)| *unexpected && runbook.mutates);
+    let unexpected = what
+        .into_iter()
+        .filter(|(unexpected, _)| *unexpected && runbook.mutates);
     unexpected
-        .map(|(_, what)| block("INPUT_UNDECLARED", format!("{} does not take {what}; leave it out", runbook.name)))
+        .map(|(_, what)| {
+            block(
+                "INPUT_UNDECLARED",
+                format!("{} does not take {what}; leave it out", runbook.name),
+            )
+        })
         .collect()
 }
 
 fn not_scheduled(time: &str) -> Risk {
-    let message =
-        format!("scheduling a run for later ({time}) is not in this version; leave the time out and start it then");
+    let message = format!(
+        "scheduling a run for later ({time}) is not in this version; leave the time out and start it then"
+    );
     block("NOT_SCHEDULED", message)
 }
 
@@ -216,7 +287,10 @@ fn undeclared(runbook: &str, name: &str, names: &[&str]) -> Risk {
         (None, []) => "it has no inputs".to_owned(),
         (None, names) => format!("its inputs are {}", names.join(", ")),
     };
-    block("INPUT_UNDECLARED", format!("{runbook} has no input {name:?}; {hint}"))
+    block(
+        "INPUT_UNDECLARED",
+        format!("{runbook} has no input {name:?}; {hint}"),
+    )
 }
 
 pub(super) fn declared_risks(
@@ -235,13 +309,19 @@ pub(super) fn declared_risks(
             // A risk that cannot be ruled out counts as present.
             Some(Err(why)) => format!("{message} (counts as present: {why})"),
         };
-        Some(Risk { level: rule.level, code: rule.code.clone(), message })
+        Some(Risk {
+            level: rule.level,
+            code: rule.code.clone(),
+            message,
+        })
     };
     definition.risks.iter().filter_map(present).collect()
 }
 
 fn prod_change(resolved: &Resolved<'_>) -> Risk {
-    let env = resolved.env.map_or("a protected environment", |e| e.name.as_str());
+    let env = resolved
+        .env
+        .map_or("a protected environment", |e| e.name.as_str());
     Risk {
         level: RiskLevel::Warn,
         code: "PROD_CHANGE".to_owned(),
@@ -281,7 +361,11 @@ impl Words {
             (Some(one), None) | (None, Some(one)) => Some(one.clone()),
             (None, None) => None,
         };
-        Self { env, services, target }
+        Self {
+            env,
+            services,
+            target,
+        }
     }
 
     pub fn filler<'a>(&'a self, values: &'a Values) -> Filler<'a> {
@@ -299,7 +383,12 @@ impl Words {
 
 /// The title of a plan. A title that does not mention the target gets it appended.
 fn title(definition: &Definition, filler: &Filler<'_>) -> String {
-    let about_target = |piece: &Piece<'_>| matches!(piece, Piece::Slot(Slot::Env | Slot::Services | Slot::Target));
+    let about_target = |piece: &Piece<'_>| {
+        matches!(
+            piece,
+            Piece::Slot(Slot::Env | Slot::Services | Slot::Target)
+        )
+    };
     if definition.title.contains("{inputs.") || pieces(&definition.title).iter().any(about_target) {
         return filler.phrase(&definition.title);
     }
@@ -308,18 +397,38 @@ fn title(definition: &Definition, filler: &Filler<'_>) -> String {
 
 /// The canonical phrase; inputs it does not mention follow as `with name=value`.
 fn restatement(runbook: &Runbook, filler: &Filler<'_>, given: &BTreeMap<String, String>) -> String {
-    let by_name = format!("run {} runbook on {{services}} in {{env}}", typed_name(&runbook.name));
-    let template = runbook.definition.restatement.as_deref().unwrap_or(&by_name);
+    let by_name = format!(
+        "run {} runbook on {{services}} in {{env}}",
+        typed_name(&runbook.name)
+    );
+    let template = runbook
+        .definition
+        .restatement
+        .as_deref()
+        .unwrap_or(&by_name);
     let mentioned = |name: &str| pieces(template).contains(&Piece::Slot(Slot::Input(name)));
     let others = given.iter().filter(|(name, _)| !mentioned(name));
-    let others: Vec<String> = others.map(|(name, value)| format!("{name}={}", quoted(value))).collect();
+    let others: Vec<String> = others
+        .map(|(name, value)| format!("{name}={}", quoted(value)))
+        .collect();
     let phrase = filler.phrase(template);
-    if others.is_empty() { phrase } else { format!("{phrase} with {}", others.join(" ")) }
+    if others.is_empty() {
+        phrase
+    } else {
+        format!("{phrase} with {}", others.join(" "))
+    }
 }
 
 fn quoted(value: &str) -> String {
-    let is_word = !value.is_empty() && value.chars().all(|c| c.is_alphanumeric() || "._-+/:@".contains(c));
-    if is_word { value.to_owned() } else { serde_json::Value::from(value).to_string() }
+    let is_word = !value.is_empty()
+        && value
+            .chars()
+            .all(|c| c.is_alphanumeric() || "._-+/:@".contains(c));
+    if is_word {
+        value.to_owned()
+    } else {
+        serde_json::Value::from(value).to_string()
+    }
 }
 
 /// The integrations that the steps use, each once, in the order of the steps.
@@ -331,8 +440,16 @@ fn integrations(steps: &[&PlanStep]) -> Vec<String> {
             StepSpec::Shell(_) => "shell".to_owned(),
             StepSpec::Sql(sql) => format!("sql {}", sql.database),
             StepSpec::Notify(notify) => format!("notify {}", notify.to),
-            StepSpec::Adapter(adapter) => adapter.operation.split('.').next().unwrap_or_default().to_owned(),
-            StepSpec::Wait(_) | StepSpec::Manual(_) | StepSpec::Approve(_) | StepSpec::Document(_) => continue,
+            StepSpec::Adapter(adapter) => adapter
+                .operation
+                .split('.')
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+            StepSpec::Wait(_)
+            | StepSpec::Manual(_)
+            | StepSpec::Approve(_)
+            | StepSpec::Document(_) => continue,
         };
         if !found.contains(&with) {
             found.push(with);
@@ -344,23 +461,42 @@ fn integrations(steps: &[&PlanStep]) -> Vec<String> {
 /// The longest total time of the steps, when every attempt runs into its deadline.
 fn longest_ms(steps: &[&PlanStep]) -> i64 {
     let longest = |step: &&PlanStep| {
-        let Some(retry) = step.retry else { return step.timeout_ms };
-        let waits = (1..retry.attempts).map(|n| retry.wait_ms(n)).fold(0, i64::saturating_add);
-        step.timeout_ms.saturating_mul(i64::from(retry.attempts)).saturating_add(waits)
+        let Some(retry) = step.retry else {
+            return step.timeout_ms;
+        };
+        let waits = (1..retry.attempts)
+            .map(|n| retry.wait_ms(n))
+            .fold(0, i64::saturating_add);
+        step.timeout_ms
+            .saturating_mul(i64::from(retry.attempts))
+            .saturating_add(waits)
     };
     steps.iter().map(longest).fold(0, i64::saturating_add)
 }
 
 /// The environment variables that pass target and inputs to a shell step.
 pub(super) fn shell_env(filler: &Filler<'_>) -> BTreeMap<String, String> {
-    let place = [("OPSROOM_ENV", filler.env), ("OPSROOM_SERVICE", filler.service), ("OPSROOM_ITEM", filler.item)];
-    let place = place.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+    let place = [
+        ("OPSROOM_ENV", filler.env),
+        ("OPSROOM_SERVICE", filler.service),
+        ("OPSROOM_ITEM", filler.item),
+    ];
+    let place = place
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
     let inputs = filler.values.into_iter().flatten();
-    let inputs = inputs.map(|(name, value)| (format!("OPSROOM_INPUT_{}", name.to_uppercase()), value.clone()));
+    let inputs = inputs.map(|(name, value)| {
+        (
+            format!("OPSROOM_INPUT_{}", name.to_uppercase()),
+            value.clone(),
+        )
+    });
     place.chain(inputs).collect()
 }
 
 /// Fills a text for people; placeholders without a value are left out.
 pub(super) fn fill_or_keep(filler: &Filler<'_>, text: &str) -> String {
-    filler.fill(text, Escape::Plain).unwrap_or_else(|_| filler.phrase(text))
+    filler
+        .fill(text, Escape::Plain)
+        .unwrap_or_else(|_| filler.phrase(text))
 }

@@ -1,4 +1,5 @@
-//! Reading strict TOML: typed access with spans, every problem collected with its line, unknown keys with a suggestion.
+//! Reading strict TOML: typed access with spans, every problem collected with its line, unknown
+//! keys with a suggestion.
 
 use std::ops::Range;
 
@@ -17,8 +18,16 @@ pub(super) struct Reader<'f> {
 
 impl<'f> Reader<'f> {
     pub fn new(file: &'f str, text: &str) -> Self {
-        let after_breaks = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at + 1);
-        Self { file, line_starts: std::iter::once(0).chain(after_breaks).collect(), problems: Vec::new() }
+        let after_breaks = text
+            .bytes()
+            .enumerate()
+            .filter(|(_, b)| *b == b'\n')
+            .map(|(at, _)| at + 1);
+        Self {
+            file,
+            line_starts: std::iter::once(0).chain(after_breaks).collect(),
+            problems: Vec::new(),
+        }
     }
 
     pub const fn file(&self) -> &'f str {
@@ -33,7 +42,12 @@ impl<'f> Reader<'f> {
     /// Adds a problem at a byte offset.
     pub fn problem(&mut self, at: usize, key: impl Into<String>, message: impl Into<String>) {
         let line = self.line(at);
-        self.problems.push(Problem { file: self.file.to_owned(), line, key: key.into(), message: message.into() });
+        self.problems.push(Problem {
+            file: self.file.to_owned(),
+            line,
+            key: key.into(),
+            message: message.into(),
+        });
     }
 }
 
@@ -55,19 +69,42 @@ pub(super) struct At<T> {
 
 impl<'t> Section<'t> {
     /// Opens a table; keys not in `known` are problems.
-    pub fn open(reader: &mut Reader<'_>, table: &'t DeTable<'t>, at: usize, path: &str, known: &[&str]) -> Self {
-        let section = Self { table, at, path: path.to_owned() };
-        for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
-            let hint = nearest(key.get_ref(), known)
-                .map_or_else(|| format!("known here: {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
-            reader.problem(key.span().start, section.key(key.get_ref()), format!("unknown key; {hint}"));
+    pub fn open(
+        reader: &mut Reader<'_>,
+        table: &'t DeTable<'t>,
+        at: usize,
+        path: &str,
+        known: &[&str],
+    ) -> Self {
+        let section = Self {
+            table,
+            at,
+            path: path.to_owned(),
+        };
+        for key in table
+            .keys()
+            .filter(|key| !known.contains(&key.get_ref().as_ref()))
+        {
+            let hint = nearest(key.get_ref(), known).map_or_else(
+                || format!("known here: {}", known.join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            reader.problem(
+                key.span().start,
+                section.key(key.get_ref()),
+                format!("unknown key; {hint}"),
+            );
         }
         section
     }
 
     /// The key's full name in messages.
     pub fn key(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        }
     }
 
     pub fn has(&self, key: &str) -> bool {
@@ -97,7 +134,11 @@ impl<'t> Section<'t> {
         let value = self.value(key)?.get_ref();
         let found = read(value);
         if found.is_none() {
-            self.wrong(reader, key, format!("must be {wanted}, not {}", article(value.type_str())));
+            self.wrong(
+                reader,
+                key,
+                format!("must be {wanted}, not {}", article(value.type_str())),
+            );
         }
         found
     }
@@ -126,7 +167,11 @@ impl<'t> Section<'t> {
     pub fn whole(&self, reader: &mut Reader<'_>, key: &str, range: &Range<i64>) -> Option<i64> {
         let number = self.typed(reader, key, "a whole number", |v| as_i64(v))?;
         if !range.contains(&number) {
-            self.wrong(reader, key, format!("must be between {} and {}", range.start, range.end - 1));
+            self.wrong(
+                reader,
+                key,
+                format!("must be between {} and {}", range.start, range.end - 1),
+            );
             return None;
         }
         Some(number)
@@ -149,7 +194,12 @@ impl<'t> Section<'t> {
     }
 
     pub fn texts(&self, reader: &mut Reader<'_>, key: &str) -> Option<Vec<String>> {
-        let read = |v: &DeValue<'_>| v.as_array()?.iter().map(|v| v.get_ref().as_str().map(str::to_owned)).collect();
+        let read = |v: &DeValue<'_>| {
+            v.as_array()?
+                .iter()
+                .map(|v| v.get_ref().as_str().map(str::to_owned))
+                .collect()
+        };
         self.typed(reader, key, "a list of texts", read)
     }
 
@@ -164,8 +214,14 @@ impl<'t> Section<'t> {
         let text = self.text(reader, key)?;
         let found = read(text);
         if found.is_none() {
-            let near = nearest(text, names).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            self.wrong(reader, key, format!("`{text}` is not one of {}{near}", names.join(", ")));
+            let near = nearest(text, names)
+                .map(|near| format!("; did you mean `{near}`?"))
+                .unwrap_or_default();
+            self.wrong(
+                reader,
+                key,
+                format!("`{text}` is not one of {}{near}", names.join(", ")),
+            );
         }
         found
     }
@@ -173,14 +229,22 @@ impl<'t> Section<'t> {
     /// An inline table or `[section]`.
     pub fn table(&self, reader: &mut Reader<'_>, key: &str, known: &[&str]) -> Option<Self> {
         let table = self.typed(reader, key, "a table", DeValue::as_table)?;
-        Some(Self::open(reader, table, self.at_of(key), &self.key(key), known))
+        Some(Self::open(
+            reader,
+            table,
+            self.at_of(key),
+            &self.key(key),
+            known,
+        ))
     }
 
     /// Texts by name.
     pub fn text_map(&self, reader: &mut Reader<'_>, key: &str) -> Option<Vec<(String, String)>> {
         let read = |v: &DeValue<'_>| {
             let entries = v.as_table()?.iter();
-            entries.map(|(k, v)| Some((k.get_ref().to_string(), v.get_ref().as_str()?.to_owned()))).collect()
+            entries
+                .map(|(k, v)| Some((k.get_ref().to_string(), v.get_ref().as_str()?.to_owned())))
+                .collect()
         };
         self.typed(reader, key, "a table of texts", read)
     }
@@ -189,25 +253,39 @@ impl<'t> Section<'t> {
     pub fn scalars(&self, reader: &mut Reader<'_>, key: &str) -> Option<Vec<(String, String)>> {
         let read = |v: &DeValue<'_>| {
             let entries = v.as_table()?.iter();
-            entries.map(|(k, v)| Some((k.get_ref().to_string(), plain_text(v.get_ref())?))).collect()
+            entries
+                .map(|(k, v)| Some((k.get_ref().to_string(), plain_text(v.get_ref())?)))
+                .collect()
         };
-        self.typed(reader, key, "a table of texts, numbers, true or false", read)
+        self.typed(
+            reader,
+            key,
+            "a table of texts, numbers, true or false",
+            read,
+        )
     }
 
     /// The tables of an array of tables, with their offsets.
     pub fn tables(&self, reader: &mut Reader<'_>, key: &str) -> Vec<At<&'t DeTable<'t>>> {
         let read = |v: &'t DeValue<'t>| {
-            let at = |v: &'t Spanned<DeValue<'t>>| Some(At { value: v.get_ref().as_table()?, at: v.span().start });
+            let at = |v: &'t Spanned<DeValue<'t>>| {
+                Some(At {
+                    value: v.get_ref().as_table()?,
+                    at: v.span().start,
+                })
+            };
             v.as_array()?.iter().map(at).collect()
         };
-        self.typed(reader, key, &format!("written as [[{key}]]"), read).unwrap_or_default()
+        self.typed(reader, key, &format!("written as [[{key}]]"), read)
+            .unwrap_or_default()
     }
 }
 
 /// A text, a whole number or a truth value as text.
 pub(super) fn plain_text(value: &DeValue<'_>) -> Option<String> {
     let text = value.as_str().map(str::to_owned);
-    text.or_else(|| as_i64(value).map(|n| n.to_string())).or_else(|| value.as_bool().map(|b| b.to_string()))
+    text.or_else(|| as_i64(value).map(|n| n.to_string()))
+        .or_else(|| value.as_bool().map(|b| b.to_string()))
 }
 
 /// Reads a TOML integer of any radix.
@@ -222,7 +300,10 @@ pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let far = if word.chars().count() > 4 { 2 } else { 1 };
     let distance = |k: &&'k str| strsim::damerau_levenshtein(&word, &k.to_lowercase());
     // Only a word of about the same length can be near; long input is not compared at all.
-    let candidates = known.iter().filter(|k| k.len().abs_diff(word.len()) <= 2).map(|k| (distance(k), *k));
+    let candidates = known
+        .iter()
+        .filter(|k| k.len().abs_diff(word.len()) <= 2)
+        .map(|k| (distance(k), *k));
     candidates.filter(|(d, _)| *d <= far).min().map(|(_, k)| k)
 }
 

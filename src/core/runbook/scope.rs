@@ -13,10 +13,25 @@ use crate::core::integration::Integrations;
 use crate::core::time::parse_duration;
 
 /// The names known when the plan is made.
-pub(super) const KNOWN_EARLY: [&str; 6] = ["inputs", "env", "service", "item", "protected", "configured"];
+pub(super) const KNOWN_EARLY: [&str; 6] = [
+    "inputs",
+    "env",
+    "service",
+    "item",
+    "protected",
+    "configured",
+];
 
 /// Fields that every result of a step has, besides the saved values.
-pub const RESULT_FIELDS: [&str; 7] = ["status", "exit_code", "outputs", "response", "done", "note", "duration_ms"];
+pub const RESULT_FIELDS: [&str; 7] = [
+    "status",
+    "exit_code",
+    "outputs",
+    "response",
+    "done",
+    "note",
+    "duration_ms",
+];
 
 /// A step of the file as other expressions may name it.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +49,8 @@ pub(super) struct KnownStep {
     pub repeated: bool,
 }
 
-/// The name of a step in expressions: every run of other characters than letters and digits becomes `_`.
+/// The name of a step in expressions: every run of other characters than letters and digits becomes
+/// `_`.
 #[must_use]
 pub fn key_of(name: &str) -> String {
     let mut key = String::with_capacity(name.len());
@@ -46,7 +62,11 @@ pub fn key_of(name: &str) -> String {
         }
     }
     let key = key.trim_matches('_');
-    if key.starts_with(|c: char| c.is_ascii_digit()) { format!("_{key}") } else { key.to_owned() }
+    if key.starts_with(|c: char| c.is_ascii_digit()) {
+        format!("_{key}")
+    } else {
+        key.to_owned()
+    }
 }
 
 /// The type of an input's value.
@@ -63,24 +83,35 @@ fn type_of(kind: &InputKind) -> Type {
 /// An input's value, typed; the text was checked before.
 fn value_of(kind: &InputKind, text: &str) -> Value {
     match kind {
-        InputKind::Int { .. } => text.parse().map_or_else(|_| Value::Text(text.to_owned()), Value::Int),
+        InputKind::Int { .. } => text
+            .parse()
+            .map_or_else(|_| Value::Text(text.to_owned()), Value::Int),
         InputKind::Bool => Value::Bool(text == "true"),
         InputKind::Duration { .. } => {
             parse_duration(text).map_or_else(|_| Value::Text(text.to_owned()), Value::Duration)
         }
-        InputKind::List { .. } => Value::List(items_of(text).map(|item| Value::Text(item.to_owned())).collect()),
+        InputKind::List { .. } => Value::List(
+            items_of(text)
+                .map(|item| Value::Text(item.to_owned()))
+                .collect(),
+        ),
         _ => Value::Text(text.to_owned()),
     }
 }
 
 /// The items of a list input.
 pub(super) fn items_of(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(|item| !item.is_empty())
+    text.split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
 }
 
 /// Names and types a risk or an early condition may use.
 pub(super) fn early_types(inputs: &[Input]) -> BTreeMap<String, Type> {
-    let inputs = inputs.iter().map(|i| (i.name.clone(), type_of(&i.kind))).collect();
+    let inputs = inputs
+        .iter()
+        .map(|i| (i.name.clone(), type_of(&i.kind)))
+        .collect();
     BTreeMap::from([
         ("inputs".to_owned(), Type::Map(inputs)),
         ("env".to_owned(), Type::Text),
@@ -106,7 +137,10 @@ pub(super) fn late_types(inputs: &[Input], steps: &[KnownStep]) -> BTreeMap<Stri
         fields.extend(step.saves.iter().map(|name| (name.clone(), Type::Any)));
         (step.key.clone(), Type::Map(fields))
     };
-    types.insert("steps".to_owned(), Type::Map(steps.iter().map(result).collect()));
+    types.insert(
+        "steps".to_owned(),
+        Type::Map(steps.iter().map(result).collect()),
+    );
     types
 }
 
@@ -134,7 +168,10 @@ pub fn routine_types() -> BTreeMap<String, Type> {
 /// The result of a statement.
 pub(super) fn sql_response() -> Type {
     Type::Map(BTreeMap::from([
-        ("rows".to_owned(), Type::List(Box::new(Type::Open(Box::new(Type::Any))))),
+        (
+            "rows".to_owned(),
+            Type::List(Box::new(Type::Open(Box::new(Type::Any)))),
+        ),
         ("columns".to_owned(), Type::List(Box::new(Type::Text))),
         ("row_count".to_owned(), Type::Int),
         ("affected".to_owned(), Type::Int),
@@ -179,14 +216,27 @@ pub(super) fn early_values(
     filler: &Filler<'_>,
     declared: &Integrations,
 ) -> BTreeMap<String, Value> {
-    let typed = inputs.iter().filter_map(|i| Some((i.name.clone(), value_of(&i.kind, values.get(&i.name)?))));
+    let typed = inputs
+        .iter()
+        .filter_map(|i| Some((i.name.clone(), value_of(&i.kind, values.get(&i.name)?))));
     let mut scope = BTreeMap::from([
         ("inputs".to_owned(), Value::Map(typed.collect())),
         ("protected".to_owned(), Value::Bool(protected)),
-        ("configured".to_owned(), Value::List(declared.names().map(Value::Text).collect())),
+        (
+            "configured".to_owned(),
+            Value::List(declared.names().map(Value::Text).collect()),
+        ),
     ]);
-    let places = [("env", filler.env), ("service", filler.service), ("item", filler.item)];
-    scope.extend(places.into_iter().filter_map(|(name, v)| Some((name.to_owned(), Value::Text(v?.to_owned())))));
+    let places = [
+        ("env", filler.env),
+        ("service", filler.service),
+        ("item", filler.item),
+    ];
+    scope.extend(
+        places
+            .into_iter()
+            .filter_map(|(name, v)| Some((name.to_owned(), Value::Text(v?.to_owned())))),
+    );
     scope
 }
 

@@ -10,7 +10,8 @@ mod word;
 /// A script that parses.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Script {
-    /// Every simple command, those inside substitutions, loops and functions included, in reading order.
+    /// Every simple command, those inside substitutions, loops and functions included, in reading
+    /// order.
     pub commands: Vec<Command>,
     /// The functions it defines.
     pub functions: Vec<Function>,

@@ -10,7 +10,8 @@ use crate::core::secret;
 pub struct Commands {
     /// The script; empty when the block holds no command (only output).
     pub script: String,
-    /// Names of the placeholders, as inputs: lower case, `_` for everything that is no letter or digit.
+    /// Names of the placeholders, as inputs: lower case, `_` for everything that is no letter or
+    /// digit.
     pub placeholders: BTreeSet<String>,
     /// Text that cannot be converted safely, with its line inside the block (from 0).
     pub problems: Vec<(usize, String)>,
@@ -44,8 +45,16 @@ pub fn is_shell(tag: &str) -> bool {
 /// Name of the environment variable an input reaches a step as.
 #[must_use]
 pub fn variable(input: &str) -> String {
-    let name: String =
-        input.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    let name: String = input
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_uppercase()
+            } else {
+                '_'
+            }
+        })
+        .collect();
     format!("OPSROOM_INPUT_{name}")
 }
 
@@ -55,11 +64,21 @@ pub fn secret_variable(input: &str) -> String {
     secret::variable(input)
 }
 
-/// The input is the name of a secret, not a value: a password or token is never written into a plan.
+/// The input is the name of a secret, not a value: a password or token is never written into a
+/// plan.
 #[must_use]
 pub fn is_secret(input: &str) -> bool {
-    const ENDS: [&str; 9] =
-        ["password", "passwd", "passphrase", "token", "api_key", "apikey", "secret_key", "access_key", "private_key"];
+    const ENDS: [&str; 9] = [
+        "password",
+        "passwd",
+        "passphrase",
+        "token",
+        "api_key",
+        "apikey",
+        "secret_key",
+        "access_key",
+        "private_key",
+    ];
     ENDS.iter().any(|end| input.ends_with(end))
 }
 
@@ -83,7 +102,8 @@ pub fn leaves_a_quote_open(script: &str) -> bool {
     matches!(quotes.state, Quote::Single | Quote::Double)
 }
 
-/// Walks shell text knowing in which quotes it is, so that a placeholder is replaced by a variable that expands there.
+/// Walks shell text knowing in which quotes it is, so that a placeholder is replaced by a variable
+/// that expands there.
 struct Quotes<'a> {
     into: &'a mut Commands,
     state: Quote,
@@ -100,7 +120,11 @@ enum Quote {
 
 impl<'a> Quotes<'a> {
     fn new(into: &'a mut Commands) -> Self {
-        Self { into, state: Quote::None, line: 0 }
+        Self {
+            into,
+            state: Quote::None,
+            line: 0,
+        }
     }
 
     fn rewrite(mut self, script: &str) -> String {
@@ -118,8 +142,7 @@ impl<'a> Quotes<'a> {
                 if line.trim() == *end {
                     literal_until = None;
                 } else if placeholder_in(line).is_some() {
-                    let message =
-                        "a placeholder inside a here-document with a quoted end mark cannot be filled in safely";
+                    let message = "a placeholder inside a here-document with a quoted end mark cannot be filled in safely";
                     self.into.problems.push((self.line, message.to_owned()));
                 }
                 out.push_str(line);
@@ -133,8 +156,9 @@ impl<'a> Quotes<'a> {
                 literal_until = Some(end);
             }
             if self.state != Quote::Comment
-                && let Some((name, len)) =
-                    placeholder(rest).or_else(|| described(rest, &out)).or_else(|| self.blank(rest, &out))
+                && let Some((name, len)) = placeholder(rest)
+                    .or_else(|| described(rest, &out))
+                    .or_else(|| self.blank(rest, &out))
             {
                 out.push_str(&self.variable(&name));
                 rest = &rest[len..];
@@ -153,7 +177,11 @@ impl<'a> Quotes<'a> {
     }
 
     fn variable(&mut self, name: &str) -> String {
-        let variable = if is_secret(name) { secret_variable(name) } else { variable(name) };
+        let variable = if is_secret(name) {
+            secret_variable(name)
+        } else {
+            variable(name)
+        };
         self.into.placeholders.insert(name.to_owned());
         match self.state {
             Quote::Double => format!("${{{variable}}}"),
@@ -166,10 +194,16 @@ impl<'a> Quotes<'a> {
     fn blank(&self, text: &str, before: &str) -> Option<(String, usize)> {
         let quoted = match self.state {
             Quote::None => false,
-            Quote::Double => before.rfind('"').is_some_and(|open| before[open..].contains(' ')),
+            Quote::Double => before
+                .rfind('"')
+                .is_some_and(|open| before[open..].contains(' ')),
             Quote::Single | Quote::Comment => true,
         };
-        if quoted { None } else { blanks::at(text, before) }
+        if quoted {
+            None
+        } else {
+            blanks::at(text, before)
+        }
     }
 
     fn step(&mut self, c: char, before: &str) {
@@ -188,38 +222,60 @@ impl<'a> Quotes<'a> {
 
 /// Whether the `#` that ends `text` is at the start of a word.
 fn begins_word(text: &str) -> bool {
-    text[..text.len() - 1].chars().next_back().is_none_or(|c| c.is_whitespace() || c == ';')
+    text[..text.len() - 1]
+        .chars()
+        .next_back()
+        .is_none_or(|c| c.is_whitespace() || c == ';')
 }
 
 /// `<<'EOF'`, `<<-"EOF"`, `<<\EOF` at the start of `text`: the end mark.
 fn quoted_heredoc(text: &str) -> Option<String> {
     let rest = text.strip_prefix("<<")?;
-    let rest = rest.strip_prefix('-').unwrap_or(rest).trim_start_matches(' ');
-    let quote = rest.chars().next().filter(|c| matches!(c, '\'' | '"' | '\\'))?;
-    let mark: String = rest[1..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let rest = rest
+        .strip_prefix('-')
+        .unwrap_or(rest)
+        .trim_start_matches(' ');
+    let quote = rest
+        .chars()
+        .next()
+        .filter(|c| matches!(c, '\'' | '"' | '\\'))?;
+    let mark: String = rest[1..]
+        .chars()
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect();
     let closed = quote == '\\' || rest[1 + mark.len()..].starts_with(quote);
     (closed && !mark.is_empty()).then_some(mark)
 }
 
 fn placeholder_in(line: &str) -> Option<(String, usize)> {
-    line.char_indices().find_map(|(at, _)| placeholder(&line[at..]))
+    line.char_indices()
+        .find_map(|(at, _)| placeholder(&line[at..]))
 }
 
 /// `'<"Used by" of the pod above>'`: a quotation that only describes the value.
 fn described(text: &str, before: &str) -> Option<(String, usize)> {
-    let quote = before.chars().next_back().filter(|c| matches!(c, '\'' | '"'))?;
-    let end = text.strip_prefix('<')?.find(quote).filter(|end| *end <= 60)?;
+    let quote = before
+        .chars()
+        .next_back()
+        .filter(|c| matches!(c, '\'' | '"'))?;
+    let end = text
+        .strip_prefix('<')?
+        .find(quote)
+        .filter(|end| *end <= 60)?;
     let inner = text[1..=end].strip_suffix('>')?;
     let words = inner.contains(' ') && !inner.contains(['<', '>', '=', '/', '\n']);
-    words.then(|| input_name(inner)).flatten().map(|name| (name, inner.len() + 2))
+    words
+        .then(|| input_name(inner))
+        .flatten()
+        .map(|name| (name, inner.len() + 2))
 }
 
 /// Words of output templates (`--template='{{range .items}}…{{end}}'`) that are alone between
 /// braces.
 const TEMPLATE_WORDS: [&str; 6] = ["end", "else", "break", "continue", "println", "print"];
 
-/// A placeholder at the start of `text` and its length: `<pod-name>`, `{{ name }}`, `{{name}}`, `[NAME]`-style is left
-/// alone (it is a shell pattern).
+/// A placeholder at the start of `text` and its length: `<pod-name>`, `{{ name }}`, `{{name}}`,
+/// `[NAME]`-style is left alone (it is a shell pattern).
 fn placeholder(text: &str) -> Option<(String, usize)> {
     let (inner, len) = if let Some(rest) = text.strip_prefix("{{") {
         let end = rest.find("}}").filter(|end| *end <= 60)?;
@@ -231,12 +287,15 @@ fn placeholder(text: &str) -> Option<(String, usize)> {
         (inner, end + 4)
     } else {
         let rest = text.strip_prefix('<')?;
-        let end = rest.find(['>', '\n', '<']).filter(|end| rest[*end..].starts_with('>') && *end <= 60)?;
+        let end = rest
+            .find(['>', '\n', '<'])
+            .filter(|end| rest[*end..].starts_with('>') && *end <= 60)?;
         (&rest[..end], end + 2)
     };
     let word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ' | '/' | ':');
-    let sound =
-        inner.starts_with(|c: char| c.is_alphabetic() || c == '_') && !inner.ends_with(' ') && inner.chars().all(word);
+    let sound = inner.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && !inner.ends_with(' ')
+        && inner.chars().all(word);
     if !sound {
         return None;
     }
@@ -254,7 +313,11 @@ fn input_name(inner: &str) -> Option<String> {
     }
     let name = name.trim_matches('_');
     // Inputs start with a letter.
-    let name = if name.starts_with(|c: char| c.is_ascii_digit()) { format!("n{name}") } else { name.to_owned() };
+    let name = if name.starts_with(|c: char| c.is_ascii_digit()) {
+        format!("n{name}")
+    } else {
+        name.to_owned()
+    };
     (!name.is_empty()).then_some(name)
 }
 
@@ -269,7 +332,11 @@ pub fn with_values(text: &str, values: &BTreeMap<String, String>) -> String {
         } else {
             (variable(name), value.clone())
         };
-        for form in [format!("'\"${{{variable}}}\"'"), format!("\"${{{variable}}}\""), format!("${{{variable}}}")] {
+        for form in [
+            format!("'\"${{{variable}}}\"'"),
+            format!("\"${{{variable}}}\""),
+            format!("${{{variable}}}"),
+        ] {
             text = text.replace(&form, &shown);
         }
     }
@@ -285,10 +352,26 @@ mod tests {
     #[test]
     fn placeholders_become_variables_that_expand_in_place() {
         for (code, script, names) in [
-            ("kubectl logs <pod-name>\n", "kubectl logs \"${OPSROOM_INPUT_POD_NAME}\"\n", vec!["pod_name"]),
-            ("echo \"on <HOST>\"\n", "echo \"on ${OPSROOM_INPUT_HOST}\"\n", vec!["host"]),
-            ("jq '.x == <id>'\n", "jq '.x == '\"${OPSROOM_INPUT_ID}\"''\n", vec!["id"]),
-            ("helm get {{ release }}\n", "helm get \"${OPSROOM_INPUT_RELEASE}\"\n", vec!["release"]),
+            (
+                "kubectl logs <pod-name>\n",
+                "kubectl logs \"${OPSROOM_INPUT_POD_NAME}\"\n",
+                vec!["pod_name"],
+            ),
+            (
+                "echo \"on <HOST>\"\n",
+                "echo \"on ${OPSROOM_INPUT_HOST}\"\n",
+                vec!["host"],
+            ),
+            (
+                "jq '.x == <id>'\n",
+                "jq '.x == '\"${OPSROOM_INPUT_ID}\"''\n",
+                vec!["id"],
+            ),
+            (
+                "helm get {{ release }}\n",
+                "helm get \"${OPSROOM_INPUT_RELEASE}\"\n",
+                vec!["release"],
+            ),
             ("sort <in >out\n", "sort <in >out\n", vec![]),
             (
                 "oc get po --template='{{range .items}}{{.name}}{{\"\\n\"}}{{end}}'\n",
@@ -298,13 +381,41 @@ mod tests {
             ("cat <<EOF\nx\nEOF\n", "cat <<EOF\nx\nEOF\n", vec![]),
             ("ls # use <name>\n", "ls # use <name>\n", vec![]),
             ("diff <(a) <(b)\n", "diff <(a) <(b)\n", vec![]),
-            ("ssh HOSTNAME uptime\n", "ssh \"${OPSROOM_INPUT_HOSTNAME}\" uptime\n", vec!["hostname"]),
-            ("curl http://YOUR_HOST:80/x\n", "curl http://\"${OPSROOM_INPUT_YOUR_HOST}\":80/x\n", vec!["your_host"]),
-            ("ls deploy/POD_NAME\n", "ls deploy/\"${OPSROOM_INPUT_POD_NAME}\"\n", vec!["pod_name"]),
-            ("ssh db-XX-prod\n", "ssh db-\"${OPSROOM_INPUT_XX}\"-prod\n", vec!["xx"]),
-            ("login -p <api token>\n", "login -p \"${OPSROOM_SECRET_API_TOKEN}\"\n", vec!["api_token"]),
-            ("POD_NAME=x; echo $POD_NAME ${POD_NAME}\n", "POD_NAME=x; echo $POD_NAME ${POD_NAME}\n", vec![]),
-            ("psql -c \"select 1 from HOSTNAME\"\n", "psql -c \"select 1 from HOSTNAME\"\n", vec![]),
+            (
+                "ssh HOSTNAME uptime\n",
+                "ssh \"${OPSROOM_INPUT_HOSTNAME}\" uptime\n",
+                vec!["hostname"],
+            ),
+            (
+                "curl http://YOUR_HOST:80/x\n",
+                "curl http://\"${OPSROOM_INPUT_YOUR_HOST}\":80/x\n",
+                vec!["your_host"],
+            ),
+            (
+                "ls deploy/POD_NAME\n",
+                "ls deploy/\"${OPSROOM_INPUT_POD_NAME}\"\n",
+                vec!["pod_name"],
+            ),
+            (
+                "ssh db-XX-prod\n",
+                "ssh db-\"${OPSROOM_INPUT_XX}\"-prod\n",
+                vec!["xx"],
+            ),
+            (
+                "login -p <api token>\n",
+                "login -p \"${OPSROOM_SECRET_API_TOKEN}\"\n",
+                vec!["api_token"],
+            ),
+            (
+                "POD_NAME=x; echo $POD_NAME ${POD_NAME}\n",
+                "POD_NAME=x; echo $POD_NAME ${POD_NAME}\n",
+                vec![],
+            ),
+            (
+                "psql -c \"select 1 from HOSTNAME\"\n",
+                "psql -c \"select 1 from HOSTNAME\"\n",
+                vec![],
+            ),
             (
                 "oc get po -o custom-columns=NAME:.metadata.name,NODE:.x\n",
                 "oc get po -o custom-columns=NAME:.metadata.name,NODE:.x\n",
@@ -323,12 +434,24 @@ mod tests {
         ] {
             let found = commands(code);
             assert_eq!(found.script, script);
-            assert_eq!(found.placeholders.iter().map(String::as_str).collect::<Vec<_>>(), names, "{code}");
+            assert_eq!(
+                found
+                    .placeholders
+                    .iter()
+                    .map(String::as_str)
+                    .collect::<Vec<_>>(),
+                names,
+                "{code}"
+            );
         }
         let found = commands("cat <<'EOF'\n<name>\nEOF\necho <name>\n");
         assert_eq!(found.problems.len(), 1);
         assert_eq!(found.problems[0].0, 1);
-        assert!(found.script.ends_with("echo \"${OPSROOM_INPUT_NAME}\"\n"), "{}", found.script);
+        assert!(
+            found.script.ends_with("echo \"${OPSROOM_INPUT_NAME}\"\n"),
+            "{}",
+            found.script
+        );
     }
 
     proptest::proptest! {

@@ -45,7 +45,10 @@ impl Statement {
     /// # Errors
     /// The first rule it breaks.
     pub(super) fn parse(text: &str, mutates: bool) -> Result<Self, String> {
-        let mut statement = Self { text: String::with_capacity(text.len()), params: Vec::new() };
+        let mut statement = Self {
+            text: String::with_capacity(text.len()),
+            params: Vec::new(),
+        };
         let mut ended = false;
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
@@ -56,7 +59,9 @@ impl Statement {
                 Token::Comment => statement.text.push_str(piece),
                 Token::End => ended = true,
                 _ if ended && !c.is_whitespace() => {
-                    return Err("holds more than one statement; give each a step of its own".to_owned());
+                    return Err(
+                        "holds more than one statement; give each a step of its own".to_owned()
+                    );
                 }
                 Token::Quoted => {
                     if let Some(slot) = first_slot(piece) {
@@ -78,8 +83,14 @@ impl Statement {
     /// The same placeholder is the same parameter.
     fn slot(&mut self, piece: &str) -> Result<(), String> {
         match pieces(piece).as_slice() {
-            [Piece::Literal(""), Piece::Slot(Slot::Services | Slot::Target), ..] => {
-                return Err(format!("{piece} is a phrase for people; use {{service}}, {{env}} or an input"));
+            [
+                Piece::Literal(""),
+                Piece::Slot(Slot::Services | Slot::Target),
+                ..,
+            ] => {
+                return Err(format!(
+                    "{piece} is a phrase for people; use {{service}}, {{env}} or an input"
+                ));
             }
             [Piece::Literal(""), Piece::Slot(_), ..] => {}
             _ => {
@@ -88,10 +99,14 @@ impl Statement {
                 ));
             }
         }
-        let at = self.params.iter().position(|p| p == piece).unwrap_or_else(|| {
-            self.params.push(piece.to_owned());
-            self.params.len() - 1
-        });
+        let at = self
+            .params
+            .iter()
+            .position(|p| p == piece)
+            .unwrap_or_else(|| {
+                self.params.push(piece.to_owned());
+                self.params.len() - 1
+            });
         let _ = write!(self.text, "${}", at + 1); // writing to a String cannot fail
         Ok(())
     }
@@ -116,7 +131,9 @@ fn check_verb(text: &str, mutates: bool) -> Result<(), String> {
     }
     if !mutates && !READS.contains(&verb.as_str()) {
         let reads = READS.join(", ");
-        return Err(format!("`{verb}` changes things; add mutates = true to it (without that: {reads})"));
+        return Err(format!(
+            "`{verb}` changes things; add mutates = true to it (without that: {reads})"
+        ));
     }
     Ok(())
 }
@@ -132,7 +149,10 @@ fn first_word(text: &str) -> String {
             _ => break,
         }
     }
-    rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>().to_lowercase()
+    rest.chars()
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect::<String>()
+        .to_lowercase()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,12 +171,19 @@ fn token(text: &str) -> Result<(usize, Token), String> {
     let first = chars.next().unwrap_or_default();
     let second = chars.next();
     match (first, second) {
-        ('-', Some('-')) => Ok((text.find('\n').map_or(text.len(), |at| at + 1), Token::Comment)),
-        ('/', Some('*')) => comment(text).map(|end| (end, Token::Comment)).ok_or_else(|| unclosed("a comment")),
-        ('E' | 'e', Some('\'')) => {
-            quoted(&text[1..], true).map(|end| (end + 1, Token::Quoted)).ok_or_else(|| unclosed("a quote"))
-        }
-        ('\'' | '"', _) => quoted(text, false).map(|end| (end, Token::Quoted)).ok_or_else(|| unclosed("a quote")),
+        ('-', Some('-')) => Ok((
+            text.find('\n').map_or(text.len(), |at| at + 1),
+            Token::Comment,
+        )),
+        ('/', Some('*')) => comment(text)
+            .map(|end| (end, Token::Comment))
+            .ok_or_else(|| unclosed("a comment")),
+        ('E' | 'e', Some('\'')) => quoted(&text[1..], true)
+            .map(|end| (end + 1, Token::Quoted))
+            .ok_or_else(|| unclosed("a quote")),
+        ('\'' | '"', _) => quoted(text, false)
+            .map(|end| (end, Token::Quoted))
+            .ok_or_else(|| unclosed("a quote")),
         ('$', Some(next)) if next.is_ascii_digit() => {
             Err("numbers its own parameters; write {inputs.NAME} where a value belongs".to_owned())
         }
@@ -171,7 +198,10 @@ fn token(text: &str) -> Result<(usize, Token), String> {
         }
         (';', _) => Ok((1, Token::End)),
         // A word is read as a whole: the e of `value'` does not begin a quote.
-        (c, _) if is_word(c) => Ok((text.find(|c| !is_word(c)).unwrap_or(text.len()), Token::Plain)),
+        (c, _) if is_word(c) => Ok((
+            text.find(|c| !is_word(c)).unwrap_or(text.len()),
+            Token::Plain,
+        )),
         (c, _) => Ok((c.len_utf8(), Token::Plain)),
     }
 }
@@ -227,12 +257,16 @@ enum Dollar {
 
 /// `$$ … $$` and `$tag$ … $tag$`.
 fn dollar_quoted(text: &str) -> Dollar {
-    let Some(tag_end) = text[1..].find('$').map(|at| at + 2) else { return Dollar::None };
+    let Some(tag_end) = text[1..].find('$').map(|at| at + 2) else {
+        return Dollar::None;
+    };
     let tag = &text[..tag_end];
     if !tag[1..tag.len() - 1].chars().all(is_word) {
         return Dollar::None;
     }
-    text[tag_end..].find(tag).map_or(Dollar::Open, |at| Dollar::Closed(tag_end + at + tag.len()))
+    text[tag_end..]
+        .find(tag)
+        .map_or(Dollar::Open, |at| Dollar::Closed(tag_end + at + tag.len()))
 }
 
 #[cfg(test)]
@@ -245,17 +279,44 @@ mod tests {
     fn placeholders_become_parameters() {
         for (text, sql, params) in [
             ("select 1", "select 1", &[][..]),
-            ("select {env}, {inputs.a}, {env};", "select $1, $2, $1", &["{env}", "{inputs.a}"]),
-            ("select {inputs.id}::uuid", "select $1::uuid", &["{inputs.id}"]),
-            ("-- why {env} (it's)\nselect ';{x}' ; -- done", "-- why {env} (it's)\nselect ';{x}'  -- done", &[]),
-            ("select e'it\\'s', value'x' from \"a;b\"", "select e'it\\'s', value'x' from \"a;b\"", &[]),
-            ("select $q$;'$q$, 'it''s' /* a /* ; */ */", "select $q$;'$q$, 'it''s' /* a /* ; */ */", &[]),
-            ("(select {steps.count.n})", "(select $1)", &["{steps.count.n}"]),
+            (
+                "select {env}, {inputs.a}, {env};",
+                "select $1, $2, $1",
+                &["{env}", "{inputs.a}"],
+            ),
+            (
+                "select {inputs.id}::uuid",
+                "select $1::uuid",
+                &["{inputs.id}"],
+            ),
+            (
+                "-- why {env} (it's)\nselect ';{x}' ; -- done",
+                "-- why {env} (it's)\nselect ';{x}'  -- done",
+                &[],
+            ),
+            (
+                "select e'it\\'s', value'x' from \"a;b\"",
+                "select e'it\\'s', value'x' from \"a;b\"",
+                &[],
+            ),
+            (
+                "select $q$;'$q$, 'it''s' /* a /* ; */ */",
+                "select $q$;'$q$, 'it''s' /* a /* ; */ */",
+                &[],
+            ),
+            (
+                "(select {steps.count.n})",
+                "(select $1)",
+                &["{steps.count.n}"],
+            ),
         ] {
             let read = Statement::parse(text, false).unwrap_or_else(|why| panic!("{text}: {why}"));
             assert_eq!(
                 (read.text.as_str(), read.params.as_slice()),
-                (sql, &params.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>()[..])
+                (
+                    sql,
+                    &params.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>()[..]
+                )
             );
         }
         assert!(Statement::parse("delete from x where id = {inputs.id}", true).is_ok());

@@ -30,31 +30,51 @@ impl Resolved<'_> {
 
     /// Several environments are involved.
     pub fn spans_environments(&self) -> bool {
-        self.targets.iter().any(|(_, t)| t.env != self.targets[0].1.env)
+        self.targets
+            .iter()
+            .any(|(_, t)| t.env != self.targets[0].1.env)
     }
 
     pub fn is_protected(&self, stack: &Stack) -> bool {
         let protected = |name: &str| stack.environment(name).is_some_and(|e| e.protected);
         self.env.is_some_and(|e| e.protected)
-            || self.targets.iter().any(|(_, t)| t.env.as_deref().is_some_and(protected))
+            || self
+                .targets
+                .iter()
+                .any(|(_, t)| t.env.as_deref().is_some_and(protected))
     }
 }
 
 pub(super) fn block(code: &str, message: impl Into<String>) -> Risk {
-    Risk { level: RiskLevel::Block, code: code.to_owned(), message: message.into() }
+    Risk {
+        level: RiskLevel::Block,
+        code: code.to_owned(),
+        message: message.into(),
+    }
 }
 
 fn info(code: &str, message: impl Into<String>) -> Risk {
-    Risk { level: RiskLevel::Info, code: code.to_owned(), message: message.into() }
+    Risk {
+        level: RiskLevel::Info,
+        code: code.to_owned(),
+        message: message.into(),
+    }
 }
 
-/// An environment by its name, else by an alias; capitals make no difference, and space, `-` and `_` are equal.
+/// An environment by its name, else by an alias; capitals make no difference, and space, `-` and
+/// `_` are equal.
 ///
 /// # Errors
 /// Lists the existing ones.
-pub(super) fn find_environment<'s>(stack: &'s Stack, name: &str) -> Result<&'s Environment, String> {
-    let known: Vec<(&Environment, Vec<&str>)> =
-        stack.environments.iter().map(|e| (e, names(&e.name, &e.aliases))).collect();
+pub(super) fn find_environment<'s>(
+    stack: &'s Stack,
+    name: &str,
+) -> Result<&'s Environment, String> {
+    let known: Vec<(&Environment, Vec<&str>)> = stack
+        .environments
+        .iter()
+        .map(|e| (e, names(&e.name, &e.aliases)))
+        .collect();
     find(&known, name, "environment")
 }
 
@@ -63,26 +83,41 @@ pub(super) fn find_environment<'s>(stack: &'s Stack, name: &str) -> Result<&'s E
 /// # Errors
 /// Names a similar one.
 pub(super) fn find_service<'s>(stack: &'s Stack, name: &str) -> Result<&'s Service, String> {
-    let known: Vec<(&Service, Vec<&str>)> = stack.services.iter().map(|s| (s, names(&s.name, &s.aliases))).collect();
+    let known: Vec<(&Service, Vec<&str>)> = stack
+        .services
+        .iter()
+        .map(|s| (s, names(&s.name, &s.aliases)))
+        .collect();
     find(&known, name, "service")
 }
 
 fn names<'s>(name: &'s str, aliases: &'s [String]) -> Vec<&'s str> {
-    std::iter::once(name).chain(aliases.iter().map(String::as_str)).collect()
+    std::iter::once(name)
+        .chain(aliases.iter().map(String::as_str))
+        .collect()
 }
 
 fn find<'s, T>(known: &[(&'s T, Vec<&'s str>)], wanted: &str, what: &str) -> Result<&'s T, String> {
     let exact = known.iter().find(|(_, names)| names[0] == wanted);
     let folded = folded(wanted);
-    let alike = || known.iter().find(|(_, names)| names.iter().any(|name| self::folded(name) == folded));
+    let alike = || {
+        known
+            .iter()
+            .find(|(_, names)| names.iter().any(|name| self::folded(name) == folded))
+    };
     if let Some((found, _)) = exact.or_else(alike) {
         return Ok(found);
     }
-    let all: Vec<&str> = known.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+    let all: Vec<&str> = known
+        .iter()
+        .flat_map(|(_, names)| names.iter().copied())
+        .collect();
     let canonical: Vec<&str> = known.iter().map(|(_, names)| names[0]).collect();
     let hint = match nearest(wanted, &all) {
         Some(near) => format!("did you mean {near}?"),
-        None if canonical.is_empty() => format!("the stack has no {what} yet; add [[{what}]] to the stack file"),
+        None if canonical.is_empty() => {
+            format!("the stack has no {what} yet; add [[{what}]] to the stack file")
+        }
         None if canonical.len() <= 8 => format!("there are {}", canonical.join(", ")),
         None => "`opsroom services` lists them".to_owned(),
     };
@@ -94,7 +129,11 @@ fn folded(name: &str) -> String {
 }
 
 /// Resolves the environment and the services of a request.
-pub(super) fn resolve<'s>(definition: &Definition, request: &Request, stack: &'s Stack) -> Resolved<'s> {
+pub(super) fn resolve<'s>(
+    definition: &Definition,
+    request: &Request,
+    stack: &'s Stack,
+) -> Resolved<'s> {
     let mut resolved = Resolved::default();
     let mut lost = false;
     if let Some(name) = &request.env {
@@ -106,7 +145,11 @@ pub(super) fn resolve<'s>(definition: &Definition, request: &Request, stack: &'s
             }
         }
     }
-    let named: Vec<&String> = request.services.iter().filter(|name| *name != "*").collect();
+    let named: Vec<&String> = request
+        .services
+        .iter()
+        .filter(|name| *name != "*")
+        .collect();
     resolved.named = !named.is_empty();
     // With an unknown environment every further complaint would be noise.
     if !lost && definition.services != Need::None {
@@ -114,7 +157,10 @@ pub(super) fn resolve<'s>(definition: &Definition, request: &Request, stack: &'s
         if resolved.named && !all {
             take_named(&mut resolved, &named, stack);
         } else if definition.services == Need::Required && !all {
-            resolved.risks.push(block("INPUT_MISSING", "say which service it is about, or \"all services\""));
+            resolved.risks.push(block(
+                "INPUT_MISSING",
+                "say which service it is about, or \"all services\"",
+            ));
         } else {
             resolved.named = false;
             take_all(&mut resolved, definition.main_verb(), stack);
@@ -128,10 +174,18 @@ pub(super) fn resolve<'s>(definition: &Definition, request: &Request, stack: &'s
 
 /// A service without environments needs none in the request.
 fn require_environment(resolved: &mut Resolved<'_>, definition: &Definition, stack: &Stack) {
-    let without = !resolved.targets.is_empty() && resolved.targets.iter().all(|(_, t)| t.env.is_none());
-    if definition.env == Need::Required && resolved.env.is_none() && !without && !stack.environments.is_empty() {
+    let without =
+        !resolved.targets.is_empty() && resolved.targets.iter().all(|(_, t)| t.env.is_none());
+    if definition.env == Need::Required
+        && resolved.env.is_none()
+        && !without
+        && !stack.environments.is_empty()
+    {
         let names: Vec<&str> = stack.environments.iter().map(|e| e.name.as_str()).collect();
-        resolved.risks.push(block("INPUT_MISSING", format!("say which environment: {}", names.join(", "))));
+        resolved.risks.push(block(
+            "INPUT_MISSING",
+            format!("say which environment: {}", names.join(", ")),
+        ));
         // Without it no services are chosen: a plan for all of them was not requested.
         resolved.targets.clear();
     }
@@ -149,40 +203,66 @@ fn take_named<'s>(resolved: &mut Resolved<'s>, named: &[&String], stack: &'s Sta
 
 fn take_one<'s>(resolved: &mut Resolved<'s>, service: &'s Service) {
     let Some(env) = resolved.env else {
-        resolved.targets.extend(targets_of(service).into_iter().map(|target| (service, target)));
+        resolved.targets.extend(
+            targets_of(service)
+                .into_iter()
+                .map(|target| (service, target)),
+        );
         return;
     };
     if service.environments.contains(&env.name) {
-        resolved.targets.push((service, Target { service: service.name.clone(), env: Some(env.name.clone()) }));
+        resolved.targets.push((
+            service,
+            Target {
+                service: service.name.clone(),
+                env: Some(env.name.clone()),
+            },
+        ));
         return;
     }
     let has = match service.environments.as_slice() {
         [] => "it has no environments; leave the environment out".to_owned(),
         some => format!("it runs in {}", some.join(", ")),
     };
-    resolved.risks.push(block("NOT_IN_ENVIRONMENT", format!("{} does not run in {}; {has}", service.name, env.name)));
+    resolved.risks.push(block(
+        "NOT_IN_ENVIRONMENT",
+        format!("{} does not run in {}; {has}", service.name, env.name),
+    ));
 }
 
 /// All services there, or only those with the main action of the runbook, which is then reported.
 fn take_all<'s>(resolved: &mut Resolved<'s>, verb: Option<Verb>, stack: &'s Stack) {
     let mut left_out: Vec<&str> = Vec::new();
     for service in &stack.services {
-        let wanted = |t: &Target| resolved.env.is_none_or(|env| t.env.as_ref() == Some(&env.name));
+        let wanted = |t: &Target| {
+            resolved
+                .env
+                .is_none_or(|env| t.env.as_ref() == Some(&env.name))
+        };
         let there: Vec<Target> = targets_of(service).into_iter().filter(wanted).collect();
-        let able = |t: &Target| verb.is_none_or(|verb| service.action(verb, t.env.as_deref()).is_some());
+        let able =
+            |t: &Target| verb.is_none_or(|verb| service.action(verb, t.env.as_deref()).is_some());
         let (able, unable): (Vec<_>, Vec<_>) = there.into_iter().partition(able);
         if !unable.is_empty() && able.is_empty() {
             left_out.push(&service.name);
         }
-        resolved.targets.extend(able.into_iter().map(|target| (service, target)));
+        resolved
+            .targets
+            .extend(able.into_iter().map(|target| (service, target)));
     }
     let Some(verb) = verb else { return };
-    let place = resolved.env.map_or_else(|| "the stack".to_owned(), |env| env.name.clone());
+    let place = resolved
+        .env
+        .map_or_else(|| "the stack".to_owned(), |env| env.name.clone());
     if resolved.targets.is_empty() {
         let configure = configure_hint(verb);
-        resolved
-            .risks
-            .push(block("NOTHING_TO_DO", format!("no service of {place} has a {} action; {configure}", verb.name())));
+        resolved.risks.push(block(
+            "NOTHING_TO_DO",
+            format!(
+                "no service of {place} has a {} action; {configure}",
+                verb.name()
+            ),
+        ));
         return;
     }
     let chosen = format!(
@@ -192,7 +272,11 @@ fn take_all<'s>(resolved: &mut Resolved<'s>, verb: Option<Verb>, stack: &'s Stac
     );
     resolved.risks.push(info("ALL_SERVICES", chosen));
     if !left_out.is_empty() {
-        let message = format!("left out, without a {} action: {}", verb.name(), short_list(&left_out));
+        let message = format!(
+            "left out, without a {} action: {}",
+            verb.name(),
+            short_list(&left_out)
+        );
         resolved.risks.push(info("LEFT_OUT", message));
     }
 }

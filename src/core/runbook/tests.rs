@@ -4,15 +4,25 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::core::plan::{RiskLevel, plan_hash};
-use crate::core::service::{Action, ActionCall, Contact, Environment, HttpRequest, Service, ShellCommand, Sla, Tier};
+use crate::core::service::{
+    Action, ActionCall, Contact, Environment, HttpRequest, Service, ShellCommand, Sla, Tier,
+};
 use crate::core::step::StepSpec;
 
 fn environment(name: &str, alias: &str, protected: bool) -> Environment {
-    Environment { name: name.to_owned(), aliases: vec![alias.to_owned()], protected }
+    Environment {
+        name: name.to_owned(),
+        aliases: vec![alias.to_owned()],
+        protected,
+    }
 }
 
 fn http(verb: Verb, method: &str, url: &str) -> Action {
-    let request = HttpRequest { method: method.to_owned(), url: url.to_owned(), ..HttpRequest::default() };
+    let request = HttpRequest {
+        method: method.to_owned(),
+        url: url.to_owned(),
+        ..HttpRequest::default()
+    };
     Action {
         verb,
         environments: vec![],
@@ -25,7 +35,14 @@ fn http(verb: Verb, method: &str, url: &str) -> Action {
 
 fn shell(verb: Verb, script: &str) -> Action {
     let call = ActionCall::Shell(ShellCommand::Script(script.to_owned()));
-    Action { verb, environments: vec![], call, timeout_ms: 60_000, idempotent: false, secrets: vec![] }
+    Action {
+        verb,
+        environments: vec![],
+        call,
+        timeout_ms: 60_000,
+        idempotent: false,
+        secrets: vec![],
+    }
 }
 
 fn service(name: &str, environments: &[&str], actions: Vec<Action>) -> Service {
@@ -42,22 +59,56 @@ fn stack() -> Stack {
         tier: Tier::Critical,
         owner: Some("ana@acme.test".to_owned()),
         depends_on: vec!["api".to_owned()],
-        sla: Some(Sla { uptime_pct: Some(99.9), latency_ms: Some(300), freshness_hours: None }),
+        sla: Some(Sla {
+            uptime_pct: Some(99.9),
+            latency_ms: Some(300),
+            freshness_hours: None,
+        }),
         ..service(
             "web",
             &["staging", "prod"],
             vec![
-                http(Verb::Probe, "GET", "https://{service}.{env}.acme.test:8443/health"),
-                http(Verb::Deploy, "POST", "https://deploy.acme.test/{env}/{service}?v={inputs.version}"),
-                shell(Verb::Rollback, "./rollback.sh \"$OPSROOM_SERVICE\" \"$OPSROOM_INPUT_VERSION\""),
-                http(Verb::Scale, "POST", "https://deploy.acme.test/{env}/{service}/scale"),
+                http(
+                    Verb::Probe,
+                    "GET",
+                    "https://{service}.{env}.acme.test:8443/health",
+                ),
+                http(
+                    Verb::Deploy,
+                    "POST",
+                    "https://deploy.acme.test/{env}/{service}?v={inputs.version}",
+                ),
+                shell(
+                    Verb::Rollback,
+                    "./rollback.sh \"$OPSROOM_SERVICE\" \"$OPSROOM_INPUT_VERSION\"",
+                ),
+                http(
+                    Verb::Scale,
+                    "POST",
+                    "https://deploy.acme.test/{env}/{service}/scale",
+                ),
             ],
         )
     };
-    let api = service("api", &["staging", "prod"], vec![shell(Verb::Deploy, "./deploy.sh")]);
-    let worker =
-        service("billing worker", &["prod"], vec![http(Verb::Probe, "GET", "https://worker.acme.test/{service}")]);
-    let crm = service("crm", &[], vec![http(Verb::Probe, "GET", "https://crm.test/up")]);
+    let api = service(
+        "api",
+        &["staging", "prod"],
+        vec![shell(Verb::Deploy, "./deploy.sh")],
+    );
+    let worker = service(
+        "billing worker",
+        &["prod"],
+        vec![http(
+            Verb::Probe,
+            "GET",
+            "https://worker.acme.test/{service}",
+        )],
+    );
+    let crm = service(
+        "crm",
+        &[],
+        vec![http(Verb::Probe, "GET", "https://crm.test/up")],
+    );
     let dashboard = Service {
         notes: Some("Shows sales numbers to the board".to_owned()),
         owner: Some("ana@acme.test".to_owned()),
@@ -68,9 +119,16 @@ fn stack() -> Stack {
     Stack {
         workspace: "acme".to_owned(),
         timezone: "UTC".to_owned(),
-        environments: vec![environment("staging", "stg", false), environment("prod", "live", true)],
+        environments: vec![
+            environment("staging", "stg", false),
+            environment("prod", "live", true),
+        ],
         services: vec![web, api, worker, crm, dashboard],
-        contacts: vec![Contact { name: "Bo".to_owned(), email: Some("bo@acme.test".to_owned()), phone: None }],
+        contacts: vec![Contact {
+            name: "Bo".to_owned(),
+            email: Some("bo@acme.test".to_owned()),
+            phone: None,
+        }],
         ..Stack::default()
     }
 }
@@ -81,10 +139,15 @@ fn runbook(name: &str) -> Runbook {
 
 /// `request("prod", "web api", "version=1")`
 fn request(env: &str, services: &str, inputs: &str) -> Request {
-    let pairs = inputs.split_whitespace().map(|pair| pair.split_once('=').unwrap());
+    let pairs = inputs
+        .split_whitespace()
+        .map(|pair| pair.split_once('=').unwrap());
     Request {
         env: (!env.is_empty()).then(|| env.to_owned()),
-        services: services.split_whitespace().map(|s| s.replace('_', " ")).collect(),
+        services: services
+            .split_whitespace()
+            .map(|s| s.replace('_', " "))
+            .collect(),
         inputs: pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
         raw_text: "as typed".to_owned(),
     }
@@ -103,7 +166,12 @@ fn blocks(plan: &Plan) -> Vec<&str> {
 }
 
 fn message<'p>(plan: &'p Plan, code: &str) -> &'p str {
-    &plan.risks.iter().find(|r| r.code == code).unwrap_or_else(|| panic!("no {code} in {:?}", plan.risks)).message
+    &plan
+        .risks
+        .iter()
+        .find(|r| r.code == code)
+        .unwrap_or_else(|| panic!("no {code} in {:?}", plan.risks))
+        .message
 }
 
 fn step_names(plan: &Plan) -> Vec<&str> {
@@ -130,7 +198,9 @@ fn check_staging_whole() {
 #[test]
 fn spec_dashboard_whole() {
     let plan = planned("spec", "", "", "subject=dashboard");
-    let StepSpec::Document(document) = &plan.steps[0].spec else { panic!("{:?}", plan.steps) };
+    let StepSpec::Document(document) = &plan.steps[0].spec else {
+        panic!("{:?}", plan.steps)
+    };
     insta::assert_snapshot!("spec_dashboard_document", document.content);
     insta::assert_snapshot!(shown(plan));
 }
@@ -141,8 +211,16 @@ fn the_spec_becomes_a_pull_request_only_where_one_can_be_opened_and_after_a_ques
     use crate::core::product::{Account, Product};
 
     let (base_url, token) = (Product::GitHub.base_url().to_owned(), "GITHUB".to_owned());
-    let account = Account { product: Product::GitHub, base_url, token, per_minute: 60 };
-    let github = Integrations { accounts: vec![account], ..Integrations::default() };
+    let account = Account {
+        product: Product::GitHub,
+        base_url,
+        token,
+        per_minute: 60,
+    };
+    let github = Integrations {
+        accounts: vec![account],
+        ..Integrations::default()
+    };
     for (declared, repo, steps, mutates) in [
         (&Integrations::default(), None, 1, false),
         (&Integrations::default(), Some("acme/ops"), 1, false),
@@ -150,17 +228,40 @@ fn the_spec_becomes_a_pull_request_only_where_one_can_be_opened_and_after_a_ques
         (&github, Some("acme/ops"), 3, true),
     ] {
         let mut request = Request::default();
-        request.inputs.insert("subject".to_owned(), "Web page: v2".to_owned());
-        request.inputs.extend(repo.map(|repo| ("repo".to_owned(), repo.to_owned())));
+        request
+            .inputs
+            .insert("subject".to_owned(), "Web page: v2".to_owned());
+        request
+            .inputs
+            .extend(repo.map(|repo| ("repo".to_owned(), repo.to_owned())));
         let plan = plan_in(&runbook("spec"), &request, &stack(), &[], declared);
-        assert_eq!((plan.steps.len(), plan.mutates, plan.blocks().count()), (steps, mutates, 0), "{:#?}", plan.risks);
-        assert_eq!(plan.risks.iter().any(|r| r.code == "NO_PULL_REQUEST"), steps == 1);
-        let Some(StepSpec::Adapter(adapter)) = plan.steps.get(2).map(|s| &s.spec) else { continue };
-        assert_eq!(plan.steps[2].rules.when.as_deref().map(|w| w.contains("steps.publish.done")), Some(true));
+        assert_eq!(
+            (plan.steps.len(), plan.mutates, plan.blocks().count()),
+            (steps, mutates, 0),
+            "{:#?}",
+            plan.risks
+        );
+        assert_eq!(
+            plan.risks.iter().any(|r| r.code == "NO_PULL_REQUEST"),
+            steps == 1
+        );
+        let Some(StepSpec::Adapter(adapter)) = plan.steps.get(2).map(|s| &s.spec) else {
+            continue;
+        };
+        assert_eq!(
+            plan.steps[2]
+                .rules
+                .when
+                .as_deref()
+                .map(|w| w.contains("steps.publish.done")),
+            Some(true)
+        );
         assert!(plan.steps[1].rules.optional && !plan.steps[2].idempotent);
         assert_eq!(adapter.args["head"], "opsroom/spec-Web-page-v2");
         assert_eq!(adapter.args["path"], "specs/Web page: v2.md");
-        let StepSpec::Document(document) = &plan.steps[0].spec else { panic!() };
+        let StepSpec::Document(document) = &plan.steps[0].spec else {
+            panic!()
+        };
         assert_eq!(adapter.args["content"], document.content);
     }
 }
@@ -168,7 +269,14 @@ fn the_spec_becomes_a_pull_request_only_where_one_can_be_opened_and_after_a_ques
 #[test]
 fn titles_and_phrases_are_true_for_their_target() {
     for (name, env, services, inputs, title, restatement) in [
-        ("deploy", "staging", "web", "", "deploy web → staging", "deploy web to staging"),
+        (
+            "deploy",
+            "staging",
+            "web",
+            "",
+            "deploy web → staging",
+            "deploy web to staging",
+        ),
         (
             "deploy",
             "live",
@@ -177,8 +285,22 @@ fn titles_and_phrases_are_true_for_their_target() {
             "deploy web and api → prod",
             "deploy web and api to prod with version=2",
         ),
-        ("deploy", "staging", "", "", "deploy all services → staging", "deploy all services to staging"),
-        ("healthcheck", "staging", "", "", "check staging", "check staging"),
+        (
+            "deploy",
+            "staging",
+            "",
+            "",
+            "deploy all services → staging",
+            "deploy all services to staging",
+        ),
+        (
+            "healthcheck",
+            "staging",
+            "",
+            "",
+            "check staging",
+            "check staging",
+        ),
         ("healthcheck", "", "web", "", "check web", "check web"),
         (
             "healthcheck",
@@ -188,50 +310,251 @@ fn titles_and_phrases_are_true_for_their_target() {
             "check web and billing worker in prod",
             "check web and billing worker in prod",
         ),
-        ("healthcheck", "", "*", "", "check everything", "check everything"),
+        (
+            "healthcheck",
+            "",
+            "*",
+            "",
+            "check everything",
+            "check everything",
+        ),
         ("healthcheck", "", "crm", "", "check crm", "check crm"),
-        ("rollback", "prod", "web", "version=1.3.0", "roll back web → prod", "roll back web in prod to 1.3.0"),
-        ("rollback", "prod", "web", "", "roll back web → prod", "roll back web in prod"),
-        ("scale", "staging", "web", "replicas=3", "scale web to 3 → staging", "scale web to 3 in staging"),
-        ("incident", "prod", "", "notes=errors", "investigate prod", "investigate prod with notes=errors"),
-        ("healthcheck", "PROD", "Billing-Worker", "", "check billing worker in prod", "check billing worker in prod"),
-        ("spec", "", "", "subject=board", "spec board", "generate spec for board"),
+        (
+            "rollback",
+            "prod",
+            "web",
+            "version=1.3.0",
+            "roll back web → prod",
+            "roll back web in prod to 1.3.0",
+        ),
+        (
+            "rollback",
+            "prod",
+            "web",
+            "",
+            "roll back web → prod",
+            "roll back web in prod",
+        ),
+        (
+            "scale",
+            "staging",
+            "web",
+            "replicas=3",
+            "scale web to 3 → staging",
+            "scale web to 3 in staging",
+        ),
+        (
+            "incident",
+            "prod",
+            "",
+            "notes=errors",
+            "investigate prod",
+            "investigate prod with notes=errors",
+        ),
+        (
+            "healthcheck",
+            "PROD",
+            "Billing-Worker",
+            "",
+            "check billing worker in prod",
+            "check billing worker in prod",
+        ),
+        (
+            "spec",
+            "",
+            "",
+            "subject=board",
+            "spec board",
+            "generate spec for board",
+        ),
     ] {
         let plan = planned(name, env, services, inputs);
-        assert_eq!((plan.title.as_str(), plan.restatement.as_str()), (title, restatement));
+        assert_eq!(
+            (plan.title.as_str(), plan.restatement.as_str()),
+            (title, restatement)
+        );
     }
 }
 
 #[test]
 fn obstacles_are_blocks_that_say_how_to_remove_them() {
     for (name, env, services, inputs, code, says) in [
-        ("deploy", "staging", "dashboard", "", "NOT_CONFIGURED", "[[service.action]] do = \"deploy\""),
-        ("deploy", "staging", "dashboard", "", "NOT_CONFIGURED", "dashboard has no deploy action for staging"),
-        ("healthcheck", "prod", "api", "", "NOT_CONFIGURED", "do = \"probe\""),
-        ("deploy", "staging", "billing_worker", "", "NOT_IN_ENVIRONMENT", "it runs in prod"),
-        ("healthcheck", "prod", "crm", "", "NOT_IN_ENVIRONMENT", "leave the environment out"),
-        ("deploy", "stagin", "web", "", "UNKNOWN_ENVIRONMENT", "did you mean staging?"),
-        ("deploy", "mars", "web", "", "UNKNOWN_ENVIRONMENT", "there are staging, prod"),
-        ("deploy", "staging", "wbe", "", "UNKNOWN_SERVICE", "did you mean web?"),
-        ("deploy", "", "web", "", "INPUT_MISSING", "say which environment: staging, prod"),
-        ("deploy", "", "", "", "INPUT_MISSING", "say which environment"),
-        ("rollback", "prod", "", "", "INPUT_MISSING", "say which service"),
-        ("scale", "prod", "web", "", "INPUT_MISSING", "say replicas=…"),
-        ("scale", "prod", "web", "replicas=many", "INPUT_INVALID", "is not a whole number"),
-        ("scale", "prod", "web", "replicas=1001", "INPUT_INVALID", "the most allowed"),
-        ("deploy", "staging", "web", "versoin=1", "INPUT_UNDECLARED", "did you mean version?"),
-        ("restart", "staging", "web", "tag=1", "INPUT_UNDECLARED", "it has no inputs"),
-        ("deploy", "staging", "web", "version=1 at=10m", "NOT_SCHEDULED", "is not in this version"),
-        ("backup", "staging", "*", "", "NOTHING_TO_DO", "do = \"backup\""),
-        ("schema_sync", "prod", "", "", "SCHEMA_DESTRUCTIVE", "reviewed=true"),
+        (
+            "deploy",
+            "staging",
+            "dashboard",
+            "",
+            "NOT_CONFIGURED",
+            "[[service.action]] do = \"deploy\"",
+        ),
+        (
+            "deploy",
+            "staging",
+            "dashboard",
+            "",
+            "NOT_CONFIGURED",
+            "dashboard has no deploy action for staging",
+        ),
+        (
+            "healthcheck",
+            "prod",
+            "api",
+            "",
+            "NOT_CONFIGURED",
+            "do = \"probe\"",
+        ),
+        (
+            "deploy",
+            "staging",
+            "billing_worker",
+            "",
+            "NOT_IN_ENVIRONMENT",
+            "it runs in prod",
+        ),
+        (
+            "healthcheck",
+            "prod",
+            "crm",
+            "",
+            "NOT_IN_ENVIRONMENT",
+            "leave the environment out",
+        ),
+        (
+            "deploy",
+            "stagin",
+            "web",
+            "",
+            "UNKNOWN_ENVIRONMENT",
+            "did you mean staging?",
+        ),
+        (
+            "deploy",
+            "mars",
+            "web",
+            "",
+            "UNKNOWN_ENVIRONMENT",
+            "there are staging, prod",
+        ),
+        (
+            "deploy",
+            "staging",
+            "wbe",
+            "",
+            "UNKNOWN_SERVICE",
+            "did you mean web?",
+        ),
+        (
+            "deploy",
+            "",
+            "web",
+            "",
+            "INPUT_MISSING",
+            "say which environment: staging, prod",
+        ),
+        (
+            "deploy",
+            "",
+            "",
+            "",
+            "INPUT_MISSING",
+            "say which environment",
+        ),
+        (
+            "rollback",
+            "prod",
+            "",
+            "",
+            "INPUT_MISSING",
+            "say which service",
+        ),
+        (
+            "scale",
+            "prod",
+            "web",
+            "",
+            "INPUT_MISSING",
+            "say replicas=…",
+        ),
+        (
+            "scale",
+            "prod",
+            "web",
+            "replicas=many",
+            "INPUT_INVALID",
+            "is not a whole number",
+        ),
+        (
+            "scale",
+            "prod",
+            "web",
+            "replicas=1001",
+            "INPUT_INVALID",
+            "the most allowed",
+        ),
+        (
+            "deploy",
+            "staging",
+            "web",
+            "versoin=1",
+            "INPUT_UNDECLARED",
+            "did you mean version?",
+        ),
+        (
+            "restart",
+            "staging",
+            "web",
+            "tag=1",
+            "INPUT_UNDECLARED",
+            "it has no inputs",
+        ),
+        (
+            "deploy",
+            "staging",
+            "web",
+            "version=1 at=10m",
+            "NOT_SCHEDULED",
+            "is not in this version",
+        ),
+        (
+            "backup",
+            "staging",
+            "*",
+            "",
+            "NOTHING_TO_DO",
+            "do = \"backup\"",
+        ),
+        (
+            "schema_sync",
+            "prod",
+            "",
+            "",
+            "SCHEMA_DESTRUCTIVE",
+            "reviewed=true",
+        ),
         // web's deploy action needs a version
-        ("deploy", "staging", "web", "", "INPUT_MISSING", "say version=…"),
+        (
+            "deploy",
+            "staging",
+            "web",
+            "",
+            "INPUT_MISSING",
+            "say version=…",
+        ),
     ] {
         let plan = planned(name, env, services, inputs);
-        let found = plan.blocks().find(|r| r.code == code && r.message.contains(says));
-        assert!(found.is_some(), "{name} {env} {services} {inputs}: {:#?}", plan.risks);
+        let found = plan
+            .blocks()
+            .find(|r| r.code == code && r.message.contains(says));
+        assert!(
+            found.is_some(),
+            "{name} {env} {services} {inputs}: {:#?}",
+            plan.risks
+        );
     }
-    assert!(!blocks(&planned("schema_sync", "prod", "web", "reviewed=true")).contains(&"SCHEMA_DESTRUCTIVE"));
+    assert!(
+        !blocks(&planned("schema_sync", "prod", "web", "reviewed=true"))
+            .contains(&"SCHEMA_DESTRUCTIVE")
+    );
 }
 
 #[test]
@@ -239,12 +562,30 @@ fn a_deploy_without_a_service_takes_all_that_can_and_says_so() {
     let plan = planned("deploy", "staging", "", "version=2");
     assert_eq!(plan.services, ["web", "api"]);
     assert_eq!(blocks(&plan), [""; 0]);
-    assert!(message(&plan, "ALL_SERVICES").contains("web, api"), "{:?}", plan.risks);
-    assert!(message(&plan, "LEFT_OUT").contains("dashboard"), "{:?}", plan.risks);
-    assert!(message(&plan, "NOT_VERIFIED").contains("api has no probe action"), "{:?}", plan.risks);
+    assert!(
+        message(&plan, "ALL_SERVICES").contains("web, api"),
+        "{:?}",
+        plan.risks
+    );
+    assert!(
+        message(&plan, "LEFT_OUT").contains("dashboard"),
+        "{:?}",
+        plan.risks
+    );
+    assert!(
+        message(&plan, "NOT_VERIFIED").contains("api has no probe action"),
+        "{:?}",
+        plan.risks
+    );
     assert_eq!(
         step_names(&plan),
-        ["probe web before", "deploy web", "deploy api", "probe web after", "write down what was done"]
+        [
+            "probe web before",
+            "deploy web",
+            "deploy api",
+            "probe web after",
+            "write down what was done"
+        ]
     );
     assert!(!plan.protected && plan.confirm_word().is_none());
 }
@@ -253,12 +594,22 @@ fn a_deploy_without_a_service_takes_all_that_can_and_says_so() {
 fn changes_of_a_protected_environment_warn_and_need_a_word() {
     let plan = planned("deploy", "prod", "web", "version=2");
     assert!(plan.protected && plan.mutates);
-    assert_eq!(message(&plan, "PROD_CHANGE"), "changes prod, which is protected");
+    assert_eq!(
+        message(&plan, "PROD_CHANGE"),
+        "changes prod, which is protected"
+    );
     assert_eq!(codes(&plan), ["PROD_CHANGE", "POTENTIAL_DOWNTIME"]);
     assert_eq!(plan.confirm_word(), Some("web"));
-    assert_eq!(planned("deploy", "prod", "", "version=2").confirm_word(), Some("prod"));
+    assert_eq!(
+        planned("deploy", "prod", "", "version=2").confirm_word(),
+        Some("prod")
+    );
     let check = planned("healthcheck", "prod", "", "");
-    assert!(check.protected && check.confirm_word().is_none() && !codes(&check).contains(&"PROD_CHANGE"));
+    assert!(
+        check.protected
+            && check.confirm_word().is_none()
+            && !codes(&check).contains(&"PROD_CHANGE")
+    );
 }
 
 #[test]
@@ -274,13 +625,27 @@ fn a_check_without_an_environment_checks_all_of_them() {
             "write down what was found"
         ]
     );
-    assert!(plan.steps[..4].iter().all(|s| s.probe && s.on_failure == OnFailure::Continue && s.target.is_some()));
+    assert!(
+        plan.steps[..4]
+            .iter()
+            .all(|s| s.probe && s.on_failure == OnFailure::Continue && s.target.is_some())
+    );
     assert_eq!(
         plan.integrations,
-        ["http web.staging.acme.test:8443", "http web.prod.acme.test:8443", "http worker.acme.test", "http crm.test"]
+        [
+            "http web.staging.acme.test:8443",
+            "http web.prod.acme.test:8443",
+            "http worker.acme.test",
+            "http crm.test"
+        ]
     );
-    let StepSpec::Http(worker) = &plan.steps[2].spec else { panic!() };
-    assert_eq!(worker.request.url, "https://worker.acme.test/billing%20worker");
+    let StepSpec::Http(worker) = &plan.steps[2].spec else {
+        panic!()
+    };
+    assert_eq!(
+        worker.request.url,
+        "https://worker.acme.test/billing%20worker"
+    );
 }
 
 #[test]
@@ -288,44 +653,84 @@ fn a_runbook_without_services_does_not_accept_them() {
     let text = "name = 'x'\ntitle = 'x'\nversion = '1'\nmutates = true\nenv = 'none'\n[[step]]\nname = 'a'\nphase = 'action'\nshell = 'true'\n";
     let runbook = parse("x.toml", text).unwrap();
     assert!(blocks(&plan(&runbook, &request("", "", ""), &stack())).is_empty());
-    assert_eq!(blocks(&plan(&runbook, &request("", "web", ""), &stack())), ["INPUT_UNDECLARED"]);
-    assert_eq!(blocks(&plan(&runbook, &request("staging", "", ""), &stack())), ["INPUT_UNDECLARED"]);
+    assert_eq!(
+        blocks(&plan(&runbook, &request("", "web", ""), &stack())),
+        ["INPUT_UNDECLARED"]
+    );
+    assert_eq!(
+        blocks(&plan(&runbook, &request("staging", "", ""), &stack())),
+        ["INPUT_UNDECLARED"]
+    );
 }
 
 #[test]
 fn an_input_the_action_ignores_is_reported() {
     let plan = planned("scale", "staging", "web", "replicas=3");
-    assert!(message(&plan, "INPUT_UNUSED").contains("{inputs.replicas}"), "{:?}", plan.risks);
+    assert!(
+        message(&plan, "INPUT_UNUSED").contains("{inputs.replicas}"),
+        "{:?}",
+        plan.risks
+    );
     let shell = planned("rollback", "staging", "web", "version=1.3.0");
-    assert!(!codes(&shell).contains(&"INPUT_UNUSED"), "what a script does with its variables is not known");
+    assert!(
+        !codes(&shell).contains(&"INPUT_UNUSED"),
+        "what a script does with its variables is not known"
+    );
 }
 
 #[test]
 fn shell_steps_get_variables_and_their_text_as_written() {
     let plan = planned("rollback", "prod", "web", "version=1.3.0");
-    let StepSpec::Shell(shell) = &plan.steps[0].spec else { panic!("{:?}", plan.steps) };
-    assert!(matches!(&shell.command, ShellCommand::Script(text) if text.contains("$OPSROOM_INPUT_VERSION")));
+    let StepSpec::Shell(shell) = &plan.steps[0].spec else {
+        panic!("{:?}", plan.steps)
+    };
+    assert!(
+        matches!(&shell.command, ShellCommand::Script(text) if text.contains("$OPSROOM_INPUT_VERSION"))
+    );
     let env: Vec<_> = shell.env.iter().map(|(k, v)| format!("{k}={v}")).collect();
-    assert_eq!(env, ["OPSROOM_ENV=prod", "OPSROOM_INPUT_VERSION=1.3.0", "OPSROOM_SERVICE=web"]);
+    assert_eq!(
+        env,
+        [
+            "OPSROOM_ENV=prod",
+            "OPSROOM_INPUT_VERSION=1.3.0",
+            "OPSROOM_SERVICE=web"
+        ]
+    );
     assert_eq!(plan.integrations, ["shell", "http web.prod.acme.test:8443"]);
 }
 
 #[test]
 fn force_leaves_the_preflight_out_and_says_so() {
     let plan = planned("deploy", "staging", "web", "version=2 force=true");
-    assert_eq!(step_names(&plan), ["deploy web", "probe web after", "write down what was done"]);
+    assert_eq!(
+        step_names(&plan),
+        ["deploy web", "probe web after", "write down what was done"]
+    );
     assert!(codes(&plan).contains(&"PREFLIGHT_SKIPPED"));
 }
 
 #[test]
 fn an_incident_gathers_evidence_and_leaves_a_report() {
     let plan = planned("incident", "prod", "", "notes=timeouts");
-    assert_eq!(step_names(&plan), ["probe web", "probe billing worker", "write the report"]);
+    assert_eq!(
+        step_names(&plan),
+        ["probe web", "probe billing worker", "write the report"]
+    );
     assert!(!plan.mutates && blocks(&plan).is_empty());
-    let StepSpec::Document(document) = &plan.steps[2].spec else { panic!() };
-    for fact in ["timeouts", "web (critical tier): ana@acme.test, needed by dashboard", "Bo: bo@acme.test", "{results}"]
-    {
-        assert!(document.content.contains(fact), "{fact} in {}", document.content);
+    let StepSpec::Document(document) = &plan.steps[2].spec else {
+        panic!()
+    };
+    for fact in [
+        "timeouts",
+        "web (critical tier): ana@acme.test, needed by dashboard",
+        "Bo: bo@acme.test",
+        "{results}",
+    ] {
+        assert!(
+            document.content.contains(fact),
+            "{fact} in {}",
+            document.content
+        );
     }
 }
 
@@ -333,39 +738,87 @@ fn an_incident_gathers_evidence_and_leaves_a_report() {
 fn the_spec_of_an_unknown_subject_leaves_everything_open() {
     let plan = plan(
         &runbook("spec"),
-        &Request { inputs: [("subject".to_owned(), "release notes".to_owned())].into(), ..Request::default() },
+        &Request {
+            inputs: [("subject".to_owned(), "release notes".to_owned())].into(),
+            ..Request::default()
+        },
         &stack(),
     );
     assert!(blocks(&plan).is_empty() && codes(&plan).contains(&"NO_PULL_REQUEST"));
-    let StepSpec::Document(document) = &plan.steps[0].spec else { panic!() };
-    assert!(document.content.contains("The stack has no service of this name"), "{}", document.content);
+    let StepSpec::Document(document) = &plan.steps[0].spec else {
+        panic!()
+    };
+    assert!(
+        document
+            .content
+            .contains("The stack has no service of this name"),
+        "{}",
+        document.content
+    );
     assert!(!document.content.contains("ana@"), "{}", document.content);
 }
 
 #[test]
 fn deadlines_are_honest() {
-    assert_eq!(planned("healthcheck", "staging", "", "").timeout_ms, 30 * 60_000);
-    let many = (0..1000).map(|n| service(&format!("s{n}"), &["staging"], vec![http(Verb::Probe, "GET", "http://h/")]));
-    let big = Stack { services: many.collect(), ..stack() };
+    assert_eq!(
+        planned("healthcheck", "staging", "", "").timeout_ms,
+        30 * 60_000
+    );
+    let many = (0..1000).map(|n| {
+        service(
+            &format!("s{n}"),
+            &["staging"],
+            vec![http(Verb::Probe, "GET", "http://h/")],
+        )
+    });
+    let big = Stack {
+        services: many.collect(),
+        ..stack()
+    };
     let plan = plan(&runbook("healthcheck"), &request("staging", "", ""), &big);
-    assert_eq!(plan.timeout_ms, 1000 * 5_000 + 10_000, "a thousand probes may take longer than half an hour");
+    assert_eq!(
+        plan.timeout_ms,
+        1000 * 5_000 + 10_000,
+        "a thousand probes may take longer than half an hour"
+    );
 }
 
 #[test]
 fn probes_are_every_target_that_can_be_probed() {
     let probes = probes(&stack());
     let names: Vec<_> = probes.iter().map(|s| s.name.as_str()).collect();
-    assert_eq!(names, ["probe web in staging", "probe web in prod", "probe billing worker in prod", "probe crm"]);
+    assert_eq!(
+        names,
+        [
+            "probe web in staging",
+            "probe web in prod",
+            "probe billing worker in prod",
+            "probe crm"
+        ]
+    );
     assert!(probes.iter().all(|s| s.probe && s.idempotent));
 }
 
 #[test]
 fn conditions_are_probes_and_undecidable_ones_are_refused() {
     let unless = gate(&request("staging", "", ""), &stack(), true).unwrap();
-    assert_eq!((unless.text.as_str(), unless.negated), ("staging is healthy", true));
-    assert_eq!(unless.steps.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["probe web"]);
+    assert_eq!(
+        (unless.text.as_str(), unless.negated),
+        ("staging is healthy", true)
+    );
+    assert_eq!(
+        unless
+            .steps
+            .iter()
+            .map(|s| s.name.as_str())
+            .collect::<Vec<_>>(),
+        ["probe web"]
+    );
     let only_if = gate(&request("prod", "web", ""), &stack(), false).unwrap();
-    assert_eq!((only_if.text.as_str(), only_if.negated), ("web in prod is healthy", false));
+    assert_eq!(
+        (only_if.text.as_str(), only_if.negated),
+        ("web in prod is healthy", false)
+    );
 
     for (env, services, says) in [
         ("staging", "api", "api has no probe action for staging"),
@@ -374,10 +827,20 @@ fn conditions_are_probes_and_undecidable_ones_are_refused() {
         ("staging", "billing_worker", "it runs in prod"),
     ] {
         let why = gate(&request(env, services, ""), &stack(), false).unwrap_err();
-        assert!(why.contains("cannot be known") && why.contains(says), "{why}");
+        assert!(
+            why.contains("cannot be known") && why.contains(says),
+            "{why}"
+        );
     }
-    let bare = Stack { services: vec![service("web", &["staging"], vec![])], ..stack() };
-    assert!(gate(&request("staging", "", ""), &bare, false).unwrap_err().contains("do = \"probe\""));
+    let bare = Stack {
+        services: vec![service("web", &["staging"], vec![])],
+        ..stack()
+    };
+    assert!(
+        gate(&request("staging", "", ""), &bare, false)
+            .unwrap_err()
+            .contains("do = \"probe\"")
+    );
 }
 
 proptest! {

@@ -82,8 +82,16 @@ pub fn routines_of(stack: &Stack, owner: &Owner) -> Vec<String> {
 /// nothing depends on it.
 impl std::fmt::Display for Attached {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let runs = [(self.ended, "ended"), (self.running, "running"), (self.queued, "queued")];
-        let runs: Vec<String> = runs.iter().filter(|(n, _)| *n > 0).map(|(n, state)| format!("{n} {state}")).collect();
+        let runs = [
+            (self.ended, "ended"),
+            (self.running, "running"),
+            (self.queued, "queued"),
+        ];
+        let runs: Vec<String> = runs
+            .iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, state)| format!("{n} {state}"))
+            .collect();
         let plural = |n: i64| if n == 1 { "" } else { "s" };
         let mut parts = Vec::new();
         if !runs.is_empty() {
@@ -92,7 +100,10 @@ impl std::fmt::Display for Attached {
         if !self.routines.is_empty() {
             parts.push(format!("routines: {}", self.routines.join(", ")));
         }
-        for (count, what) in [(self.breakers, "breaker"), (self.observations, "observation")] {
+        for (count, what) in [
+            (self.breakers, "breaker"),
+            (self.observations, "observation"),
+        ] {
             if count > 0 {
                 parts.push(format!("{count} {what}{}", plural(count)));
             }
@@ -109,7 +120,10 @@ mod tests {
 
     #[test]
     fn a_deletion_lists_what_depends_on_it() {
-        let service = |name: &str| Service { name: name.to_owned(), ..Service::default() };
+        let service = |name: &str| Service {
+            name: name.to_owned(),
+            ..Service::default()
+        };
         let routine = |name: &str, service: Option<&str>, env: Option<&str>| Routine {
             name: name.to_owned(),
             service: service.map(str::to_owned),
@@ -117,20 +131,62 @@ mod tests {
             ..Routine::default()
         };
         let old = Stack {
-            environments: vec![Environment { name: "prod".to_owned(), ..Environment::default() }],
+            environments: vec![Environment {
+                name: "prod".to_owned(),
+                ..Environment::default()
+            }],
             services: vec![service("web"), service("api")],
-            routines: vec![routine("web-up", Some("web"), Some("prod")), routine("other", Some("api"), None)],
+            routines: vec![
+                routine("web-up", Some("web"), Some("prod")),
+                routine("other", Some("api"), None),
+            ],
             ..Stack::default()
         };
-        let changes = diff(&old, &Stack { services: vec![service("api"), service("new")], ..Stack::default() });
-        let deleted: Vec<String> = changes.iter().filter(|c| c.is_deletion()).map(Change::object).collect();
-        assert_eq!(deleted, ["environment prod", "service web", "routine web-up", "routine other"]);
-        assert_eq!(routines_of(&old, &Owner::Service("web".to_owned())), ["web-up"]);
-        assert_eq!(routines_of(&old, &Owner::Environment("prod".to_owned())), ["web-up"]);
+        let changes = diff(
+            &old,
+            &Stack {
+                services: vec![service("api"), service("new")],
+                ..Stack::default()
+            },
+        );
+        let deleted: Vec<String> = changes
+            .iter()
+            .filter(|c| c.is_deletion())
+            .map(Change::object)
+            .collect();
+        assert_eq!(
+            deleted,
+            [
+                "environment prod",
+                "service web",
+                "routine web-up",
+                "routine other"
+            ]
+        );
+        assert_eq!(
+            routines_of(&old, &Owner::Service("web".to_owned())),
+            ["web-up"]
+        );
+        assert_eq!(
+            routines_of(&old, &Owner::Environment("prod".to_owned())),
+            ["web-up"]
+        );
 
-        let attached = Attached { ended: 3, queued: 1, breakers: 1, observations: 20, ..Attached::default() };
-        assert_eq!(attached.to_string(), "runs: 3 ended, 1 queued; 1 breaker; 20 observations");
-        let routines = Attached { routines: vec!["a".to_owned(), "b".to_owned()], ..Attached::default() };
+        let attached = Attached {
+            ended: 3,
+            queued: 1,
+            breakers: 1,
+            observations: 20,
+            ..Attached::default()
+        };
+        assert_eq!(
+            attached.to_string(),
+            "runs: 3 ended, 1 queued; 1 breaker; 20 observations"
+        );
+        let routines = Attached {
+            routines: vec!["a".to_owned(), "b".to_owned()],
+            ..Attached::default()
+        };
         assert_eq!(routines.to_string(), "routines: a, b");
         assert_eq!(Attached::default().to_string(), "");
     }

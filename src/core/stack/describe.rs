@@ -17,7 +17,9 @@ const MAX_SHOWN: usize = 80;
 #[must_use]
 pub fn describe(change: &Change) -> Vec<String> {
     match change {
-        Change::Timezone { before, after } => vec![format!("~ timezone: {} → {}", shown(before), shown(after))],
+        Change::Timezone { before, after } => {
+            vec![format!("~ timezone: {} → {}", shown(before), shown(after))]
+        }
         Change::Environment(delta) => lines("environment", delta),
         Change::Service(delta) => lines("service", delta),
         Change::Routine(delta) => lines("routine", delta),
@@ -30,7 +32,10 @@ fn lines<T: Serialize>(kind: &str, delta: &Delta<T>) -> Vec<String> {
     match (&delta.before, &delta.after) {
         (Some(before), Some(after)) => {
             let differences = differences(&fields(before), &fields(after));
-            differences.into_iter().map(|difference| format!("~ {kind} {name}: {difference}")).collect()
+            differences
+                .into_iter()
+                .map(|difference| format!("~ {kind} {name}: {difference}"))
+                .collect()
         }
         (None, _) => vec![format!("+ {kind} {name}")],
         (Some(_), None) => vec![format!("- {kind} {name}")],
@@ -41,28 +46,52 @@ fn differences(before: &BTreeMap<String, String>, after: &BTreeMap<String, Strin
     let mut keys: Vec<&String> = before.keys().chain(after.keys()).collect();
     keys.sort();
     keys.dedup();
-    let differing = keys.into_iter().filter(|key| before.get(*key) != after.get(*key));
-    let side = |value: Option<&String>, from| value.map_or_else(|| "–".to_owned(), |v| shown_from(v, from));
+    let differing = keys
+        .into_iter()
+        .filter(|key| before.get(*key) != after.get(*key));
+    let side = |value: Option<&String>, from| {
+        value.map_or_else(|| "–".to_owned(), |v| shown_from(v, from))
+    };
     differing
         .map(|key| {
             let (before, after) = (before.get(key), after.get(key));
-            let from = first_shown(before.map_or("", String::as_str), after.map_or("", String::as_str));
-            format!("{} {} → {}", shown(key), side(before, from), side(after, from))
+            let from = first_shown(
+                before.map_or("", String::as_str),
+                after.map_or("", String::as_str),
+            );
+            format!(
+                "{} {} → {}",
+                shown(key),
+                side(before, from),
+                side(after, from)
+            )
         })
         .collect()
 }
 
 /// Where long texts begin to be shown: a little before they begin to differ. In characters.
 fn first_shown(before: &str, after: &str) -> usize {
-    let same = before.chars().zip(after.chars()).take_while(|(a, b)| a == b).count();
+    let same = before
+        .chars()
+        .zip(after.chars())
+        .take_while(|(a, b)| a == b)
+        .count();
     let long = before.chars().count().max(after.chars().count()) > MAX_SHOWN;
-    if long { same.saturating_sub(MAX_SHOWN / 4) } else { 0 }
+    if long {
+        same.saturating_sub(MAX_SHOWN / 4)
+    } else {
+        0
+    }
 }
 
 /// Every field with its value; through JSON, so that no field can be forgotten here.
 fn fields<T: Serialize>(object: &T) -> BTreeMap<String, String> {
     let mut out = BTreeMap::new();
-    flatten("", &serde_json::to_value(object).unwrap_or_default(), &mut out);
+    flatten(
+        "",
+        &serde_json::to_value(object).unwrap_or_default(),
+        &mut out,
+    );
     out
 }
 
@@ -71,8 +100,10 @@ fn flatten(path: &str, value: &Value, out: &mut BTreeMap<String, String>) {
         Value::Null => {}
         Value::Object(map) => {
             let known = out.len();
-            map.iter().for_each(|(key, value)| flatten_key(path, key, value, out));
-            // A group without a value differs from no group; an empty list of links does not differ from none.
+            map.iter()
+                .for_each(|(key, value)| flatten_key(path, key, value, out));
+            // A group without a value differs from no group; an empty list of links does not differ
+            // from none.
             if out.len() == known && !path.is_empty() && !map.is_empty() {
                 out.insert(path.to_owned(), "{}".to_owned());
             }
@@ -88,7 +119,13 @@ fn flatten(path: &str, value: &Value, out: &mut BTreeMap<String, String>) {
 
 /// The store's names of fields, turned into the stack file's.
 fn flatten_key(path: &str, key: &str, value: &Value, out: &mut BTreeMap<String, String>) {
-    let join = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    let join = |key: &str| {
+        if path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{path}.{key}")
+        }
+    };
     match (key, value.as_i64()) {
         ("timeout_ms" | "every_ms", Some(ms)) => {
             drop(out.insert(join(key.trim_end_matches("_ms")), write_duration(ms)));
@@ -96,9 +133,19 @@ fn flatten_key(path: &str, key: &str, value: &Value, out: &mut BTreeMap<String, 
         ("actions", _) => flatten(&join("action"), value, out),
         ("environments", _) if path.starts_with("action ") => flatten(&join("env"), value, out),
         ("secret_ref", _) => flatten(&join("auth.secret_ref"), value, out),
-        ("secret_headers", _) => value.as_object().into_iter().flatten().for_each(|(header, name)| {
-            flatten(&format!("{}.{header}.secret_ref", join("headers")), name, out);
-        }),
+        ("secret_headers", _) => {
+            value
+                .as_object()
+                .into_iter()
+                .flatten()
+                .for_each(|(header, name)| {
+                    flatten(
+                        &format!("{}.{header}.secret_ref", join("headers")),
+                        name,
+                        out,
+                    );
+                })
+        }
         // The variant is not a level of the file.
         ("call", _) => flatten(path, value, out),
         _ => flatten(&join(key), value, out),
@@ -124,7 +171,9 @@ fn joined(list: &[Value]) -> String {
 }
 
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn shown(text: &str) -> String {
@@ -132,7 +181,11 @@ fn shown(text: &str) -> String {
 }
 
 fn shown_from(text: &str, from: usize) -> String {
-    let mut out = if from > 0 { "…".to_owned() } else { String::new() };
+    let mut out = if from > 0 {
+        "…".to_owned()
+    } else {
+        String::new()
+    };
     for (n, c) in text.chars().skip(from).enumerate() {
         match c {
             _ if n == MAX_SHOWN => {

@@ -9,11 +9,19 @@ use super::*;
 use crate::core::service::{Action, ActionCall, HttpRequest, ShellCommand, Sla, Verb};
 
 fn service(name: &str) -> Service {
-    Service { name: name.to_owned(), ..Service::default() }
+    Service {
+        name: name.to_owned(),
+        ..Service::default()
+    }
 }
 
 fn stack(services: Vec<Service>) -> Stack {
-    Stack { workspace: "acme".to_owned(), timezone: "UTC".to_owned(), services, ..Stack::default() }
+    Stack {
+        workspace: "acme".to_owned(),
+        timezone: "UTC".to_owned(),
+        services,
+        ..Stack::default()
+    }
 }
 
 fn names(services: &[Service]) -> Vec<&str> {
@@ -22,7 +30,10 @@ fn names(services: &[Service]) -> Vec<&str> {
 
 /// The described difference of two services.
 fn described(before: Service, after: Service) -> Vec<String> {
-    diff(&stack(vec![before]), &stack(vec![after])).iter().flat_map(describe).collect()
+    diff(&stack(vec![before]), &stack(vec![after]))
+        .iter()
+        .flat_map(describe)
+        .collect()
 }
 
 #[test]
@@ -32,7 +43,10 @@ fn new_deleted_and_changed_objects_are_distinguished() {
     old.services[0].owner = Some("ana@acme.test".to_owned());
     new.services[1].owner = Some("bo@acme.test".to_owned());
     new.timezone = "Europe/Berlin".to_owned();
-    new.contacts.push(Contact { name: "Ana".to_owned(), ..Contact::default() });
+    new.contacts.push(Contact {
+        name: "Ana".to_owned(),
+        ..Contact::default()
+    });
     let lines: Vec<String> = diff(&old, &new).iter().flat_map(describe).collect();
     assert_eq!(
         lines,
@@ -56,14 +70,27 @@ fn a_different_order_is_not_a_change() {
 #[test]
 fn new_objects_take_their_place_in_the_file() {
     let old = stack(vec![service("a"), service("b"), service("c")]);
-    let new = stack(vec![service("x"), service("y"), service("a"), service("z"), service("c")]);
-    assert_eq!(names(&apply_to(&old, &diff(&old, &new)).services), ["x", "y", "a", "z", "c"]);
+    let new = stack(vec![
+        service("x"),
+        service("y"),
+        service("a"),
+        service("z"),
+        service("c"),
+    ]);
+    assert_eq!(
+        names(&apply_to(&old, &diff(&old, &new)).services),
+        ["x", "y", "a", "z", "c"]
+    );
 }
 
 #[test]
 fn fields_are_called_as_in_the_file() {
     let call = |url: &str| {
-        ActionCall::Http(HttpRequest { method: "GET".to_owned(), url: url.to_owned(), ..HttpRequest::default() })
+        ActionCall::Http(HttpRequest {
+            method: "GET".to_owned(),
+            url: url.to_owned(),
+            ..HttpRequest::default()
+        })
     };
     let action = |call, timeout_ms| Action {
         verb: Verb::Deploy,
@@ -73,11 +100,17 @@ fn fields_are_called_as_in_the_file() {
         idempotent: false,
         secrets: vec![],
     };
-    let before = Service { actions: vec![action(call("http://a.test"), 5000)], ..service("web") };
+    let before = Service {
+        actions: vec![action(call("http://a.test"), 5000)],
+        ..service("web")
+    };
     let after = Service {
         actions: vec![action(call("http://b.test"), 60_000)],
         environments: vec!["prod".to_owned(), "dev".to_owned()],
-        sla: Some(Sla { uptime_pct: Some(99.9), ..Sla::default() }),
+        sla: Some(Sla {
+            uptime_pct: Some(99.9),
+            ..Sla::default()
+        }),
         links: BTreeMap::from([("repo".to_owned(), "acme/web".to_owned())]),
         ..service("web")
     };
@@ -95,11 +128,22 @@ fn fields_are_called_as_in_the_file() {
 
 #[test]
 fn differences_that_look_alike_are_still_described() {
-    let with =
-        |aliases: &[&str]| Service { aliases: aliases.iter().map(|&a| a.to_owned()).collect(), ..service("web") };
-    assert_eq!(described(with(&["a", "b"]), with(&["a, b"])), ["~ service web: aliases [a, b] → [\"a, b\"]"]);
-    let empty = Service { sla: Some(Sla::default()), ..service("web") };
-    assert_eq!(described(service("web"), empty), ["~ service web: sla – → {}"]);
+    let with = |aliases: &[&str]| Service {
+        aliases: aliases.iter().map(|&a| a.to_owned()).collect(),
+        ..service("web")
+    };
+    assert_eq!(
+        described(with(&["a", "b"]), with(&["a, b"])),
+        ["~ service web: aliases [a, b] → [\"a, b\"]"]
+    );
+    let empty = Service {
+        sla: Some(Sla::default()),
+        ..service("web")
+    };
+    assert_eq!(
+        described(service("web"), empty),
+        ["~ service web: sla – → {}"]
+    );
     let shell = |command| Service {
         actions: vec![Action {
             verb: Verb::Backup,
@@ -112,40 +156,74 @@ fn differences_that_look_alike_are_still_described() {
         ..service("web")
     };
     assert_eq!(
-        described(shell(ShellCommand::Script("ls".to_owned())), shell(ShellCommand::Argv(vec!["ls".to_owned()]))),
+        described(
+            shell(ShellCommand::Script("ls".to_owned())),
+            shell(ShellCommand::Argv(vec!["ls".to_owned()]))
+        ),
         ["~ service web: action backup.shell ls → [ls]"]
     );
-    let notes = |text: &str| Service { notes: Some(text.to_owned()), ..service("web") };
+    let notes = |text: &str| Service {
+        notes: Some(text.to_owned()),
+        ..service("web")
+    };
     let long = "x".repeat(200);
     let lines = described(notes(&format!("{long}a")), notes(&format!("{long}b\n")));
     assert_eq!(lines.len(), 1);
-    assert!(lines[0].contains("a → …") && lines[0].ends_with("b\\n"), "{lines:?}");
+    assert!(
+        lines[0].contains("a → …") && lines[0].ends_with("b\\n"),
+        "{lines:?}"
+    );
 }
 
 fn some_service() -> impl Strategy<Value = Service> {
-    let text = || select(vec![None, Some("x".to_owned()), Some("y, z".to_owned()), Some("two\nlines".to_owned())]);
-    (text(), text(), prop::collection::vec(select(vec!["a".to_owned(), "b".to_owned()]), 0..3))
-        .prop_map(|(owner, notes, environments)| Service { owner, notes, environments, ..Service::default() })
+    let text = || {
+        select(vec![
+            None,
+            Some("x".to_owned()),
+            Some("y, z".to_owned()),
+            Some("two\nlines".to_owned()),
+        ])
+    };
+    (
+        text(),
+        text(),
+        prop::collection::vec(select(vec!["a".to_owned(), "b".to_owned()]), 0..3),
+    )
+        .prop_map(|(owner, notes, environments)| Service {
+            owner,
+            notes,
+            environments,
+            ..Service::default()
+        })
 }
 
 /// Stacks over a few names, so that two of them share some; in any order.
 fn some_stack() -> impl Strategy<Value = Stack> {
-    let services = subsequence(vec!["a", "b", "c", "d", "e", "f"], 0..=6).prop_shuffle().prop_flat_map(|names| {
-        names
-            .into_iter()
-            .map(|n| some_service().prop_map(move |s| Service { name: n.to_owned(), ..s }))
-            .collect::<Vec<_>>()
-    });
-    let environments = subsequence(vec!["dev", "staging", "prod"], 0..=3).prop_shuffle().prop_flat_map(|names| {
-        let one = |n: &'static str| {
-            any::<bool>().prop_map(move |protected| Environment {
-                name: n.to_owned(),
-                protected,
-                ..Environment::default()
-            })
-        };
-        names.into_iter().map(one).collect::<Vec<_>>()
-    });
+    let services = subsequence(vec!["a", "b", "c", "d", "e", "f"], 0..=6)
+        .prop_shuffle()
+        .prop_flat_map(|names| {
+            names
+                .into_iter()
+                .map(|n| {
+                    some_service().prop_map(move |s| Service {
+                        name: n.to_owned(),
+                        ..s
+                    })
+                })
+                .collect::<Vec<_>>()
+        });
+    let environments = subsequence(vec!["dev", "staging", "prod"], 0..=3)
+        .prop_shuffle()
+        .prop_flat_map(|names| {
+            let one = |n: &'static str| {
+                any::<bool>().prop_map(move |protected| Environment {
+                    name: n.to_owned(),
+                    protected,
+                    ..Environment::default()
+                })
+            };
+            names.into_iter().map(one).collect::<Vec<_>>()
+        });
     let routines = subsequence(vec!["ping", "backup"], 0..=2).prop_flat_map(|names| {
         let one = |n: &'static str| {
             prop::option::of(1..3i64).prop_map(move |every_ms| Routine {
@@ -156,18 +234,32 @@ fn some_stack() -> impl Strategy<Value = Stack> {
         };
         names.into_iter().map(one).collect::<Vec<_>>()
     });
-    let contacts = subsequence(vec!["Ana", "Bo"], 0..=2)
-        .prop_map(|names| names.into_iter().map(|n| Contact { name: n.to_owned(), ..Contact::default() }).collect());
-    (select(vec!["UTC", "Europe/Berlin"]), environments, services, routines, contacts).prop_map(
-        |(timezone, environments, services, routines, contacts)| Stack {
-            workspace: "acme".to_owned(),
-            timezone: timezone.to_owned(),
-            environments,
-            services,
-            routines,
-            contacts,
-        },
+    let contacts = subsequence(vec!["Ana", "Bo"], 0..=2).prop_map(|names| {
+        names
+            .into_iter()
+            .map(|n| Contact {
+                name: n.to_owned(),
+                ..Contact::default()
+            })
+            .collect()
+    });
+    (
+        select(vec!["UTC", "Europe/Berlin"]),
+        environments,
+        services,
+        routines,
+        contacts,
     )
+        .prop_map(
+            |(timezone, environments, services, routines, contacts)| Stack {
+                workspace: "acme".to_owned(),
+                timezone: timezone.to_owned(),
+                environments,
+                services,
+                routines,
+                contacts,
+            },
+        )
 }
 
 fn sorted(mut stack: Stack) -> Stack {

@@ -45,19 +45,31 @@ impl Adapter {
     /// Whether it is read-only.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
-        self.entry().is_some_and(|(_, operation)| !operation.mutates())
+        self.entry()
+            .is_some_and(|(_, operation)| !operation.mutates())
     }
 
     pub(super) fn describe(&self) -> String {
-        let Some((_, operation)) = self.entry() else { return format!("{} (unknown here)", self.operation) };
+        let Some((_, operation)) = self.entry() else {
+            return format!("{} (unknown here)", self.operation);
+        };
         let kept = Kept::new();
         let request = |stage: &Stage| {
             let request = product::request(operation, stage, &self.args, &kept);
-            let body = request.body.as_deref().map(|body| format!(" {}", text::cut(body, 300))).unwrap_or_default();
+            let body = request
+                .body
+                .as_deref()
+                .map(|body| format!(" {}", text::cut(body, 300)))
+                .unwrap_or_default();
             format!("{} {}{}{body}", request.method, self.base_url, request.path)
         };
         let requests: Vec<String> = operation.stages.iter().map(request).collect();
-        format!("{} (secret {}): {}", self.operation, self.token, requests.join(", then "))
+        format!(
+            "{} (secret {}): {}",
+            self.operation,
+            self.token,
+            requests.join(", then ")
+        )
     }
 
     pub(super) fn call(&self, timeout_ms: i64) -> Call {
@@ -88,7 +100,11 @@ impl Adapter {
             return Outcome::unexpected("adapter", &progress.last);
         };
         let done = self.done(&operation.stages[..progress.stage]);
-        let before = if done.is_empty() { String::new() } else { format!("; before that it {}", done.join(", ")) };
+        let before = if done.is_empty() {
+            String::new()
+        } else {
+            format!("; before that it {}", done.join(", "))
+        };
         let request = product::request(operation, stage, &self.args, &progress.kept);
         let request_line = format!("{} {}", request.method, request.path);
         match progress.last.as_ref() {
@@ -99,14 +115,33 @@ impl Adapter {
                 if results.is_empty() {
                     results.push(format!("HTTP {status}"));
                 }
-                Outcome::ok(format!("{} in {} ms", results.join(", "), progress.ms), Some(progress.ms))
+                Outcome::ok(
+                    format!("{} in {} ms", results.join(", "), progress.ms),
+                    Some(progress.ms),
+                )
             }
-            Reply::Http { status, headers, body, .. } => {
-                let limited = *status == 403 && headers.get("x-ratelimit-remaining").is_some_and(|left| left == "0");
+            Reply::Http {
+                status,
+                headers,
+                body,
+                ..
+            } => {
+                let limited = *status == 403
+                    && headers
+                        .get("x-ratelimit-remaining")
+                        .is_some_and(|left| left == "0");
                 let why = reason(body);
-                let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+                let why = if why.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {why}")
+                };
                 let message = format!("{request_line}: HTTP {status}{why}{before}");
-                Outcome::failed(message, limited || answered_again(*status), Some(progress.ms))
+                Outcome::failed(
+                    message,
+                    limited || answered_again(*status),
+                    Some(progress.ms),
+                )
             }
             Reply::TimedOut { .. } => {
                 let mut outcome = Outcome::timed_out(progress.ms);
@@ -114,7 +149,9 @@ impl Adapter {
                 outcome
             }
             Reply::Refused { message } => Outcome::refused(&format!("{message}{before}")),
-            Reply::Unreachable { message } => Outcome::failed(format!("{request_line}: {message}{before}"), true, None),
+            Reply::Unreachable { message } => {
+                Outcome::failed(format!("{request_line}: {message}{before}"), true, None)
+            }
             other => Outcome::unexpected("adapter", other),
         }
     }
@@ -122,9 +159,18 @@ impl Adapter {
     /// Describes what these stages did.
     fn done(&self, stages: &[Stage]) -> Vec<String> {
         let filled = |words: &str| {
-            self.args.iter().fold(words.to_owned(), |words, (name, value)| words.replace(&format!("{{{name}}}"), value))
+            self.args
+                .iter()
+                .fold(words.to_owned(), |words, (name, value)| {
+                    words.replace(&format!("{{{name}}}"), value)
+                })
         };
-        stages.iter().map(|s| s.did).filter(|did| !did.is_empty()).map(filled).collect()
+        stages
+            .iter()
+            .map(|s| s.did)
+            .filter(|did| !did.is_empty())
+            .map(filled)
+            .collect()
     }
 }
 
@@ -132,10 +178,25 @@ impl Adapter {
 fn reason(body: &str) -> String {
     let json: Option<serde_json::Value> = serde_json::from_str(body).ok();
     let words = json.as_ref().map(|json| {
-        let texts = ["/message", "/error/message", "/errors/0/message", "/errors/0"];
-        texts.iter().filter_map(|at| json.pointer(at)?.as_str()).collect::<Vec<_>>().join(": ")
+        let texts = [
+            "/message",
+            "/error/message",
+            "/errors/0/message",
+            "/errors/0",
+        ];
+        texts
+            .iter()
+            .filter_map(|at| json.pointer(at)?.as_str())
+            .collect::<Vec<_>>()
+            .join(": ")
     });
-    text::show_limited(words.as_deref().filter(|words| !words.is_empty()).unwrap_or(body.trim()), MAX_ANSWER)
+    text::show_limited(
+        words
+            .as_deref()
+            .filter(|words| !words.is_empty())
+            .unwrap_or(body.trim()),
+        MAX_ANSWER,
+    )
 }
 
 #[cfg(test)]
@@ -163,12 +224,23 @@ mod tests {
 
     fn http(status: u16, body: &str) -> Reply {
         let headers = BTreeMap::from([("x-ratelimit-remaining".to_owned(), "0".to_owned())]);
-        Reply::Http { status, headers, body: body.to_owned(), truncated: false, ms: 9 }
+        Reply::Http {
+            status,
+            headers,
+            body: body.to_owned(),
+            truncated: false,
+            ms: 9,
+        }
     }
 
     fn stopped_at(stage: usize, last: Reply) -> Reply {
         let kept = Kept::from([("url".to_owned(), "https://github.test/pull/7".into())]);
-        Reply::Operated(Progress { stage, last: Box::new(last), kept, ms: 40 })
+        Reply::Operated(Progress {
+            stage,
+            last: Box::new(last),
+            kept,
+            ms: 40,
+        })
     }
 
     #[test]
@@ -209,14 +281,20 @@ mod tests {
                 failed(true),
                 "POST /repos/acme/ops/pulls: HTTP 500: oops; before that it created the branch spec-web, committed specs/web page.md",
             ),
-            (stopped_at(0, http(403, "{}")), failed(true), "GET /repos/acme/ops/git/ref/heads/main: HTTP 403"),
+            (
+                stopped_at(0, http(403, "{}")),
+                failed(true),
+                "GET /repos/acme/ops/git/ref/heads/main: HTTP 403",
+            ),
             (
                 stopped_at(1, Reply::TimedOut { after_ms: 5 }),
                 Verdict::TimedOut,
                 "GET /repos/acme/ops/contents/specs/web%20page.md?ref=main: no answer",
             ),
             (
-                Reply::Refused { message: "the secret GITHUB is missing".to_owned() },
+                Reply::Refused {
+                    message: "the secret GITHUB is missing".to_owned(),
+                },
                 failed(false),
                 "the secret GITHUB is missing",
             ),
@@ -226,6 +304,12 @@ mod tests {
             assert!(outcome.message.starts_with(expected), "{}", outcome.message);
         }
         assert!(!pull_request().is_read_only());
-        assert!(Adapter { operation: "github.combined_status".to_owned(), ..pull_request() }.is_read_only());
+        assert!(
+            Adapter {
+                operation: "github.combined_status".to_owned(),
+                ..pull_request()
+            }
+            .is_read_only()
+        );
     }
 }

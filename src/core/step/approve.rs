@@ -47,19 +47,35 @@ impl Comment {
 
 impl Default for Approve {
     fn default() -> Self {
-        Self { prompt: String::new(), need: 1, from: Vec::new(), comment: Comment::default() }
+        Self {
+            prompt: String::new(),
+            need: 1,
+            from: Vec::new(),
+            comment: Comment::default(),
+        }
     }
 }
 
 impl Approve {
     pub(super) fn describe(&self) -> String {
-        let people = if self.need == 1 { "1 person".to_owned() } else { format!("{} people", self.need) };
-        let from = if self.from.is_empty() { String::new() } else { format!(" of {}", self.from.join(", ")) };
+        let people = if self.need == 1 {
+            "1 person".to_owned()
+        } else {
+            format!("{} people", self.need)
+        };
+        let from = if self.from.is_empty() {
+            String::new()
+        } else {
+            format!(" of {}", self.from.join(", "))
+        };
         format!("wants the approval of {people}{from}: {}", self.prompt)
     }
 
     pub(super) fn call(&self, timeout_ms: i64) -> Call {
-        Call::Approve { ask: self.clone(), timeout_ms }
+        Call::Approve {
+            ask: self.clone(),
+            timeout_ms,
+        }
     }
 
     #[expect(clippy::unused_self, reason = "every step kind has the same shape")]

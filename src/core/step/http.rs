@@ -13,7 +13,10 @@ pub struct Http {
     pub request: HttpRequest,
     /// Who chose the host of its URL. Plans of earlier versions do not have it: an input may have
     /// chosen it.
-    #[serde(default = "HostFrom::unknown", skip_serializing_if = "HostFrom::is_unknown")]
+    #[serde(
+        default = "HostFrom::unknown",
+        skip_serializing_if = "HostFrom::is_unknown"
+    )]
     pub host: HostFrom,
 }
 
@@ -21,21 +24,39 @@ impl Http {
     /// A request whose host is from a file.
     #[must_use]
     pub const fn new(request: HttpRequest) -> Self {
-        Self { request, host: HostFrom::File }
+        Self {
+            request,
+            host: HostFrom::File,
+        }
     }
 
     pub(super) fn describe(&self) -> String {
         let r = &self.request;
         let secrets: Vec<&str> = self.secrets().map(|(_, secret)| secret).collect();
-        let with = if secrets.is_empty() { String::new() } else { format!(" (secret {})", secrets.join(", ")) };
-        let calls = called_instead(&r.url).map(|host| format!(" (calls {host})")).unwrap_or_default();
+        let with = if secrets.is_empty() {
+            String::new()
+        } else {
+            format!(" (secret {})", secrets.join(", "))
+        };
+        let calls = called_instead(&r.url)
+            .map(|host| format!(" (calls {host})"))
+            .unwrap_or_default();
         format!("{} {}{calls}{with}", r.method, r.url)
     }
 
     /// Headers and the names of the secrets they carry.
     fn secrets(&self) -> impl Iterator<Item = (&str, &str)> {
-        let bearer = self.request.secret_ref.iter().map(|name| ("authorization", name.as_str()));
-        bearer.chain(self.request.secret_headers.iter().map(|(header, name)| (header.as_str(), name.as_str())))
+        let bearer = self
+            .request
+            .secret_ref
+            .iter()
+            .map(|name| ("authorization", name.as_str()));
+        bearer.chain(
+            self.request
+                .secret_headers
+                .iter()
+                .map(|(header, name)| (header.as_str(), name.as_str())),
+        )
     }
 
     pub(super) fn call(&self, timeout_ms: i64) -> Call {
@@ -60,21 +81,42 @@ impl Http {
     /// Status first, then content, then speed: a slow good answer succeeds but is degraded.
     pub(super) fn outcome(&self, reply: &Reply) -> Outcome {
         let (status, body, truncated, ms) = match reply {
-            Reply::Http { status, body, truncated, ms, .. } => (*status, body, *truncated, *ms),
+            Reply::Http {
+                status,
+                body,
+                truncated,
+                ms,
+                ..
+            } => (*status, body, *truncated, *ms),
             Reply::TimedOut { after_ms } => return Outcome::timed_out(*after_ms),
             Reply::Unreachable { message } => return Outcome::failed(message.clone(), true, None),
             Reply::Refused { message } => return Outcome::refused(message),
             other => return Outcome::unexpected("http", other),
         };
         let r = &self.request;
-        let good =
-            if r.expect_status.is_empty() { (200..300).contains(&status) } else { r.expect_status.contains(&status) };
+        let good = if r.expect_status.is_empty() {
+            (200..300).contains(&status)
+        } else {
+            r.expect_status.contains(&status)
+        };
         if !good {
-            return Outcome::failed(format!("HTTP {status} in {ms} ms"), answered_again(status), Some(ms));
+            return Outcome::failed(
+                format!("HTTP {status} in {ms} ms"),
+                answered_again(status),
+                Some(ms),
+            );
         }
         if let Some(text) = r.contains.as_ref().filter(|t| !body.contains(t.as_str())) {
-            let body = if truncated { "the part of the body that was read" } else { "the body" };
-            return Outcome::failed(format!("HTTP {status} in {ms} ms, but {body} lacks {text:?}"), false, Some(ms));
+            let body = if truncated {
+                "the part of the body that was read"
+            } else {
+                "the body"
+            };
+            return Outcome::failed(
+                format!("HTTP {status} in {ms} ms, but {body} lacks {text:?}"),
+                false,
+                Some(ms),
+            );
         }
         let mut outcome = Outcome::ok(format!("HTTP {status} in {ms} ms"), Some(ms));
         if let Some(max) = r.max_ms.filter(|max| ms > *max) {
@@ -91,26 +133,57 @@ mod tests {
     use crate::core::step::Verdict;
 
     fn answer(status: u16, body: &str, ms: i64) -> Reply {
-        Reply::Http { status, headers: std::collections::BTreeMap::new(), body: body.to_owned(), truncated: false, ms }
+        Reply::Http {
+            status,
+            headers: std::collections::BTreeMap::new(),
+            body: body.to_owned(),
+            truncated: false,
+            ms,
+        }
     }
 
     #[test]
     fn a_stored_request_without_the_origin_of_its_host_may_have_it_from_an_input() {
-        let text = |host| serde_json::to_string(&Http { request: HttpRequest::default(), host }).unwrap();
+        let text = |host| {
+            serde_json::to_string(&Http {
+                request: HttpRequest::default(),
+                host,
+            })
+            .unwrap()
+        };
         let read = |text: &str| serde_json::from_str::<Http>(text).unwrap().host;
-        assert_eq!((read(&text(HostFrom::File)), read(&text(HostFrom::Value))), (HostFrom::File, HostFrom::Value));
+        assert_eq!(
+            (read(&text(HostFrom::File)), read(&text(HostFrom::Value))),
+            (HostFrom::File, HostFrom::Value)
+        );
         let old = text(HostFrom::Value);
-        assert!(!old.contains("\"host\""), "an old plan keeps its hash: {old}");
+        assert!(
+            !old.contains("\"host\""),
+            "an old plan keeps its hash: {old}"
+        );
     }
 
     #[test]
     fn status_then_content_then_speed() {
-        let request = HttpRequest { contains: Some("ready".to_owned()), max_ms: Some(500), ..HttpRequest::default() };
-        let strict = Http::new(HttpRequest { expect_status: vec![418], ..HttpRequest::default() });
+        let request = HttpRequest {
+            contains: Some("ready".to_owned()),
+            max_ms: Some(500),
+            ..HttpRequest::default()
+        };
+        let strict = Http::new(HttpRequest {
+            expect_status: vec![418],
+            ..HttpRequest::default()
+        });
         let http = Http::new(request);
         let again = |again| Verdict::Failed { again };
         for (step, reply, verdict, state, message) in [
-            (&http, answer(200, "ready", 12), Verdict::Succeeded, State::Ok, "HTTP 200 in 12 ms"),
+            (
+                &http,
+                answer(200, "ready", 12),
+                Verdict::Succeeded,
+                State::Ok,
+                "HTTP 200 in 12 ms",
+            ),
             (
                 &http,
                 answer(204, "ready", 501),
@@ -125,23 +198,67 @@ mod tests {
                 State::Failing,
                 "HTTP 200 in 9 ms, but the body lacks \"ready\"",
             ),
-            (&http, answer(503, "ready", 12), again(true), State::Failing, "HTTP 503 in 12 ms"),
-            (&http, answer(301, "ready", 12), again(false), State::Failing, "HTTP 301 in 12 ms"),
-            (&http, answer(429, "", 12), again(true), State::Failing, "HTTP 429 in 12 ms"),
-            (&strict, answer(200, "", 12), again(false), State::Failing, "HTTP 200 in 12 ms"),
-            (&strict, answer(418, "", 12), Verdict::Succeeded, State::Ok, "HTTP 418 in 12 ms"),
-            (&http, Reply::TimedOut { after_ms: 5000 }, Verdict::TimedOut, State::Failing, "no answer within 5.0 s"),
             (
                 &http,
-                Reply::Unreachable { message: "connection refused".to_owned() },
+                answer(503, "ready", 12),
+                again(true),
+                State::Failing,
+                "HTTP 503 in 12 ms",
+            ),
+            (
+                &http,
+                answer(301, "ready", 12),
+                again(false),
+                State::Failing,
+                "HTTP 301 in 12 ms",
+            ),
+            (
+                &http,
+                answer(429, "", 12),
+                again(true),
+                State::Failing,
+                "HTTP 429 in 12 ms",
+            ),
+            (
+                &strict,
+                answer(200, "", 12),
+                again(false),
+                State::Failing,
+                "HTTP 200 in 12 ms",
+            ),
+            (
+                &strict,
+                answer(418, "", 12),
+                Verdict::Succeeded,
+                State::Ok,
+                "HTTP 418 in 12 ms",
+            ),
+            (
+                &http,
+                Reply::TimedOut { after_ms: 5000 },
+                Verdict::TimedOut,
+                State::Failing,
+                "no answer within 5.0 s",
+            ),
+            (
+                &http,
+                Reply::Unreachable {
+                    message: "connection refused".to_owned(),
+                },
                 again(true),
                 State::Failing,
                 "connection refused",
             ),
         ] {
             let outcome = step.outcome(&reply);
-            assert_eq!((outcome.verdict, outcome.state, outcome.message.as_str()), (verdict, state, message));
+            assert_eq!(
+                (outcome.verdict, outcome.state, outcome.message.as_str()),
+                (verdict, state, message)
+            );
         }
-        assert!(matches!(http.outcome(&Reply::Stored).verdict, Verdict::Failed { again: false }));
+        assert!(matches!(
+            http.outcome(&Reply::Stored).verdict,
+            Verdict::Failed { again: false }
+        ));
     }
 }

@@ -13,12 +13,20 @@ pub struct Manual {
 impl Manual {
     pub(super) fn describe(&self) -> String {
         // On one line: a plan lists its steps.
-        let lines: Vec<&str> = self.prompt.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let lines: Vec<&str> = self
+            .prompt
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect();
         format!("by hand: {}", lines.join(" ⏎ "))
     }
 
     pub(super) fn call(&self, timeout_ms: i64) -> Call {
-        Call::Manual { prompt: self.prompt.clone(), timeout_ms }
+        Call::Manual {
+            prompt: self.prompt.clone(),
+            timeout_ms,
+        }
     }
 
     #[expect(clippy::unused_self, reason = "every step kind has the same shape")]

@@ -60,7 +60,16 @@ impl Shell {
     pub fn new(command: ShellCommand) -> Self {
         let (env, chosen_secrets) = (BTreeMap::new(), BTreeMap::new());
         let (dir, secrets, artifacts) = (None, Vec::new(), ArtifactSpec::default());
-        Self { command, env, dir, secrets, chosen_secrets, artifacts, session: None, limit_ms: None }
+        Self {
+            command,
+            env,
+            dir,
+            secrets,
+            chosen_secrets,
+            artifacts,
+            session: None,
+            limit_ms: None,
+        }
     }
 
     fn argv(&self) -> Vec<String> {
@@ -73,16 +82,32 @@ impl Shell {
     pub(super) fn describe(&self) -> String {
         let command = match &self.command {
             ShellCommand::Script(text) => format!("sh -c {text:?}"),
-            ShellCommand::Argv(argv) => argv.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" "),
+            ShellCommand::Argv(argv) => argv
+                .iter()
+                .map(|word| shell_word(word))
+                .collect::<Vec<_>>()
+                .join(" "),
         };
-        let names: Vec<&str> = self.secrets.iter().chain(self.chosen_secrets.values()).map(String::as_str).collect();
-        let with = if names.is_empty() { String::new() } else { format!(" (secret {})", names.join(", ")) };
+        let names: Vec<&str> = self
+            .secrets
+            .iter()
+            .chain(self.chosen_secrets.values())
+            .map(String::as_str)
+            .collect();
+        let with = if names.is_empty() {
+            String::new()
+        } else {
+            format!(" (secret {})", names.join(", "))
+        };
         let left = if self.artifacts.is_none() {
             String::new()
         } else {
             format!(" (leaves {})", self.artifacts.paths.join(", "))
         };
-        let limit = self.limit_ms.map(|ms| format!(" (ended after {})", human_ms(ms))).unwrap_or_default();
+        let limit = self
+            .limit_ms
+            .map(|ms| format!(" (ended after {})", human_ms(ms)))
+            .unwrap_or_default();
         command + &with + &left + &limit
     }
 
@@ -91,32 +116,73 @@ impl Shell {
         let own = self.secrets.iter().map(|name| (name, name));
         let secrets = own
             .chain(&self.chosen_secrets)
-            .map(|(called, secret)| SecretVariable { variable: variable(called), secret: secret.clone() });
+            .map(|(called, secret)| SecretVariable {
+                variable: variable(called),
+                secret: secret.clone(),
+            });
         let secrets = secrets.collect();
-        let (artifacts, session) =
-            (self.artifacts.clone(), self.session.clone().map(|s| SessionRef { of: s, name: None, begun: false }));
-        let timeout_ms = self.limit_ms.map_or(timeout_ms, |limit| timeout_ms.min(limit));
-        Call::Shell { argv: self.argv(), env, dir, secrets, artifacts, session, timeout_ms }
+        let (artifacts, session) = (
+            self.artifacts.clone(),
+            self.session.clone().map(|s| SessionRef {
+                of: s,
+                name: None,
+                begun: false,
+            }),
+        );
+        let timeout_ms = self
+            .limit_ms
+            .map_or(timeout_ms, |limit| timeout_ms.min(limit));
+        Call::Shell {
+            argv: self.argv(),
+            env,
+            dir,
+            secrets,
+            artifacts,
+            session,
+            timeout_ms,
+        }
     }
 
     pub(super) fn outcome(&self, reply: &Reply) -> Outcome {
         match reply {
-            Reply::Exited { code: Some(0), lacks, ms, .. } if !lacks.is_empty() => {
-                Outcome::failed(format!("exit code 0 in {}, but {}", human_ms(*ms), lacks.join("; ")), false, Some(*ms))
-            }
-            Reply::Exited { code: Some(0), ms, .. } => {
-                Outcome::ok(format!("exit code 0 in {}", human_ms(*ms)), Some(*ms))
-            }
-            Reply::Exited { code: Some(code), ms, .. } => {
-                Outcome::failed(format!("exit code {code} after {}", human_ms(*ms)), false, Some(*ms))
-            }
-            Reply::Exited { signal, ms, .. } => Outcome::failed(
-                format!("ended by signal {} after {}", signal.unwrap_or(0), human_ms(*ms)),
+            Reply::Exited {
+                code: Some(0),
+                lacks,
+                ms,
+                ..
+            } if !lacks.is_empty() => Outcome::failed(
+                format!("exit code 0 in {}, but {}", human_ms(*ms), lacks.join("; ")),
                 false,
                 Some(*ms),
             ),
-            Reply::TimedOut { after_ms } if self.limit_ms.is_some_and(|limit| *after_ms >= limit) => {
-                Outcome::ok(format!("ended after {}, as planned", human_ms(*after_ms)), Some(*after_ms))
+            Reply::Exited {
+                code: Some(0), ms, ..
+            } => Outcome::ok(format!("exit code 0 in {}", human_ms(*ms)), Some(*ms)),
+            Reply::Exited {
+                code: Some(code),
+                ms,
+                ..
+            } => Outcome::failed(
+                format!("exit code {code} after {}", human_ms(*ms)),
+                false,
+                Some(*ms),
+            ),
+            Reply::Exited { signal, ms, .. } => Outcome::failed(
+                format!(
+                    "ended by signal {} after {}",
+                    signal.unwrap_or(0),
+                    human_ms(*ms)
+                ),
+                false,
+                Some(*ms),
+            ),
+            Reply::TimedOut { after_ms }
+                if self.limit_ms.is_some_and(|limit| *after_ms >= limit) =>
+            {
+                Outcome::ok(
+                    format!("ended after {}, as planned", human_ms(*after_ms)),
+                    Some(*after_ms),
+                )
             }
             Reply::TimedOut { after_ms } => Outcome::timed_out(*after_ms),
             Reply::Unreachable { message } => Outcome::failed(message.clone(), false, None),

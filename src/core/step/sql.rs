@@ -1,4 +1,5 @@
-//! `sql`: one statement to one database, its values as bound parameters, in a transaction of its own.
+//! `sql`: one statement to one database, its values as bound parameters, in a transaction of its
+//! own.
 
 pub mod table;
 
@@ -56,15 +57,33 @@ pub struct Rows {
 
 impl Sql {
     pub(super) fn describe(&self) -> String {
-        let how = if self.mutates { "changes it" } else { "read-only" };
-        let lines: Vec<&str> = self.statement.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let how = if self.mutates {
+            "changes it"
+        } else {
+            "read-only"
+        };
+        let lines: Vec<&str> = self
+            .statement
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect();
         let value = |(n, p): (usize, &Param)| match p.kind {
             ParamKind::Text => format!("${} = {:?}", n + 1, p.text),
             ParamKind::Int | ParamKind::Bool => format!("${} = {}", n + 1, p.text),
         };
         let values: Vec<String> = self.params.iter().enumerate().map(value).collect();
-        let with = if values.is_empty() { String::new() } else { format!(" with {}", values.join(", ")) };
-        format!("sql on {} ({}, {how}): {}{with}", self.database, self.place, lines.join(" "))
+        let with = if values.is_empty() {
+            String::new()
+        } else {
+            format!(" with {}", values.join(", "))
+        };
+        format!(
+            "sql on {} ({}, {how}): {}{with}",
+            self.database,
+            self.place,
+            lines.join(" ")
+        )
     }
 
     pub(super) fn call(&self, timeout_ms: i64) -> Call {
@@ -96,7 +115,12 @@ fn summary(rows: &Rows) -> String {
     let plural = |n: u64| if n == 1 { "row" } else { "rows" };
     let fetched = u64::try_from(count).unwrap_or(u64::MAX);
     match (rows.columns.is_empty(), rows.truncated) {
-        (true, _) => format!("{} {} changed in {} ms", rows.affected, plural(rows.affected), rows.ms),
+        (true, _) => format!(
+            "{} {} changed in {} ms",
+            rows.affected,
+            plural(rows.affected),
+            rows.ms
+        ),
         (false, true) => format!("the first {count} rows in {} ms; there are more", rows.ms),
         (false, false) => format!("{count} {} in {} ms", plural(fetched), rows.ms),
     }
@@ -108,7 +132,10 @@ mod tests {
     use crate::core::step::Verdict;
 
     fn sql() -> Sql {
-        let param = |text: &str, kind| Param { text: text.to_owned(), kind };
+        let param = |text: &str, kind| Param {
+            text: text.to_owned(),
+            kind,
+        };
         Sql {
             database: "shop".to_owned(),
             place: "postgres://ana@db.test/shop".to_owned(),
@@ -126,8 +153,16 @@ mod tests {
             "sql on shop (postgres://ana@db.test/shop, read-only): select id from orders where region = $1 and n > $2 \
              with $1 = \"e'u\", $2 = 5"
         );
-        let change = Sql { statement: "delete from x".to_owned(), params: Vec::new(), mutates: true, ..sql() };
-        assert_eq!(change.describe(), "sql on shop (postgres://ana@db.test/shop, changes it): delete from x");
+        let change = Sql {
+            statement: "delete from x".to_owned(),
+            params: Vec::new(),
+            mutates: true,
+            ..sql()
+        };
+        assert_eq!(
+            change.describe(),
+            "sql on shop (postgres://ana@db.test/shop, changes it): delete from x"
+        );
     }
 
     #[test]
@@ -135,23 +170,76 @@ mod tests {
         let rows = |columns: &[&str], n: usize, affected, truncated| {
             let columns: Vec<String> = columns.iter().map(|c| (*c).to_owned()).collect();
             let row = vec![serde_json::Value::from(1); columns.len()];
-            Reply::Rows(Rows { columns, rows: vec![row; n], affected, truncated, ms: 8 })
+            Reply::Rows(Rows {
+                columns,
+                rows: vec![row; n],
+                affected,
+                truncated,
+                ms: 8,
+            })
         };
         let failed = |again| Verdict::Failed { again };
         let message = "no such table: x".to_owned();
         for (reply, verdict, expected) in [
-            (rows(&["id"], 1, 0, false), Verdict::Succeeded, "1 row in 8 ms"),
-            (rows(&["id"], 0, 0, false), Verdict::Succeeded, "0 rows in 8 ms"),
-            (rows(&["id"], 10, 0, true), Verdict::Succeeded, "the first 10 rows in 8 ms; there are more"),
-            (rows(&[], 0, 3, false), Verdict::Succeeded, "3 rows changed in 8 ms"),
-            (Reply::Declined { message: message.clone(), again: false }, failed(false), "no such table: x"),
-            (Reply::Declined { message: message.clone(), again: true }, failed(true), "no such table: x"),
-            (Reply::Unreachable { message: message.clone() }, failed(true), "no such table: x"),
-            (Reply::Refused { message }, failed(false), "no such table: x"),
-            (Reply::TimedOut { after_ms: 2000 }, Verdict::TimedOut, "no answer within 2.0 s"),
+            (
+                rows(&["id"], 1, 0, false),
+                Verdict::Succeeded,
+                "1 row in 8 ms",
+            ),
+            (
+                rows(&["id"], 0, 0, false),
+                Verdict::Succeeded,
+                "0 rows in 8 ms",
+            ),
+            (
+                rows(&["id"], 10, 0, true),
+                Verdict::Succeeded,
+                "the first 10 rows in 8 ms; there are more",
+            ),
+            (
+                rows(&[], 0, 3, false),
+                Verdict::Succeeded,
+                "3 rows changed in 8 ms",
+            ),
+            (
+                Reply::Declined {
+                    message: message.clone(),
+                    again: false,
+                },
+                failed(false),
+                "no such table: x",
+            ),
+            (
+                Reply::Declined {
+                    message: message.clone(),
+                    again: true,
+                },
+                failed(true),
+                "no such table: x",
+            ),
+            (
+                Reply::Unreachable {
+                    message: message.clone(),
+                },
+                failed(true),
+                "no such table: x",
+            ),
+            (
+                Reply::Refused { message },
+                failed(false),
+                "no such table: x",
+            ),
+            (
+                Reply::TimedOut { after_ms: 2000 },
+                Verdict::TimedOut,
+                "no answer within 2.0 s",
+            ),
         ] {
             let outcome = sql().outcome(&reply);
-            assert_eq!((outcome.verdict, outcome.message.as_str()), (verdict, expected));
+            assert_eq!(
+                (outcome.verdict, outcome.message.as_str()),
+                (verdict, expected)
+            );
         }
     }
 }

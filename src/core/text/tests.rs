@@ -56,7 +56,10 @@ fn only_well_formed_colour_is_stripped() {
 
 #[test]
 fn styles_begin_where_they_are_set() {
-    let red = TextStyle { fg: Some(Colour::Indexed(1)), ..TextStyle::default() };
+    let red = TextStyle {
+        fg: Some(Colour::Indexed(1)),
+        ..TextStyle::default()
+    };
     let bold = TextStyle { bold: true, ..red };
     let none = TextStyle::default();
     for (line, text, styles) in [
@@ -72,7 +75,14 @@ fn styles_begin_where_they_are_set() {
         ("0123456789abcdef\x1b[31mx", "0123456789abc…", vec![]),
         ("0123\x1b[31m456789abcdef", "0123456789abc…", vec![(4, red)]),
     ] {
-        assert_eq!(coloured_limited(line, 14), Coloured { text: text.to_owned(), styles }, "{line:?}");
+        assert_eq!(
+            coloured_limited(line, 14),
+            Coloured {
+                text: text.to_owned(),
+                styles
+            },
+            "{line:?}"
+        );
     }
 }
 
@@ -114,7 +124,8 @@ fn clusters_narrower_than_their_characters_are_not_cut_early() {
 }
 
 static UNSAFE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]").unwrap()
+    Regex::new(r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]")
+        .unwrap()
 });
 static STACKED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\p{Mn}{3}").unwrap());
 
@@ -122,7 +133,11 @@ static STACKED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\p{Mn}{3}").unwr
 fn every_unsafe_character_there_is_becomes_a_token() {
     for c in (0..=0x10_ffff).filter_map(char::from_u32) {
         let shown = show_limited(&format!("a{c}b"), 80);
-        assert!(!UNSAFE.is_match(&shown), "U+{:04X} shows as {shown:?}", u32::from(c));
+        assert!(
+            !UNSAFE.is_match(&shown),
+            "U+{:04X} shows as {shown:?}",
+            u32::from(c)
+        );
     }
 }
 

@@ -7,7 +7,15 @@ const MINUTE: i64 = 60_000;
 const DAY: i64 = 86_400_000;
 /// 1970-01-01 was a Thursday; Monday counts 0.
 const EPOCH_WEEKDAY: i64 = 3;
-const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+const WEEKDAYS: [&str; 7] = [
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+];
 
 /// Reads an instant before `now`. A clock time alone is the last time the clock showed it.
 ///
@@ -15,8 +23,10 @@ const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "frid
 /// Lists the accepted forms.
 pub fn parse_since(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     let lower = text.trim().to_lowercase();
-    let found =
-        parse_duration(&lower).ok().map(|back| now.plus_ms(-back)).or_else(|| instant(text.trim(), &lower, now));
+    let found = parse_duration(&lower)
+        .ok()
+        .map(|back| now.plus_ms(-back))
+        .or_else(|| instant(text.trim(), &lower, now));
     found.ok_or_else(|| {
         format!(
             "`{text}` is not a time in the past: write 24h, 02:00, today, yesterday, monday, 2026-11-21 or \
@@ -39,7 +49,9 @@ fn instant(text: &str, lower: &str, now: Timestamp) -> Option<Timestamp> {
     // "yesterday 14:00", "14:00 yesterday", "2026-11-21t10:00"
     let (first, last) = lower.split_once(' ').or_else(|| lower.split_once('t'))?;
     let at = |of: &str, clock_time: &str| Some(day(of, now)?.plus_ms(clock(clock_time)?));
-    at(first, last).or_else(|| at(last, first)).filter(|at| *at <= now)
+    at(first, last)
+        .or_else(|| at(last, first))
+        .filter(|at| *at <= now)
 }
 
 /// Start of a day, or of another named period.
@@ -60,7 +72,9 @@ fn day(lower: &str, now: Timestamp) -> Option<Timestamp> {
         _ => {}
     }
     let name = lower.strip_prefix("last ").unwrap_or(lower);
-    let wanted = WEEKDAYS.iter().position(|day| *day == name || (name.len() == 3 && day.starts_with(name)));
+    let wanted = WEEKDAYS
+        .iter()
+        .position(|day| *day == name || (name.len() == 3 && day.starts_with(name)));
     if let Some(wanted) = wanted.and_then(|at| i64::try_from(at).ok()) {
         let ago = (weekday - wanted).rem_euclid(7);
         return Some(back(if ago == 0 && name != lower { 7 } else { ago }));
@@ -87,7 +101,9 @@ fn clock(lower: &str) -> Option<i64> {
         (_, Some(body)) => (body, Some(true)),
         _ => (lower, None),
     };
-    let numbers = body.split(':').map(|part| part.parse::<i64>().ok().filter(|_| part.len() <= 2));
+    let numbers = body
+        .split(':')
+        .map(|part| part.parse::<i64>().ok().filter(|_| part.len() <= 2));
     let numbers = numbers.collect::<Option<Vec<_>>>()?;
     let (hour, minute, second) = match (numbers.as_slice(), afternoon) {
         ([hour], Some(_)) => (*hour, 0, 0),
@@ -106,11 +122,17 @@ fn clock(lower: &str) -> Option<i64> {
 
 fn date(lower: &str) -> Option<Timestamp> {
     let day: chrono::NaiveDate = lower.parse().ok()?;
-    Some(Timestamp(day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis()))
+    Some(Timestamp(
+        day.and_time(chrono::NaiveTime::MIN)
+            .and_utc()
+            .timestamp_millis(),
+    ))
 }
 
 fn rfc3339(text: &str) -> Option<Timestamp> {
-    chrono::DateTime::parse_from_rfc3339(text).ok().map(|at| Timestamp(at.timestamp_millis()))
+    chrono::DateTime::parse_from_rfc3339(text)
+        .ok()
+        .map(|at| Timestamp(at.timestamp_millis()))
 }
 
 #[cfg(test)]
@@ -153,9 +175,17 @@ mod tests {
                 "{text}"
             );
         }
-        for text in
-            ["", "25:00", "2:99", "yesterday-ish", "tomorrow", "13pm", "this evening", "today 04:00", "2026-13-01"]
-        {
+        for text in [
+            "",
+            "25:00",
+            "2:99",
+            "yesterday-ish",
+            "tomorrow",
+            "13pm",
+            "this evening",
+            "today 04:00",
+            "2026-13-01",
+        ] {
             let refused = parse_since(text, now).unwrap_err();
             assert!(refused.contains("yesterday, monday"), "{text}: {refused}");
         }

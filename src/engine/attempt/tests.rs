@@ -6,14 +6,25 @@ use super::*;
 use crate::core::service::{HttpRequest, ShellCommand};
 use crate::core::step::{http::Http, shell::Shell};
 
-const RETRY: Retry = Retry { attempts: 3, base_ms: 2000, cap_ms: 32_000 };
+const RETRY: Retry = Retry {
+    attempts: 3,
+    base_ms: 2000,
+    cap_ms: 32_000,
+};
 
 fn step(spec: StepSpec, idempotent: bool) -> PlanStep {
-    PlanStep { retry: Some(RETRY), idempotent, ..PlanStep::new("s", Phase::Action, spec, 1000) }
+    PlanStep {
+        retry: Some(RETRY),
+        idempotent,
+        ..PlanStep::new("s", Phase::Action, spec, 1000)
+    }
 }
 
 fn http(method: &str) -> StepSpec {
-    StepSpec::Http(Http::new(HttpRequest { method: method.into(), ..HttpRequest::default() }))
+    StepSpec::Http(Http::new(HttpRequest {
+        method: method.into(),
+        ..HttpRequest::default()
+    }))
 }
 
 fn shell() -> StepSpec {
@@ -21,8 +32,17 @@ fn shell() -> StepSpec {
 }
 
 fn answer(status: u16, headers: &[(&str, &str)]) -> Reply {
-    let headers = headers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    Reply::Http { status, headers, body: String::new(), truncated: false, ms: 1 }
+    let headers = headers
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+        .collect();
+    Reply::Http {
+        status,
+        headers,
+        body: String::new(),
+        truncated: false,
+        ms: 1,
+    }
 }
 
 fn after(step: &PlanStep, attempt: u32, reply: &Reply) -> Again {
@@ -33,7 +53,11 @@ fn after(step: &PlanStep, attempt: u32, reply: &Reply) -> Again {
 fn only_useful_and_safe_retries_are_made() {
     let late = Reply::TimedOut { after_ms: 5 };
     let table = [
-        (step(http("GET"), true), answer(503, &[]), Again::After(2000)),
+        (
+            step(http("GET"), true),
+            answer(503, &[]),
+            Again::After(2000),
+        ),
         (step(http("get"), true), late.clone(), Again::After(2000)),
         (step(http("GET"), true), answer(404, &[]), Again::No),
         (step(http("GET"), true), answer(200, &[]), Again::No),
@@ -43,8 +67,22 @@ fn only_useful_and_safe_retries_are_made() {
         (step(http("POST"), true), late.clone(), Again::After(2000)),
         (step(shell(), false), late.clone(), Again::Unsafe),
         (step(shell(), true), late.clone(), Again::After(2000)),
-        (PlanStep { probe: true, ..step(shell(), false) }, late.clone(), Again::After(2000)),
-        (PlanStep { retry: None, ..step(http("GET"), true) }, late, Again::No),
+        (
+            PlanStep {
+                probe: true,
+                ..step(shell(), false)
+            },
+            late.clone(),
+            Again::After(2000),
+        ),
+        (
+            PlanStep {
+                retry: None,
+                ..step(http("GET"), true)
+            },
+            late,
+            Again::No,
+        ),
     ];
     for (step, reply, wanted) in table {
         assert_eq!(after(&step, 1, &reply), wanted, "{:?} {reply:?}", step.spec);
@@ -56,12 +94,35 @@ fn attempts_end_and_the_server_may_ask_for_a_longer_pause() {
     let get = step(http("GET"), true);
     assert_eq!(after(&get, 2, &answer(503, &[])), Again::After(4000));
     assert_eq!(after(&get, 3, &answer(503, &[])), Again::No);
-    assert_eq!(after(&get, 1, &answer(429, &[("retry-after", "7")])), Again::After(7000));
-    assert_eq!(after(&get, 1, &answer(429, &[("retry-after", "1")])), Again::After(2000));
-    assert_eq!(after(&get, 1, &answer(429, &[("retry-after", "99999")])), Again::After(300_000));
-    let dated = |at: &str| answer(503, &[("date", "Wed, 21 Oct 2015 07:28:00 GMT"), ("retry-after", at)]);
-    assert_eq!(after(&get, 1, &dated("Wed, 21 Oct 2015 07:28:09 GMT")), Again::After(9000));
-    assert_eq!(after(&get, 1, &dated("Wed, 21 Oct 2099 07:28:09 GMT")), Again::After(300_000));
+    assert_eq!(
+        after(&get, 1, &answer(429, &[("retry-after", "7")])),
+        Again::After(7000)
+    );
+    assert_eq!(
+        after(&get, 1, &answer(429, &[("retry-after", "1")])),
+        Again::After(2000)
+    );
+    assert_eq!(
+        after(&get, 1, &answer(429, &[("retry-after", "99999")])),
+        Again::After(300_000)
+    );
+    let dated = |at: &str| {
+        answer(
+            503,
+            &[
+                ("date", "Wed, 21 Oct 2015 07:28:00 GMT"),
+                ("retry-after", at),
+            ],
+        )
+    };
+    assert_eq!(
+        after(&get, 1, &dated("Wed, 21 Oct 2015 07:28:09 GMT")),
+        Again::After(9000)
+    );
+    assert_eq!(
+        after(&get, 1, &dated("Wed, 21 Oct 2099 07:28:09 GMT")),
+        Again::After(300_000)
+    );
     for at in ["Wed, 21 Oct 2015 07:27:00 GMT", "soon", "-5", ""] {
         assert_eq!(after(&get, 1, &dated(at)), Again::After(2000), "{at}");
     }
@@ -78,8 +139,15 @@ fn retries_by_status_code() {
         assert_eq!(after(&get, 1, &answer(status, &[])), wanted, "{status}");
     }
     let message = || "because".to_owned();
-    assert_eq!(after(&get, 1, &Reply::Unreachable { message: message() }), Again::After(2000));
-    assert_eq!(after(&get, 1, &Reply::Refused { message: message() }), Again::No, "we would refuse again");
+    assert_eq!(
+        after(&get, 1, &Reply::Unreachable { message: message() }),
+        Again::After(2000)
+    );
+    assert_eq!(
+        after(&get, 1, &Reply::Refused { message: message() }),
+        Again::No,
+        "we would refuse again"
+    );
 }
 
 proptest! {

@@ -19,9 +19,21 @@ async fn recorder() -> Recorder {
     let workspace = store.ensure_workspace("acme", "UTC", at).await.unwrap().id;
     let (actor, trigger) = ("amos".to_owned(), "cli".to_owned());
     let plan = Plan::default();
-    let new = NewRun { workspace, plan, parent: None, actor, trigger, reason: None, at };
+    let new = NewRun {
+        workspace,
+        plan,
+        parent: None,
+        actor,
+        trigger,
+        reason: None,
+        at,
+    };
     store.submit(new).await.unwrap();
-    let (claim, run) = store.claim(None, "me", at.plus_ms(60_000)).await.unwrap().unwrap();
+    let (claim, run) = store
+        .claim(None, "me", at.plus_ms(60_000))
+        .await
+        .unwrap()
+        .unwrap();
     let signals = Signals {
         wake: watch::Sender::new(1),
         mode: watch::Sender::new(Mode::Working),
@@ -59,7 +71,10 @@ fn lost<T>() -> Result<T, StoreError> {
 async fn entries_committed_before_the_connection_was_lost_are_there_once() {
     let rec = recorder().await;
     let store = &rec.world.store;
-    let entries = [rec.note(None, Level::Info, "one\0"), rec.note(None, Level::Info, "two")];
+    let entries = [
+        rec.note(None, Level::Info, "one\0"),
+        rec.note(None, Level::Info, "two"),
+    ];
     for commits_first in [true, false] {
         let (before, calls) = (store.run(rec.run()).await.unwrap().last_seq, Cell::new(0));
         let write = || async {
@@ -70,9 +85,16 @@ async fn entries_committed_before_the_connection_was_lost_are_there_once() {
             }
             lost()
         };
-        let seq = rec.persist(write, || rec.written(before, &entries)).await.unwrap();
+        let seq = rec
+            .persist(write, || rec.written(before, &entries))
+            .await
+            .unwrap();
         assert_eq!(seq, before + 2);
-        assert_eq!(store.run(rec.run()).await.unwrap().last_seq, before + 2, "{commits_first}");
+        assert_eq!(
+            store.run(rec.run()).await.unwrap().last_seq,
+            before + 2,
+            "{commits_first}"
+        );
         assert_eq!(calls.get(), if commits_first { 1 } else { 2 });
     }
 }
@@ -89,13 +111,25 @@ async fn a_transition_committed_before_the_connection_was_lost_is_not_refused() 
         (Transition::Fail, &started[..], RunStatus::Failed),
     ] {
         let before = rec.known();
-        assert_eq!(rec.moved(before, what, entries).await.unwrap(), None, "{what:?} was not written yet");
+        assert_eq!(
+            rec.moved(before, what, entries).await.unwrap(),
+            None,
+            "{what:?} was not written yet"
+        );
         let write = || async {
-            store.transition(rec.claim, what, None, entries, rec.world.clock.now()).await?;
+            store
+                .transition(rec.claim, what, None, entries, rec.world.clock.now())
+                .await?;
             lost()
         };
-        let status = rec.persist(write, || rec.moved(before, what, entries)).await.unwrap();
-        assert_eq!((status, store.run(rec.run()).await.unwrap().status), (wanted, wanted));
+        let status = rec
+            .persist(write, || rec.moved(before, what, entries))
+            .await
+            .unwrap();
+        assert_eq!(
+            (status, store.run(rec.run()).await.unwrap().status),
+            (wanted, wanted)
+        );
         rec.advance_to(store.run(rec.run()).await.unwrap().last_seq);
     }
 }

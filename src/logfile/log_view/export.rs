@@ -33,7 +33,9 @@ pub enum What {
 
 impl Export {
     fn is_json(&self) -> bool {
-        self.path.extension().is_some_and(|extension| extension == "jsonl")
+        self.path
+            .extension()
+            .is_some_and(|extension| extension == "jsonl")
     }
 }
 
@@ -55,20 +57,37 @@ const KEEP: usize = 256 << 20;
 
 impl LogView {
     pub(super) fn start_export(&mut self, export: Export) {
-        let end = if let What::Marked(lines) = &export.what { lines.len() } else { self.lines() };
+        let end = if let What::Marked(lines) = &export.what {
+            lines.len()
+        } else {
+            self.lines()
+        };
         // Never overwrites: it is easy to name a log by mistake.
-        let notice = match OpenOptions::new().write(true).create_new(true).open(&export.path) {
+        let notice = match OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&export.path)
+        {
             Ok(file) => {
                 let mut out = BufWriter::new(file);
                 if export.simulated && !export.is_json() {
                     // A failure here shows up again at the next write, which reports it.
                     let _ = out.write_all(b"SIMULATED: none of this has happened\n");
                 }
-                self.job = Some(Job { export, out, next: 0, end, written: 0 });
+                self.job = Some(Job {
+                    export,
+                    out,
+                    next: 0,
+                    end,
+                    written: 0,
+                });
                 return;
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                format!("not saved: {} exists; give another name", export.path.display())
+                format!(
+                    "not saved: {} exists; give another name",
+                    export.path.display()
+                )
             }
             Err(error) => format!("not saved: {}: {error}", export.path.display()),
         };
@@ -77,15 +96,24 @@ impl LogView {
 
     /// Writes a piece; true while there is something to write.
     pub(super) fn continue_export(&mut self) -> bool {
-        let Some(mut job) = self.job.take() else { return false };
+        let Some(mut job) = self.job.take() else {
+            return false;
+        };
         match self.write_piece(&mut job) {
             Ok(true) => self.job = Some(job),
             Ok(false) => {
                 let path = std::path::absolute(&job.export.path).unwrap_or(job.export.path);
-                self.answers.push(Answer::Notice(format!("saved {} lines to {}", job.written, path.display())));
+                self.answers.push(Answer::Notice(format!(
+                    "saved {} lines to {}",
+                    job.written,
+                    path.display()
+                )));
             }
             Err(error) => {
-                self.answers.push(Answer::Notice(format!("not saved whole: {}: {error}", job.export.path.display())));
+                self.answers.push(Answer::Notice(format!(
+                    "not saved whole: {}: {error}",
+                    job.export.path.display()
+                )));
             }
         }
         true
@@ -98,14 +126,20 @@ impl LogView {
             What::All => (job.next..end).collect(),
             What::Visible => match self.rules.visible() {
                 None => (job.next..end).collect(),
-                Some(bits) if bits.len() >= end => (job.next..end).filter(|l| bits.contains(*l)).collect(),
+                Some(bits) if bits.len() >= end => {
+                    (job.next..end).filter(|l| bits.contains(*l)).collect()
+                }
                 // The filters are not that far yet; they run before the export.
                 Some(_) => return Ok(true),
             },
         };
         let mut at = 0;
         while at < lines.len() {
-            let run = lines[at..].iter().enumerate().take_while(|(i, l)| **l == lines[at] + i).count();
+            let run = lines[at..]
+                .iter()
+                .enumerate()
+                .take_while(|(i, l)| **l == lines[at] + i)
+                .count();
             for line in self.read(lines[at], run, KEEP) {
                 self.write_line(job, &line)?;
             }
@@ -148,7 +182,12 @@ impl LogView {
             value["step"] = head.step.into();
             match &head.origin {
                 SpoolEntry::Output(stream) => {
-                    value["stream"] = if *stream == Stream::Stdout { "stdout" } else { "stderr" }.into();
+                    value["stream"] = if *stream == Stream::Stdout {
+                        "stdout"
+                    } else {
+                        "stderr"
+                    }
+                    .into();
                 }
                 SpoolEntry::Event { phase, source, .. } => {
                     value["phase"] = phase.map(Phase::name).into();

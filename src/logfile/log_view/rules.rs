@@ -45,7 +45,13 @@ pub(super) struct Rules {
 
 impl Looked {
     fn new(regex: Regex, hide: bool, of: Of, files: usize) -> Self {
-        let mut pattern = Self { regex, hide, of, scans: Vec::new(), wholes: Vec::new() };
+        let mut pattern = Self {
+            regex,
+            hide,
+            of,
+            scans: Vec::new(),
+            wholes: Vec::new(),
+        };
         (0..files).for_each(|_| pattern.join());
         pattern
     }
@@ -56,7 +62,8 @@ impl Looked {
     }
 
     fn restart(&mut self, file: usize) {
-        (self.scans[file], self.wholes[file]) = (Scan::new(self.regex.clone()), Whole::new(self.of));
+        (self.scans[file], self.wholes[file]) =
+            (Scan::new(self.regex.clone()), Whole::new(self.of));
     }
 
     /// Lines scanned so far.
@@ -77,11 +84,13 @@ impl Looked {
     /// result changed, if any.
     fn step(&mut self, files: &[Tracked]) -> Option<(usize, Option<usize>)> {
         let step = |(scan, file): (&mut Scan, &Tracked)| {
-            scan.step(file.file(), &file.index, file.tail_counts()).unwrap_or(false)
+            scan.step(file.file(), &file.index, file.tail_counts())
+                .unwrap_or(false)
         };
         let at = self.scans.iter_mut().zip(files).position(step)?;
         let known = files[at].index.records.joined();
-        let back = self.wholes[at].extend(&self.scans[at].hits, known, |line| files[at].joined(line));
+        let back =
+            self.wholes[at].extend(&self.scans[at].hits, known, |line| files[at].joined(line));
         Some((at, back))
     }
 }
@@ -89,7 +98,15 @@ impl Looked {
 impl Default for Rules {
     fn default() -> Self {
         let (visible, found, errors, warnings) = Default::default();
-        Self { filters: Vec::new(), floor: Level::Debug, search: None, visible, found, errors, warnings }
+        Self {
+            filters: Vec::new(),
+            floor: Level::Debug,
+            search: None,
+            visible,
+            found,
+            errors,
+            warnings,
+        }
     }
 }
 
@@ -100,8 +117,13 @@ impl Rules {
         self.filters = rules
             .into_iter()
             .map(|rule| {
-                let known = old.iter().position(|l| l.regex.as_str() == rule.regex.as_str());
-                let kept = known.map(|at| Looked { hide: rule.hide, ..old.swap_remove(at) });
+                let known = old
+                    .iter()
+                    .position(|l| l.regex.as_str() == rule.regex.as_str());
+                let kept = known.map(|at| Looked {
+                    hide: rule.hide,
+                    ..old.swap_remove(at)
+                });
                 kept.unwrap_or_else(|| Looked::new(rule.regex, rule.hide, Of::Every, files))
             })
             .collect();
@@ -110,7 +132,11 @@ impl Rules {
     }
 
     pub(super) fn search_for(&mut self, regex: Option<Regex>, files: usize) {
-        let same = |search: &Looked| regex.as_ref().is_some_and(|r| r.as_str() == search.regex.as_str());
+        let same = |search: &Looked| {
+            regex
+                .as_ref()
+                .is_some_and(|r| r.as_str() == search.regex.as_str())
+        };
         if !self.search.as_ref().is_some_and(same) {
             self.search = regex.map(|regex| Looked::new(regex, false, Of::First, files));
             self.found = Set::default();
@@ -154,7 +180,12 @@ impl Rules {
     }
 
     fn sets_back_to(&mut self, order: &Order, file: usize, line: usize) {
-        for set in [&mut self.visible, &mut self.found, &mut self.errors, &mut self.warnings] {
+        for set in [
+            &mut self.visible,
+            &mut self.found,
+            &mut self.errors,
+            &mut self.warnings,
+        ] {
             set.back_to(order, file, line);
         }
     }
@@ -175,22 +206,42 @@ impl Rules {
     }
 
     pub(super) fn fill(&mut self, order: &Order, len: usize, files: &[Tracked], levels: &[Levels]) {
-        let Self { filters, floor, search, visible, found, errors, warnings } = self;
+        let Self {
+            filters,
+            floor,
+            search,
+            visible,
+            found,
+            errors,
+            warnings,
+        } = self;
         let filtering = !filters.is_empty() || *floor > Level::Debug;
         let floors = |file: usize| levels[file].from(*floor);
         let known = |file: usize| {
             let wholes = filters.iter().map(|f| f.known(file));
-            wholes.chain(floors(file).map(Bits::len)).min().unwrap_or(usize::MAX)
+            wholes
+                .chain(floors(file).map(Bits::len))
+                .min()
+                .unwrap_or(usize::MAX)
         };
         let shown = |file: usize, line: usize| {
-            filters.iter().all(|f| f.passes(file, line)) && floors(file).is_none_or(|bits| bits.contains(line))
+            filters.iter().all(|f| f.passes(file, line))
+                && floors(file).is_none_or(|bits| bits.contains(line))
         };
         let shown_word = |index: usize| {
             let floor = floors(0).map_or(u64::MAX, |bits| bits.word(index));
             filters.iter().fold(floor, |word, f| word & f.word(index))
         };
         if filtering {
-            visible.fill(order, len, &Parts { known: &known, word: &shown_word, line: &shown });
+            visible.fill(
+                order,
+                len,
+                &Parts {
+                    known: &known,
+                    word: &shown_word,
+                    line: &shown,
+                },
+            );
         }
         if let Some(search) = search {
             found.fill(
@@ -212,7 +263,11 @@ impl Rules {
                 len,
                 &Parts {
                     known: &|file| known(file).min(levels[file].len()),
-                    word: &|index| shown_word(index) & bits(0).map_or(0, |b| b.word(index)) & !joined(0).word(index),
+                    word: &|index| {
+                        shown_word(index)
+                            & bits(0).map_or(0, |b| b.word(index))
+                            & !joined(0).word(index)
+                    },
                     line: &|file, line| {
                         bits(file).is_some_and(|b| b.contains(line))
                             && !joined(file).contains(line)

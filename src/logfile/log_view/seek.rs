@@ -50,20 +50,37 @@ impl Sought {
 impl LogView {
     pub(super) fn start_seek(&mut self, what: Sought, forward: bool) {
         if what == Sought::Hit && self.rules.found().is_none() {
-            self.answers.push(Answer::Notice("nothing is searched for yet: / begins a search".to_owned()));
+            self.answers.push(Answer::Notice(
+                "nothing is searched for yet: / begins a search".to_owned(),
+            ));
             return;
         }
         if let Sought::Step(_) = what {
-            self.seek = Some(Seek { what, forward, from: 0 });
+            self.seek = Some(Seek {
+                what,
+                forward,
+                from: 0,
+            });
             return;
         }
         self.stop_following();
-        self.seek = Some(Seek { what, forward, from: self.place.line });
+        self.seek = Some(Seek {
+            what,
+            forward,
+            from: self.place.line,
+        });
     }
 
     /// Moves to the target once the background scan has found it.
     pub(super) fn continue_seek(&mut self) {
-        let Some(Seek { what, forward, from }) = self.seek else { return };
+        let Some(Seek {
+            what,
+            forward,
+            from,
+        }) = self.seek
+        else {
+            return;
+        };
         let bits = match what {
             Sought::Step(step) => return self.seek_step(step, from),
             Sought::Hit => self.rules.found(),
@@ -72,9 +89,19 @@ impl LogView {
         };
         let Some(bits) = bits else { return };
         let complete = self.caught_up && bits.len() >= self.lines();
-        let near = if forward { bits.next(from + 1) } else { bits.previous(from) };
+        let near = if forward {
+            bits.next(from + 1)
+        } else {
+            bits.previous(from)
+        };
         let near = near.filter(|_| forward || bits.len() >= from);
-        let around = || if forward { bits.next(0) } else { bits.previous(bits.len()) };
+        let around = || {
+            if forward {
+                bits.next(0)
+            } else {
+                bits.previous(bits.len())
+            }
+        };
         let (to, wrapped) = match near {
             Some(line) => (Some(line), false),
             None if complete => (around(), true),
@@ -106,9 +133,15 @@ impl LogView {
         }
         if self.caught_up {
             self.seek = None;
-            self.answers.push(Answer::Notice("this step has written nothing yet".to_owned()));
+            self.answers.push(Answer::Notice(
+                "this step has written nothing yet".to_owned(),
+            ));
         } else {
-            self.seek = Some(Seek { what: Sought::Step(step), forward: true, from: end });
+            self.seek = Some(Seek {
+                what: Sought::Step(step),
+                forward: true,
+                from: end,
+            });
         }
     }
 
@@ -123,8 +156,12 @@ impl LogView {
         let line = to.and_then(|at| self.first_from(at));
         match line {
             Some(line) if line < self.lines() => self.go_to_line(line),
-            Some(_) => self.answers.push(Answer::Notice("no line is that late".to_owned())),
-            None => self.answers.push(Answer::Notice("no time is known here".to_owned())),
+            Some(_) => self
+                .answers
+                .push(Answer::Notice("no line is that late".to_owned())),
+            None => self
+                .answers
+                .push(Answer::Notice("no time is known here".to_owned())),
         }
     }
 
@@ -140,13 +177,18 @@ impl LogView {
                 None => high = middle,
             }
         }
-        any.then(|| self.time_from(low, self.lines()).map_or(self.lines(), |(line, _)| line))
+        any.then(|| {
+            self.time_from(low, self.lines())
+                .map_or(self.lines(), |(line, _)| line)
+        })
     }
 
     /// The first line from here with a time.
     fn time_from(&self, from: usize, to: usize) -> Option<(usize, Timestamp)> {
         let lines = self.read(from, TIMELESS.min(to - from), 512);
-        lines.iter().find_map(|line| line.time(self.now).map(|time| (line.number, time)))
+        lines
+            .iter()
+            .find_map(|line| line.time(self.now).map(|time| (line.number, time)))
     }
 
     /// The time of the record a line belongs to.

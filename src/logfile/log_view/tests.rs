@@ -25,8 +25,13 @@ impl World {
     fn new(texts: &[&str]) -> Self {
         let dir = TempDir::new().unwrap();
         let path = |i: usize| dir.path().join(format!("{i}.log"));
-        texts.iter().enumerate().for_each(|(i, text)| fs::write(path(i), text).unwrap());
-        let files = (0..texts.len()).map(|i| Tracked::open(&path(i)).unwrap()).collect();
+        texts
+            .iter()
+            .enumerate()
+            .for_each(|(i, text)| fs::write(path(i), text).unwrap());
+        let files = (0..texts.len())
+            .map(|i| Tracked::open(&path(i)).unwrap())
+            .collect();
         let mut log_view = LogView::new(files, false, NOW);
         log_view.ask(LogRequest::Resize { rows: 5, strip: 0 });
         Self { dir, log_view }
@@ -37,7 +42,12 @@ impl World {
     }
 
     fn append(&self, text: &str) {
-        OpenOptions::new().append(true).open(self.path(0)).unwrap().write_all(text.as_bytes()).unwrap();
+        OpenOptions::new()
+            .append(true)
+            .open(self.path(0))
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
     }
 
     fn work(&mut self) {
@@ -55,11 +65,21 @@ impl World {
 
     fn texts(&mut self) -> Vec<String> {
         let shown = self.log_view.shown();
-        shown.rows.iter().map(|row| String::from_utf8_lossy(&row.bytes).into_owned()).collect()
+        shown
+            .rows
+            .iter()
+            .map(|row| String::from_utf8_lossy(&row.bytes).into_owned())
+            .collect()
     }
 
     fn rules(&mut self, rules: &[(&str, bool)], floor: Level) {
-        let rules = rules.iter().map(|(text, hide)| Rule { regex: pattern(text).unwrap(), hide: *hide }).collect();
+        let rules = rules
+            .iter()
+            .map(|(text, hide)| Rule {
+                regex: pattern(text).unwrap(),
+                hide: *hide,
+            })
+            .collect();
         self.log_view.ask(LogRequest::Rules { rules, floor });
     }
 
@@ -68,12 +88,19 @@ impl World {
             Answer::Notice(text) => text,
             other => format!("{other:?}"),
         };
-        self.log_view.answers().into_iter().map(text).collect::<Vec<_>>().join("; ")
+        self.log_view
+            .answers()
+            .into_iter()
+            .map(text)
+            .collect::<Vec<_>>()
+            .join("; ")
     }
 }
 
 fn numbered(count: usize) -> String {
-    (0..count).map(|n| format!("{} line {n}\n", if n % 10 == 0 { "ERROR" } else { "INFO" })).collect()
+    (0..count)
+        .map(|n| format!("{} line {n}\n", if n % 10 == 0 { "ERROR" } else { "INFO" }))
+        .collect()
 }
 
 #[test]
@@ -100,7 +127,11 @@ fn moving_through_a_file() {
     ] {
         world.log_view.ask(LogRequest::Move(movement));
         let shown = world.log_view.shown();
-        assert_eq!((shown.rows[0].number, shown.cursor, shown.follow), (first, cursor, follow), "{movement:?}");
+        assert_eq!(
+            (shown.rows[0].number, shown.cursor, shown.follow),
+            (first, cursor, follow),
+            "{movement:?}"
+        );
     }
 }
 
@@ -118,18 +149,33 @@ fn filters_keep_the_focused_line_where_it_is() {
     let filtered = world.log_view.shown();
     assert_eq!(filtered.rows[filtered.cursor].number, 100);
     assert_eq!(filtered.cursor, before.cursor);
-    assert!(filtered.rows.iter().all(|row| row.number % 10 == 0), "{filtered:?}");
+    assert!(
+        filtered.rows.iter().all(|row| row.number % 10 == 0),
+        "{filtered:?}"
+    );
     world.work();
     let known = world.log_view.shown();
-    assert_eq!((&known.rows, known.visible), (&filtered.rows, Some((20, true))));
+    assert_eq!(
+        (&known.rows, known.visible),
+        (&filtered.rows, Some((20, true)))
+    );
     world.rules(&[], Level::Debug);
     let after = world.log_view.shown();
-    assert_eq!((after.cursor, after.rows[after.cursor].number), (before.cursor, 100));
+    assert_eq!(
+        (after.cursor, after.rows[after.cursor].number),
+        (before.cursor, 100)
+    );
     world.rules(&[("1", false), ("11", true)], Level::Error);
     world.work();
     assert_eq!(
         world.texts(),
-        ["ERROR line 10", "ERROR line 100", "ERROR line 120", "ERROR line 130", "ERROR line 140"]
+        [
+            "ERROR line 10",
+            "ERROR line 100",
+            "ERROR line 120",
+            "ERROR line 130",
+            "ERROR line 140"
+        ]
     );
 }
 
@@ -137,64 +183,132 @@ fn filters_keep_the_focused_line_where_it_is() {
 fn matches_are_counted_found_and_wrapped() {
     let mut world = World::new(&[&numbered(100)]);
     world.work();
-    world.log_view.ask(LogRequest::Search(Some(pattern("line [23]5").unwrap())));
-    world.log_view.ask(LogRequest::Seek { what: Sought::Hit, forward: true });
+    world
+        .log_view
+        .ask(LogRequest::Search(Some(pattern("line [23]5").unwrap())));
+    world.log_view.ask(LogRequest::Seek {
+        what: Sought::Hit,
+        forward: true,
+    });
     world.work();
     let mut here = |forward| {
-        world.log_view.ask(LogRequest::Seek { what: Sought::Hit, forward });
+        world.log_view.ask(LogRequest::Seek {
+            what: Sought::Hit,
+            forward,
+        });
         world.work();
         let shown = world.log_view.shown();
-        (shown.rows[shown.cursor].number, shown.hits.and_then(|h| h.here), world.notices())
+        (
+            shown.rows[shown.cursor].number,
+            shown.hits.and_then(|h| h.here),
+            world.notices(),
+        )
     };
     assert_eq!(here(true), (35, Some(2), String::new()));
-    assert_eq!(here(true), (25, Some(1), "no match below; on at the top".to_owned()));
-    assert_eq!(here(false), (35, Some(2), "no match above; on at the bottom".to_owned()));
-    world.log_view.ask(LogRequest::Seek { what: Sought::Error, forward: false });
+    assert_eq!(
+        here(true),
+        (25, Some(1), "no match below; on at the top".to_owned())
+    );
+    assert_eq!(
+        here(false),
+        (35, Some(2), "no match above; on at the bottom".to_owned())
+    );
+    world.log_view.ask(LogRequest::Seek {
+        what: Sought::Error,
+        forward: false,
+    });
     world.work();
     let shown = world.log_view.shown();
     assert_eq!(shown.rows[shown.cursor].number, 30);
-    world.log_view.ask(LogRequest::Search(Some(pattern("nowhere").unwrap())));
-    world.log_view.ask(LogRequest::Seek { what: Sought::Hit, forward: true });
+    world
+        .log_view
+        .ask(LogRequest::Search(Some(pattern("nowhere").unwrap())));
+    world.log_view.ask(LogRequest::Seek {
+        what: Sought::Hit,
+        forward: true,
+    });
     world.work();
     assert_eq!(world.notices(), "no match");
 }
 
 #[test]
 fn records_are_shown_hidden_and_counted_whole() {
-    let text = "INFO start\nERROR boom\n  at a\n  at b\nINFO fine\n  with a detail\nERROR again\n  at b\n";
+    let text =
+        "INFO start\nERROR boom\n  at a\n  at b\nINFO fine\n  with a detail\nERROR again\n  at b\n";
     let mut world = World::new(&[text]);
-    world.log_view.ask(LogRequest::Resize { rows: 20, strip: 2 });
+    world
+        .log_view
+        .ask(LogRequest::Resize { rows: 20, strip: 2 });
     while world.log_view.lines() < 8 {
         world.log_view.work();
     }
     for (rules, expected) in [
-        (&[("at [ab]$", false)][..], &["ERROR boom", "  at a", "  at b", "ERROR again", "  at b"][..]),
-        (&[("at b", false), ("at a", true)], &["ERROR again", "  at b"]),
-        (&[("detail", true), ("boom", true)], &["INFO start", "ERROR again", "  at b"]),
+        (
+            &[("at [ab]$", false)][..],
+            &["ERROR boom", "  at a", "  at b", "ERROR again", "  at b"][..],
+        ),
+        (
+            &[("at b", false), ("at a", true)],
+            &["ERROR again", "  at b"],
+        ),
+        (
+            &[("detail", true), ("boom", true)],
+            &["INFO start", "ERROR again", "  at b"],
+        ),
     ] {
         world.rules(rules, Level::Debug);
-        assert_eq!(world.texts(), expected, "before the background scan: {rules:?}");
+        assert_eq!(
+            world.texts(),
+            expected,
+            "before the background scan: {rules:?}"
+        );
         world.work();
         assert_eq!(world.texts(), expected, "{rules:?}");
     }
     world.rules(&[], Level::Error);
     world.work();
-    assert_eq!(world.texts(), ["ERROR boom", "  at a", "  at b", "ERROR again", "  at b"]);
+    assert_eq!(
+        world.texts(),
+        ["ERROR boom", "  at a", "  at b", "ERROR again", "  at b"]
+    );
     world.rules(&[], Level::Debug);
-    world.log_view.ask(LogRequest::Search(Some(pattern("at [ab]").unwrap())));
+    world
+        .log_view
+        .ask(LogRequest::Search(Some(pattern("at [ab]").unwrap())));
     world.log_view.ask(LogRequest::Move(Move::Top));
     world.work();
-    assert_eq!(world.log_view.shown().hits.unwrap().count, 2, "a record counts once");
+    assert_eq!(
+        world.log_view.shown().hits.unwrap().count,
+        2,
+        "a record counts once"
+    );
     let mut stops = Vec::new();
-    for what in [Sought::Hit, Sought::Hit, Sought::Hit, Sought::Error, Sought::Error] {
-        world.log_view.ask(LogRequest::Seek { what, forward: true });
+    for what in [
+        Sought::Hit,
+        Sought::Hit,
+        Sought::Hit,
+        Sought::Error,
+        Sought::Error,
+    ] {
+        world.log_view.ask(LogRequest::Seek {
+            what,
+            forward: true,
+        });
         let shown = world.log_view.shown();
         stops.push(shown.rows[shown.cursor].number);
     }
-    assert_eq!(stops, [2, 7, 2, 6, 1], "a record counts as one error, however many lines it has");
+    assert_eq!(
+        stops,
+        [2, 7, 2, 6, 1],
+        "a record counts as one error, however many lines it has"
+    );
     assert_eq!(world.log_view.shown().strip, [(1, 0), (1, 0)]);
     world.log_view.ask(LogRequest::Record { line: 3 });
-    assert!(world.notices().contains("line: 1, text: \"ERROR boom\\n  at a\\n  at b\""));
+    assert!(
+        world
+            .notices()
+            .contains("line: 1, text: \"ERROR boom\\n  at a\\n  at b\"")
+    );
 }
 
 #[test]
@@ -234,13 +348,19 @@ fn growth_is_followed_or_counted() {
     world.work();
     let shown = world.log_view.shown();
     assert_eq!((shown.new, world.texts()), (3, before));
-    world.log_view.ask(LogRequest::Search(Some(pattern("half").unwrap())));
+    world
+        .log_view
+        .ask(LogRequest::Search(Some(pattern("half").unwrap())));
     world.append("INFO ha");
     world.until(16);
     assert_eq!(world.log_view.shown().hits.unwrap().count, 0);
     world.append("lf\n");
     world.work();
-    assert_eq!(world.log_view.shown().hits.unwrap().count, 1, "a line that grew is scanned again");
+    assert_eq!(
+        world.log_view.shown().hits.unwrap().count,
+        1,
+        "a line that grew is scanned again"
+    );
 }
 
 #[test]
@@ -256,7 +376,10 @@ fn files_that_shrink_or_are_replaced_are_reported_and_nothing_is_lost() {
     world.log_view.check();
     world.work();
     assert!(world.notices().contains("rotated"));
-    assert_eq!(world.texts()[3..], ["INFO last of the old", "INFO first of the new"]);
+    assert_eq!(
+        world.texts()[3..],
+        ["INFO last of the old", "INFO first of the new"]
+    );
     fs::write(world.path(0), "x\n").unwrap();
     world.log_view.check();
     world.work();
@@ -266,25 +389,43 @@ fn files_that_shrink_or_are_replaced_are_reported_and_nothing_is_lost() {
 
 #[test]
 fn several_files_are_merged_by_time_without_tearing_records() {
-    let a =
-        "2026-11-21T09:00:01Z a1\n  more of a1\n2026-11-21T09:00:03Z a3\n2026-11-21T09:00:02Z a's clock went back\n";
+    let a = "2026-11-21T09:00:01Z a1\n  more of a1\n2026-11-21T09:00:03Z a3\n2026-11-21T09:00:02Z a's clock went back\n";
     let b = "2026-11-21T09:00:02Z b2\n2026-11-21T09:00:04Z b4\n";
     let mut world = World::new(&[a, b]);
     world.work();
-    world.log_view.ask(LogRequest::Resize { rows: 20, strip: 4 });
-    let order: Vec<String> = world.texts().iter().map(|t| t.trim().rsplit(' ').next().unwrap().to_owned()).collect();
+    world
+        .log_view
+        .ask(LogRequest::Resize { rows: 20, strip: 4 });
+    let order: Vec<String> = world
+        .texts()
+        .iter()
+        .map(|t| t.trim().rsplit(' ').next().unwrap().to_owned())
+        .collect();
     assert_eq!(order, ["a1", "a1", "b2", "a3", "back", "b4"]);
     world.rules(&[("b", false)], Level::Debug);
     world.work();
-    assert_eq!(world.log_view.shown().visible, Some((3, true)), "b2, back and b4");
+    assert_eq!(
+        world.log_view.shown().visible,
+        Some((3, true)),
+        "b2, back and b4"
+    );
     world.append("2026-11-21T09:00:09Z b-like\n");
     world.work();
     assert_eq!(world.log_view.shown().visible, Some((4, true)));
 }
 
 fn entry(run: i64, seq: i64, second: i64) -> Entry {
-    let body = EntryBody::Output { stream: Stream::Stdout, text: format!("run {run} at {second}") };
-    Entry { run: RunId(run), seq, at: Timestamp(second * 1000), step: Some(0), body }
+    let body = EntryBody::Output {
+        stream: Stream::Stdout,
+        text: format!("run {run} at {second}"),
+    };
+    Entry {
+        run: RunId(run),
+        seq,
+        at: Timestamp(second * 1000),
+        step: Some(0),
+        body,
+    }
 }
 
 /// Lines are ordered by time, and by the command line for equal times, whichever run's log is read
@@ -297,7 +438,10 @@ fn runs_are_merged_by_time_whichever_is_read_first() {
         let mut log_view = LogView::new(vec![first, second], false, NOW);
         log_view.ask(LogRequest::Resize { rows: 20, strip: 0 });
         let mut come = [
-            (writer, vec![entry(1, 1, 10), entry(1, 2, 11), entry(1, 3, 20)]),
+            (
+                writer,
+                vec![entry(1, 1, 10), entry(1, 2, 11), entry(1, 3, 20)],
+            ),
             (other, vec![entry(2, 1, 11), entry(2, 2, 12)]),
         ];
         if late_first {
@@ -312,8 +456,18 @@ fn runs_are_merged_by_time_whichever_is_read_first() {
             while log_view.work() {}
         }
         let shown = log_view.shown();
-        let texts: Vec<_> = shown.rows.iter().map(|row| String::from_utf8_lossy(&row.bytes).into_owned()).collect();
-        let expected = ["run 1 at 10", "run 1 at 11", "run 2 at 11", "run 2 at 12", "run 1 at 20"];
+        let texts: Vec<_> = shown
+            .rows
+            .iter()
+            .map(|row| String::from_utf8_lossy(&row.bytes).into_owned())
+            .collect();
+        let expected = [
+            "run 1 at 10",
+            "run 1 at 11",
+            "run 2 at 11",
+            "run 2 at 12",
+            "run 1 at 20",
+        ];
         assert_eq!(texts, expected, "{late_first}");
         assert_eq!((shown.new, shown.busy), (0, None), "{late_first}");
     }
@@ -335,8 +489,11 @@ fn a_run_that_cannot_be_read_holds_nothing_up() {
 
 #[test]
 fn nothing_of_files_that_do_not_grow_is_new() {
-    let lines =
-        |at: u32| -> String { (0..9000).map(|n| format!("2026-11-21T09:{:02}:{at:02}Z x\n", n / 200)).collect() };
+    let lines = |at: u32| -> String {
+        (0..9000)
+            .map(|n| format!("2026-11-21T09:{:02}:{at:02}Z x\n", n / 200))
+            .collect()
+    };
     let mut world = World::new(&[&lines(1), &lines(2)]);
     world.work();
     world.log_view.ask(LogRequest::Move(Move::By(3)));
@@ -352,16 +509,23 @@ fn lines_above_the_first_time_of_a_file_stay_with_it() {
     let a = "2026-11-21T09:00:01Z a1\n2026-11-21T09:00:05Z a5\n";
     let b = "# a header\n# without a time\n2026-11-21T09:00:03Z b3\n";
     let mut world = World::new(&[a, b]);
-    world.log_view.ask(LogRequest::Resize { rows: 20, strip: 0 });
+    world
+        .log_view
+        .ask(LogRequest::Resize { rows: 20, strip: 0 });
     world.work();
-    let order: Vec<String> = world.texts().iter().map(|t| t.trim().rsplit(' ').next().unwrap().to_owned()).collect();
+    let order: Vec<String> = world
+        .texts()
+        .iter()
+        .map(|t| t.trim().rsplit(' ').next().unwrap().to_owned())
+        .collect();
     assert_eq!(order, ["a1", "header", "time", "b3", "a5"]);
 }
 
 #[test]
 fn times_are_jumped_to() {
-    let lines: String =
-        (0..600).map(|n| format!("2026-11-21T09:{:02}:{:02}Z x{n}\n trace\n", n / 60, n % 60)).collect();
+    let lines: String = (0..600)
+        .map(|n| format!("2026-11-21T09:{:02}:{:02}Z x{n}\n trace\n", n / 60, n % 60))
+        .collect();
     let mut world = World::new(&[&lines]);
     world.work();
     for (jump, text) in [
@@ -385,8 +549,12 @@ fn times_are_jumped_to() {
 
 #[test]
 fn strange_files_are_shown() {
-    for (text, lines, notice) in [("", 0, ""), ("no end", 1, ""), ("\n\n\n", 3, ""), ("a\0b\n\u{fffd}\n", 2, "no text")]
-    {
+    for (text, lines, notice) in [
+        ("", 0, ""),
+        ("no end", 1, ""),
+        ("\n\n\n", 3, ""),
+        ("a\0b\n\u{fffd}\n", 2, "no text"),
+    ] {
         let mut world = World::new(&[text]);
         world.until(lines);
         assert_eq!(world.texts().len(), lines, "{text:?}");
@@ -399,7 +567,10 @@ fn strange_files_are_shown() {
     let mut world = World::new(&[&format!("{}\nshort\n", "long ".repeat(1 << 20))]);
     world.work();
     let shown = world.log_view.shown();
-    assert_eq!((shown.rows[0].bytes.len(), shown.rows[0].len), (KEEP, 5 << 20));
+    assert_eq!(
+        (shown.rows[0].bytes.len(), shown.rows[0].len),
+        (KEEP, 5 << 20)
+    );
     world.log_view.ask(LogRequest::Copy { line: 1 });
     assert!(world.notices().contains("short"));
 }
@@ -409,8 +580,15 @@ fn lines_are_saved_and_never_over_a_file() {
     let mut world = World::new(&[&numbered(30)]);
     world.work();
     world.rules(&[("error", false)], Level::Debug);
-    let (text, json) = (world.dir.path().join("out.txt"), world.dir.path().join("out.jsonl"));
-    let notes = BTreeMap::from([(7, "the first sign".to_owned()), (10, "then this".to_owned()), (20, String::new())]);
+    let (text, json) = (
+        world.dir.path().join("out.txt"),
+        world.dir.path().join("out.jsonl"),
+    );
+    let notes = BTreeMap::from([
+        (7, "the first sign".to_owned()),
+        (10, "then this".to_owned()),
+        (20, String::new()),
+    ]);
     world.log_view.ask(LogRequest::Export(Export {
         what: What::Visible,
         path: text.clone(),
@@ -430,10 +608,17 @@ fn lines_are_saved_and_never_over_a_file() {
         notes,
     }));
     world.work();
-    let line: serde_json::Value = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
+    let line: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
     assert_eq!(line["simulated"], true);
-    assert_eq!((&line["marked"], &line["note"]), (&true.into(), &"the first sign".into()));
-    assert_eq!((&line["line"], &line["level"], &line["text"]), (&8.into(), &"info".into(), &"INFO line 7".into()));
+    assert_eq!(
+        (&line["marked"], &line["note"]),
+        (&true.into(), &"the first sign".into())
+    );
+    assert_eq!(
+        (&line["line"], &line["level"], &line["text"]),
+        (&8.into(), &"info".into(), &"INFO line 7".into())
+    );
     world.log_view.ask(LogRequest::Export(Export {
         what: What::All,
         path: world.path(0),

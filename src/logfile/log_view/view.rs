@@ -87,7 +87,14 @@ pub struct Shown {
 
 impl Viewport {
     pub(super) const fn new(follow: bool) -> Self {
-        Self { line: 0, offset: 0, rows: 24, strip: 0, follow, seen: 0 }
+        Self {
+            line: 0,
+            offset: 0,
+            rows: 24,
+            strip: 0,
+            follow,
+            seen: 0,
+        }
     }
 
     pub(super) fn fit(&mut self, rows: usize, strip: usize) {
@@ -123,7 +130,10 @@ impl LogView {
     pub(super) fn go_to_line(&mut self, line: usize) {
         self.stop_following();
         let shown = self.around();
-        self.place.offset = shown.iter().position(|l| *l == line).unwrap_or(self.place.rows / 3);
+        self.place.offset = shown
+            .iter()
+            .position(|l| *l == line)
+            .unwrap_or(self.place.rows / 3);
         self.place.line = line.min(self.lines().saturating_sub(1));
     }
 
@@ -142,7 +152,9 @@ impl LogView {
         self.stop_following();
         self.place.line = *to;
         let offset = isize::try_from(self.place.offset).unwrap_or(0) + lines;
-        self.place.offset = usize::try_from(offset).unwrap_or(0).min(self.place.rows - 1);
+        self.place.offset = usize::try_from(offset)
+            .unwrap_or(0)
+            .min(self.place.rows - 1);
     }
 
     /// Moves the screen; the cursor stays on its row.
@@ -187,7 +199,9 @@ impl LogView {
         let line = self.place.line;
         if !self.shows(line) {
             let near = self.neighbours(line, false, 1).first().copied();
-            self.place.line = near.or_else(|| self.neighbours(line, true, 1).first().copied()).unwrap_or(line);
+            self.place.line = near
+                .or_else(|| self.neighbours(line, true, 1).first().copied())
+                .unwrap_or(line);
         }
     }
 
@@ -209,12 +223,21 @@ impl LogView {
                 (line + 1..len.min((line + 1).saturating_add(count))).collect()
             };
         };
-        let (mut found, mut at, mut tried) = (Vec::with_capacity(count.min(1024)), line.min(len), 0);
+        let (mut found, mut at, mut tried) =
+            (Vec::with_capacity(count.min(1024)), line.min(len), 0);
         while found.len() < count {
             let from = if before { at } else { at + 1 };
-            let known = if before { from <= bits.len() } else { from < bits.len() };
+            let known = if before {
+                from <= bits.len()
+            } else {
+                from < bits.len()
+            };
             if known {
-                let next = if before { bits.previous(from) } else { bits.next(from) };
+                let next = if before {
+                    bits.previous(from)
+                } else {
+                    bits.next(from)
+                };
                 if let Some(next) = next {
                     found.push(next);
                     at = next;
@@ -227,8 +250,11 @@ impl LogView {
                 continue;
             }
             // Not scanned yet: evaluate the lines themselves, as many as are fast enough.
-            let (start, end) =
-                if before { (at.saturating_sub(PIECE).max(bits.len()), at) } else { (from, (from + PIECE).min(len)) };
+            let (start, end) = if before {
+                (at.saturating_sub(PIECE).max(bits.len()), at)
+            } else {
+                (from, (from + PIECE).min(len))
+            };
             if start >= end || tried >= TRIED {
                 break;
             }
@@ -250,7 +276,11 @@ impl LogView {
         let records = lines.chunk_by(|_, next| self.joined(next.number));
         let shown = records.filter(|record| self.rules.would_show(record, self.level(&record[0])));
         let wanted = |number: &usize| (from..from + count).contains(number);
-        shown.flatten().map(|line| line.number).filter(wanted).collect()
+        shown
+            .flatten()
+            .map(|line| line.number)
+            .filter(wanted)
+            .collect()
     }
 
     /// The lines on screen.
@@ -293,9 +323,16 @@ impl LogView {
             rows: self.rows(&numbers),
             follow: self.place.follow,
             ended: self.ended,
-            new: if self.caught_up { len.saturating_sub(self.place.seen) } else { 0 },
+            new: if self.caught_up {
+                len.saturating_sub(self.place.seen)
+            } else {
+                0
+            },
             lines: len,
-            visible: self.rules.visible().map(|bits| (bits.count(), self.caught_up && bits.len() >= len)),
+            visible: self
+                .rules
+                .visible()
+                .map(|bits| (bits.count(), self.caught_up && bits.len() >= len)),
             hits,
             busy: self.busy(len),
             strip: self.strip(len),
@@ -307,7 +344,11 @@ impl LogView {
         let mut rows = Vec::with_capacity(numbers.len());
         let mut at = 0;
         while at < numbers.len() {
-            let run = numbers[at..].iter().enumerate().take_while(|(i, n)| **n == numbers[at] + i).count();
+            let run = numbers[at..]
+                .iter()
+                .enumerate()
+                .take_while(|(i, n)| **n == numbers[at] + i)
+                .count();
             for line in self.read(numbers[at], run, KEEP) {
                 rows.push(Row {
                     number: line.number,
@@ -324,20 +365,32 @@ impl LogView {
     }
 
     fn busy(&self, len: usize) -> Option<u8> {
-        let (size, read) = self.files.iter().fold((0, 0), |(s, r), f| (s + f.size(), r + f.index.end()));
-        let scanned = self.rules.visible().map_or(len, Bits::len).min(self.rules.found().map_or(len, Bits::len));
-        let share =
-            |part: u64, of: u64| u8::try_from((part * 100).checked_div(of).unwrap_or(100).min(100)).unwrap_or(100);
+        let (size, read) = self
+            .files
+            .iter()
+            .fold((0, 0), |(s, r), f| (s + f.size(), r + f.index.end()));
+        let scanned = self
+            .rules
+            .visible()
+            .map_or(len, Bits::len)
+            .min(self.rules.found().map_or(len, Bits::len));
+        let share = |part: u64, of: u64| {
+            u8::try_from((part * 100).checked_div(of).unwrap_or(100).min(100)).unwrap_or(100)
+        };
         if !self.caught_up {
             return Some(share(read, size));
         }
-        (scanned < len).then(|| share(scanned as u64, len as u64)).filter(|p| *p < 100)
+        (scanned < len)
+            .then(|| share(scanned as u64, len as u64))
+            .filter(|p| *p < 100)
     }
 
     fn strip(&self, len: usize) -> Vec<(u64, u64)> {
         let columns = self.place.strip;
         let (errors, warnings) = (self.rules.errors(), self.rules.warnings());
-        let edge = |column: usize| usize::try_from(column as u128 * len as u128 / columns as u128).unwrap_or(len);
+        let edge = |column: usize| {
+            usize::try_from(column as u128 * len as u128 / columns as u128).unwrap_or(len)
+        };
         let count = |column: usize| {
             let (from, to) = (edge(column), edge(column + 1));
             let of = |bits: &Bits| bits.rank(to).saturating_sub(bits.rank(from));

@@ -85,7 +85,9 @@ impl App {
 
     fn act_popup(&mut self, action: Action) -> Vec<Effect> {
         let ticket = self.ticket();
-        let Some(popup) = self.popups.last_mut() else { return Vec::new() };
+        let Some(popup) = self.popups.last_mut() else {
+            return Vec::new();
+        };
         match popup.act(action, &self.keys, ticket) {
             Outcome::Stay => {}
             Outcome::Close => drop(self.popups.pop()),
@@ -119,8 +121,14 @@ impl App {
     }
 
     fn act_bar(&mut self, action: Action) -> Vec<Effect> {
-        let world = bar::BarContext::of(self.catalogue.as_ref(), self.overview.as_ref(), &self.history);
-        let Some(bar) = &mut self.bar else { return Vec::new() };
+        let world = bar::BarContext::of(
+            self.catalogue.as_ref(),
+            self.overview.as_ref(),
+            &self.history,
+        );
+        let Some(bar) = &mut self.bar else {
+            return Vec::new();
+        };
         if action == Action::Accept {
             let taken = bar.accept(world);
             return self.taken(taken);
@@ -218,7 +226,9 @@ impl App {
             Destination::Service(name) => Screen::Service(Box::new(ServiceScreen::new(name))),
             Destination::Run(run) => Screen::Run(Box::new(RunScreen::new(run, &self.facts))),
             Destination::Log(run) => Screen::Whole(Box::new(WholeLog { run })),
-            Destination::Read { title, text } => Screen::TextReader(Box::new(TextReader::new(&title, &text))),
+            Destination::Read { title, text } => {
+                Screen::TextReader(Box::new(TextReader::new(&title, &text)))
+            }
         };
         self.push(screen);
     }
@@ -236,15 +246,25 @@ impl App {
             let popup = LeftOvers::new(title, waiting, chosen, self.facts.read_only);
             self.popups.push(Popup::LeftOver(Box::new(popup)));
         } else {
-            let run = chosen.map_or_else(|| "no run".to_owned(), |run| format!("run {run} is none that"));
+            let run = chosen.map_or_else(
+                || "no run".to_owned(),
+                |run| format!("run {run} is none that"),
+            );
             self.say(format!("{run} waits in the queue to be started or dropped"));
         }
     }
 
     fn open_problems(&mut self) {
         let problems = self.problems();
-        let text = if problems.is_empty() { "No problems.".to_owned() } else { problems.join("\n") };
-        self.open(Destination::Read { title: format!("Problems {}", problems.len()), text });
+        let text = if problems.is_empty() {
+            "No problems.".to_owned()
+        } else {
+            problems.join("\n")
+        };
+        self.open(Destination::Read {
+            title: format!("Problems {}", problems.len()),
+            text,
+        });
     }
 
     /// Closes the view on screen; false at home.

@@ -82,8 +82,17 @@ pub struct BarContext<'a> {
 impl<'a> BarContext<'a> {
     /// The current data; `history` newest first.
     #[must_use]
-    pub fn of(catalogue: Option<&'a Arc<Catalogue>>, overview: Option<&'a Overview>, history: &'a [String]) -> Self {
-        Self { catalogue, stack: overview.map(|o| &*o.stack), runs: overview.map_or(&[], |o| &o.runs), history }
+    pub fn of(
+        catalogue: Option<&'a Arc<Catalogue>>,
+        overview: Option<&'a Overview>,
+        history: &'a [String],
+    ) -> Self {
+        Self {
+            catalogue,
+            stack: overview.map(|o| &*o.stack),
+            runs: overview.map_or(&[], |o| &o.runs),
+            history,
+        }
     }
 }
 
@@ -95,7 +104,9 @@ impl Bar {
             Action::Complete | Action::Newer if choosing => self.pick(1),
             Action::PreviousChoice | Action::Older if choosing => self.pick(self.choices.len() - 1),
             Action::Complete => self.complete(world),
-            Action::CharRight if self.line.at_end() && !self.ghost.is_empty() => self.complete(world),
+            Action::CharRight if self.line.at_end() && !self.ghost.is_empty() => {
+                self.complete(world)
+            }
             Action::Older => self.older(world),
             Action::Newer => self.newer(world),
             Action::Why => self.why = !self.why,
@@ -117,7 +128,8 @@ impl Bar {
     /// Inserts typed or pasted text. Never runs anything.
     pub fn insert(&mut self, text: &str, world: BarContext<'_>) {
         let begins_word = text.starts_with(char::is_alphanumeric);
-        if begins_word && self.is_asking() && self.line.at_end() && !self.line.text().ends_with(' ') {
+        if begins_word && self.is_asking() && self.line.at_end() && !self.line.text().ends_with(' ')
+        {
             self.line.insert(" ");
         }
         self.line.insert(text);
@@ -127,7 +139,10 @@ impl Bar {
     /// Enter has asked for a missing part: the text typed next is the answer, as a separate word.
     fn is_asking(&self) -> bool {
         self.message.is_some()
-            && self.parsed.as_ref().is_some_and(|p| p.outcome == ParseOutcome::Question && !p.missing.is_empty())
+            && self
+                .parsed
+                .as_ref()
+                .is_some_and(|p| p.outcome == ParseOutcome::Question && !p.missing.is_empty())
     }
 
     /// Replaces the line.
@@ -157,13 +172,21 @@ impl Bar {
         }
         let text = self.line.text().to_owned();
         let Some(parsed) = self.parsed.clone() else {
-            self.message =
-                Some("the names of the stack are still being read; press Enter again in a moment".to_owned());
+            self.message = Some(
+                "the names of the stack are still being read; press Enter again in a moment"
+                    .to_owned(),
+            );
             return Taken::Stay;
         };
         self.message = None;
         if parsed.unavailable.is_some() {
-            return self.offer(Vec::new(), &Parsed { missing: Vec::new(), ..parsed });
+            return self.offer(
+                Vec::new(),
+                &Parsed {
+                    missing: Vec::new(),
+                    ..parsed
+                },
+            );
         }
         match parsed.outcome {
             ParseOutcome::Plan => Taken::Plan(Box::new(parsed), text),
@@ -176,9 +199,20 @@ impl Bar {
     }
 
     fn offer(&mut self, choices: Vec<Choice>, parsed: &Parsed) -> Taken {
-        let nothing_run = if choices.is_empty() { "nothing was started" } else { "pick one; nothing was started" };
-        let question = parsed.missing.first().map_or_else(|| parsed.message.clone(), |slot| asks_for(slot));
-        let question = if question.is_empty() { "not understood".to_owned() } else { question };
+        let nothing_run = if choices.is_empty() {
+            "nothing was started"
+        } else {
+            "pick one; nothing was started"
+        };
+        let question = parsed
+            .missing
+            .first()
+            .map_or_else(|| parsed.message.clone(), |slot| asks_for(slot));
+        let question = if question.is_empty() {
+            "not understood".to_owned()
+        } else {
+            question
+        };
         self.message = Some(format!("{question} ({nothing_run})"));
         (self.choices, self.picked) = (choices, 0);
         Taken::Stay
@@ -193,10 +227,21 @@ impl Bar {
             let whole = format!("{}{}", self.line.text(), self.ghost);
             return self.set(&whole, world);
         }
-        let Some(catalogue) = world.catalogue else { return };
+        let Some(catalogue) = world.catalogue else {
+            return;
+        };
         let near = self.parsed.as_ref().map(suggestions).unwrap_or_default();
-        let found = command::complete(self.line.text(), catalogue, MAX_CHOICES).into_iter().map(Choice::from);
-        (self.choices, self.picked) = (if near.is_empty() { found.collect() } else { near }, 0);
+        let found = command::complete(self.line.text(), catalogue, MAX_CHOICES)
+            .into_iter()
+            .map(Choice::from);
+        (self.choices, self.picked) = (
+            if near.is_empty() {
+                found.collect()
+            } else {
+                near
+            },
+            0,
+        );
     }
 
     fn changed(&mut self, world: BarContext<'_>) {
@@ -218,7 +263,12 @@ impl Bar {
     fn refresh_ghost(&mut self, world: BarContext<'_>) {
         self.ghost.clear();
         let text = self.line.text();
-        let Some(catalogue) = world.catalogue.filter(|_| !text.trim().is_empty() && self.line.at_end()) else { return };
+        let Some(catalogue) = world
+            .catalogue
+            .filter(|_| !text.trim().is_empty() && self.line.at_end())
+        else {
+            return;
+        };
         let first = command::complete(text, catalogue, 1).into_iter().next();
         if let Some(rest) = first.as_ref().and_then(|c| c.line.strip_prefix(text)) {
             self.ghost = rest.to_owned();
@@ -238,12 +288,22 @@ impl Bar {
         self.preview.in_flight = Some(ticket);
         self.preview.outdated = false;
         let raw_text = self.line.text().to_owned();
-        Some(Effect::Plan { ticket, parsed: Box::new(parsed.clone()), inputs: Vec::new(), raw_text })
+        Some(Effect::Plan {
+            ticket,
+            parsed: Box::new(parsed.clone()),
+            inputs: Vec::new(),
+            raw_text,
+        })
     }
 
     /// Takes a plan; false if this bar did not request it as a preview.
     pub fn previewed(&mut self, ticket: Ticket, card: &Result<Box<PlanCard>, String>) -> bool {
-        if self.preview.in_flight.take_if(|requested| *requested == ticket).is_none() {
+        if self
+            .preview
+            .in_flight
+            .take_if(|requested| *requested == ticket)
+            .is_none()
+        {
             return false;
         }
         if !self.preview.outdated {
@@ -269,8 +329,15 @@ impl Bar {
 
     fn recall(&mut self, back: usize, world: BarContext<'_>) {
         let draft = self.past.draft.clone();
-        let mut lines = world.history.iter().filter(|line| line.starts_with(&draft) && **line != draft);
-        let line = if back == 0 { Some(&draft) } else { lines.nth(back - 1) };
+        let mut lines = world
+            .history
+            .iter()
+            .filter(|line| line.starts_with(&draft) && **line != draft);
+        let line = if back == 0 {
+            Some(&draft)
+        } else {
+            lines.nth(back - 1)
+        };
         if let Some(line) = line.cloned() {
             self.set(&line, world);
             self.past = Past { back, draft };
@@ -280,13 +347,24 @@ impl Bar {
 
 impl From<Completion> for Choice {
     fn from(completion: Completion) -> Self {
-        Self { label: format!("{}  {}", completion.word, completion.kind), line: completion.line }
+        Self {
+            label: format!("{}  {}", completion.word, completion.kind),
+            line: completion.line,
+        }
     }
 }
 
 fn suggestions(parsed: &Parsed) -> Vec<Choice> {
-    let as_choice = |text: &String| Choice { line: text.clone(), label: text.clone() };
-    parsed.suggestions.iter().map(as_choice).take(MAX_CHOICES).collect()
+    let as_choice = |text: &String| Choice {
+        line: text.clone(),
+        label: text.clone(),
+    };
+    parsed
+        .suggestions
+        .iter()
+        .map(as_choice)
+        .take(MAX_CHOICES)
+        .collect()
 }
 
 /// The choices: readings of an ambiguous command, or known values of the first missing slot.
@@ -296,39 +374,78 @@ fn choices_for(parsed: &Parsed, text: &str, world: BarContext<'_>) -> Vec<Choice
         return offered;
     }
     if !parsed.ambiguous.is_empty() {
-        let as_choice = |text: &String| Choice { line: text.clone(), label: text.clone() };
-        return parsed.ambiguous.iter().map(as_choice).take(MAX_CHOICES).collect();
+        let as_choice = |text: &String| Choice {
+            line: text.clone(),
+            label: text.clone(),
+        };
+        return parsed
+            .ambiguous
+            .iter()
+            .map(as_choice)
+            .take(MAX_CHOICES)
+            .collect();
     }
-    let Some(slot) = parsed.missing.first() else { return Vec::new() };
+    let Some(slot) = parsed.missing.first() else {
+        return Vec::new();
+    };
     let typed = text.trim_end();
     let stack = world.stack;
     let additions: Vec<(String, String)> = match slot.as_str() {
         "env" => stack.map_or_else(Vec::new, |s| {
             let mark = |p: bool| if p { "protected" } else { "environment" };
             let named = |name: &String| s.services.iter().find(|service| service.name == *name);
-            let has =
-                |e: &str| parsed.services.iter().filter_map(named).all(|s| s.environments.iter().any(|own| own == e));
+            let has = |e: &str| {
+                parsed
+                    .services
+                    .iter()
+                    .filter_map(named)
+                    .all(|s| s.environments.iter().any(|own| own == e))
+            };
             s.environments
                 .iter()
                 .filter(|e| has(&e.name))
-                .map(|e| (format!(" in {}", e.name), format!("{}  {}", e.name, mark(e.protected))))
+                .map(|e| {
+                    (
+                        format!(" in {}", e.name),
+                        format!("{}  {}", e.name, mark(e.protected)),
+                    )
+                })
                 .collect()
         }),
         "services" => stack.map_or_else(Vec::new, |s| {
-            let here = |e: &Option<String>, names: &[String]| e.as_ref().is_none_or(|e| names.contains(e));
-            let fits = s.services.iter().filter(|s| here(&parsed.env, &s.environments));
-            fits.map(|s| (format!(" {}", s.name), format!("{}  service", s.name))).collect()
+            let here =
+                |e: &Option<String>, names: &[String]| e.as_ref().is_none_or(|e| names.contains(e));
+            let fits = s
+                .services
+                .iter()
+                .filter(|s| here(&parsed.env, &s.environments));
+            fits.map(|s| (format!(" {}", s.name), format!("{}  service", s.name)))
+                .collect()
         }),
         "routine" => stack.map_or_else(Vec::new, |s| {
-            s.routines.iter().map(|r| (format!(" {}", r.name), format!("{}  routine", r.name))).collect()
+            s.routines
+                .iter()
+                .map(|r| (format!(" {}", r.name), format!("{}  routine", r.name)))
+                .collect()
         }),
         "run" => {
-            let of = |r: &Run| (format!(" {}", r.id.0), format!("{}  {}", r.id, r.plan.title));
+            let of = |r: &Run| {
+                (
+                    format!(" {}", r.id.0),
+                    format!("{}  {}", r.id, r.plan.title),
+                )
+            };
             world.runs.iter().take(MAX_CHOICES).map(of).collect()
         }
         other => vec![(format!(" {other}="), format!("{other}=…  type a value"))],
     };
-    additions.into_iter().map(|(add, label)| Choice { line: format!("{typed}{add}"), label }).collect()
+    additions
+        .into_iter()
+        .map(|(add, label)| Choice {
+            line: format!("{typed}{add}"),
+            label,
+        })
+        .collect()
 }
 
 /// The question for a missing slot.

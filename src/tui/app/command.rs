@@ -52,7 +52,12 @@ impl App {
         if let Some(bar) = &mut self.bar {
             bar.waiting = Some(ticket);
         }
-        let plan = Effect::Plan { ticket, parsed, inputs: Vec::new(), raw_text: text.clone() };
+        let plan = Effect::Plan {
+            ticket,
+            parsed,
+            inputs: Vec::new(),
+            raw_text: text.clone(),
+        };
         self.remembering(text, vec![plan])
     }
 
@@ -108,7 +113,11 @@ impl App {
             return Vec::new();
         }
         let input = |name: &str| parsed.inputs.get(name).cloned();
-        let reset = |target| Effect::ResetBreaker { target, env: parsed.env.clone(), reason: input("reason") };
+        let reset = |target| Effect::ResetBreaker {
+            target,
+            env: parsed.env.clone(),
+            reason: input("reason"),
+        };
         input("target").map(reset).into_iter().collect()
     }
 
@@ -150,11 +159,20 @@ impl App {
 
     /// The result of the search for a run.
     pub(super) fn run_found(&mut self, ticket: Ticket, found: Result<ChosenRun, String>) {
-        let Some((_, then)) = self.requests.finding.take_if(|(requested, _)| *requested == ticket) else { return };
+        let Some((_, then)) = self
+            .requests
+            .finding
+            .take_if(|(requested, _)| *requested == ticket)
+        else {
+            return;
+        };
         match found {
             // The operator has opened something else: the run does not open over that.
             Ok(chosen) if self.bar.is_some() || !self.popups.is_empty() => {
-                self.say(format!("{}: not opened, something else was begun", chosen.line));
+                self.say(format!(
+                    "{}: not opened, something else was begun",
+                    chosen.line
+                ));
             }
             Ok(chosen) => {
                 self.open_for(chosen.run, then);
@@ -173,7 +191,10 @@ impl App {
 
     /// Opens the run and performs the request once the run has been read and is on screen.
     fn request(&mut self, run: RunId, request: RunRequest) {
-        let on_screen = self.screens.last().is_some_and(|s| matches!(s, Screen::Run(s) if s.run == run));
+        let on_screen = self
+            .screens
+            .last()
+            .is_some_and(|s| matches!(s, Screen::Run(s) if s.run == run));
         if !on_screen {
             self.open(Destination::Run(run));
         }
@@ -185,17 +206,26 @@ impl App {
 
     /// The run was read: performs the pending request.
     pub(super) fn perform_pending(&mut self, run: RunId, trouble: Option<&str>) -> Vec<Effect> {
-        let Some((_, request)) = self.requests.pending.take_if(|(requested, _)| *requested == run) else {
+        let Some((_, request)) = self
+            .requests
+            .pending
+            .take_if(|(requested, _)| *requested == run)
+        else {
             return Vec::new();
         };
-        let Some(Screen::Run(screen)) = self.screens.last().filter(|_| self.popups.is_empty()) else {
+        let Some(Screen::Run(screen)) = self.screens.last().filter(|_| self.popups.is_empty())
+        else {
             return Vec::new();
         };
         if let Some(why) = trouble {
             self.show_error(format!("{why}; nothing was done"));
             return Vec::new();
         }
-        let ended = screen.detail.as_ref().map(|d| &d.run).filter(|r| r.status.is_terminal());
+        let ended = screen
+            .detail
+            .as_ref()
+            .map(|d| &d.run)
+            .filter(|r| r.status.is_terminal());
         let reaction = match request {
             // An interrupted run can still be resumed.
             RunRequest::Control(Aim::Pause | Aim::Stop | Aim::Resume, _)
@@ -212,11 +242,19 @@ impl App {
     }
 
     fn list_runs(&mut self, parsed: &Parsed) {
-        let since = match parsed.inputs.get("since").map(|text| parse_since(text, self.now)).transpose() {
+        let since = match parsed
+            .inputs
+            .get("since")
+            .map(|text| parse_since(text, self.now))
+            .transpose()
+        {
             Ok(since) => since,
             Err(why) => return self.show_error(why),
         };
-        let status = parsed.inputs.get("status").and_then(|s| RunStatus::from_name(s));
+        let status = parsed
+            .inputs
+            .get("status")
+            .and_then(|s| RunStatus::from_name(s));
         self.open_runs(RunFilter {
             status: status.into_iter().collect(),
             service: parsed.services.first().filter(|s| *s != "*").cloned(),
@@ -228,7 +266,12 @@ impl App {
 
     /// Requests the rows of the audit log that match a command.
     fn audit(&mut self, parsed: &Parsed) -> Vec<Effect> {
-        let since = match parsed.inputs.get("since").map(|text| parse_since(text, self.now)).transpose() {
+        let since = match parsed
+            .inputs
+            .get("since")
+            .map(|text| parse_since(text, self.now))
+            .transpose()
+        {
             Ok(since) => since,
             Err(why) => {
                 self.show_error(why);
@@ -237,7 +280,11 @@ impl App {
         };
         let filter = AuditFilter {
             since,
-            run: parsed.inputs.get("run").and_then(|number| number.parse().ok()).map(RunId),
+            run: parsed
+                .inputs
+                .get("run")
+                .and_then(|number| number.parse().ok())
+                .map(RunId),
             service: parsed.services.first().filter(|name| *name != "*").cloned(),
             env: parsed.env.clone(),
             limit: AUDIT_ROWS,
@@ -250,7 +297,12 @@ impl App {
 
     /// Shows the rows, unless the operator has opened something else.
     pub(super) fn receive_audit(&mut self, ticket: Ticket, rows: Result<Vec<AuditRow>, String>) {
-        if self.requests.auditing.take_if(|requested| *requested == ticket).is_none() {
+        if self
+            .requests
+            .auditing
+            .take_if(|requested| *requested == ticket)
+            .is_none()
+        {
             return;
         }
         match rows {
@@ -258,7 +310,10 @@ impl App {
             Ok(rows) if rows.is_empty() => self.say("the audit log has no such row"),
             Ok(rows) => {
                 let lines: Vec<String> = rows.iter().map(audit_line::line).collect();
-                self.read(&format!("Audit, newest {} first", rows.len()), lines.join("\n"));
+                self.read(
+                    &format!("Audit, newest {} first", rows.len()),
+                    lines.join("\n"),
+                );
             }
             Err(why) => self.show_error(format!("the audit log could not be read: {why}")),
         }
@@ -266,21 +321,32 @@ impl App {
 
     fn show_owner(&mut self, name: &str) {
         let service = self.overview.as_ref().and_then(|o| o.stack.service(name));
-        let Some(service) = service else { return self.show_error(format!("there is no service {name}")) };
+        let Some(service) = service else {
+            return self.show_error(format!("there is no service {name}"));
+        };
         let or_dash = |v: &Option<String>| v.clone().unwrap_or_else(|| "–".to_owned());
-        let text = format!("{name}: owner {} · channel {}", or_dash(&service.owner), or_dash(&service.channel));
+        let text = format!(
+            "{name}: owner {} · channel {}",
+            or_dash(&service.owner),
+            or_dash(&service.channel)
+        );
         self.say(text);
     }
 
     fn show_contacts(&mut self) {
-        let contacts = self.overview.as_ref().map_or(&[][..], |o| &o.stack.contacts);
+        let contacts = self
+            .overview
+            .as_ref()
+            .map_or(&[][..], |o| &o.stack.contacts);
         let line = |c: &crate::core::service::Contact| {
             let or_dash = |v: &Option<String>| v.clone().unwrap_or_else(|| "–".to_owned());
             format!("{}  {}  {}", c.name, or_dash(&c.email), or_dash(&c.phone))
         };
         let mut lines: Vec<String> = contacts.iter().map(line).collect();
         if lines.is_empty() {
-            lines.push("No contacts in the stack file: add [[contact]] and `opsroom apply` it.".to_owned());
+            lines.push(
+                "No contacts in the stack file: add [[contact]] and `opsroom apply` it.".to_owned(),
+            );
         }
         lines.push("(A rotation, and who is on call now, are not in this version.)".to_owned());
         self.read("Contacts", lines.join("\n"));
@@ -296,7 +362,9 @@ impl App {
     fn search(&mut self, parsed: &Parsed) {
         self.go_home(Pane::Log);
         let text = parsed.inputs.get("text").cloned().unwrap_or_default();
-        let Some(run) = self.home.log else { return self.show_error("there is no log to search yet") };
+        let Some(run) = self.home.log else {
+            return self.show_error("there is no log to search yet");
+        };
         self.keep_log(run);
         self.logs.search(run, &text);
     }

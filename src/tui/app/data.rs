@@ -29,7 +29,10 @@ struct Question {
 impl Default for Question {
     /// Everything is read once at the start.
     fn default() -> Self {
-        Self { wanted: true, in_flight: false }
+        Self {
+            wanted: true,
+            in_flight: false,
+        }
     }
 }
 
@@ -111,7 +114,9 @@ impl App {
     /// event. Reads it again from the store if no update came for a slot, for example because
     /// another engine made the observations or has died.
     pub(super) fn age(&mut self, now: Timestamp) {
-        let Some(overview) = self.overview.as_mut() else { return };
+        let Some(overview) = self.overview.as_mut() else {
+            return;
+        };
         let period = (overview.stale_ms / 3).clamp(1000, MINUTE_MS);
         if now.ms_since(self.evaluated_at.unwrap_or(overview.at)) < period {
             return;
@@ -134,7 +139,9 @@ impl App {
                 self.requests.catalogue.in_flight = false;
                 match result {
                     Ok(catalogue) => self.catalogue = Some(catalogue),
-                    Err(why) => self.show_error(format!("the names of the stack could not be read: {why}")),
+                    Err(why) => {
+                        self.show_error(format!("the names of the stack could not be read: {why}"))
+                    }
                 }
                 self.read_bar_again();
             }
@@ -181,29 +188,52 @@ impl App {
                 self.say(format!("run {run}: answered"));
                 self.invalidate(run);
             }
-            Msg::Answered(run, Err(why)) => self.show_error(format!("run {run}: not answered: {why}")),
+            Msg::Answered(run, Err(why)) => {
+                self.show_error(format!("run {run}: not answered: {why}"))
+            }
             Msg::Ordered(run, order, Ok(_)) => self.done(run, order.label()),
-            Msg::Ordered(run, _, Err(why)) => self.show_error(format!("nothing was done: run {run}: {why}")),
+            Msg::Ordered(run, _, Err(why)) => {
+                self.show_error(format!("nothing was done: run {run}: {why}"))
+            }
             Msg::Resumed(run, Ok(now)) if now.status.is_terminal() => self.done(run, "given up"),
             Msg::Resumed(run, Ok(_)) => self.done(run, "goes on"),
-            Msg::Resumed(run, Err(why)) => self.show_error(format!("run {run} does not go on: {why}")),
+            Msg::Resumed(run, Err(why)) => {
+                self.show_error(format!("run {run} does not go on: {why}"))
+            }
             Msg::Voted(run, Ok(Tally::Approved(_))) => self.done(run, "approved; it goes on"),
-            Msg::Voted(run, Ok(Tally::Denied { .. })) => self.done(run, "rejected; it is cancelled"),
-            Msg::Voted(run, Ok(Tally::Open(_))) => self.done(run, "your approval counts; more are needed"),
-            Msg::Voted(_, Err(why)) => self.show_error(format!("your answer does not count: {why}")),
-            Msg::BreakersReset(Ok(names)) => self.say(format!("closed: the breaker of {}", names.join(", "))),
+            Msg::Voted(run, Ok(Tally::Denied { .. })) => {
+                self.done(run, "rejected; it is cancelled")
+            }
+            Msg::Voted(run, Ok(Tally::Open(_))) => {
+                self.done(run, "your approval counts; more are needed")
+            }
+            Msg::Voted(_, Err(why)) => {
+                self.show_error(format!("your answer does not count: {why}"))
+            }
+            Msg::BreakersReset(Ok(names)) => {
+                self.say(format!("closed: the breaker of {}", names.join(", ")))
+            }
             Msg::BreakersReset(Err(why)) => self.show_error(why),
             Msg::Noted(Err(why)) => self.show_error(format!("the history was not written: {why}")),
             Msg::Noted(Ok(())) => {}
             // Input was handled in `update`.
-            Msg::Key(_) | Msg::Paste(_) | Msg::Burst(_) | Msg::Resize(..) | Msg::Focus(_) | Msg::Tick(_) => {}
+            Msg::Key(_)
+            | Msg::Paste(_)
+            | Msg::Burst(_)
+            | Msg::Resize(..)
+            | Msg::Focus(_)
+            | Msg::Tick(_) => {}
         }
         Vec::new()
     }
 
     /// Queued runs were started or dropped.
     fn done_to_queued(&mut self, count: usize, what: &str) {
-        self.say(if count == 1 { format!("1 run was {what}") } else { format!("{count} runs were {what}") });
+        self.say(if count == 1 {
+            format!("1 run was {what}")
+        } else {
+            format!("{count} runs were {what}")
+        });
         self.read_all_again();
     }
 
@@ -223,7 +253,9 @@ impl App {
                     match screen {
                         Screen::Runs(s) => s.invalidate(),
                         // The reason why it is queued may have changed.
-                        Screen::Run(s) if s.detail.as_ref().is_some_and(|d| d.queued.is_some()) => s.invalidate(),
+                        Screen::Run(s) if s.detail.as_ref().is_some_and(|d| d.queued.is_some()) => {
+                            s.invalidate()
+                        }
                         _ => {}
                     }
                 }
@@ -252,28 +284,50 @@ impl App {
         self.runs_on_screen(run).for_each(View::invalidate);
     }
 
-    fn runs_on_screen(&mut self, run: RunId) -> impl Iterator<Item = &mut crate::tui::pane::run::RunScreen> {
-        self.screens.iter_mut().filter_map(move |screen| match screen {
-            Screen::Run(s) if s.run == run => Some(&mut **s),
-            _ => None,
-        })
+    fn runs_on_screen(
+        &mut self,
+        run: RunId,
+    ) -> impl Iterator<Item = &mut crate::tui::pane::run::RunScreen> {
+        self.screens
+            .iter_mut()
+            .filter_map(move |screen| match screen {
+                Screen::Run(s) if s.run == run => Some(&mut **s),
+                _ => None,
+            })
     }
 
     /// Opens a text artifact if the operator still waits for it; others cannot be shown on screen.
     fn read_artifact(&mut self, artifact: &Artifact, content: &[u8]) {
         let (run, number) = (artifact.run.0, artifact.number);
         let free = self.popups.is_empty() && self.bar.is_none();
-        let Some(Screen::Run(screen)) = self.screens.last_mut() else { return };
-        if screen.run != artifact.run || screen.opening.take_if(|opening| *opening == number).is_none() || !free {
+        let Some(Screen::Run(screen)) = self.screens.last_mut() else {
+            return;
+        };
+        if screen.run != artifact.run
+            || screen
+                .opening
+                .take_if(|opening| *opening == number)
+                .is_none()
+            || !free
+        {
             return;
         }
         let elsewhere = format!("`opsroom artifacts {run} {number} > FILE` writes it to a file");
-        match std::str::from_utf8(content).ok().filter(|text| !text.contains('\0')) {
+        match std::str::from_utf8(content)
+            .ok()
+            .filter(|text| !text.contains('\0'))
+        {
             Some(text) if text.len() > MAX_TEXT_BYTES => {
-                self.say(format!("{} are too much for a screen: {elsewhere}", human_bytes(artifact.bytes)));
+                self.say(format!(
+                    "{} are too much for a screen: {elsewhere}",
+                    human_bytes(artifact.bytes)
+                ));
             }
             Some(text) => {
-                self.open(Destination::Read { title: artifact.title.clone(), text: text.to_owned() });
+                self.open(Destination::Read {
+                    title: artifact.title.clone(),
+                    text: text.to_owned(),
+                });
             }
             None => self.say(format!("no text: {elsewhere}")),
         }
@@ -290,7 +344,10 @@ impl App {
         };
         self.trouble = None;
         self.home.sync(&overview);
-        overview.runs.iter().for_each(|run| self.logs.set_steps(run));
+        overview
+            .runs
+            .iter()
+            .for_each(|run| self.logs.set_steps(run));
         self.choose_log(&overview);
         self.evaluated_at = Some(overview.at);
         self.overview = Some(overview);
@@ -298,17 +355,34 @@ impl App {
 
     /// Home shows the newest run, unless the operator is reading another log.
     fn choose_log(&mut self, overview: &Overview) {
-        let started = self.requests.started.take_if(|id| overview.runs.iter().any(|r| r.id == *id));
-        let newest = started.or_else(|| overview.runs.iter().find(|r| r.trigger != "pulse").map(|r| r.id));
+        let started = self
+            .requests
+            .started
+            .take_if(|id| overview.runs.iter().any(|r| r.id == *id));
+        let newest = started.or_else(|| {
+            overview
+                .runs
+                .iter()
+                .find(|r| r.trigger != "pulse")
+                .map(|r| r.id)
+        });
         let shown = self.home.log;
-        let reading = shown.and_then(|run| self.logs.get(run)).is_some_and(Viewer::is_read);
-        if let Some(run) = newest.filter(|run| Some(*run) != shown && (!reading || started.is_some())) {
+        let reading = shown
+            .and_then(|run| self.logs.get(run))
+            .is_some_and(Viewer::is_read);
+        if let Some(run) =
+            newest.filter(|run| Some(*run) != shown && (!reading || started.is_some()))
+        {
             self.home.log = Some(run);
         }
     }
 
     fn read_bar_again(&mut self) {
-        let world = super::bar::BarContext::of(self.catalogue.as_ref(), self.overview.as_ref(), &self.history);
+        let world = super::bar::BarContext::of(
+            self.catalogue.as_ref(),
+            self.overview.as_ref(),
+            &self.history,
+        );
         if let Some(bar) = &mut self.bar {
             bar.read(world);
         }
@@ -326,13 +400,19 @@ impl App {
 
     /// A plan: for the preview of the bar, for an open card, or for a bar that waits for its card.
     fn planned(&mut self, ticket: Ticket, card: Result<Box<PlanCard>, String>) {
-        if self.bar.as_mut().is_some_and(|bar| bar.previewed(ticket, &card)) {
+        if self
+            .bar
+            .as_mut()
+            .is_some_and(|bar| bar.previewed(ticket, &card))
+        {
             return;
         }
         if let Some(open) = self.card_waiting_for(ticket) {
             return open.replanned(card);
         }
-        let Some(bar) = self.bar.as_mut().filter(|bar| bar.waiting == Some(ticket)) else { return };
+        let Some(bar) = self.bar.as_mut().filter(|bar| bar.waiting == Some(ticket)) else {
+            return;
+        };
         bar.waiting = None;
         match (card, bar.parsed.clone()) {
             (Ok(card), Some(parsed)) => {
@@ -356,7 +436,8 @@ impl App {
     fn submitted(&mut self, ticket: Ticket, result: Result<Box<Run>, String>) {
         match result {
             Ok(run) => {
-                self.popups.retain(|p| !matches!(p, Popup::Card(card) if card.busy() == Some(ticket)));
+                self.popups
+                    .retain(|p| !matches!(p, Popup::Card(card) if card.busy() == Some(ticket)));
                 self.say(format!("run {} was queued: {}", run.id, run.plan.title));
                 self.requests.overview.wanted = true;
                 self.requests.started = Some(run.id);
@@ -382,6 +463,9 @@ impl App {
 
     /// Opens a text in the reader.
     pub(super) fn read(&mut self, title: &str, text: String) {
-        self.open(Destination::Read { title: title.to_owned(), text });
+        self.open(Destination::Read {
+            title: title.to_owned(),
+            text,
+        });
     }
 }

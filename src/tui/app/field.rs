@@ -33,7 +33,10 @@ impl Field {
     #[must_use]
     pub fn cursor(&self) -> usize {
         let column = self.area.cursor().1;
-        self.text().char_indices().nth(column).map_or(self.text().len(), |(at, _)| at)
+        self.text()
+            .char_indices()
+            .nth(column)
+            .map_or(self.text().len(), |(at, _)| at)
     }
 
     /// The cursor is at the end.
@@ -51,10 +54,16 @@ impl Field {
     /// Inserts text at the cursor. Line breaks become spaces, invisible characters are made
     /// visible, and text over the limit is dropped.
     pub fn insert(&mut self, typed: &str) {
-        let flat = typed.trim_end_matches(['\r', '\n']).replace("\r\n", " ").replace(['\r', '\n', '\t'], " ");
+        let flat = typed
+            .trim_end_matches(['\r', '\n'])
+            .replace("\r\n", " ")
+            .replace(['\r', '\n', '\t'], " ");
         let shown = text::show(&flat);
         let room = MAX_BYTES.saturating_sub(self.text().len());
-        let end = (0..=shown.len().min(room)).rev().find(|at| shown.is_char_boundary(*at)).unwrap_or(0);
+        let end = (0..=shown.len().min(room))
+            .rev()
+            .find(|at| shown.is_char_boundary(*at))
+            .unwrap_or(0);
         self.area.insert_str(&shown[..end]);
     }
 

@@ -57,7 +57,16 @@ impl RunLog {
     /// A log that is not opened yet.
     #[must_use]
     pub(super) const fn new(run: RunId, ticket: Ticket, viewer: Viewer, entries: i64) -> Self {
-        Self { run, ticket, viewer, entries, after: None, blank: false, fitted: None, wanted: Vec::new() }
+        Self {
+            run,
+            ticket,
+            viewer,
+            entries,
+            after: None,
+            blank: false,
+            fitted: None,
+            wanted: Vec::new(),
+        }
     }
 
     /// The effects to open, resize and control it on screen.
@@ -67,7 +76,11 @@ impl RunLog {
             return Vec::new();
         }
         let mut effects = Vec::new();
-        let after = if place.focused { 0 } else { (self.entries - PREVIEW_ENTRIES).max(0) };
+        let after = if place.focused {
+            0
+        } else {
+            (self.entries - PREVIEW_ENTRIES).max(0)
+        };
         if self.after.is_none_or(|now| place.focused && now > 0) {
             if self.after.replace(after).is_some() {
                 effects.push(Effect::CloseLog(self.ticket));
@@ -80,10 +93,17 @@ impl RunLog {
             }
             (self.ticket, self.fitted) = (ticket, None);
             self.viewer.begin(ticket);
-            effects.push(Effect::OpenLog { ticket, run: self.run, after });
+            effects.push(Effect::OpenLog {
+                ticket,
+                run: self.run,
+                after,
+            });
         }
         if self.fitted.replace(place.area) != Some(place.area) {
-            effects.push(self.viewer.resize(place.area.width, place.area.height, place.framed));
+            effects.push(
+                self.viewer
+                    .resize(place.area.width, place.area.height, place.framed),
+            );
         }
         effects.append(&mut self.wanted);
         effects
@@ -92,7 +112,8 @@ impl RunLog {
     /// Off screen: the reader pauses until the log is shown again.
     fn pause(&mut self) -> Option<Effect> {
         (self.fitted, self.blank) = (None, false);
-        self.after.map(|_| Effect::File(self.ticket, Box::new(LogRequest::Idle)))
+        self.after
+            .map(|_| Effect::File(self.ticket, Box::new(LogRequest::Idle)))
     }
 }
 
@@ -100,7 +121,10 @@ impl Logs {
     /// The viewer of a run's log.
     #[must_use]
     pub fn get(&self, run: RunId) -> Option<&Viewer> {
-        self.all.iter().find(|log| log.run == run).map(|log| &log.viewer)
+        self.all
+            .iter()
+            .find(|log| log.run == run)
+            .map(|log| &log.viewer)
     }
 
     pub(super) fn add(&mut self, log: RunLog) {
@@ -113,7 +137,10 @@ impl Logs {
         let mut effects = Vec::new();
         if self.on_screen != run {
             let left = std::mem::replace(&mut self.on_screen, run);
-            effects.extend(left.and_then(|left| self.find(left)).and_then(RunLog::pause));
+            effects.extend(
+                left.and_then(|left| self.find(left))
+                    .and_then(RunLog::pause),
+            );
             self.all.sort_by_key(|log| Some(log.run) == run);
         }
         if let Some(place) = place

@@ -14,16 +14,25 @@ pub struct Picker<K> {
 
 impl<K> Default for Picker<K> {
     fn default() -> Self {
-        Self { chosen: None, key: None, index: 0 }
+        Self {
+            chosen: None,
+            key: None,
+            index: 0,
+        }
     }
 }
 
 impl<K: Clone + PartialEq> Picker<K> {
     /// Selects the object again, or the one at its index if it is gone.
     pub fn sync(&mut self, keys: &[K]) {
-        let place = |key: &Option<K>| key.as_ref().and_then(|key| keys.iter().position(|k| k == key));
+        let place = |key: &Option<K>| {
+            key.as_ref()
+                .and_then(|key| keys.iter().position(|k| k == key))
+        };
         let found = place(&self.chosen).or_else(|| place(&self.key));
-        self.index = found.unwrap_or(self.index).min(keys.len().saturating_sub(1));
+        self.index = found
+            .unwrap_or(self.index)
+            .min(keys.len().saturating_sub(1));
         self.key = keys.get(self.index).cloned();
         if self.chosen.is_none() {
             self.chosen.clone_from(&self.key);
@@ -45,7 +54,9 @@ impl<K: Clone + PartialEq> Picker<K> {
     /// Moves the selection; false if the action is not a movement. `page`: number of visible rows.
     pub fn act(&mut self, action: Action, keys: &[K], page: usize) -> bool {
         let last = keys.len().saturating_sub(1);
-        let Some(index) = moved(action, self.index, last, page) else { return false };
+        let Some(index) = moved(action, self.index, last, page) else {
+            return false;
+        };
         self.index = index;
         self.key = keys.get(index).cloned();
         self.chosen.clone_from(&self.key);
@@ -73,7 +84,9 @@ pub fn moved(action: Action, from: usize, last: usize, page: usize) -> Option<us
 /// Stateless: depends only on the selection.
 #[must_use]
 pub fn first_visible(index: usize, len: usize, height: usize) -> usize {
-    index.saturating_sub(height / 2).min(len.saturating_sub(height))
+    index
+        .saturating_sub(height / 2)
+        .min(len.saturating_sub(height))
 }
 
 #[cfg(test)]
@@ -89,7 +102,11 @@ mod tests {
         picker.sync(&["x", "y", "b", "a"]);
         assert_eq!((picker.key(), picker.index()), (Some(&"b"), 2));
         picker.sync(&["x", "y"]);
-        assert_eq!((picker.key(), picker.index()), (Some(&"y"), 1), "gone: what is nearest");
+        assert_eq!(
+            (picker.key(), picker.index()),
+            (Some(&"y"), 1),
+            "gone: what is nearest"
+        );
         picker.sync(&["x", "b", "y"]);
         assert_eq!(picker.key(), Some(&"b"), "back again");
         picker.sync(&[]);
@@ -102,7 +119,10 @@ mod tests {
             for height in 1..10 {
                 for index in 0..len {
                     let first = first_visible(index, len, height);
-                    assert!(first <= index && index < first + height, "{index} of {len} in {height}");
+                    assert!(
+                        first <= index && index < first + height,
+                        "{index} of {len} in {height}"
+                    );
                 }
             }
         }

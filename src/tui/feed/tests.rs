@@ -24,8 +24,16 @@ async fn interrupted(home: &std::path::Path) -> (Control, RunId) {
     // Not idempotent: a person has to decide whether it is repeated.
     let command = StepSpec::Shell(Shell::new(ShellCommand::Script("true".to_owned())));
     let step = |name: &str, spec| PlanStep::new(name, Phase::Action, spec, 60_000);
-    let steps = vec![step("one", command), step("two", StepSpec::Wait(Wait { ms: 1 }))];
-    let plan = Plan { title: "work".to_owned(), steps, timeout_ms: 60_000, ..Plan::default() };
+    let steps = vec![
+        step("one", command),
+        step("two", StepSpec::Wait(Wait { ms: 1 })),
+    ];
+    let plan = Plan {
+        title: "work".to_owned(),
+        steps,
+        timeout_ms: 60_000,
+        ..Plan::default()
+    };
     let new = NewRun {
         workspace: workspace.id,
         plan,
@@ -36,10 +44,25 @@ async fn interrupted(home: &std::path::Path) -> (Control, RunId) {
         at: now,
     };
     let run = store.submit(new).await.unwrap().id;
-    let (claim, _) = store.claim(Some(run), "gone:1", now.plus_ms(60_000)).await.unwrap().unwrap();
-    store.transition(claim, Transition::Start, None, &[], now).await.unwrap();
-    store.step(claim, 0, StepStatus::Running, 1, None, &[], now).await.unwrap();
-    assert!(store.interrupt(&store.run(run).await.unwrap(), "gone", now).await.unwrap());
+    let (claim, _) = store
+        .claim(Some(run), "gone:1", now.plus_ms(60_000))
+        .await
+        .unwrap()
+        .unwrap();
+    store
+        .transition(claim, Transition::Start, None, &[], now)
+        .await
+        .unwrap();
+    store
+        .step(claim, 0, StepStatus::Running, 1, None, &[], now)
+        .await
+        .unwrap();
+    assert!(
+        store
+            .interrupt(&store.run(run).await.unwrap(), "gone", now)
+            .await
+            .unwrap()
+    );
     store.close().await;
     let settings = Settings {
         store_url: url,
@@ -60,8 +83,14 @@ async fn interrupted(home: &std::path::Path) -> (Control, RunId) {
 
 fn open(run: RunId, control: &Control) -> (OpenLog, Receiver<LogUpdate>) {
     let (sender, events) = sync_channel(64);
-    let log = OpenLog::run(run, 0, control, Clock::System.now(), move |event| sender.send(event).is_ok()).unwrap();
-    log.ask(LogRequest::Resize { rows: 100, strip: 0 });
+    let log = OpenLog::run(run, 0, control, Clock::System.now(), move |event| {
+        sender.send(event).is_ok()
+    })
+    .unwrap();
+    log.ask(LogRequest::Resize {
+        rows: 100,
+        strip: 0,
+    });
     (log, events)
 }
 
@@ -81,7 +110,10 @@ async fn an_interrupted_run_is_followed_after_resume() {
     let (log, events) = open(run, &control);
     let before = until(&events, |shown| shown.busy.is_none() && shown.lines > 0);
     assert!(!before.ended, "it may go on");
-    control.resume(run, Some(Decision::Done), Some("looked")).await.unwrap();
+    control
+        .resume(run, Some(Decision::Done), Some("looked"))
+        .await
+        .unwrap();
     let after = until(&events, |shown| shown.ended);
     assert!(after.lines > before.lines, "{after:?}");
     drop(log);

@@ -16,8 +16,16 @@ pub enum Table {
 
 impl Table {
     /// In the order of the file.
-    pub const ALL: [Self; 8] =
-        [Self::Always, Self::Global, Self::Move, Self::Log, Self::Viewer, Self::Run, Self::Text, Self::Dialog];
+    pub const ALL: [Self; 8] = [
+        Self::Always,
+        Self::Global,
+        Self::Move,
+        Self::Log,
+        Self::Viewer,
+        Self::Run,
+        Self::Text,
+        Self::Dialog,
+    ];
 
     /// The name in the file.
     #[must_use]
@@ -184,7 +192,10 @@ impl Action {
     /// Finds an action by table and name.
     #[must_use]
     pub fn from_name(table: Table, name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(_, t, n, _)| *t == table && *n == name).map(|(action, ..)| *action)
+        Self::ALL
+            .iter()
+            .find(|(_, t, n, _)| *t == table && *n == name)
+            .map(|(action, ..)| *action)
     }
 
     fn row(self) -> &'static (Self, Table, &'static str, &'static str) {
@@ -201,7 +212,12 @@ mod tests {
     fn every_action_has_its_own_row_and_name() {
         for (action, table, name, about) in Action::ALL {
             assert_eq!(action.row().0, *action);
-            assert_eq!(Action::from_name(*table, name), Some(*action), "{name} stands twice in {}", table.name());
+            assert_eq!(
+                Action::from_name(*table, name),
+                Some(*action),
+                "{name} stands twice in {}",
+                table.name()
+            );
             assert!(!about.is_empty() && about.len() < 60, "{name}");
         }
     }

@@ -63,12 +63,19 @@ impl Key {
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut mods = KeyModifiers::NONE;
         let mut rest = text;
-        while let Some((prefix, tail)) = rest.split_once('-').filter(|(p, t)| p.len() > 1 && !t.is_empty()) {
+        while let Some((prefix, tail)) = rest
+            .split_once('-')
+            .filter(|(p, t)| p.len() > 1 && !t.is_empty())
+        {
             let one = match prefix {
                 "Ctrl" => KeyModifiers::CONTROL,
                 "Alt" => KeyModifiers::ALT,
                 "Shift" => KeyModifiers::SHIFT,
-                _ => return Err(format!("`{prefix}-` is not a modifier: use Ctrl-, Alt- or Shift-")),
+                _ => {
+                    return Err(format!(
+                        "`{prefix}-` is not a modifier: use Ctrl-, Alt- or Shift-"
+                    ));
+                }
             };
             if mods.contains(one) {
                 return Err(format!("`{prefix}-` stands twice"));
@@ -76,7 +83,13 @@ impl Key {
             mods |= one;
             rest = tail;
         }
-        sendable(Self { code: code(rest)?, mods }, text)
+        sendable(
+            Self {
+                code: code(rest)?,
+                mods,
+            },
+            text,
+        )
     }
 }
 
@@ -91,7 +104,10 @@ fn code(name: &str) -> Result<KeyCode, String> {
     {
         return Ok(KeyCode::Char(c));
     }
-    let number = name.strip_prefix('F').and_then(|n| n.parse::<u8>().ok()).filter(|n| (1..=12).contains(n));
+    let number = name
+        .strip_prefix('F')
+        .and_then(|n| n.parse::<u8>().ok())
+        .filter(|n| (1..=12).contains(n));
     if let Some(n) = number.filter(|n| name == format!("F{n}")) {
         return Ok(KeyCode::F(n));
     }
@@ -106,23 +122,35 @@ fn code(name: &str) -> Result<KeyCode, String> {
 /// SSH.
 fn sendable(key: Key, text: &str) -> Result<Key, String> {
     let refuse = |why: &str| Err(format!("terminals cannot send `{text}`: {why}"));
-    let (ctrl, shift) = (key.mods.contains(KeyModifiers::CONTROL), key.mods.contains(KeyModifiers::SHIFT));
+    let (ctrl, shift) = (
+        key.mods.contains(KeyModifiers::CONTROL),
+        key.mods.contains(KeyModifiers::SHIFT),
+    );
     match key.code {
-        KeyCode::Char('[' | 'O') if !ctrl => {
-            Err(format!("`{text}` cannot be bound: a slow link may send it as half of an arrow key"))
-        }
+        KeyCode::Char('[' | 'O') if !ctrl => Err(format!(
+            "`{text}` cannot be bound: a slow link may send it as half of an arrow key"
+        )),
         KeyCode::Char(c) if shift => {
             let upper = c.to_uppercase();
-            if ctrl { refuse("Ctrl-Shift arrives as Ctrl alone") } else { refuse(&format!("write `{upper}`")) }
+            if ctrl {
+                refuse("Ctrl-Shift arrives as Ctrl alone")
+            } else {
+                refuse(&format!("write `{upper}`"))
+            }
         }
         KeyCode::Char(c) if ctrl => match c.to_ascii_lowercase() {
             'i' => refuse("it arrives as Tab"),
             'm' => refuse("it arrives as Enter"),
             'j' => refuse("it may arrive as Enter"),
-            'a'..='z' | ' ' => Ok(Key { code: KeyCode::Char(c.to_ascii_lowercase()), ..key }),
+            'a'..='z' | ' ' => Ok(Key {
+                code: KeyCode::Char(c.to_ascii_lowercase()),
+                ..key
+            }),
             _ => refuse("Ctrl works with letters and Space"),
         },
-        KeyCode::Tab if ctrl || key.mods.contains(KeyModifiers::ALT) => refuse("only Tab and Shift-Tab arrive"),
+        KeyCode::Tab if ctrl || key.mods.contains(KeyModifiers::ALT) => {
+            refuse("only Tab and Shift-Tab arrive")
+        }
         KeyCode::Esc | KeyCode::Enter | KeyCode::Backspace if !key.mods.is_empty() => {
             refuse("it arrives without its modifier")
         }
@@ -133,7 +161,11 @@ fn sendable(key: Key, text: &str) -> Result<Key, String> {
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ctrl = self.mods.contains(KeyModifiers::CONTROL);
-        let marks = [(KeyModifiers::CONTROL, "Ctrl-"), (KeyModifiers::ALT, "Alt-"), (KeyModifiers::SHIFT, "Shift-")];
+        let marks = [
+            (KeyModifiers::CONTROL, "Ctrl-"),
+            (KeyModifiers::ALT, "Alt-"),
+            (KeyModifiers::SHIFT, "Shift-"),
+        ];
         for (_, name) in marks.iter().filter(|(m, _)| self.mods.contains(*m)) {
             f.write_str(name)?;
         }
@@ -218,12 +250,22 @@ mod tests {
             ("Shift-Tab", KeyCode::BackTab, KeyModifiers::NONE),
             ("G", KeyCode::Char('G'), KeyModifiers::SHIFT),
             ("Ctrl-L", KeyCode::Char('l'), KeyModifiers::CONTROL),
-            ("Ctrl-L", KeyCode::Char('L'), KeyModifiers::CONTROL | KeyModifiers::SHIFT),
+            (
+                "Ctrl-L",
+                KeyCode::Char('L'),
+                KeyModifiers::CONTROL | KeyModifiers::SHIFT,
+            ),
             ("?", KeyCode::Char('?'), KeyModifiers::SHIFT),
         ] {
             assert_eq!(Key::parse(text), Ok(event(code, mods)), "{text}");
         }
-        assert_eq!(event(KeyCode::Char('x'), KeyModifiers::ALT).printable(), None);
-        assert_eq!(event(KeyCode::Char('X'), KeyModifiers::SHIFT).printable(), Some('X'));
+        assert_eq!(
+            event(KeyCode::Char('x'), KeyModifiers::ALT).printable(),
+            None
+        );
+        assert_eq!(
+            event(KeyCode::Char('X'), KeyModifiers::SHIFT).printable(),
+            Some('X')
+        );
     }
 }

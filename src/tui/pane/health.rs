@@ -19,13 +19,21 @@ pub fn draw(app: &App, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
     let mut title = vec![Span::styled(" Health ", theme.strong())];
     if let Some(score) = score {
         let (symbol, word) = health_label(score.health);
-        let value = score.value.map_or_else(|| "–".to_owned(), |v| v.to_string());
-        title.push(Span::styled(format!("{value} {symbol} {word} "), theme.health(score.health)));
+        let value = score
+            .value
+            .map_or_else(|| "–".to_owned(), |v| v.to_string());
+        title.push(Span::styled(
+            format!("{value} {symbol} {word} "),
+            theme.health(score.health),
+        ));
     } else {
         title.push(Span::styled("– ? unknown ", theme.strong()));
     }
     let all = lines(app.overview.as_ref(), app.now, theme, layout::columns(area));
-    let top = app.home.health_top.min(all.len().saturating_sub(layout::rows(area)));
+    let top = app
+        .home
+        .health_top
+        .min(all.len().saturating_sub(layout::rows(area)));
     let mark = position(top, layout::rows(area), all.len());
     let inner = canvas.frame(area, Line::from(title), &mark.into(), focused);
     canvas.lines(inner, all.iter().skip(top));
@@ -33,8 +41,15 @@ pub fn draw(app: &App, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
 
 /// The derivation, worst first, wrapped to `width`.
 #[must_use]
-pub fn lines(overview: Option<&Overview>, now: Timestamp, theme: Theme, width: usize) -> Vec<Line<'static>> {
-    let Some(overview) = overview else { return vec![Line::raw("reading …")] };
+pub fn lines(
+    overview: Option<&Overview>,
+    now: Timestamp,
+    theme: Theme,
+    width: usize,
+) -> Vec<Line<'static>> {
+    let Some(overview) = overview else {
+        return vec![Line::raw("reading …")];
+    };
     let mut lines = Vec::new();
     if let Some(problem) = overview.problems.first() {
         lines.extend(hanging("!  ", &safe(problem), width, theme.attention()));
@@ -49,16 +64,32 @@ pub fn lines(overview: Option<&Overview>, now: Timestamp, theme: Theme, width: u
 fn derivation(score: &Score, now: Timestamp, theme: Theme, width: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     if score.value.is_some() {
-        let seen = score.seen_at.map(|at| format!(", seen {} ago", age(now.ms_since(at).max(0)))).unwrap_or_default();
-        let all = score.unseen().unwrap_or_else(|| format!("{} targets", score.components));
-        let style = if score.unknown > 0 { theme.attention() } else { theme.dim() };
-        lines.extend(wrapped(&format!("{all}{seen}"), width).into_iter().map(|row| Line::styled(row, style)));
+        let seen = score
+            .seen_at
+            .map(|at| format!(", seen {} ago", age(now.ms_since(at).max(0))))
+            .unwrap_or_default();
+        let all = score
+            .unseen()
+            .unwrap_or_else(|| format!("{} targets", score.components));
+        let style = if score.unknown > 0 {
+            theme.attention()
+        } else {
+            theme.dim()
+        };
+        lines.extend(
+            wrapped(&format!("{all}{seen}"), width)
+                .into_iter()
+                .map(|row| Line::styled(row, style)),
+        );
     }
     if score.value.is_none() {
         let why = if score.components == 0 {
             "unknown: no service has a probe; a stack file configures one".to_owned()
         } else {
-            format!("unknown: none of the {} probed targets has been observed yet", score.components)
+            format!(
+                "unknown: none of the {} probed targets has been observed yet",
+                score.components
+            )
         };
         lines.extend(plain(&why, width));
     }
@@ -79,9 +110,23 @@ fn plain(text: &str, width: usize) -> impl Iterator<Item = Line<'static>> {
     wrapped(text, width).into_iter().map(Line::raw)
 }
 
-fn hanging(mark: &str, text: &str, width: usize, style: ratatui::style::Style) -> Vec<Line<'static>> {
+fn hanging(
+    mark: &str,
+    text: &str,
+    width: usize,
+    style: ratatui::style::Style,
+) -> Vec<Line<'static>> {
     let indent = mark.chars().count();
     let rows = wrapped(text, width.saturating_sub(indent));
-    let lead = |i: usize| if i == 0 { mark.to_owned() } else { " ".repeat(indent) };
-    rows.into_iter().enumerate().map(|(i, r)| Line::from(vec![Span::styled(lead(i), style), Span::raw(r)])).collect()
+    let lead = |i: usize| {
+        if i == 0 {
+            mark.to_owned()
+        } else {
+            " ".repeat(indent)
+        }
+    };
+    rows.into_iter()
+        .enumerate()
+        .map(|(i, r)| Line::from(vec![Span::styled(lead(i), style), Span::raw(r)]))
+        .collect()
 }

@@ -81,7 +81,9 @@ impl Home {
             Action::Pane2 => self.focus = Pane::Health,
             Action::Pane3 => self.focus = Pane::Log,
             Action::Fullscreen => match self.log {
-                Some(run) if self.focus == Pane::Log => return Reaction::Open(Destination::Log(run)),
+                Some(run) if self.focus == Pane::Log => {
+                    return Reaction::Open(Destination::Log(run));
+                }
                 _ => self.full = !self.full,
             },
             other => {
@@ -101,7 +103,9 @@ impl Home {
     }
 
     fn act_stack(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
-        let Some(overview) = scene.overview else { return Reaction::Ignored };
+        let Some(overview) = scene.overview else {
+            return Reaction::Ignored;
+        };
         if self.filter.is_typing() && self.filter.act(action) {
             self.sync(overview);
             return Reaction::Done;
@@ -109,9 +113,15 @@ impl Home {
         let page = layout::rows(self.area(Pane::Stack, scene.body));
         match (action, self.stack.key().cloned()) {
             (Action::Find, _) => self.filter.open(),
-            (Action::Open, Some(target)) => return Reaction::Open(Destination::Service(target.service)),
-            (Action::CopyLine, Some(target)) => return Reaction::Ask(Effect::Copy(target.to_string())),
-            _ if self.stack.act(action, &targets(overview, self.filter.text()), page) => {}
+            (Action::Open, Some(target)) => {
+                return Reaction::Open(Destination::Service(target.service));
+            }
+            (Action::CopyLine, Some(target)) => {
+                return Reaction::Ask(Effect::Copy(target.to_string()));
+            }
+            _ if self
+                .stack
+                .act(action, &targets(overview, self.filter.text()), page) => {}
             _ => return Reaction::Ignored,
         }
         Reaction::Done
@@ -120,10 +130,17 @@ impl Home {
     fn act_health(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
         let area = self.area(Pane::Health, scene.body);
         let height = layout::rows(area);
-        let last = health::lines(scene.overview, scene.now, Theme::new(false), layout::columns(area))
-            .len()
-            .saturating_sub(height);
-        let Some(top) = moved(action, self.health_top.min(last), last, height) else { return Reaction::Ignored };
+        let last = health::lines(
+            scene.overview,
+            scene.now,
+            Theme::new(false),
+            layout::columns(area),
+        )
+        .len()
+        .saturating_sub(height);
+        let Some(top) = moved(action, self.health_top.min(last), last, height) else {
+            return Reaction::Ignored;
+        };
         self.health_top = top;
         Reaction::Done
     }
@@ -142,7 +159,12 @@ impl Home {
         let focused = self.focus == Pane::Log;
         let area = layout::inner(self.area(Pane::Log, body));
         let run = self.log.filter(|_| focused || !self.full)?;
-        Some(LogPane { run, area, framed: true, focused })
+        Some(LogPane {
+            run,
+            area,
+            framed: true,
+            focused,
+        })
     }
 
     /// Types text into the filter.
@@ -164,7 +186,10 @@ impl Home {
 
     /// Paints all panes, or the one that fills the screen.
     pub fn draw(&self, app: &App, body: Rect, canvas: &mut Canvas<'_>) {
-        for pane in Pane::ALL.into_iter().filter(|pane| !self.full || *pane == self.focus) {
+        for pane in Pane::ALL
+            .into_iter()
+            .filter(|pane| !self.full || *pane == self.focus)
+        {
             let (area, focused) = (self.area(pane, body), pane == self.focus);
             match pane {
                 Pane::Stack => stack::draw(app, area, focused, canvas),
@@ -183,17 +208,28 @@ impl Home {
 #[must_use]
 pub fn log_title(app: &App, run: Option<&Run>) -> Line<'static> {
     let theme = app.theme;
-    let Some(run) = run else { return Span::styled(" Run log ", theme.strong()).into() };
+    let Some(run) = run else {
+        return Span::styled(" Run log ", theme.strong()).into();
+    };
     let status = format!("{} {} ", run_symbol(run.status), run_word(run.status));
-    let mut spans =
-        vec![Span::styled(format!(" Run {} ", run.id), theme.strong()), Span::styled(status, theme.run(run.status))];
+    let mut spans = vec![
+        Span::styled(format!(" Run {} ", run.id), theme.strong()),
+        Span::styled(status, theme.run(run.status)),
+    ];
     if run.status == RunStatus::Waiting {
         // The requester of a run cannot approve it.
         let is_requester = run.actor == app.facts.actor && run.plan.approvals().next().is_some();
-        let whom = if is_requester { "Enter opens it " } else { "for you: Enter opens it " };
+        let whom = if is_requester {
+            "Enter opens it "
+        } else {
+            "for you: Enter opens it "
+        };
         spans.push(Span::styled(whom, theme.attention()));
     }
     // Last, because it may be cut.
-    spans.push(Span::styled(format!(" {} ", safe(&run.plan.title)), theme.strong()));
+    spans.push(Span::styled(
+        format!(" {} ", safe(&run.plan.title)),
+        theme.strong(),
+    ));
     Line::from(spans)
 }

@@ -9,7 +9,13 @@ use crate::tui::view::canvas::Canvas;
 use crate::tui::viewer::Viewer;
 
 /// Paints the log in its frame. `title` names the run.
-pub fn draw(log: Option<&Viewer>, title: Line<'_>, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
+pub fn draw(
+    log: Option<&Viewer>,
+    title: Line<'_>,
+    area: Rect,
+    focused: bool,
+    canvas: &mut Canvas<'_>,
+) {
     let mark = log.map_or_else(Line::default, Viewer::mark);
     let inner = canvas.frame(area, title, &mark, focused);
     let Some(log) = log else {
@@ -23,7 +29,12 @@ pub fn draw(log: Option<&Viewer>, title: Line<'_>, area: Rect, focused: bool, ca
     };
     log.paint_lines(inner, focused, canvas);
     if area.height > 2 && area.width > 8 {
-        let edge = Rect { x: area.x + 2, y: area.bottom() - 1, width: area.width - 4, height: 1 };
+        let edge = Rect {
+            x: area.x + 2,
+            y: area.bottom() - 1,
+            width: area.width - 4,
+            height: 1,
+        };
         log.paint_edge(edge, focused, canvas);
     }
 }

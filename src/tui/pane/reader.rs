@@ -32,18 +32,31 @@ impl TextReader {
     /// A view of untrusted text.
     #[must_use]
     pub fn new(title: &str, body: &str) -> Self {
-        let mut lines: Vec<String> = body.lines().take(MAX_LINES).map(|l| text::strip_sgr_limited(l, 4096)).collect();
+        let mut lines: Vec<String> = body
+            .lines()
+            .take(MAX_LINES)
+            .map(|l| text::strip_sgr_limited(l, 4096))
+            .collect();
         let left = body.lines().count().saturating_sub(MAX_LINES);
         if left > 0 {
             lines.push(format!("… {left} more lines are not shown here"));
         }
-        Self { title: text::show(title).into_owned(), lines, top: 0, laid_out: RefCell::default() }
+        Self {
+            title: text::show(title).into_owned(),
+            lines,
+            top: 0,
+            laid_out: RefCell::default(),
+        }
     }
 
     /// The wrapped lines, cached by width because wrapping a long text is slow.
     fn laid_out(&self, width: usize) -> Ref<'_, Vec<String>> {
         if self.laid_out.borrow().0 != width {
-            let lines = self.lines.iter().flat_map(|line| wrapped(line, width)).collect();
+            let lines = self
+                .lines
+                .iter()
+                .flat_map(|line| wrapped(line, width))
+                .collect();
             *self.laid_out.borrow_mut() = (width, lines);
         }
         Ref::map(self.laid_out.borrow(), |(_, lines)| lines)
@@ -57,7 +70,9 @@ impl View for TextReader {
         }
         let (height, width) = (layout::rows(scene.body), layout::columns(scene.body));
         let last = self.laid_out(width).len().saturating_sub(height);
-        let Some(top) = moved(action, self.top.min(last), last, height) else { return Reaction::Ignored };
+        let Some(top) = moved(action, self.top.min(last), last, height) else {
+            return Reaction::Ignored;
+        };
         self.top = top;
         Reaction::Done
     }
@@ -68,8 +83,12 @@ impl View for TextReader {
         let top = self.top.min(all.len().saturating_sub(layout::rows(area)));
         let mark = position(top, layout::rows(area), all.len());
         let inner = canvas.frame(area, title.into(), &mark.into(), true);
-        let lines: Vec<Line<'_>> =
-            all.iter().skip(top).take(layout::rows(area)).map(|l| Line::raw(l.as_str())).collect();
+        let lines: Vec<Line<'_>> = all
+            .iter()
+            .skip(top)
+            .take(layout::rows(area))
+            .map(|l| Line::raw(l.as_str()))
+            .collect();
         canvas.lines(inner, &lines);
     }
 
@@ -81,5 +100,9 @@ impl View for TextReader {
 /// `12–34 of 80` if not everything fits.
 #[must_use]
 pub fn position(top: usize, height: usize, all: usize) -> String {
-    if all <= height { String::new() } else { format!(" {}–{} of {all} ", top + 1, (top + height).min(all)) }
+    if all <= height {
+        String::new()
+    } else {
+        format!(" {}–{} of {all} ", top + 1, (top + height).min(all))
+    }
 }

@@ -76,8 +76,10 @@ impl RunScreen {
             Err(why) => self.error = Some(why.clone()),
             Ok(detail) => {
                 self.error = None;
-                self.steps.sync(&(0..count(detail.run.plan.numbered().count())).collect::<Vec<_>>());
-                self.artifacts.sync(&(0..detail.artifacts.len()).collect::<Vec<_>>());
+                self.steps
+                    .sync(&(0..count(detail.run.plan.numbered().count())).collect::<Vec<_>>());
+                self.artifacts
+                    .sync(&(0..detail.artifacts.len()).collect::<Vec<_>>());
                 self.detail = Some((**detail).clone());
             }
         }
@@ -99,18 +101,26 @@ impl RunScreen {
     }
 
     fn act_steps(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
-        let Some(detail) = &self.detail else { return Reaction::Ignored };
+        let Some(detail) = &self.detail else {
+            return Reaction::Ignored;
+        };
         let page = layout::rows(self.area(Part::Steps, scene.body));
         let keys: Vec<u32> = (0..count(detail.run.plan.numbered().count())).collect();
         let selected = self.steps.key().copied();
         match (action, selected) {
-            (Action::Open, Some(step)) if status_of(detail, step) == StepStatus::Waiting => self.answer(),
+            (Action::Open, Some(step)) if status_of(detail, step) == StepStatus::Waiting => {
+                self.answer()
+            }
             (Action::Open, Some(step)) => {
                 (self.focus, self.full) = (Part::Log, false);
                 Reaction::Step(step)
             }
             (Action::CopyLine, Some(step)) => {
-                let spec = detail.run.plan.numbered_step(step).map(|(s, _)| safe(&s.spec.describe()));
+                let spec = detail
+                    .run
+                    .plan
+                    .numbered_step(step)
+                    .map(|(s, _)| safe(&s.spec.describe()));
                 spec.map_or(Reaction::Done, |text| Reaction::Ask(Effect::Copy(text)))
             }
             _ if self.steps.act(action, &keys, page) => Reaction::Done,
@@ -119,16 +129,23 @@ impl RunScreen {
     }
 
     fn act_artifacts(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
-        let Some(detail) = &self.detail else { return Reaction::Ignored };
+        let Some(detail) = &self.detail else {
+            return Reaction::Ignored;
+        };
         let page = layout::rows(self.area(Part::Artifacts, scene.body));
         let keys: Vec<usize> = (0..detail.artifacts.len()).collect();
         let selected = self.artifacts.key().and_then(|i| detail.artifacts.get(*i));
         match (action, selected) {
             (Action::Open, Some(a)) => {
                 self.opening = Some(a.number);
-                Reaction::Ask(Effect::Artifact { run: self.run, number: a.number })
+                Reaction::Ask(Effect::Artifact {
+                    run: self.run,
+                    number: a.number,
+                })
             }
-            (Action::CopyLine, Some(a)) => Reaction::Ask(Effect::Copy(safe(a.url.as_ref().unwrap_or(&a.title)))),
+            (Action::CopyLine, Some(a)) => {
+                Reaction::Ask(Effect::Copy(safe(a.url.as_ref().unwrap_or(&a.title))))
+            }
             _ if self.artifacts.act(action, &keys, page) => Reaction::Done,
             _ => Reaction::Ignored,
         }
@@ -138,32 +155,59 @@ impl RunScreen {
         let theme = canvas.theme;
         let Some(detail) = &self.detail else {
             let what = self.error.as_deref().unwrap_or("reading …");
-            return canvas.line(area, &Line::raw(format!(" run {}: {}", self.run, safe(what))));
+            return canvas.line(
+                area,
+                &Line::raw(format!(" run {}: {}", self.run, safe(what))),
+            );
         };
         let run = &detail.run;
         let status = format!("{} {}", run_symbol(run.status), run_word(run.status));
         let first = Line::from(vec![
-            Span::styled(format!(" Run {} {}  ", run.id, safe(&run.plan.title)), theme.strong()),
+            Span::styled(
+                format!(" Run {} {}  ", run.id, safe(&run.plan.title)),
+                theme.strong(),
+            ),
             Span::styled(status, theme.run(run.status)),
             Span::raw(format!("  {}", took(run, app.now))),
         ]);
-        let reason = run.reason.as_ref().map(|r| format!(" · {}", safe(r))).unwrap_or_default();
-        let parent = run.parent.map(|p| format!(" · after {p}")).unwrap_or_default();
-        let priority = if run.priority.is_normal() { String::new() } else { format!(" · {}", run.priority.name()) };
+        let reason = run
+            .reason
+            .as_ref()
+            .map(|r| format!(" · {}", safe(r)))
+            .unwrap_or_default();
+        let parent = run
+            .parent
+            .map(|p| format!(" · after {p}"))
+            .unwrap_or_default();
+        let priority = if run.priority.is_normal() {
+            String::new()
+        } else {
+            format!(" · {}", run.priority.name())
+        };
         let by = format!(
             " by {} from {} at {}Z{priority}{parent}{reason}",
             safe(&run.actor),
             safe(&run.trigger),
             run.requested_at.clock_utc()
         );
-        let cancel = run.cancel_requested_by.as_ref().filter(|_| !run.status.is_terminal());
+        let cancel = run
+            .cancel_requested_by
+            .as_ref()
+            .filter(|_| !run.status.is_terminal());
         if let Some(question) = detail.approval.as_ref().and_then(|a| a.question(run)) {
-            let votes =
-                wrapped(&safe(&question.describe(&self.facts.actor)), usize::from(area.width.saturating_sub(2)));
-            let votes = votes.iter().map(|l| Line::styled(format!(" {l}"), theme.attention()));
+            let votes = wrapped(
+                &safe(&question.describe(&self.facts.actor)),
+                usize::from(area.width.saturating_sub(2)),
+            );
+            let votes = votes
+                .iter()
+                .map(|l| Line::styled(format!(" {l}"), theme.attention()));
             let by = Line::styled(by, theme.dim());
             // Without room for both, the approval replaces the requester.
-            let lines: Vec<_> = std::iter::once(first).chain((votes.len() < 2).then_some(by)).chain(votes).collect();
+            let lines: Vec<_> = std::iter::once(first)
+                .chain((votes.len() < 2).then_some(by))
+                .chain(votes)
+                .collect();
             return canvas.lines(area, &lines);
         }
         let status_line = match (cancel, run.why(), &self.error) {
@@ -174,54 +218,124 @@ impl RunScreen {
             (Some(who), ..) => format!(" {} asked to cancel it; it ends within seconds", safe(who)),
             (None, Some(message), _) => format!(" {}", safe(message)),
             (None, None, _) if run.status == RunStatus::Queued => {
-                format!(" {}", safe(&run.status_reason(detail.queued.as_ref()).unwrap_or_default()))
+                format!(
+                    " {}",
+                    safe(
+                        &run.status_reason(detail.queued.as_ref())
+                            .unwrap_or_default()
+                    )
+                )
             }
             (None, None, _) if !run.status.is_terminal() && run.orders.pace != Pace::Free => {
                 format!(" {}", safe(&run.orders.describe().unwrap_or_default()))
             }
-            (None, None, _) if run.status == RunStatus::Waiting => " waits for an answer (a)".to_owned(),
+            (None, None, _) if run.status == RunStatus::Waiting => {
+                " waits for an answer (a)".to_owned()
+            }
             _ => format!(" {}", safe(&run.plan.restatement)),
         };
-        canvas.lines(area, &[first, Line::styled(by, theme.dim()), Line::raw(status_line)]);
+        canvas.lines(
+            area,
+            &[first, Line::styled(by, theme.dim()), Line::raw(status_line)],
+        );
     }
 
     fn draw_steps(&self, app: &App, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let plan = self.detail.as_ref().map(|d| &d.run.plan);
-        let steps: Vec<_> =
-            plan.into_iter().flat_map(|p| p.numbered().filter_map(|(number, _)| p.numbered_step(number))).collect();
-        let done = self.detail.as_ref().map_or(0, |d| d.steps.iter().filter(|s| is_over(s.status)).count());
+        let steps: Vec<_> = plan
+            .into_iter()
+            .flat_map(|p| {
+                p.numbered()
+                    .filter_map(|(number, _)| p.numbered_step(number))
+            })
+            .collect();
+        let done = self
+            .detail
+            .as_ref()
+            .map_or(0, |d| d.steps.iter().filter(|s| is_over(s.status)).count());
         let title = Span::styled(format!(" Steps {done}/{} ", steps.len()), theme.strong());
         let inner = canvas.frame(area, title.into(), &Line::default(), focused);
         let Some(detail) = &self.detail else { return };
         let inner = self.draw_notes(detail, inner, focused, canvas);
         // Without focus, the list follows the step in progress.
-        let shown = if focused { self.steps.index() } else { under_way(detail).unwrap_or(self.steps.index()) };
+        let shown = if focused {
+            self.steps.index()
+        } else {
+            under_way(detail).unwrap_or(self.steps.index())
+        };
         let first = first_visible(shown, steps.len(), usize::from(inner.height));
-        for (y, (i, (step, place))) in (inner.y..inner.bottom()).zip(steps.iter().enumerate().skip(first)) {
+        for (y, (i, (step, place))) in
+            (inner.y..inner.bottom()).zip(steps.iter().enumerate().skip(first))
+        {
             let record = detail.steps.iter().find(|s| s.index as usize == i);
-            canvas.line(row(inner, y), &step_line((step, place), record, app, usize::from(inner.width)));
+            canvas.line(
+                row(inner, y),
+                &step_line((step, place), record, app, usize::from(inner.width)),
+            );
             if i == self.steps.index() {
-                canvas.restyle(row(inner, y), if focused { theme.selected() } else { theme.plain() });
+                canvas.restyle(
+                    row(inner, y),
+                    if focused {
+                        theme.selected()
+                    } else {
+                        theme.plain()
+                    },
+                );
             }
         }
     }
 
     /// Draws the runbook notes of the step in progress, or of the selected one, below the list;
     /// returns the rest of the area.
-    fn draw_notes(&self, detail: &RunDetail, inner: Rect, focused: bool, canvas: &mut Canvas<'_>) -> Rect {
-        let shown = if focused { self.steps.index() } else { under_way(detail).unwrap_or(self.steps.index()) };
-        let step = detail.run.plan.numbered_step(count(shown)).map(|(step, _)| step);
-        let Some(notes) = step.and_then(|s| s.rules.notes.as_deref()) else { return inner };
+    fn draw_notes(
+        &self,
+        detail: &RunDetail,
+        inner: Rect,
+        focused: bool,
+        canvas: &mut Canvas<'_>,
+    ) -> Rect {
+        let shown = if focused {
+            self.steps.index()
+        } else {
+            under_way(detail).unwrap_or(self.steps.index())
+        };
+        let step = detail
+            .run
+            .plan
+            .numbered_step(count(shown))
+            .map(|(step, _)| step);
+        let Some(notes) = step.and_then(|s| s.rules.notes.as_deref()) else {
+            return inner;
+        };
         let width = usize::from(inner.width.saturating_sub(2));
-        let lines: Vec<String> = notes.lines().map(safe).flat_map(|line| wrapped(&line, width)).collect();
+        let lines: Vec<String> = notes
+            .lines()
+            .map(safe)
+            .flat_map(|line| wrapped(&line, width))
+            .collect();
         // At least half of the rows stay for the steps.
-        let room = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(inner.height / 2);
+        let room = u16::try_from(lines.len())
+            .unwrap_or(u16::MAX)
+            .min(inner.height / 2);
         let split = inner.height - room;
-        let below = Rect { y: inner.y + split, height: room, ..inner };
+        let below = Rect {
+            y: inner.y + split,
+            height: room,
+            ..inner
+        };
         let style = canvas.theme.dim();
-        canvas.lines(below, &lines.iter().map(|l| Line::styled(format!("│ {l}"), style)).collect::<Vec<_>>());
-        Rect { height: split, ..inner }
+        canvas.lines(
+            below,
+            &lines
+                .iter()
+                .map(|l| Line::styled(format!("│ {l}"), style))
+                .collect::<Vec<_>>(),
+        );
+        Rect {
+            height: split,
+            ..inner
+        }
     }
 
     fn draw_artifacts(&self, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
@@ -233,10 +347,14 @@ impl RunScreen {
             canvas.line(inner, &Line::styled("nothing yet", theme.dim()));
         }
         let first = first_visible(self.artifacts.index(), all.len(), usize::from(inner.height));
-        for (y, (i, artifact)) in (inner.y..inner.bottom()).zip(all.iter().enumerate().skip(first)) {
+        for (y, (i, artifact)) in (inner.y..inner.bottom()).zip(all.iter().enumerate().skip(first))
+        {
             let (kind, title) = (artifact.kind.name(), artifact.title.as_str());
             // "manifest of run #4" would name its kind twice.
-            let title = title.strip_prefix(kind).and_then(|rest| rest.strip_prefix(' ')).unwrap_or(title);
+            let title = title
+                .strip_prefix(kind)
+                .and_then(|rest| rest.strip_prefix(' '))
+                .unwrap_or(title);
             let line = Line::from(vec![
                 Span::styled(format!("{kind:<9}"), theme.dim()),
                 Span::raw(safe(title)),
@@ -265,7 +383,9 @@ impl View for RunScreen {
             Action::Pane1 => self.focus = Part::Steps,
             Action::Pane2 => self.focus = Part::Log,
             Action::Pane3 => self.focus = Part::Artifacts,
-            Action::Fullscreen if self.focus == Part::Log => return Reaction::Open(Destination::Log(self.run)),
+            Action::Fullscreen if self.focus == Part::Log => {
+                return Reaction::Open(Destination::Log(self.run));
+            }
             Action::Fullscreen => self.full = !self.full,
             Action::CancelRun => return self.cancel(),
             Action::Answer => return self.answer(),
@@ -289,7 +409,12 @@ impl View for RunScreen {
     fn log(&self, body: Rect) -> Option<LogPane> {
         let focused = self.focus == Part::Log;
         let area = layout::inner(self.area(Part::Log, body));
-        (focused || !self.full).then_some(LogPane { run: self.run, area, framed: true, focused })
+        (focused || !self.full).then_some(LogPane {
+            run: self.run,
+            area,
+            framed: true,
+            focused,
+        })
     }
 
     fn ask(&mut self) -> Vec<Effect> {
@@ -309,7 +434,10 @@ impl View for RunScreen {
         if !self.full {
             self.draw_header(app, layout::run(body).header, canvas);
         }
-        for part in PARTS.into_iter().filter(|part| !self.full || *part == self.focus) {
+        for part in PARTS
+            .into_iter()
+            .filter(|part| !self.full || *part == self.focus)
+        {
             let (area, focused) = (self.area(part, body), part == self.focus);
             match part {
                 Part::Steps => self.draw_steps(app, area, focused, canvas),
@@ -327,37 +455,69 @@ impl View for RunScreen {
     }
 }
 
-fn step_line((step, place): (&PlanStep, &str), record: Option<&RunStep>, app: &App, width: usize) -> Line<'static> {
+fn step_line(
+    (step, place): (&PlanStep, &str),
+    record: Option<&RunStep>,
+    app: &App,
+    width: usize,
+) -> Line<'static> {
     let status = record.map_or(StepStatus::Pending, |r| r.status);
     let took = record.map_or_else(String::new, |r| match (r.started_at, r.finished_at) {
         (Some(from), Some(to)) => human_ms(to.ms_since(from)),
         (Some(from), None) => human_ms(app.now.ms_since(from)),
         (None, _) => String::new(),
     });
-    let again = record.filter(|r| r.attempt > 1).map(|r| format!(" try {}", r.attempt)).unwrap_or_default();
-    let why = record.and_then(RunStep::why).map_or_else(|| safe(&step.spec.describe()), safe);
+    let again = record
+        .filter(|r| r.attempt > 1)
+        .map(|r| format!(" try {}", r.attempt))
+        .unwrap_or_default();
+    let why = record
+        .and_then(RunStep::why)
+        .map_or_else(|| safe(&step.spec.describe()), safe);
     let name = (width / 3).clamp(10, 28);
     // A narrow pane omits the phase in favour of the result.
-    let phase = if width < 80 { String::new() } else { format!("{place:<10}") };
+    let phase = if width < 80 {
+        String::new()
+    } else {
+        format!("{place:<10}")
+    };
     Line::from(vec![
-        Span::styled(format!("{} {:<10}", step_symbol(status), step_word(status)), app.theme.step(status)),
+        Span::styled(
+            format!("{} {:<10}", step_symbol(status), step_word(status)),
+            app.theme.step(status),
+        ),
         Span::styled(phase, app.theme.dim()),
-        Span::raw(format!("{} {took:>8}{again}  {why}", column(&step.name, name))),
+        Span::raw(format!(
+            "{} {took:>8}{again}  {why}",
+            column(&step.name, name)
+        )),
     ])
 }
 
 /// The last step that has started.
 fn under_way(detail: &RunDetail) -> Option<usize> {
-    let begun = detail.steps.iter().filter(|s| s.started_at.is_some()).map(|s| s.index as usize).max()?;
+    let begun = detail
+        .steps
+        .iter()
+        .filter(|s| s.started_at.is_some())
+        .map(|s| s.index as usize)
+        .max()?;
     Some(begun.min(detail.run.plan.numbered().count().saturating_sub(1)))
 }
 
 fn status_of(detail: &RunDetail, step: u32) -> StepStatus {
-    detail.steps.iter().find(|s| s.index == step).map_or(StepStatus::Pending, |s| s.status)
+    detail
+        .steps
+        .iter()
+        .find(|s| s.index == step)
+        .map_or(StepStatus::Pending, |s| s.status)
 }
 
 const fn is_over(status: StepStatus) -> bool {
-    !matches!(status, StepStatus::Pending | StepStatus::Running | StepStatus::Waiting)
+    !matches!(
+        status,
+        StepStatus::Pending | StepStatus::Running | StepStatus::Waiting
+    )
 }
 
 fn count(steps: usize) -> u32 {

@@ -80,12 +80,21 @@ impl RunsScreen {
     #[must_use]
     pub fn new(ticket: Ticket, filter: RunFilter) -> Self {
         let status = filter.status.iter().map(|s| run_word(*s));
-        let since = filter.since.map(|at| format!("since {}", &at.rfc3339()[..16]));
-        let labels: Vec<String> = status.chain(filter.service.clone()).chain(filter.env.clone()).chain(since).collect();
+        let since = filter
+            .since
+            .map(|at| format!("since {}", &at.rfc3339()[..16]));
+        let labels: Vec<String> = status
+            .chain(filter.service.clone())
+            .chain(filter.env.clone())
+            .chain(since)
+            .collect();
         Self {
             ticket,
             filter_label: labels.join(", "),
-            filter: RunFilter { limit: PAGE, ..filter },
+            filter: RunFilter {
+                limit: PAGE,
+                ..filter
+            },
             narrow: Filter::default(),
             runs: Vec::new(),
             queue: Vec::new(),
@@ -102,7 +111,9 @@ impl RunsScreen {
 
     /// Takes a page, which replaces the runs of its range.
     pub fn receive(&mut self, page: Result<RunPage, String>) {
-        let Some(requested) = self.in_flight.take() else { return };
+        let Some(requested) = self.in_flight.take() else {
+            return;
+        };
         let page = match page {
             Ok(page) => page,
             Err(why) => {
@@ -114,14 +125,27 @@ impl RunsScreen {
         if let Page::Search(before) = requested {
             return self.found(before, page);
         }
-        let RunPage { runs: page, queue, unreadable, .. } = page;
-        let last = page.last().map(|run| run.id).filter(|_| page.len() + unreadable.len() >= PAGE as usize);
+        let RunPage {
+            runs: page,
+            queue,
+            unreadable,
+            ..
+        } = page;
+        let last = page
+            .last()
+            .map(|run| run.id)
+            .filter(|_| page.len() + unreadable.len() >= PAGE as usize);
         self.ended |= last.is_none();
         let older = |run: RunId| last.is_some_and(|last| run < last);
-        let beyond = |run: RunId| older(run) || requested.before().is_some_and(|before| run >= before);
+        let beyond =
+            |run: RunId| older(run) || requested.before().is_some_and(|before| run >= before);
         self.runs.retain(|run| beyond(run.id));
         self.queue.retain(|queued| beyond(queued.run));
-        self.again = self.runs.iter().find(|run| run.status == RunStatus::Queued && older(run.id)).map(|run| run.id);
+        self.again = self
+            .runs
+            .iter()
+            .find(|run| run.status == RunStatus::Queued && older(run.id))
+            .map(|run| run.id);
         self.unreadable.extend(unreadable);
         self.runs.extend(page);
         self.queue.extend(queue);
@@ -136,7 +160,8 @@ impl RunsScreen {
         }
         self.search.found.extend(page.runs);
         self.unreadable.extend(page.unreadable);
-        (self.search.over, self.search.searched_to) = (page.rest.is_none(), page.rest.or(self.search.searched_to));
+        (self.search.over, self.search.searched_to) =
+            (page.rest.is_none(), page.rest.or(self.search.searched_to));
         self.sync();
     }
 
@@ -146,8 +171,16 @@ impl RunsScreen {
             return self.runs.iter().collect();
         }
         let oldest = self.runs.last().map(|run| run.id);
-        let beyond = self.search.found.iter().filter(|run| oldest.is_none_or(|oldest| run.id < oldest));
-        self.runs.iter().chain(beyond).filter(|run| search_text(run).contains(&wanted)).collect()
+        let beyond = self
+            .search
+            .found
+            .iter()
+            .filter(|run| oldest.is_none_or(|oldest| run.id < oldest));
+        self.runs
+            .iter()
+            .chain(beyond)
+            .filter(|run| search_text(run).contains(&wanted))
+            .collect()
     }
 
     /// The next request of the search for the filter text, from the end of the list.
@@ -155,9 +188,16 @@ impl RunsScreen {
         let oldest = self.runs.last()?.id;
         if self.search.text != self.narrow.text() {
             let text = self.narrow.text().to_owned();
-            self.search = Search { text, searched_to: Some(oldest), ..Search::default() };
+            self.search = Search {
+                text,
+                searched_to: Some(oldest),
+                ..Search::default()
+            };
         }
-        self.search.searched_to.filter(|_| !self.search.over).map(Page::Search)
+        self.search
+            .searched_to
+            .filter(|_| !self.search.over)
+            .map(Page::Search)
     }
 
     fn keys(&self) -> Vec<RunId> {
@@ -172,22 +212,50 @@ impl RunsScreen {
     /// Draws the reason why the selected run is queued below the list; returns the rest of the
     /// area.
     fn draw_waits(&self, list: Rect, canvas: &mut Canvas<'_>) -> Rect {
-        let run = self.picker.key().and_then(|id| self.runs.iter().find(|run| run.id == *id));
-        let Some(run) = run.filter(|run| run.status == RunStatus::Queued) else { return list };
-        let Some(waits) = run.status_reason(self.queue.iter().find(|q| q.run == run.id)) else { return list };
-        let lines = wrapped(&safe(&format!("{} {waits}", run.id)), usize::from(list.width.saturating_sub(2)));
+        let run = self
+            .picker
+            .key()
+            .and_then(|id| self.runs.iter().find(|run| run.id == *id));
+        let Some(run) = run.filter(|run| run.status == RunStatus::Queued) else {
+            return list;
+        };
+        let Some(waits) = run.status_reason(self.queue.iter().find(|q| q.run == run.id)) else {
+            return list;
+        };
+        let lines = wrapped(
+            &safe(&format!("{} {waits}", run.id)),
+            usize::from(list.width.saturating_sub(2)),
+        );
         // Most of the rows stay for the list.
-        let room = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(list.height / 3);
+        let room = u16::try_from(lines.len())
+            .unwrap_or(u16::MAX)
+            .min(list.height / 3);
         let split = list.height - room;
-        let below = Rect { y: list.y + split, height: room, ..list };
+        let below = Rect {
+            y: list.y + split,
+            height: room,
+            ..list
+        };
         let style = canvas.theme.dim();
-        canvas.lines(below, &lines.iter().map(|l| Line::styled(format!("  {l}"), style)).collect::<Vec<_>>());
-        Rect { height: split, ..list }
+        canvas.lines(
+            below,
+            &lines
+                .iter()
+                .map(|l| Line::styled(format!("  {l}"), style))
+                .collect::<Vec<_>>(),
+        );
+        Rect {
+            height: split,
+            ..list
+        }
     }
 
     /// The list is complete.
     fn is_whole(&self) -> bool {
-        self.ended || (!self.narrow.text().is_empty() && self.search.text == self.narrow.text() && self.search.over)
+        self.ended
+            || (!self.narrow.text().is_empty()
+                && self.search.text == self.narrow.text()
+                && self.search.over)
     }
 
     /// The text in place of an empty list.
@@ -205,7 +273,9 @@ impl RunsScreen {
         match self.search.searched_to {
             _ if self.is_whole() => None,
             Some(run) if narrows => Some(format!("looked at back to run {run}")),
-            _ if !narrows && self.runs.len() >= MAX_RUNS => Some("/ looks among older ones".to_owned()),
+            _ if !narrows && self.runs.len() >= MAX_RUNS => {
+                Some("/ looks among older ones".to_owned())
+            }
             _ => None,
         }
     }
@@ -222,19 +292,32 @@ impl RunsScreen {
             // Including this run.
             (false, Some(run), _) => Page::Before(RunId(run.0.saturating_add(1))),
             (false, None, Some(_)) if near_end && narrows => self.search_on()?,
-            (false, None, Some(last)) if near_end && self.runs.len() < MAX_RUNS => Page::Before(last.id),
+            (false, None, Some(last)) if near_end && self.runs.len() < MAX_RUNS => {
+                Page::Before(last.id)
+            }
             _ => return None,
         };
         (self.in_flight, self.stale) = (Some(page), false);
         let holds = matches!(page, Page::Search(_)).then(|| self.search.text.clone());
-        let filter = RunFilter { before: page.before(), holds, ..self.filter.clone() };
-        Some(Effect::Runs { ticket: self.ticket, filter })
+        let filter = RunFilter {
+            before: page.before(),
+            holds,
+            ..self.filter.clone()
+        };
+        Some(Effect::Runs {
+            ticket: self.ticket,
+            filter,
+        })
     }
 }
 
 impl View for RunsScreen {
     fn context(&self) -> Context {
-        if self.narrow.is_typing() { Context::Text } else { Context::List }
+        if self.narrow.is_typing() {
+            Context::Text
+        } else {
+            Context::List
+        }
     }
 
     fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
@@ -246,12 +329,20 @@ impl View for RunsScreen {
             (Action::Find, _) => self.narrow.open(),
             (Action::Open, Some(run)) => return Reaction::Open(Destination::Run(*run)),
             (Action::CopyLine, Some(run)) => {
-                let line = self.shown().into_iter().find(|r| r.id == *run).map(search_text).unwrap_or_default();
+                let line = self
+                    .shown()
+                    .into_iter()
+                    .find(|r| r.id == *run)
+                    .map(search_text)
+                    .unwrap_or_default();
                 return Reaction::Ask(Effect::Copy(safe(&line)));
             }
             _ => {
                 let keys = self.keys();
-                if !self.picker.act(action, &keys, layout::rows(scene.body).saturating_sub(1)) {
+                if !self
+                    .picker
+                    .act(action, &keys, layout::rows(scene.body).saturating_sub(1))
+                {
                     return Reaction::Ignored;
                 }
             }
@@ -284,16 +375,36 @@ impl View for RunsScreen {
         let theme = canvas.theme;
         let shown = self.shown();
         let more = if self.is_whole() { "" } else { "+" };
-        let label = if self.filter_label.is_empty() { String::new() } else { format!("{} ", safe(&self.filter_label)) };
+        let label = if self.filter_label.is_empty() {
+            String::new()
+        } else {
+            format!("{} ", safe(&self.filter_label))
+        };
         let lacks = match self.unreadable.len() {
             0 => String::new(),
             n => format!("· {n} cannot be read "),
         };
-        let progress = self.progress().map(|text| format!("· {text} ")).unwrap_or_default();
-        let title = Span::styled(format!(" Runs {}{more} {label}{lacks}{progress}", shown.len()), theme.strong());
-        let inner = canvas.frame(area, title.into(), &Span::styled(self.narrow.mark(), theme.attention()).into(), true);
+        let progress = self
+            .progress()
+            .map(|text| format!("· {text} "))
+            .unwrap_or_default();
+        let title = Span::styled(
+            format!(" Runs {}{more} {label}{lacks}{progress}", shown.len()),
+            theme.strong(),
+        );
+        let inner = canvas.frame(
+            area,
+            title.into(),
+            &Span::styled(self.narrow.mark(), theme.attention()).into(),
+            true,
+        );
         if shown.is_empty() {
-            let lacks = || self.unreadable.iter().next_back().map(|(run, why)| not_listed(*run, why));
+            let lacks = || {
+                self.unreadable
+                    .iter()
+                    .next_back()
+                    .map(|(run, why)| not_listed(*run, why))
+            };
             let what = self.error.clone().or_else(lacks);
             let what = what.unwrap_or_else(|| self.nothing());
             return canvas.line(inner, &Line::raw(safe(&what)));
@@ -308,7 +419,11 @@ impl View for RunsScreen {
             "started"
         );
         canvas.line(inner, &Line::styled(head, theme.dim()));
-        let list = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
+        let list = Rect {
+            y: inner.y + 1,
+            height: inner.height.saturating_sub(1),
+            ..inner
+        };
         let list = self.draw_waits(list, canvas);
         let first = first_visible(self.picker.index(), shown.len(), usize::from(list.height));
         for (y, (i, run)) in (list.y..list.bottom()).zip(shown.iter().enumerate().skip(first)) {
@@ -325,10 +440,15 @@ impl View for RunsScreen {
 }
 
 fn line(run: &Run, app: &App, title_width: usize) -> Line<'static> {
-    let started = run.started_at.map_or_else(|| "–".to_owned(), |at| when(at, app.now));
+    let started = run
+        .started_at
+        .map_or_else(|| "–".to_owned(), |at| when(at, app.now));
     Line::from(vec![
         Span::raw(format!("  {:<6} ", run.id.to_string())),
-        Span::styled(format!("{} {:<12} ", run_symbol(run.status), run_word(run.status)), app.theme.run(run.status)),
+        Span::styled(
+            format!("{} {:<12} ", run_symbol(run.status), run_word(run.status)),
+            app.theme.run(run.status),
+        ),
         Span::raw(format!(
             "{} {} {started:<9} {}",
             column(&title(run), title_width),
@@ -366,5 +486,12 @@ pub fn took(run: &Run, now: Timestamp) -> String {
 }
 
 fn search_text(run: &Run) -> String {
-    listed(run.id, run.status, run.priority, &run.plan.title, &run.actor).to_lowercase()
+    listed(
+        run.id,
+        run.status,
+        run.priority,
+        &run.plan.title,
+        &run.actor,
+    )
+    .to_lowercase()
 }

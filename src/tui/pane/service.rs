@@ -37,14 +37,20 @@ impl View for ServiceScreen {
         let height = layout::rows(scene.body);
         let all = lines(self, scene, Theme::new(false), layout::columns(scene.body)).len();
         let last = all.saturating_sub(height);
-        let Some(top) = moved(action, self.top.min(last), last, height) else { return Reaction::Ignored };
+        let Some(top) = moved(action, self.top.min(last), last, height) else {
+            return Reaction::Ignored;
+        };
         self.top = top;
         Reaction::Done
     }
 
     fn draw(&self, app: &App, area: Rect, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
-        let scene = Scene { overview: app.overview.as_ref(), now: app.now, body: area };
+        let scene = Scene {
+            overview: app.overview.as_ref(),
+            now: app.now,
+            body: area,
+        };
         let all = lines(self, scene, theme, layout::columns(area));
         let top = self.top.min(all.len().saturating_sub(layout::rows(area)));
         let mark = position(top, layout::rows(area), all.len());
@@ -58,12 +64,26 @@ impl View for ServiceScreen {
     }
 }
 
-fn lines(screen: &ServiceScreen, scene: Scene<'_>, theme: Theme, width: usize) -> Vec<Line<'static>> {
-    let Some(overview) = scene.overview else { return vec![Line::raw("reading …")] };
-    let Some(service) = overview.stack.service(&screen.name) else {
-        return vec![Line::raw(format!("there is no service `{}` any more", safe(&screen.name)))];
+fn lines(
+    screen: &ServiceScreen,
+    scene: Scene<'_>,
+    theme: Theme,
+    width: usize,
+) -> Vec<Line<'static>> {
+    let Some(overview) = scene.overview else {
+        return vec![Line::raw("reading …")];
     };
-    let mut out = Out { lines: Vec::new(), theme, width };
+    let Some(service) = overview.stack.service(&screen.name) else {
+        return vec![Line::raw(format!(
+            "there is no service `{}` any more",
+            safe(&screen.name)
+        ))];
+    };
+    let mut out = Out {
+        lines: Vec::new(),
+        theme,
+        width,
+    };
     states(&mut out, overview, service, scene);
     actions(&mut out, service);
     fields(&mut out, service);
@@ -83,13 +103,17 @@ impl Out {
         if !self.lines.is_empty() {
             self.lines.push(Line::default());
         }
-        self.lines.push(Line::styled(text.to_owned(), self.theme.strong()));
+        self.lines
+            .push(Line::styled(text.to_owned(), self.theme.strong()));
     }
 
     /// A name and its wrapped value.
     fn field(&mut self, name: &str, value: &str) {
         let indent = 16;
-        for (i, part) in wrapped(&safe(value), self.width.saturating_sub(indent)).into_iter().enumerate() {
+        for (i, part) in wrapped(&safe(value), self.width.saturating_sub(indent))
+            .into_iter()
+            .enumerate()
+        {
             let name = if i == 0 { name } else { "" };
             self.lines.push(Line::from(vec![
                 Span::styled(column(&format!("  {name}"), indent), self.theme.dim()),
@@ -102,15 +126,24 @@ impl Out {
 fn states(out: &mut Out, overview: &Overview, service: &Service, scene: Scene<'_>) {
     out.heading("Where it runs");
     if overview.engine == EnginePlace::Nowhere {
-        out.lines.push(Line::styled(format!("  {}", EnginePlace::NONE), out.theme.attention()));
+        out.lines.push(Line::styled(
+            format!("  {}", EnginePlace::NONE),
+            out.theme.attention(),
+        ));
     }
     let mut envs: Vec<Option<String>> = service.environments.iter().cloned().map(Some).collect();
     if envs.is_empty() {
         envs.push(None);
     }
     for env in envs {
-        let protected = env.as_deref().and_then(|e| overview.stack.environment(e)).is_some_and(|e| e.protected);
-        let target = Target { service: service.name.clone(), env };
+        let protected = env
+            .as_deref()
+            .and_then(|e| overview.stack.environment(e))
+            .is_some_and(|e| e.protected);
+        let target = Target {
+            service: service.name.clone(),
+            env,
+        };
         let summary = summary(overview, &target);
         let current_state = overview.current_state(&target, scene.now);
         let state = current_state.state;
@@ -121,15 +154,31 @@ fn states(out: &mut Out, overview: &Overview, service: &Service, scene: Scene<'_
         };
         out.lines.push(Line::from(vec![
             Span::raw(format!("  {} ", column(name, 10))),
-            Span::styled(format!("{} {:<9}", state.symbol(), state.name()), out.theme.state(state)),
+            Span::styled(
+                format!("{} {:<9}", state.symbol(), state.name()),
+                out.theme.state(state),
+            ),
             Span::raw(if protected { "protected  " } else { "" }),
             Span::raw(why),
         ]));
     }
-    let mine = overview.breakers.iter().filter(|b| b.way.target.as_ref().is_some_and(|t| t.service == service.name));
+    let mine = overview.breakers.iter().filter(|b| {
+        b.way
+            .target
+            .as_ref()
+            .is_some_and(|t| t.service == service.name)
+    });
     for breaker in mine {
-        let style = if breaker.state.is_open() { out.theme.state(State::Failing) } else { out.theme.plain() };
-        let text = safe(&format!("breaker of {}: {}", breaker.way, breaker.describe()));
+        let style = if breaker.state.is_open() {
+            out.theme.state(State::Failing)
+        } else {
+            out.theme.plain()
+        };
+        let text = safe(&format!(
+            "breaker of {}: {}",
+            breaker.way,
+            breaker.describe()
+        ));
         for part in wrapped(&text, out.width.saturating_sub(2)) {
             out.lines.push(Line::styled(format!("  {part}"), style));
         }
@@ -141,7 +190,11 @@ fn actions(out: &mut Out, service: &Service) {
     for verb in Verb::ALL {
         let ways: Vec<&Channel> = service.actions.iter().filter(|a| a.verb == verb).collect();
         for way in &ways {
-            let envs = if way.environments.is_empty() { "all".to_owned() } else { way.environments.join(", ") };
+            let envs = if way.environments.is_empty() {
+                "all".to_owned()
+            } else {
+                way.environments.join(", ")
+            };
             out.field(verb.name(), &format!("{} ({envs})", describe(&way.call)));
         }
         if ways.is_empty() {
@@ -149,7 +202,8 @@ fn actions(out: &mut Out, service: &Service) {
         }
     }
     if service.actions.len() < Verb::ALL.len() {
-        let line = "  configure one with [[service.action]] in the stack file, then `opsroom apply` it";
+        let line =
+            "  configure one with [[service.action]] in the stack file, then `opsroom apply` it";
         out.lines.push(Line::styled(line, out.theme.dim()));
     }
 }
@@ -182,7 +236,13 @@ fn fields(out: &mut Out, s: &Service) {
     ] {
         out.field(name, value.as_deref().unwrap_or("–"));
     }
-    let list = |names: &[String]| if names.is_empty() { "–".to_owned() } else { names.join(", ") };
+    let list = |names: &[String]| {
+        if names.is_empty() {
+            "–".to_owned()
+        } else {
+            names.join(", ")
+        }
+    };
     out.field("aliases", &list(&s.aliases));
     out.field("depends on", &list(&s.depends_on));
     for (name, url) in &s.links {
@@ -192,7 +252,14 @@ fn fields(out: &mut Out, s: &Service) {
         let up = sla.uptime_pct.map(|p| format!("up {p} %"));
         let fast = sla.latency_ms.map(|ms| format!("p95 ≤ {ms} ms"));
         let fresh = sla.freshness_hours.map(|h| format!("data ≤ {h} h old"));
-        out.field("sla", &[up, fast, fresh].into_iter().flatten().collect::<Vec<_>>().join(" · "));
+        out.field(
+            "sla",
+            &[up, fast, fresh]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(" · "),
+        );
     }
     money(out, s);
     if let Some(notes) = &s.notes {
@@ -203,34 +270,63 @@ fn fields(out: &mut Out, s: &Service) {
 fn money(out: &mut Out, s: &Service) {
     if let Some(cost) = &s.cost {
         let (whole, cents) = (cost.annual_minor / 100, (cost.annual_minor % 100).abs());
-        out.field("cost", &format!("{whole}.{cents:02} {} a year", cost.currency));
+        out.field(
+            "cost",
+            &format!("{whole}.{cents:02} {} a year", cost.currency),
+        );
     }
     if let Some(seats) = &s.seats {
-        let used = seats.active_30d.map_or_else(|| "–".to_owned(), |n| n.to_string());
-        out.field("seats", &format!("{used} of {} used in 30 days", seats.licensed));
+        let used = seats
+            .active_30d
+            .map_or_else(|| "–".to_owned(), |n| n.to_string());
+        out.field(
+            "seats",
+            &format!("{used} of {} used in 30 days", seats.licensed),
+        );
     }
     if let Some(c) = &s.contract {
-        let date = |d: Option<chrono::NaiveDate>| d.map_or_else(|| "–".to_owned(), |d| d.to_string());
-        let notice = c.notice_days.map_or_else(|| "–".to_owned(), |d| format!("{d} days"));
-        let auto = if c.auto_renewal { "renews by itself" } else { "ends unless renewed" };
-        let text = format!("from {} · renewal {} · notice {notice} · {auto}", date(c.start), date(c.renewal));
+        let date =
+            |d: Option<chrono::NaiveDate>| d.map_or_else(|| "–".to_owned(), |d| d.to_string());
+        let notice = c
+            .notice_days
+            .map_or_else(|| "–".to_owned(), |d| format!("{d} days"));
+        let auto = if c.auto_renewal {
+            "renews by itself"
+        } else {
+            "ends unless renewed"
+        };
+        let text = format!(
+            "from {} · renewal {} · notice {notice} · {auto}",
+            date(c.start),
+            date(c.renewal)
+        );
         out.field("contract", &text);
     }
 }
 
 fn runs(out: &mut Out, overview: &Overview, service: &Service, scene: Scene<'_>) {
     out.heading("Last runs");
-    let of = overview.runs.iter().filter(|r| r.plan.services.contains(&service.name)).take(10);
+    let of = overview
+        .runs
+        .iter()
+        .filter(|r| r.plan.services.contains(&service.name))
+        .take(10);
     let before = out.lines.len();
     for run in of {
         let age = super::stack::short_age(scene.now.ms_since(run.requested_at));
         out.lines.push(Line::from(vec![
             Span::raw(format!("  {:<6}", run.id.to_string())),
-            Span::styled(format!("{} {:<12}", run_symbol(run.status), run_word(run.status)), out.theme.run(run.status)),
+            Span::styled(
+                format!("{} {:<12}", run_symbol(run.status), run_word(run.status)),
+                out.theme.run(run.status),
+            ),
             Span::raw(format!("{age:>5} ago  {}", safe(&run.plan.title))),
         ]));
     }
     if out.lines.len() == before {
-        out.lines.push(Line::raw(format!("  none among the newest {}", overview.runs.len())));
+        out.lines.push(Line::raw(format!(
+            "  none among the newest {}",
+            overview.runs.len()
+        )));
     }
 }

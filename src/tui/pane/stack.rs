@@ -16,23 +16,45 @@ use crate::tui::view::layout;
 #[must_use]
 pub fn targets(overview: &Overview, filter: &str) -> Vec<Target> {
     let wanted = filter.to_lowercase();
-    let of = |service: &str, env: Option<&String>| Target { service: service.to_owned(), env: env.cloned() };
+    let of = |service: &str, env: Option<&String>| Target {
+        service: service.to_owned(),
+        env: env.cloned(),
+    };
     let all = overview.stack.services.iter().flat_map(|s| {
-        let in_envs: Vec<Target> = s.environments.iter().map(|env| of(&s.name, Some(env))).collect();
-        if in_envs.is_empty() { vec![of(&s.name, None)] } else { in_envs }
+        let in_envs: Vec<Target> = s
+            .environments
+            .iter()
+            .map(|env| of(&s.name, Some(env)))
+            .collect();
+        if in_envs.is_empty() {
+            vec![of(&s.name, None)]
+        } else {
+            in_envs
+        }
     });
-    all.filter(|t| wanted.is_empty() || search_text(overview, t).contains(&wanted)).collect()
+    all.filter(|t| wanted.is_empty() || search_text(overview, t).contains(&wanted))
+        .collect()
 }
 
 fn search_text(overview: &Overview, target: &Target) -> String {
     let state = overview.current_state(target, overview.at).state;
-    format!("{} {} {}", target.service, target.env.as_deref().unwrap_or(""), state.name()).to_lowercase()
+    format!(
+        "{} {} {}",
+        target.service,
+        target.env.as_deref().unwrap_or(""),
+        state.name()
+    )
+    .to_lowercase()
 }
 
 /// The summary of a target.
 #[must_use]
 pub fn summary<'a>(overview: &'a Overview, target: &Target) -> Option<&'a TargetSummary> {
-    overview.states.iter().find(|(t, _)| t == target).map(|(_, summary)| summary)
+    overview
+        .states
+        .iter()
+        .find(|(t, _)| t == target)
+        .map(|(_, summary)| summary)
 }
 
 /// `99.98`, or `–` without observations.
@@ -69,7 +91,12 @@ pub fn draw(app: &App, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
     let home = &app.home;
     let Some(overview) = &app.overview else {
-        let inner = canvas.frame(area, Span::styled(" Stack ", theme.strong()).into(), &Line::default(), focused);
+        let inner = canvas.frame(
+            area,
+            Span::styled(" Stack ", theme.strong()).into(),
+            &Line::default(),
+            focused,
+        );
         let what = app.trouble.as_deref().unwrap_or("reading …");
         return canvas.line(inner, &Line::raw(safe(what)));
     };
@@ -84,32 +111,56 @@ pub fn draw(app: &App, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
     let first = first_visible(home.stack.index(), targets.len(), height);
     for (y, (i, target)) in (inner.y..inner.bottom()).zip(targets.iter().enumerate().skip(first)) {
         let selected = i == home.stack.index();
-        canvas.line(row(inner, y), &line(app, overview, target, selected, usize::from(inner.width)));
+        canvas.line(
+            row(inner, y),
+            &line(app, overview, target, selected, usize::from(inner.width)),
+        );
         if selected {
-            let style = if focused { theme.selected() } else { theme.selected_elsewhere() };
+            let style = if focused {
+                theme.selected()
+            } else {
+                theme.selected_elsewhere()
+            };
             canvas.restyle(row(inner, y), style);
         }
     }
 }
 
-fn line(app: &App, overview: &Overview, target: &Target, selected: bool, width: usize) -> Line<'static> {
+fn line(
+    app: &App,
+    overview: &Overview,
+    target: &Target,
+    selected: bool,
+    width: usize,
+) -> Line<'static> {
     let summary = summary(overview, target);
     let current_state = overview.current_state(target, app.now);
     let state = current_state.state;
     let style = app.theme.state(state);
-    let up = age(&current_state, app.now, overview.stale_ms)
-        .map_or_else(|| uptime(summary), |age| format!("{} old", age.replace(' ', "")));
+    let up = age(&current_state, app.now, overview.stale_ms).map_or_else(
+        || uptime(summary),
+        |age| format!("{} old", age.replace(' ', "")),
+    );
     // mark, symbol, name, environment, state word, uptime or age
     let narrow = width < 44;
     let (env, word, last) = if narrow { (5, 5, 7) } else { (10, 9, 8) };
-    let short = if narrow { short_word(state) } else { state.name() };
-    let name = width.saturating_sub(4 + 1 + env + 1 + word + 1 + last).max(6);
+    let short = if narrow {
+        short_word(state)
+    } else {
+        state.name()
+    };
+    let name = width
+        .saturating_sub(4 + 1 + env + 1 + word + 1 + last)
+        .max(6);
     let mark = if selected { "▸ " } else { "  " };
     Line::from(vec![
         Span::raw(mark),
         Span::styled(format!("{} ", state.symbol()), style),
         Span::raw(format!("{} ", column(&target.service, name))),
-        Span::raw(format!("{} ", column(target.env.as_deref().unwrap_or("–"), env))),
+        Span::raw(format!(
+            "{} ",
+            column(target.env.as_deref().unwrap_or("–"), env)
+        )),
         Span::styled(column(short, word), style),
         Span::raw(format!(" {up:>last$}")),
     ])
@@ -127,7 +178,10 @@ const fn short_word(state: State) -> &'static str {
 
 fn empty(overview: &Overview, filter: &str, dim: ratatui::style::Style) -> Vec<Line<'static>> {
     if !filter.is_empty() {
-        return vec![Line::raw(format!("nothing matches `{filter}`")), Line::styled("Esc shows everything", dim)];
+        return vec![
+            Line::raw(format!("nothing matches `{filter}`")),
+            Line::styled("Esc shows everything", dim),
+        ];
     }
     let workspace = safe(&overview.workspace);
     [
@@ -149,10 +203,21 @@ fn empty(overview: &Overview, filter: &str, dim: ratatui::style::Style) -> Vec<L
 
 /// Latency, age and uptime of one target for the service view, or why its state is unknown.
 #[must_use]
-pub fn facts(summary: Option<&TargetSummary>, current_state: &TargetState, now: Timestamp) -> String {
-    let Some(s) = summary else { return "no observation yet".to_owned() };
+pub fn facts(
+    summary: Option<&TargetSummary>,
+    current_state: &TargetState,
+    now: Timestamp,
+) -> String {
+    let Some(s) = summary else {
+        return "no observation yet".to_owned();
+    };
     if current_state.state == State::Unknown {
-        return format!("{} · up {} % 24 h n={}", safe(&current_state.detail), uptime(Some(s)), s.samples);
+        return format!(
+            "{} · up {} % 24 h n={}",
+            safe(&current_state.detail),
+            uptime(Some(s)),
+            s.samples
+        );
     }
     let latency = s.latest.latency_ms.map_or_else(|| "–".to_owned(), human_ms);
     let age = time::age(now.ms_since(s.latest.at));

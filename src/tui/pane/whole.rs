@@ -29,7 +29,12 @@ impl View for WholeLog {
     }
 
     fn log(&self, body: Rect) -> Option<LogPane> {
-        Some(LogPane { run: self.run, area: body, framed: false, focused: true })
+        Some(LogPane {
+            run: self.run,
+            area: body,
+            framed: false,
+            focused: true,
+        })
     }
 
     fn draw(&self, app: &App, body: Rect, canvas: &mut Canvas<'_>) {

@@ -30,7 +30,11 @@ const ORDER: [Focus; 4] = [Focus::Note, Focus::Later, Focus::Yes, Focus::No];
 enum Question {
     /// Is step `step` done? `word`: the note that confirms it, if required. `optional`: "no" is a
     /// normal answer.
-    Work { step: u32, word: Option<String>, optional: bool },
+    Work {
+        step: u32,
+        word: Option<String>,
+        optional: bool,
+    },
     /// May the plan with this hash continue? And when is a comment required?
     Approval(String, Comment),
 }
@@ -51,14 +55,23 @@ impl AnswerForm {
     /// The question of a manual step; `rules` hold its notes and confirmation word.
     #[must_use]
     pub fn work(run: RunId, step: u32, name: &str, prompt: &str, rules: &Rules) -> Self {
-        let question = Question::Work { step, word: rules.word.clone(), optional: rules.optional };
+        let question = Question::Work {
+            step,
+            word: rules.word.clone(),
+            optional: rules.optional,
+        };
         let title = format!("Run {run} asks: {}", safe(name));
         Self::new(run, question, title, prompt, rules.notes.as_deref())
     }
 
     /// The question of an approval step, with the votes so far.
     #[must_use]
-    pub fn approval(detail: &RunDetail, approval: &Approval, me: &str, note: Option<&str>) -> Option<Self> {
+    pub fn approval(
+        detail: &RunDetail,
+        approval: &Approval,
+        me: &str,
+        note: Option<&str>,
+    ) -> Option<Self> {
         let (run, question) = (&detail.run, approval.question(&detail.run)?);
         let (step, _) = run.plan.numbered_step(approval.step)?;
         let hash = approval.plan_hash.get(..12).unwrap_or(&approval.plan_hash);
@@ -76,15 +89,39 @@ impl AnswerForm {
         Some(new)
     }
 
-    fn new(run: RunId, question: Question, title: String, prompt: &str, notes: Option<&str>) -> Self {
+    fn new(
+        run: RunId,
+        question: Question,
+        title: String,
+        prompt: &str,
+        notes: Option<&str>,
+    ) -> Self {
         // The question comes first: a small window shows only the beginning.
-        let notes = notes.map(|notes| format!("\n\n{notes}")).unwrap_or_default();
-        let prompt = format!("{prompt}{notes}").lines().map(safe).collect::<Vec<_>>().join("\n");
-        Self { run, question, title, prompt, note: Field::default(), focus: Focus::Later, message: None }
+        let notes = notes
+            .map(|notes| format!("\n\n{notes}"))
+            .unwrap_or_default();
+        let prompt = format!("{prompt}{notes}")
+            .lines()
+            .map(safe)
+            .collect::<Vec<_>>()
+            .join("\n");
+        Self {
+            run,
+            question,
+            title,
+            prompt,
+            note: Field::default(),
+            focus: Focus::Later,
+            message: None,
+        }
     }
 
     pub(super) const fn context(&self) -> Context {
-        if matches!(self.focus, Focus::Note) { Context::Text } else { Context::Dialog }
+        if matches!(self.focus, Focus::Note) {
+            Context::Text
+        } else {
+            Context::Dialog
+        }
     }
 
     pub(super) fn insert(&mut self, text: &str) {
@@ -95,8 +132,12 @@ impl AnswerForm {
 
     pub(super) fn act(&mut self, action: Action) -> Outcome {
         match action {
-            Action::NextField | Action::Complete | Action::Newer | Action::Accept => self.move_focus(1),
-            Action::PreviousField | Action::PreviousChoice | Action::Older => self.move_focus(ORDER.len() - 1),
+            Action::NextField | Action::Complete | Action::Newer | Action::Accept => {
+                self.move_focus(1)
+            }
+            Action::PreviousField | Action::PreviousChoice | Action::Older => {
+                self.move_focus(ORDER.len() - 1)
+            }
             Action::PickYes => self.focus = Focus::Yes,
             Action::PickNo => self.focus = Focus::No,
             Action::Press => return self.press(),
@@ -116,20 +157,34 @@ impl AnswerForm {
             Focus::No => false,
             Focus::Later | Focus::Note => return Outcome::Close,
         };
-        let (run, note) = (self.run, Some(self.note.text().trim().to_owned()).filter(|n| !n.is_empty()));
+        let (run, note) = (
+            self.run,
+            Some(self.note.text().trim().to_owned()).filter(|n| !n.is_empty()),
+        );
         match &self.question {
-            Question::Work { word: Some(word), .. } if yes && note.as_ref() != Some(word) => {
+            Question::Work {
+                word: Some(word), ..
+            } if yes && note.as_ref() != Some(word) => {
                 self.insist(format!("not confirmed: type `{}` as the note", safe(word)))
             }
-            Question::Work { step, .. } => Outcome::Finish(Effect::Answer { run, step: *step, done: yes, note }),
+            Question::Work { step, .. } => Outcome::Finish(Effect::Answer {
+                run,
+                step: *step,
+                done: yes,
+                note,
+            }),
             Question::Approval(_, comment)
-                if note.is_none() && (*comment == Comment::Always || (*comment == Comment::OnDeny && !yes)) =>
+                if note.is_none()
+                    && (*comment == Comment::Always || (*comment == Comment::OnDeny && !yes)) =>
             {
                 self.insist("this needs a reason: say why".to_owned())
             }
-            Question::Approval(hash, _) => {
-                Outcome::Finish(Effect::Vote { run, approved: yes, note, plan_hash: hash.clone() })
-            }
+            Question::Approval(hash, _) => Outcome::Finish(Effect::Vote {
+                run,
+                approved: yes,
+                note,
+                plan_hash: hash.clone(),
+            }),
         }
     }
 
@@ -143,23 +198,54 @@ impl AnswerForm {
         let theme = canvas.theme;
         let width = canvas.area().width.min(72);
         let inside = usize::from(width.saturating_sub(4));
-        let mut text: Vec<String> = self.prompt.lines().flat_map(|line| wrapped(line, inside)).collect();
-        text.extend(self.message.iter().flat_map(|message| wrapped(message, inside)));
-        let height = u16::try_from(text.len()).unwrap_or(u16::MAX).saturating_add(6);
+        let mut text: Vec<String> = self
+            .prompt
+            .lines()
+            .flat_map(|line| wrapped(line, inside))
+            .collect();
+        text.extend(
+            self.message
+                .iter()
+                .flat_map(|message| wrapped(message, inside)),
+        );
+        let height = u16::try_from(text.len())
+            .unwrap_or(u16::MAX)
+            .saturating_add(6);
         let title = Span::styled(format!(" {} ", self.title), theme.attention());
-        let inner = canvas.window(width, height.min(canvas.area().height), title.into(), &Line::default());
+        let inner = canvas.window(
+            width,
+            height.min(canvas.area().height),
+            title.into(),
+            &Line::default(),
+        );
         let lines: Vec<Line<'_>> = text.iter().map(|l| Line::raw(format!(" {l}"))).collect();
         let foot = inner.bottom().saturating_sub(3).max(inner.y);
-        canvas.lines(Rect { height: foot - inner.y, ..inner }, &lines);
+        canvas.lines(
+            Rect {
+                height: foot - inner.y,
+                ..inner
+            },
+            &lines,
+        );
         if inner.height >= 3 {
-            canvas.field(row(inner, foot), Span::raw(" note: "), &self.note, self.focus == Focus::Note, "");
+            canvas.field(
+                row(inner, foot),
+                Span::raw(" note: "),
+                &self.note,
+                self.focus == Focus::Note,
+                "",
+            );
             let on = |focus| self.focus == focus;
             let (yes, no) = match self.question {
                 Question::Work { optional: true, .. } => ("Yes", "No"),
                 Question::Work { .. } => ("Done", "Not done"),
                 Question::Approval(..) => ("Approve", "Reject"),
             };
-            let all = [("Later", on(Focus::Later)), (yes, on(Focus::Yes)), (no, on(Focus::No))];
+            let all = [
+                ("Later", on(Focus::Later)),
+                (yes, on(Focus::Yes)),
+                (no, on(Focus::No)),
+            ];
             canvas.line(row(inner, foot + 2), &buttons(&all, theme));
         }
     }

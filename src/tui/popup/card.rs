@@ -54,8 +54,16 @@ impl Card {
     /// The card of a plan, with the safe choice selected.
     #[must_use]
     pub fn new(card: PlanCard, parsed: Box<Parsed>, raw_text: String, read_only: bool) -> Self {
-        let inputs = card.plan.inputs.iter().map(|(k, v)| (k.clone(), Field::with(v))).collect();
-        let confirm = card.plan.confirm_word().map(|word| (word.to_owned(), Field::default()));
+        let inputs = card
+            .plan
+            .inputs
+            .iter()
+            .map(|(k, v)| (k.clone(), Field::with(v)))
+            .collect();
+        let confirm = card
+            .plan
+            .confirm_word()
+            .map(|word| (word.to_owned(), Field::default()));
         let mut new = Self {
             card,
             parsed,
@@ -83,13 +91,20 @@ impl Card {
     #[must_use]
     pub fn retry(run: &Run, reason: Option<String>, ticket: Ticket) -> Self {
         let (plan, last) = (run.plan.clone(), vec![run.clone()]);
-        let card = PlanCard { plan, last, changed: Vec::new(), queue: Vec::new() };
+        let card = PlanCard {
+            plan,
+            last,
+            changed: Vec::new(),
+            queue: Vec::new(),
+        };
         let mut new = Self::new(card, Box::default(), run.plan.raw_text.clone(), false);
         new.inputs.clear();
         new.retry_of = Some((run.id, reason));
         new.busy = Some(ticket);
-        new.message =
-            Some(format!("the plan of run {} again, as it was; with other inputs it is a new command", run.id));
+        new.message = Some(format!(
+            "the plan of run {} again, as it was; with other inputs it is a new command",
+            run.id
+        ));
         new
     }
 
@@ -105,13 +120,21 @@ impl Card {
         self.busy = None;
         match card {
             Ok(card) => {
-                let (top, parsed, raw) = (self.top, self.parsed.clone(), std::mem::take(&mut self.raw_text));
+                let (top, parsed, raw) = (
+                    self.top,
+                    self.parsed.clone(),
+                    std::mem::take(&mut self.raw_text),
+                );
                 let (typed, focus) = (std::mem::take(&mut self.inputs), self.focus);
                 *self = Self::new(*card, parsed, raw, self.read_only);
                 self.top = top;
                 self.keep_refused(typed, focus);
                 let again = "planned again with the new inputs; look, then start";
-                self.message = Some(if self.can_start() { again.to_owned() } else { self.why_not() });
+                self.message = Some(if self.can_start() {
+                    again.to_owned()
+                } else {
+                    self.why_not()
+                });
             }
             Err(why) => self.message = Some(format!("not planned: {why}")),
         }
@@ -129,7 +152,10 @@ impl Card {
             lines.push(right.unwrap_or((name, field)));
         }
         lines.extend(
-            planned.into_iter().filter(|(name, _)| lines.iter().all(|(known, _)| known != name)).collect::<Vec<_>>(),
+            planned
+                .into_iter()
+                .filter(|(name, _)| lines.iter().all(|(known, _)| known != name))
+                .collect::<Vec<_>>(),
         );
         self.inputs = lines;
         match (refused, focus) {
@@ -144,7 +170,9 @@ impl Card {
         self.busy = None;
         match queue {
             Ok(queue) => self.card.queue = queue,
-            Err(why) => self.message = Some(format!("what stands in its way could not be read: {why}")),
+            Err(why) => {
+                self.message = Some(format!("what stands in its way could not be read: {why}"))
+            }
         }
     }
 
@@ -177,7 +205,9 @@ impl Card {
         match (self.can_start(), &self.confirm) {
             (false, _) => inputs.chain([Focus::Cancel]).collect(),
             (true, None) => inputs.chain([Focus::Cancel, Focus::Start]).collect(),
-            (true, Some(_)) => inputs.chain([Focus::Confirm, Focus::Start, Focus::Cancel]).collect(),
+            (true, Some(_)) => inputs
+                .chain([Focus::Confirm, Focus::Start, Focus::Cancel])
+                .collect(),
         }
     }
 
@@ -199,7 +229,9 @@ impl Card {
     pub(super) fn paste(&mut self, text: &str) -> Option<String> {
         match self.focus {
             Focus::Input(_) => self.insert(text),
-            Focus::Confirm => self.message = Some("a paste does not confirm: type the word".to_owned()),
+            Focus::Confirm => {
+                self.message = Some("a paste does not confirm: type the word".to_owned())
+            }
             Focus::Cancel | Focus::Start => return Some("a paste does nothing here".to_owned()),
         }
         None
@@ -208,12 +240,16 @@ impl Card {
     pub(super) fn act(&mut self, action: Action, ticket: Ticket) -> Outcome {
         match action {
             Action::NextField | Action::Complete => self.move_focus(1),
-            Action::PreviousField | Action::PreviousChoice => self.move_focus(self.order().len() - 1),
+            Action::PreviousField | Action::PreviousChoice => {
+                self.move_focus(self.order().len() - 1)
+            }
             Action::PickYes if self.can_start() => self.focus = Focus::Start,
             Action::PickYes => self.message = Some(self.why_not()),
             Action::PickNo => self.focus = Focus::Cancel,
             Action::Up | Action::Older => self.top = self.top.saturating_sub(1),
-            Action::Down | Action::Newer => self.top = self.top.saturating_add(1).min(self.longest()),
+            Action::Down | Action::Newer => {
+                self.top = self.top.saturating_add(1).min(self.longest())
+            }
             Action::PageUp => self.top = self.top.saturating_sub(PAGE),
             Action::PageDown => self.top = self.top.saturating_add(PAGE).min(self.longest()),
             Action::Top => self.top = 0,
@@ -240,7 +276,9 @@ impl Card {
 
     fn press(&mut self, ticket: Ticket) -> Outcome {
         match self.focus {
-            Focus::Cancel if self.can_start() => Outcome::Message("closed; nothing was started".to_owned()),
+            Focus::Cancel if self.can_start() => {
+                Outcome::Message("closed; nothing was started".to_owned())
+            }
             Focus::Cancel => Outcome::Message(self.why_not()),
             Focus::Input(_) if !self.inputs_changed() => {
                 self.move_focus(1);
@@ -252,7 +290,13 @@ impl Card {
     }
 
     fn inputs_changed(&self) -> bool {
-        self.inputs.iter().any(|(name, field)| self.card.plan.inputs.get(name).is_none_or(|v| v != field.text()))
+        self.inputs.iter().any(|(name, field)| {
+            self.card
+                .plan
+                .inputs
+                .get(name)
+                .is_none_or(|v| v != field.text())
+        })
     }
 
     fn replan(&mut self, ticket: Ticket) -> Outcome {
@@ -261,8 +305,17 @@ impl Card {
         }
         self.busy = Some(ticket);
         self.message = Some("planning …".to_owned());
-        let inputs = self.inputs.iter().map(|(name, field)| (name.clone(), field.text().to_owned())).collect();
-        Outcome::Ask(Effect::Plan { ticket, parsed: self.parsed.clone(), inputs, raw_text: self.raw_text.clone() })
+        let inputs = self
+            .inputs
+            .iter()
+            .map(|(name, field)| (name.clone(), field.text().to_owned()))
+            .collect();
+        Outcome::Ask(Effect::Plan {
+            ticket,
+            parsed: self.parsed.clone(),
+            inputs,
+            raw_text: self.raw_text.clone(),
+        })
     }
 
     fn start(&mut self, ticket: Ticket) -> Outcome {
@@ -278,7 +331,10 @@ impl Card {
         }
         let typed = match &self.confirm {
             Some((word, field)) if field.text().trim() != word => {
-                self.message = Some(format!("nothing was started: type `{}` to confirm", safe(word)));
+                self.message = Some(format!(
+                    "nothing was started: type `{}` to confirm",
+                    safe(word)
+                ));
                 self.focus = Focus::Confirm;
                 return Outcome::Stay;
             }
@@ -288,17 +344,30 @@ impl Card {
         self.busy = Some(ticket);
         self.message = Some("starting …".to_owned());
         if let Some((run, reason)) = self.retry_of.clone() {
-            return Outcome::Ask(Effect::Retry { ticket, run, typed, reason });
+            return Outcome::Ask(Effect::Retry {
+                ticket,
+                run,
+                typed,
+                reason,
+            });
         }
-        Outcome::Ask(Effect::Submit { ticket, plan: Box::new(self.card.plan.clone()), typed })
+        Outcome::Ask(Effect::Submit {
+            ticket,
+            plan: Box::new(self.card.plan.clone()),
+            typed,
+        })
     }
 
     fn why_not(&self) -> String {
         if self.is_forbidden() {
             return "read-only: nothing can be started from this console".to_owned();
         }
-        let blocks: Vec<String> =
-            self.card.plan.blocks().map(|r| format!("{}: {}", r.code, safe(&r.message))).collect();
+        let blocks: Vec<String> = self
+            .card
+            .plan
+            .blocks()
+            .map(|r| format!("{}: {}", r.code, safe(&r.message)))
+            .collect();
         format!("cannot be started: {}", blocks.join("; "))
     }
 
@@ -307,18 +376,52 @@ impl Card {
         let screen = canvas.area();
         let width = screen.width.min(100);
         let lines = body::lines(&self.card, theme, usize::from(width.saturating_sub(4)));
-        let message = self.message.as_ref().map_or_else(Vec::new, |m| wrapped(m, usize::from(width.saturating_sub(4))));
+        let message = self.message.as_ref().map_or_else(Vec::new, |m| {
+            wrapped(m, usize::from(width.saturating_sub(4)))
+        });
         let fields = self.inputs.len() + usize::from(self.confirm.is_some() && self.can_start());
         let foot = fields + message.len() + 2;
-        let height = u16::try_from(lines.len() + foot + 2).unwrap_or(u16::MAX).min(screen.height.saturating_sub(2));
+        let height = u16::try_from(lines.len() + foot + 2)
+            .unwrap_or(u16::MAX)
+            .min(screen.height.saturating_sub(2));
         let room = usize::from(height).saturating_sub(foot + 2).max(1);
         let top = self.top.min(lines.len().saturating_sub(room));
-        let title = Span::styled(format!(" Plan: {} ", safe(&self.card.plan.title)), theme.strong());
-        let inner = canvas.window(width, height, title.into(), &position(top, room, lines.len()).into());
-        let inner = Rect { x: inner.x.saturating_add(1), width: inner.width.saturating_sub(2), ..inner };
-        let split = inner.bottom().saturating_sub(u16::try_from(foot).unwrap_or(u16::MAX)).max(inner.y);
-        canvas.lines(Rect { height: split - inner.y, ..inner }, lines.iter().skip(top));
-        self.draw_foot(Rect { y: split, height: inner.bottom().saturating_sub(split), ..inner }, &message, app, canvas);
+        let title = Span::styled(
+            format!(" Plan: {} ", safe(&self.card.plan.title)),
+            theme.strong(),
+        );
+        let inner = canvas.window(
+            width,
+            height,
+            title.into(),
+            &position(top, room, lines.len()).into(),
+        );
+        let inner = Rect {
+            x: inner.x.saturating_add(1),
+            width: inner.width.saturating_sub(2),
+            ..inner
+        };
+        let split = inner
+            .bottom()
+            .saturating_sub(u16::try_from(foot).unwrap_or(u16::MAX))
+            .max(inner.y);
+        canvas.lines(
+            Rect {
+                height: split - inner.y,
+                ..inner
+            },
+            lines.iter().skip(top),
+        );
+        self.draw_foot(
+            Rect {
+                y: split,
+                height: inner.bottom().saturating_sub(split),
+                ..inner
+            },
+            &message,
+            app,
+            canvas,
+        );
     }
 
     /// Inputs, confirmation, message and buttons. The buttons are always visible.
@@ -331,8 +434,14 @@ impl Card {
         let mut y = area.y;
         for (i, (name, field)) in self.inputs.iter().enumerate() {
             let focused = self.focus == Focus::Input(i);
-            let label =
-                Span::styled(format!("{} = ", safe(name)), if focused { theme.strong() } else { theme.plain() });
+            let label = Span::styled(
+                format!("{} = ", safe(name)),
+                if focused {
+                    theme.strong()
+                } else {
+                    theme.plain()
+                },
+            );
             if y < last {
                 canvas.field(row(area, y), label, field, focused, "");
             }
@@ -342,13 +451,38 @@ impl Card {
             let y = y.min(last.saturating_sub(1)).max(area.y);
             let label = format!("type `{}` to confirm: ", safe(word));
             canvas.clear(row(area, y));
-            canvas.field(row(area, y), Span::styled(label, theme.attention()), field, self.focus == Focus::Confirm, "");
+            canvas.field(
+                row(area, y),
+                Span::styled(label, theme.attention()),
+                field,
+                self.focus == Focus::Confirm,
+                "",
+            );
         }
-        let lines: Vec<Line<'_>> = message.iter().map(|m| Line::styled(m.as_str(), theme.attention())).collect();
-        let first = last.saturating_sub(u16::try_from(lines.len()).unwrap_or(0)).max(area.y);
-        canvas.lines(Rect { y: first, height: last - first, ..area }, &lines);
-        let start = if app.facts.simulated { "Start (simulated)" } else { "Start" };
-        let mut all = vec![(if self.can_start() { "Cancel" } else { "Close" }, self.focus == Focus::Cancel)];
+        let lines: Vec<Line<'_>> = message
+            .iter()
+            .map(|m| Line::styled(m.as_str(), theme.attention()))
+            .collect();
+        let first = last
+            .saturating_sub(u16::try_from(lines.len()).unwrap_or(0))
+            .max(area.y);
+        canvas.lines(
+            Rect {
+                y: first,
+                height: last - first,
+                ..area
+            },
+            &lines,
+        );
+        let start = if app.facts.simulated {
+            "Start (simulated)"
+        } else {
+            "Start"
+        };
+        let mut all = vec![(
+            if self.can_start() { "Cancel" } else { "Close" },
+            self.focus == Focus::Cancel,
+        )];
         if self.can_start() {
             all.push((start, self.focus == Focus::Start));
         }

@@ -30,12 +30,22 @@ impl Confirm {
     /// Asks whether to cancel this run.
     #[must_use]
     pub fn cancel(run: &Run) -> Self {
-        let target = run.plan.env.as_deref().map(|env| format!(" in {}", safe(env))).unwrap_or_default();
+        let target = run
+            .plan
+            .env
+            .as_deref()
+            .map(|env| format!(" in {}", safe(env)))
+            .unwrap_or_default();
         Self {
             title: format!("Cancel run {}?", run.id),
             lines: vec![
-                format!("{}{target}, {}", safe(&run.plan.title), run_word(run.status)),
-                "The step in flight is stopped (TERM, then KILL); the steps after it are skipped.".to_owned(),
+                format!(
+                    "{}{target}, {}",
+                    safe(&run.plan.title),
+                    run_word(run.status)
+                ),
+                "The step in flight is stopped (TERM, then KILL); the steps after it are skipped."
+                    .to_owned(),
             ],
             no: "Let it run",
             yes: "Cancel the run",
@@ -47,11 +57,16 @@ impl Confirm {
     /// Asks whether to quit while runs are active.
     #[must_use]
     pub fn quit(live: usize) -> Self {
-        let (runs, they) =
-            if live == 1 { ("1 run is".to_owned(), "It goes") } else { (format!("{live} runs are"), "They go") };
+        let (runs, they) = if live == 1 {
+            ("1 run is".to_owned(), "It goes")
+        } else {
+            (format!("{live} runs are"), "They go")
+        };
         Self {
             title: format!("{runs} under way"),
-            lines: vec![format!("{they} on without a screen; the next console shows everything.")],
+            lines: vec![format!(
+                "{they} on without a screen; the next console shows everything."
+            )],
             no: "Stay",
             yes: "Leave, let them finish",
             yes_selected: false,
@@ -74,14 +89,22 @@ impl Confirm {
     pub(super) fn draw(&self, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let width = canvas.area().width.min(64);
-        let text: Vec<String> =
-            self.lines.iter().flat_map(|l| wrapped(l, usize::from(width.saturating_sub(4)))).collect();
-        let height = u16::try_from(text.len()).unwrap_or(u16::MAX).saturating_add(4);
+        let text: Vec<String> = self
+            .lines
+            .iter()
+            .flat_map(|l| wrapped(l, usize::from(width.saturating_sub(4))))
+            .collect();
+        let height = u16::try_from(text.len())
+            .unwrap_or(u16::MAX)
+            .saturating_add(4);
         let title = Span::styled(format!(" {} ", self.title), theme.attention());
         let inner = canvas.window(width, height, title.into(), &Line::default());
         let mut lines: Vec<Line<'_>> = text.iter().map(|l| Line::raw(format!(" {l}"))).collect();
         lines.push(Line::default());
-        lines.push(buttons(&[(self.no, !self.yes_selected), (self.yes, self.yes_selected)], theme));
+        lines.push(buttons(
+            &[(self.no, !self.yes_selected), (self.yes, self.yes_selected)],
+            theme,
+        ));
         canvas.lines(inner, &lines);
     }
 }

@@ -72,19 +72,47 @@ pub struct Control {
 impl Control {
     /// The operations possible now; `step` is the selected one. Preselects `aim` if it is possible.
     #[must_use]
-    pub fn new(detail: &RunDetail, step: Option<u32>, read_only: bool, aim: Aim, reason: Option<&str>) -> Self {
+    pub fn new(
+        detail: &RunDetail,
+        step: Option<u32>,
+        read_only: bool,
+        aim: Aim,
+        reason: Option<&str>,
+    ) -> Self {
         let run = &detail.run;
         let choices = choices(detail, step);
-        let index = choices.iter().position(|c| matches_aim(&c.operation, aim)).unwrap_or(0);
+        let index = choices
+            .iter()
+            .position(|c| matches_aim(&c.operation, aim))
+            .unwrap_or(0);
         let focus = if index == 0 { Focus::List } else { Focus::Back };
-        let title = format!("Run {} {}, {}", run.id, safe(&run.plan.title), run_word(run.status));
+        let title = format!(
+            "Run {} {}, {}",
+            run.id,
+            safe(&run.plan.title),
+            run_word(run.status)
+        );
         let reason = Field::with(reason.unwrap_or_default());
         let detail = Box::new(detail.clone());
-        Self { run: run.id, title, choices, index, reason, focus, message: None, detail, read_only }
+        Self {
+            run: run.id,
+            title,
+            choices,
+            index,
+            reason,
+            focus,
+            message: None,
+            detail,
+            read_only,
+        }
     }
 
     pub(super) const fn context(&self) -> Context {
-        if matches!(self.focus, Focus::Reason) { Context::Text } else { Context::Dialog }
+        if matches!(self.focus, Focus::Reason) {
+            Context::Text
+        } else {
+            Context::Dialog
+        }
     }
 
     pub(super) fn insert(&mut self, text: &str) {
@@ -94,19 +122,32 @@ impl Control {
     }
 
     pub(super) fn act(&mut self, action: Action, ticket: Ticket) -> Outcome {
-        if self.focus == Focus::List { self.choose(action) } else { self.decide(action, ticket) }
+        if self.focus == Focus::List {
+            self.choose(action)
+        } else {
+            self.decide(action, ticket)
+        }
     }
 
     fn choose(&mut self, action: Action) -> Outcome {
         let last = self.choices.len() - 1;
         match action {
-            Action::Down | Action::NextField => self.index = if self.index == last { 0 } else { self.index + 1 },
-            Action::Up | Action::PreviousField => self.index = self.index.checked_sub(1).unwrap_or(last),
+            Action::Down | Action::NextField => {
+                self.index = if self.index == last {
+                    0
+                } else {
+                    self.index + 1
+                }
+            }
+            Action::Up | Action::PreviousField => {
+                self.index = self.index.checked_sub(1).unwrap_or(last)
+            }
             Action::Top | Action::PickNo => self.index = 0,
             Action::Bottom => self.index = last,
             Action::Press if self.index == 0 => return Outcome::Close,
             Action::Press if self.read_only => {
-                self.message = Some("read-only: nothing can be done to a run from this console".to_owned());
+                self.message =
+                    Some("read-only: nothing can be done to a run from this console".to_owned());
             }
             Action::Press => (self.focus, self.message) = (Focus::Back, None),
             _ => {}
@@ -118,8 +159,12 @@ impl Control {
         const ORDER: [Focus; 3] = [Focus::Reason, Focus::Back, Focus::Do];
         let at = ORDER.iter().position(|f| *f == self.focus).unwrap_or(1);
         match action {
-            Action::NextField | Action::Complete | Action::Newer | Action::Accept => self.focus = ORDER[(at + 1) % 3],
-            Action::PreviousField | Action::PreviousChoice | Action::Older => self.focus = ORDER[(at + 2) % 3],
+            Action::NextField | Action::Complete | Action::Newer | Action::Accept => {
+                self.focus = ORDER[(at + 1) % 3]
+            }
+            Action::PreviousField | Action::PreviousChoice | Action::Older => {
+                self.focus = ORDER[(at + 2) % 3]
+            }
             Action::Up | Action::Down => self.focus = Focus::Reason,
             Action::PickYes => self.focus = Focus::Do,
             Action::PickNo => self.focus = Focus::Back,
@@ -131,7 +176,9 @@ impl Control {
     }
 
     fn perform(&mut self, ticket: Ticket) -> Outcome {
-        let Some(choice) = self.choices.get(self.index) else { return Outcome::Close };
+        let Some(choice) = self.choices.get(self.index) else {
+            return Outcome::Close;
+        };
         let reason = Some(self.reason.text().trim().to_owned()).filter(|r| !r.is_empty());
         if self.read_only {
             return Outcome::Message("read-only: nothing was done".to_owned());
@@ -145,10 +192,17 @@ impl Control {
         match choice.operation {
             Operation::Nothing => Outcome::Close,
             Operation::Order(order) => Outcome::Finish(Effect::Order { run, order, reason }),
-            Operation::Resume(decision) => Outcome::Finish(Effect::Resume { run, decision, reason }),
+            Operation::Resume(decision) => Outcome::Finish(Effect::Resume {
+                run,
+                decision,
+                reason,
+            }),
             Operation::Retry => {
                 let card = Card::retry(&self.detail.run, reason, ticket);
-                let queue = Effect::Blockers { ticket, plan: Box::new(card.card.plan.clone()) };
+                let queue = Effect::Blockers {
+                    ticket,
+                    plan: Box::new(card.card.plan.clone()),
+                };
                 Outcome::Open(Box::new(Popup::Card(Box::new(card))), Box::new(queue))
             }
         }
@@ -163,10 +217,19 @@ impl Control {
         let mut about = wrapped(about, inside);
         about.extend(self.message.iter().flat_map(|m| wrapped(m, inside)));
         let foot = if self.focus == Focus::List { 0 } else { 3 };
-        let rows = if self.focus == Focus::List { self.choices.len() } else { 1 };
+        let rows = if self.focus == Focus::List {
+            self.choices.len()
+        } else {
+            1
+        };
         let height = u16::try_from(rows + about.len() + foot + 3).unwrap_or(u16::MAX);
         let title = Span::styled(format!(" {} ", self.title), theme.attention());
-        let inner = canvas.window(width, height.min(screen.height.saturating_sub(2)), title.into(), &Line::default());
+        let inner = canvas.window(
+            width,
+            height.min(screen.height.saturating_sub(2)),
+            title.into(),
+            &Line::default(),
+        );
         let mut y = inner.y;
         for (i, choice) in self.choices.iter().enumerate() {
             if y >= inner.bottom() || (self.focus != Focus::List && i != self.index) {
@@ -174,19 +237,46 @@ impl Control {
             }
             canvas.line(row(inner, y), &Line::raw(format!(" {}", choice.label)));
             if i == self.index {
-                let style = if self.focus == Focus::List { theme.selected() } else { theme.strong() };
+                let style = if self.focus == Focus::List {
+                    theme.selected()
+                } else {
+                    theme.strong()
+                };
                 canvas.restyle(row(inner, y), style);
             }
             y = y.saturating_add(1);
         }
-        let rest = Rect { y, height: inner.bottom().saturating_sub(y), ..inner };
-        let lines: Vec<Line<'_>> = about.iter().map(|l| Line::styled(format!(" {l}"), theme.dim())).collect();
-        canvas.lines(Rect { y: rest.y.saturating_add(1), height: rest.height.saturating_sub(1), ..rest }, &lines);
+        let rest = Rect {
+            y,
+            height: inner.bottom().saturating_sub(y),
+            ..inner
+        };
+        let lines: Vec<Line<'_>> = about
+            .iter()
+            .map(|l| Line::styled(format!(" {l}"), theme.dim()))
+            .collect();
+        canvas.lines(
+            Rect {
+                y: rest.y.saturating_add(1),
+                height: rest.height.saturating_sub(1),
+                ..rest
+            },
+            &lines,
+        );
         if self.focus != Focus::List && rest.height >= 3 {
             let reason = row(inner, inner.bottom() - 3);
             canvas.clear(reason);
-            canvas.field(reason, Span::raw(" why: "), &self.reason, self.focus == Focus::Reason, "");
-            let all = [("Back", self.focus == Focus::Back), ("Do it", self.focus == Focus::Do)];
+            canvas.field(
+                reason,
+                Span::raw(" why: "),
+                &self.reason,
+                self.focus == Focus::Reason,
+                "",
+            );
+            let all = [
+                ("Back", self.focus == Focus::Back),
+                ("Do it", self.focus == Focus::Do),
+            ];
             canvas.line(row(inner, inner.bottom() - 1), &buttons(&all, theme));
         }
     }
@@ -198,7 +288,10 @@ const fn matches_aim(operation: &Operation, aim: Aim) -> bool {
         Aim::Pause => matches!(operation, Operation::Order(Order::Pause)),
         Aim::Stop => matches!(operation, Operation::Order(Order::End(Ending::AfterStep))),
         // No preselection while a person has to decide about a step first.
-        Aim::Resume => matches!(operation, Operation::Resume(None) | Operation::Order(Order::Continue)),
+        Aim::Resume => matches!(
+            operation,
+            Operation::Resume(None) | Operation::Order(Order::Continue)
+        ),
         Aim::Retry => matches!(operation, Operation::Retry),
     }
 }
@@ -210,7 +303,12 @@ fn choices(detail: &RunDetail, step: Option<u32>) -> Vec<Choice> {
         operation,
         needs_reason,
     };
-    let mut all = vec![choice("Leave it as it is", "Nothing changes.", Operation::Nothing, false)];
+    let mut all = vec![choice(
+        "Leave it as it is",
+        "Nothing changes.",
+        Operation::Nothing,
+        false,
+    )];
     match detail.run.status {
         RunStatus::Interrupted => interrupted(detail, &mut all, &choice),
         status if status.is_terminal() => all.push(choice(
@@ -234,12 +332,29 @@ fn interrupted(detail: &RunDetail, all: &mut Vec<Choice>, choice: Make<'_>) {
     let give_up = "The run has failed; what is pending is not run.";
     let resume = |decision| Operation::Resume(Some(decision));
     if let ResumeState::Undecided(open) = standing(&detail.run.plan, &detail.steps) {
-        let names: Vec<_> = open.iter().filter_map(|i| detail.run.plan.numbered_step(*i)).collect();
-        let names = names.iter().map(|(s, _)| safe(&s.name)).collect::<Vec<_>>().join(", ");
+        let names: Vec<_> = open
+            .iter()
+            .filter_map(|i| detail.run.plan.numbered_step(*i))
+            .collect();
+        let names = names
+            .iter()
+            .map(|(s, _)| safe(&s.name))
+            .collect::<Vec<_>>()
+            .join(", ");
         let done = "Its effect is taken to have happened; the run goes on with the next step.";
-        all.push(choice(&format!("It happened: {names}"), done, resume(Decision::Done), true));
+        all.push(choice(
+            &format!("It happened: {names}"),
+            done,
+            resume(Decision::Done),
+            true,
+        ));
         let again = "The step is done again. Be sure that twice does no harm.";
-        all.push(choice(&format!("Repeat {names}"), again, resume(Decision::Repeat), true));
+        all.push(choice(
+            &format!("Repeat {names}"),
+            again,
+            resume(Decision::Repeat),
+            true,
+        ));
     } else {
         let about = "Nothing was in flight: it goes on at its first unfinished step.";
         all.push(choice("Resume", about, Operation::Resume(None), false));
@@ -249,10 +364,21 @@ fn interrupted(detail: &RunDetail, all: &mut Vec<Choice>, choice: Make<'_>) {
 
 fn pace(detail: &RunDetail, all: &mut Vec<Choice>, choice: Make<'_>) {
     let pace = detail.run.orders.pace;
-    let mut order = |label: &str, about: &str, order| all.push(choice(label, about, Operation::Order(order), false));
+    let mut order = |label: &str, about: &str, order| {
+        all.push(choice(label, about, Operation::Order(order), false))
+    };
     if let Some(next) = to_let_go(&detail.run, &detail.steps) {
-        let name = detail.run.plan.numbered_step(next).map(|(s, _)| safe(&s.name)).unwrap_or_default();
-        order(&format!("Let step {name} go"), "It runs this one step and waits before the next.", Order::LetGo(next));
+        let name = detail
+            .run
+            .plan
+            .numbered_step(next)
+            .map(|(s, _)| safe(&s.name))
+            .unwrap_or_default();
+        order(
+            &format!("Let step {name} go"),
+            "It runs this one step and waits before the next.",
+            Order::LetGo(next),
+        );
     }
     if pace != Pace::Free {
         order("Go on", "It runs freely from here.", Order::Continue);
@@ -262,22 +388,37 @@ fn pace(detail: &RunDetail, all: &mut Vec<Choice>, choice: Make<'_>) {
         order("Pause", about, Order::Pause);
     }
     if pace != Pace::Stepping {
-        order("Step by step", "It waits before every step until you let that step go.", Order::StepThrough);
+        order(
+            "Step by step",
+            "It waits before every step until you let that step go.",
+            Order::StepThrough,
+        );
     }
 }
 
 /// Skips the selected step, or else the next one.
 fn skip(detail: &RunDetail, selected: Option<u32>) -> Option<Choice> {
     let plan = &detail.run.plan;
-    let status = |step: u32| detail.steps.iter().find(|s| s.index == step).map_or(StepStatus::Pending, |s| s.status);
+    let status = |step: u32| {
+        detail
+            .steps
+            .iter()
+            .find(|s| s.index == step)
+            .map_or(StepStatus::Pending, |s| s.status)
+    };
     let may = |step: &u32| skippable(plan, *step, status(*step)).is_ok();
-    let step = selected.filter(may).or_else(|| next_step(plan, &detail.steps).filter(may))?;
+    let step = selected
+        .filter(may)
+        .or_else(|| next_step(plan, &detail.steps).filter(may))?;
     let (planned, _) = plan.numbered_step(step)?;
     let uses = dependents(plan, step);
     let uses = if uses.is_empty() {
         "No later step uses its result.".to_owned()
     } else {
-        format!("These use its result and will fail rather than guess: {}.", safe(&uses.join(", ")))
+        format!(
+            "These use its result and will fail rather than guess: {}.",
+            safe(&uses.join(", "))
+        )
     };
     Some(Choice {
         label: format!("Skip step {}", safe(&planned.name)),
@@ -289,9 +430,16 @@ fn skip(detail: &RunDetail, selected: Option<u32>) -> Option<Choice> {
 
 fn ends(all: &mut Vec<Choice>, choice: Make<'_>) {
     let end = |ending| Operation::Order(Order::End(ending));
-    let after = "The step in flight ends, the rest is not run, finally steps run; the run is cancelled.";
-    all.push(choice("Stop after this step", after, end(Ending::AfterStep), false));
-    let now = "The step in flight gets TERM, after 1.5 s KILL; the rest is not run, finally steps run.";
+    let after =
+        "The step in flight ends, the rest is not run, finally steps run; the run is cancelled.";
+    all.push(choice(
+        "Stop after this step",
+        after,
+        end(Ending::AfterStep),
+        false,
+    ));
+    let now =
+        "The step in flight gets TERM, after 1.5 s KILL; the rest is not run, finally steps run.";
     all.push(choice("Cancel now", now, end(Ending::Cancel), false));
     let kill = "The step in flight gets KILL at once, with all its processes: it cannot tidy up. Finally steps run.";
     all.push(choice("Kill now", kill, end(Ending::Kill), false));

@@ -22,15 +22,29 @@ impl Help {
     /// Help for this context.
     #[must_use]
     pub fn new(context: Context) -> Self {
-        Self { context, filter: Field::default(), index: 0 }
+        Self {
+            context,
+            filter: Field::default(),
+            index: 0,
+        }
     }
 
     fn rows(&self, keys: &Keymap) -> Vec<(Action, String)> {
         let wanted = self.filter.text().to_lowercase();
-        let written = |keys: &[Key]| keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        let live = keys.live(self.context).into_iter().map(|(action, keys)| (action, written(&keys)));
+        let written = |keys: &[Key]| {
+            keys.iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        let live = keys
+            .live(self.context)
+            .into_iter()
+            .map(|(action, keys)| (action, written(&keys)));
         live.filter(|(a, k)| {
-            wanted.is_empty() || a.about().to_lowercase().contains(&wanted) || k.to_lowercase() == wanted
+            wanted.is_empty()
+                || a.about().to_lowercase().contains(&wanted)
+                || k.to_lowercase() == wanted
         })
         .collect()
     }
@@ -68,13 +82,33 @@ impl Help {
         let screen = canvas.area();
         let mark = format!(" {} of {} ", (self.index + 1).min(rows.len()), rows.len());
         let title = Span::styled(" Keys that work here ", theme.strong());
-        let inner = canvas.window(100.min(screen.width), screen.height.saturating_sub(2), title.into(), &mark.into());
-        canvas.field(row(inner, inner.y), Span::raw(" narrow: "), &self.filter, true, "");
-        let list = Rect { y: inner.y.saturating_add(1), height: inner.height.saturating_sub(1), ..inner };
+        let inner = canvas.window(
+            100.min(screen.width),
+            screen.height.saturating_sub(2),
+            title.into(),
+            &mark.into(),
+        );
+        canvas.field(
+            row(inner, inner.y),
+            Span::raw(" narrow: "),
+            &self.filter,
+            true,
+            "",
+        );
+        let list = Rect {
+            y: inner.y.saturating_add(1),
+            height: inner.height.saturating_sub(1),
+            ..inner
+        };
         let first = first_visible(self.index, rows.len(), usize::from(list.height));
-        for (y, (i, (action, keys))) in (list.y..list.bottom()).zip(rows.iter().enumerate().skip(first)) {
+        for (y, (i, (action, keys))) in
+            (list.y..list.bottom()).zip(rows.iter().enumerate().skip(first))
+        {
             let about = Span::raw(format!("{:<54}", action.about()));
-            let line = Line::from(vec![Span::styled(format!(" {keys:<18} "), theme.strong()), about]);
+            let line = Line::from(vec![
+                Span::styled(format!(" {keys:<18} "), theme.strong()),
+                about,
+            ]);
             canvas.line(row(list, y), &line);
             if list.width >= 98 {
                 let name = format!("{}.{}", action.table().name(), action.name());

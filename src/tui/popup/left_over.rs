@@ -45,11 +45,23 @@ impl LeftOvers {
         let at = chosen.and_then(|run| runs.iter().position(|r| r.run == run));
         let each = 1 + usize::from(runs.len() > 1);
         let (index, focus) = at.map_or((0, Focus::List), |at| (each + at, Focus::Back));
-        Self { title, runs, index, focus, word: Field::default(), message: None, read_only }
+        Self {
+            title,
+            runs,
+            index,
+            focus,
+            word: Field::default(),
+            message: None,
+            read_only,
+        }
     }
 
     pub(super) const fn context(&self) -> Context {
-        if matches!(self.focus, Focus::Word) { Context::Text } else { Context::Dialog }
+        if matches!(self.focus, Focus::Word) {
+            Context::Text
+        } else {
+            Context::Dialog
+        }
     }
 
     pub(super) fn insert(&mut self, text: &str) {
@@ -73,13 +85,19 @@ impl LeftOvers {
         match self.index {
             0 => &[],
             index if index < each => &self.runs,
-            index => self.runs.get(index - each).map_or(&[], std::slice::from_ref),
+            index => self
+                .runs
+                .get(index - each)
+                .map_or(&[], std::slice::from_ref),
         }
     }
 
     /// Confirmation words of the protected environments.
     fn confirm_words(&self) -> BTreeSet<&str> {
-        self.chosen().iter().filter_map(|run| run.word.as_deref()).collect()
+        self.chosen()
+            .iter()
+            .filter_map(|run| run.word.as_deref())
+            .collect()
     }
 
     /// The word to type; `None` if there are several.
@@ -89,14 +107,26 @@ impl LeftOvers {
     }
 
     pub(super) fn act(&mut self, action: Action) -> Outcome {
-        if self.focus == Focus::List { self.choose(action) } else { self.decide(action) }
+        if self.focus == Focus::List {
+            self.choose(action)
+        } else {
+            self.decide(action)
+        }
     }
 
     fn choose(&mut self, action: Action) -> Outcome {
         let last = self.labels().len() - 1;
         match action {
-            Action::Down | Action::NextField => self.index = if self.index == last { 0 } else { self.index + 1 },
-            Action::Up | Action::PreviousField => self.index = self.index.checked_sub(1).unwrap_or(last),
+            Action::Down | Action::NextField => {
+                self.index = if self.index == last {
+                    0
+                } else {
+                    self.index + 1
+                }
+            }
+            Action::Up | Action::PreviousField => {
+                self.index = self.index.checked_sub(1).unwrap_or(last)
+            }
             Action::Top | Action::PickNo => self.index = 0,
             Action::Bottom => self.index = last,
             Action::Press if self.index == 0 => return Outcome::Close,
@@ -157,8 +187,13 @@ impl LeftOvers {
         match words.len() {
             0 => Ok(None),
             1 if words.contains(typed) => Ok(Some(typed.to_owned())),
-            1 => Err(format!("not started: type {} to confirm", words.into_iter().next().unwrap_or_default())),
-            _ => Err("not started: several of them want a word typed; start each by itself".to_owned()),
+            1 => Err(format!(
+                "not started: type {} to confirm",
+                words.into_iter().next().unwrap_or_default()
+            )),
+            _ => Err(
+                "not started: several of them want a word typed; start each by itself".to_owned(),
+            ),
         }
     }
 
@@ -169,24 +204,54 @@ impl LeftOvers {
         let inside = usize::from(width.saturating_sub(4));
         let labels = self.labels();
         let deciding = self.focus != Focus::List;
-        let message: Vec<String> = self.message.iter().flat_map(|m| wrapped(m, inside)).collect();
-        let rows = if deciding { 1 } else { labels.len() } + message.len() + if deciding { 4 } else { 1 };
-        let height = u16::try_from(rows + 2).unwrap_or(u16::MAX).min(screen.height.saturating_sub(2));
+        let message: Vec<String> = self
+            .message
+            .iter()
+            .flat_map(|m| wrapped(m, inside))
+            .collect();
+        let rows =
+            if deciding { 1 } else { labels.len() } + message.len() + if deciding { 4 } else { 1 };
+        let height = u16::try_from(rows + 2)
+            .unwrap_or(u16::MAX)
+            .min(screen.height.saturating_sub(2));
         let title = Span::styled(format!(" {} ", self.title), theme.attention());
         let inner = canvas.window(width, height, title.into(), &Line::default());
-        let room = usize::from(inner.height).saturating_sub(message.len() + 1).max(1);
-        let first = if deciding { self.index } else { self.index.saturating_sub(room - 1) };
+        let room = usize::from(inner.height)
+            .saturating_sub(message.len() + 1)
+            .max(1);
+        let first = if deciding {
+            self.index
+        } else {
+            self.index.saturating_sub(room - 1)
+        };
         let shown = if deciding { 1 } else { room };
         let mut y = inner.y;
         for (i, label) in labels.iter().enumerate().skip(first).take(shown) {
             canvas.line(row(inner, y), &Line::raw(format!(" {label}")));
             if i == self.index {
-                canvas.restyle(row(inner, y), if deciding { theme.strong() } else { theme.selected() });
+                canvas.restyle(
+                    row(inner, y),
+                    if deciding {
+                        theme.strong()
+                    } else {
+                        theme.selected()
+                    },
+                );
             }
             y = y.saturating_add(1);
         }
-        let lines: Vec<Line<'_>> = message.iter().map(|l| Line::styled(format!(" {l}"), theme.attention())).collect();
-        canvas.lines(Rect { y, height: inner.bottom().saturating_sub(y), ..inner }, &lines);
+        let lines: Vec<Line<'_>> = message
+            .iter()
+            .map(|l| Line::styled(format!(" {l}"), theme.attention()))
+            .collect();
+        canvas.lines(
+            Rect {
+                y,
+                height: inner.bottom().saturating_sub(y),
+                ..inner
+            },
+            &lines,
+        );
         if deciding && inner.height >= 3 {
             self.draw_decision(inner, canvas);
         }
@@ -201,15 +266,34 @@ impl LeftOvers {
             canvas.field(line, label, &self.word, self.focus == Focus::Word, "");
         }
         let on = |focus| self.focus == focus;
-        let all = [("Back", on(Focus::Back)), ("Start", on(Focus::Start)), ("Drop", on(Focus::Drop))];
+        let all = [
+            ("Back", on(Focus::Back)),
+            ("Start", on(Focus::Start)),
+            ("Drop", on(Focus::Drop)),
+        ];
         canvas.line(row(inner, inner.bottom() - 1), &buttons(&all, theme));
     }
 }
 
 /// `#41 restart web → prod, requested by ana at 15:55 on ops1:4242`.
 fn describe(run: &LeftOver) -> String {
-    let title = run.title.as_deref().unwrap_or("(cannot be read by this version)");
-    let by = run.actor.as_deref().map(|actor| format!(", requested by {actor}")).unwrap_or_default();
-    let place = run.process.as_deref().map(|process| format!(" on {process}")).unwrap_or_default();
-    safe(&format!("{} {title}{by} at {}{place}", run.run, &run.queued_at.clock_utc()[..5]))
+    let title = run
+        .title
+        .as_deref()
+        .unwrap_or("(cannot be read by this version)");
+    let by = run
+        .actor
+        .as_deref()
+        .map(|actor| format!(", requested by {actor}"))
+        .unwrap_or_default();
+    let place = run
+        .process
+        .as_deref()
+        .map(|process| format!(" on {process}"))
+        .unwrap_or_default();
+    safe(&format!(
+        "{} {title}{by} at {}{place}",
+        run.run,
+        &run.queued_at.clock_utc()[..5]
+    ))
 }

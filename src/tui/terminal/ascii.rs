@@ -32,7 +32,9 @@ const SYMBOLS: &[(&str, &str)] = &[
 #[must_use]
 pub fn is_wanted(env: impl Fn(&str) -> Option<String>) -> bool {
     let set = |name: &str| env(name).filter(|value| !value.is_empty());
-    let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG"));
+    let locale = set("LC_ALL")
+        .or_else(|| set("LC_CTYPE"))
+        .or_else(|| set("LANG"));
     locale.is_some_and(|locale| !locale.to_uppercase().replace('-', "").contains("UTF8"))
 }
 
@@ -55,16 +57,28 @@ mod tests {
 
     #[test]
     fn every_symbol_becomes_one_of_ascii_as_wide() {
-        for (symbol, plain) in
-            [("a", "a"), ("│", "|"), ("┌", "+"), ("●", "*"), ("…", "."), ("é", "?"), ("语", "??"), ("é", "?")]
-        {
+        for (symbol, plain) in [
+            ("a", "a"),
+            ("│", "|"),
+            ("┌", "+"),
+            ("●", "*"),
+            ("…", "."),
+            ("é", "?"),
+            ("语", "??"),
+            ("é", "?"),
+        ] {
             let mut cell = Cell::default();
             cell.set_symbol(symbol);
             make_plain(&mut cell);
             assert_eq!(cell.symbol(), plain, "{symbol}");
         }
         for (all, plain) in SYMBOLS {
-            assert!(plain.is_ascii() && plain.len() == 1 && all.chars().all(|c| width(&c.to_string()) == 1), "{all}");
+            assert!(
+                plain.is_ascii()
+                    && plain.len() == 1
+                    && all.chars().all(|c| width(&c.to_string()) == 1),
+                "{all}"
+            );
         }
     }
 

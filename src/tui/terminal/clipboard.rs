@@ -34,20 +34,28 @@ pub fn copy(text: &str, between: Between) -> Result<(String, String), String> {
     let encoded = text.len().div_ceil(3) * 4;
     if encoded > ENCODED_BYTES {
         let (have, most) = (text.len().div_ceil(1024), ENCODED_BYTES / 4 * 3 / 1024);
-        return Err(format!("not copied: {have} KiB is more than terminals take ({most} KiB); copy a part of it"));
+        return Err(format!(
+            "not copied: {have} KiB is more than terminals take ({most} KiB); copy a part of it"
+        ));
     }
     let mut plain = String::new();
-    CopyToClipboard::to_clipboard_from(text).write_ansi(&mut plain).map_err(|_| "not copied".to_owned())?;
+    CopyToClipboard::to_clipboard_from(text)
+        .write_ansi(&mut plain)
+        .map_err(|_| "not copied".to_owned())?;
     let sent = format!("sent {} to the terminal's clipboard", size(text));
     Ok(match between {
         Between::Nothing => (plain, format!("{sent} (if it allows OSC 52)")),
         // Both forms: tmux passes on one of them, depending on its configuration.
         Between::Tmux => {
             let inner = plain.replace('\x1b', "\x1b\x1b");
-            let message = format!("{sent} (tmux passes it on with set-clipboard on or allow-passthrough on)");
+            let message =
+                format!("{sent} (tmux passes it on with set-clipboard on or allow-passthrough on)");
             (format!("{plain}\x1bPtmux;{inner}\x1b\\"), message)
         }
-        Between::Screen => (in_pieces(&plain), format!("{sent} through screen (if it allows OSC 52)")),
+        Between::Screen => (
+            in_pieces(&plain),
+            format!("{sent} through screen (if it allows OSC 52)"),
+        ),
     })
 }
 
@@ -56,8 +64,13 @@ pub fn copy(text: &str, between: Between) -> Result<(String, String), String> {
 fn in_pieces(sequence: &str) -> String {
     let belled = sequence.replace("\x1b\\", "\x07");
     // Cannot split a character: the sequence is ASCII.
-    let pieces = belled.as_bytes().chunks(SCREEN_PIECE).map(String::from_utf8_lossy);
-    pieces.flat_map(|piece| ["\x1bP".into(), piece, "\x1b\\".into()]).collect()
+    let pieces = belled
+        .as_bytes()
+        .chunks(SCREEN_PIECE)
+        .map(String::from_utf8_lossy);
+    pieces
+        .flat_map(|piece| ["\x1bP".into(), piece, "\x1b\\".into()])
+        .collect()
 }
 
 fn size(text: &str) -> String {
@@ -77,7 +90,10 @@ mod tests {
         assert_eq!(plain, "\x1b]52;c;cm0gLXJm\x1b\\");
         assert!(message.starts_with("sent 6 characters"), "{message}");
         let (tmux, _) = copy("rm -rf", Between::Tmux).unwrap();
-        assert_eq!(tmux, "\x1b]52;c;cm0gLXJm\x1b\\\x1bPtmux;\x1b\x1b]52;c;cm0gLXJm\x1b\x1b\\\x1b\\");
+        assert_eq!(
+            tmux,
+            "\x1b]52;c;cm0gLXJm\x1b\\\x1bPtmux;\x1b\x1b]52;c;cm0gLXJm\x1b\x1b\\\x1b\\"
+        );
         let (screen, _) = copy("rm -rf", Between::Screen).unwrap();
         assert_eq!(screen, "\x1bP\x1b]52;c;cm0gLXJm\x07\x1b\\");
     }
@@ -87,14 +103,25 @@ mod tests {
         let most = "x".repeat(ENCODED_BYTES / 4 * 3);
         assert!(copy(&most, Between::Nothing).is_ok());
         let error = copy(&format!("{most}x"), Between::Nothing).unwrap_err();
-        assert!(error.contains("55 KiB") && error.contains("54 KiB"), "{error}");
+        assert!(
+            error.contains("55 KiB") && error.contains("54 KiB"),
+            "{error}"
+        );
     }
 
     #[test]
     fn screen_gets_pieces_it_can_take() {
         let (sequence, _) = copy(&"long ".repeat(2000), Between::Screen).unwrap();
-        let pieces: Vec<&str> = sequence.split("\x1b\\").filter(|piece| !piece.is_empty()).collect();
-        assert!(pieces.len() > 10 && pieces.iter().all(|piece| piece.len() <= 768 && piece.starts_with("\x1bP")));
+        let pieces: Vec<&str> = sequence
+            .split("\x1b\\")
+            .filter(|piece| !piece.is_empty())
+            .collect();
+        assert!(
+            pieces.len() > 10
+                && pieces
+                    .iter()
+                    .all(|piece| piece.len() <= 768 && piece.starts_with("\x1bP"))
+        );
         let joined: String = pieces.iter().map(|piece| &piece[2..]).collect();
         assert!(joined.starts_with("\x1b]52;c;") && joined.ends_with('\x07'));
     }

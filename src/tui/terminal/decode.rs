@@ -115,7 +115,14 @@ impl std::fmt::Debug for Held {
 
 impl Decoder {
     pub fn new(now: Instant) -> Self {
-        Self { held: Held::Nothing, last: now, escaped: None, run: Vec::new(), burst: None, out: Vec::new() }
+        Self {
+            held: Held::Nothing,
+            last: now,
+            escaped: None,
+            run: Vec::new(),
+            burst: None,
+            out: Vec::new(),
+        }
     }
 
     /// Takes the bytes of one read.
@@ -149,7 +156,11 @@ impl Decoder {
                     self.escaped = Some(now);
                     self.out.extend((0..=u8::from(alt)).map(|_| escape()));
                 }
-                Held::Csi { late: true, length: 0, .. } => self.key(sequence::plain('[')),
+                Held::Csi {
+                    late: true,
+                    length: 0,
+                    ..
+                } => self.key(sequence::plain('[')),
                 Held::Paste { bytes, .. } => self.paste(&bytes),
                 _ => {}
             }
@@ -160,12 +171,19 @@ impl Decoder {
     fn byte(&mut self, byte: u8, now: Instant) {
         let escaped = self.escaped.take();
         self.held = match std::mem::replace(&mut self.held, Held::Nothing) {
-            Held::Nothing if byte == b'[' && escaped.is_some_and(|at| now.duration_since(at) < LATE) => {
+            Held::Nothing
+                if byte == b'[' && escaped.is_some_and(|at| now.duration_since(at) < LATE) =>
+            {
                 csi(false, true)
             }
             Held::Nothing => self.ground(byte, false),
             Held::Escape { alt } => self.after_escape(byte, alt),
-            Held::Csi { parser, alt, late, length } => self.in_csi(parser, byte, alt, late, length),
+            Held::Csi {
+                parser,
+                alt,
+                late,
+                length,
+            } => self.in_csi(parser, byte, alt, late, length),
             Held::Ss3 { bytes, alt } => self.in_ss3(bytes, byte, alt),
             Held::Console => self.one(sequence::console(byte)),
             Held::Mouse(left) if left > 1 => Held::Mouse(left - 1),
@@ -186,7 +204,11 @@ impl Decoder {
             _ => return Held::Nothing,
         };
         if wanted > 1 {
-            return Held::Utf8 { bytes: vec![byte], wanted, alt };
+            return Held::Utf8 {
+                bytes: vec![byte],
+                wanted,
+                alt,
+            };
         }
         self.character(char::from(byte), alt);
         Held::Nothing
@@ -195,7 +217,10 @@ impl Decoder {
     fn after_escape(&mut self, byte: u8, alt: bool) -> Held {
         match byte {
             b'[' => csi(alt, false),
-            b'O' => Held::Ss3 { bytes: Vec::new(), alt },
+            b'O' => Held::Ss3 {
+                bytes: Vec::new(),
+                alt,
+            },
             b']' | b'P' | b'_' => Held::String { escape: false },
             0x1b => {
                 if alt {
@@ -212,12 +237,24 @@ impl Decoder {
         }
     }
 
-    fn in_csi(&mut self, mut parser: Box<vte::Parser>, byte: u8, alt: bool, late: bool, length: usize) -> Held {
+    fn in_csi(
+        &mut self,
+        mut parser: Box<vte::Parser>,
+        byte: u8,
+        alt: bool,
+        late: bool,
+        length: usize,
+    ) -> Held {
         match byte {
             0x1b => return Held::Escape { alt: false },
             0x20..=0x3f => {
                 parser.advance(&mut Dispatch::default(), &[byte]);
-                return Held::Csi { parser, alt, late, length: length + 1 };
+                return Held::Csi {
+                    parser,
+                    alt,
+                    late,
+                    length: length + 1,
+                };
             }
             0x40..=0x7e => {}
             // A control or 8-bit byte breaks the sequence; drop both.
@@ -225,7 +262,10 @@ impl Decoder {
         }
         let mut dispatch = Dispatch::default();
         parser.advance(&mut dispatch, &[byte]);
-        match dispatch.0.map_or(Meaning::Nothing, |sequence| sequence.csi()) {
+        match dispatch
+            .0
+            .map_or(Meaning::Nothing, |sequence| sequence.csi())
+        {
             Meaning::Key(key) => self.one(Some(alted(key, alt))),
             Meaning::Focus(gained) => {
                 self.key_typed(Typed::Focus(gained));
@@ -239,7 +279,10 @@ impl Decoder {
                 self.key_typed(Typed::Answer);
                 Held::Nothing
             }
-            Meaning::PasteBegins => Held::Paste { bytes: Vec::new(), matched: 0 },
+            Meaning::PasteBegins => Held::Paste {
+                bytes: Vec::new(),
+                matched: 0,
+            },
             Meaning::MouseBytes => Held::Mouse(3),
             Meaning::ConsoleKey => Held::Console,
             Meaning::Nothing => Held::Nothing,
@@ -255,8 +298,17 @@ impl Decoder {
             }
             0x40..=0x7e => {
                 let text = String::from_utf8_lossy(&bytes);
-                let params = text.split(';').filter_map(|number| number.parse().ok()).collect();
-                match (Sequence { params, last: byte, ..Sequence::default() }).ss3() {
+                let params = text
+                    .split(';')
+                    .filter_map(|number| number.parse().ok())
+                    .collect();
+                match (Sequence {
+                    params,
+                    last: byte,
+                    ..Sequence::default()
+                })
+                .ss3()
+                {
                     Meaning::Key(key) => self.one(Some(alted(key, alt))),
                     _ => Held::Nothing,
                 }
@@ -274,7 +326,10 @@ impl Decoder {
         if bytes.len() < wanted {
             return Held::Utf8 { bytes, wanted, alt };
         }
-        if let Some(c) = std::str::from_utf8(&bytes).ok().and_then(|text| text.chars().next()) {
+        if let Some(c) = std::str::from_utf8(&bytes)
+            .ok()
+            .and_then(|text| text.chars().next())
+        {
             self.character(c, alt);
         }
         Held::Nothing
@@ -283,7 +338,10 @@ impl Decoder {
     fn in_paste(&mut self, mut bytes: Vec<u8>, matched: usize, byte: u8) -> Held {
         if byte == PASTE_END[matched] {
             if matched + 1 < PASTE_END.len() {
-                return Held::Paste { bytes, matched: matched + 1 };
+                return Held::Paste {
+                    bytes,
+                    matched: matched + 1,
+                };
             }
             self.paste(&bytes);
             return Held::Nothing;
@@ -292,8 +350,17 @@ impl Decoder {
         let matched_now = usize::from(byte == PASTE_END[0]);
         let whole = matched + 1 - matched_now;
         let room = PASTE_BYTES.saturating_sub(bytes.len());
-        bytes.extend(PASTE_END[..matched].iter().copied().chain([byte]).take(whole.min(room)));
-        Held::Paste { bytes, matched: matched_now }
+        bytes.extend(
+            PASTE_END[..matched]
+                .iter()
+                .copied()
+                .chain([byte])
+                .take(whole.min(room)),
+        );
+        Held::Paste {
+            bytes,
+            matched: matched_now,
+        }
     }
 
     /// Handles a character, alone or with Alt (an `ESC` before it).
@@ -337,7 +404,8 @@ impl Decoder {
             self.burst = Some(run);
         } else {
             // Few characters, or one key held down: typed.
-            self.out.extend(run.into_iter().map(|c| Typed::Key(sequence::plain(c))));
+            self.out
+                .extend(run.into_iter().map(|c| Typed::Key(sequence::plain(c))));
         }
     }
 
@@ -357,14 +425,21 @@ fn line_ends(text: &str) -> String {
 fn csi(alt: bool, late: bool) -> Held {
     let mut parser = Box::new(vte::Parser::new());
     parser.advance(&mut Dispatch::default(), b"\x1b[");
-    Held::Csi { parser, alt, late, length: 0 }
+    Held::Csi {
+        parser,
+        alt,
+        late,
+        length: 0,
+    }
 }
 
 fn in_string(byte: u8, escape: bool) -> Held {
     match byte {
         0x07 | 0x18 | 0x1a => Held::Nothing,
         b'\\' if escape => Held::Nothing,
-        byte => Held::String { escape: byte == 0x1b },
+        byte => Held::String {
+            escape: byte == 0x1b,
+        },
     }
 }
 
@@ -384,11 +459,34 @@ fn alted(mut key: KeyEvent, alt: bool) -> KeyEvent {
 struct Dispatch(Option<Sequence>);
 
 impl vte::Perform for Dispatch {
-    fn csi_dispatch(&mut self, params: &vte::Params, intermediates: &[u8], ignore: bool, action: char) {
-        let marker = if ignore { b'?' } else { intermediates.first().copied().unwrap_or(0) };
-        let kind = params.iter().nth(1).and_then(|sub| sub.get(1)).copied().unwrap_or(0);
-        let params = params.iter().map(|sub| sub.first().copied().unwrap_or(0)).collect();
-        self.0 = Some(Sequence { params, kind, marker, last: u8::try_from(action).unwrap_or(0) });
+    fn csi_dispatch(
+        &mut self,
+        params: &vte::Params,
+        intermediates: &[u8],
+        ignore: bool,
+        action: char,
+    ) {
+        let marker = if ignore {
+            b'?'
+        } else {
+            intermediates.first().copied().unwrap_or(0)
+        };
+        let kind = params
+            .iter()
+            .nth(1)
+            .and_then(|sub| sub.get(1))
+            .copied()
+            .unwrap_or(0);
+        let params = params
+            .iter()
+            .map(|sub| sub.first().copied().unwrap_or(0))
+            .collect();
+        self.0 = Some(Sequence {
+            params,
+            kind,
+            marker,
+            last: u8::try_from(action).unwrap_or(0),
+        });
     }
 }
 

@@ -42,9 +42,19 @@ impl Pen {
     fn go(self, out: &mut Vec<u8>, x: u16, y: u16) {
         // Writing to a vector cannot fail.
         let _ = match self {
-            Self::Behind { x: last, y: row, .. } if row == y && last + 1 == x => Ok(()),
-            Self::Behind { x: last, y: row, sure: true } if row == y && last + 2 == x => out.write_all(b"\x1b[C"),
-            Self::Behind { x: last, y: row, sure: true } if row == y && last < x => {
+            Self::Behind {
+                x: last, y: row, ..
+            } if row == y && last + 1 == x => Ok(()),
+            Self::Behind {
+                x: last,
+                y: row,
+                sure: true,
+            } if row == y && last + 2 == x => out.write_all(b"\x1b[C"),
+            Self::Behind {
+                x: last,
+                y: row,
+                sure: true,
+            } if row == y && last < x => {
                 write!(out, "\x1b[{}C", x - last - 1)
             }
             Self::Behind { y: row, .. } if row + 1 == y && x == 0 => out.write_all(b"\r\n"),
@@ -57,11 +67,19 @@ impl Pen {
     fn after(self, symbol: &str, x: u16, y: u16) -> Self {
         // Only movement within a row is relative; any other sets an absolute position.
         let sure = match self {
-            Self::Behind { y: row, sure, x: last } if row == y && last < x => sure,
+            Self::Behind {
+                y: row,
+                sure,
+                x: last,
+            } if row == y && last < x => sure,
             _ => true,
         };
         let undisputed = |c: char| matches!(c, ' '..='~' | '\u{2500}'..='\u{257f}');
-        Self::Behind { x, y, sure: sure && symbol.chars().all(undisputed) && symbol.chars().count() == 1 }
+        Self::Behind {
+            x,
+            y,
+            sure: sure && symbol.chars().all(undisputed) && symbol.chars().count() == 1,
+        }
     }
 }
 
@@ -89,7 +107,12 @@ const MODIFIERS: [(Modifier, &str, &str); 9] = [
 
 impl CellStyle {
     fn of(cell: &Cell) -> Self {
-        Self { fg: cell.fg, bg: cell.bg, underline: cell.underline_color, modifier: cell.modifier }
+        Self {
+            fg: cell.fg,
+            bg: cell.bg,
+            underline: cell.underline_color,
+            modifier: cell.modifier,
+        }
     }
 
     /// Appends the shorter of: the differences, or a reset and all attributes.
@@ -98,8 +121,16 @@ impl CellStyle {
             return;
         }
         let differing = self.codes(to).join(";");
-        let anew = ["0".to_owned()].into_iter().chain(Self::default().codes(to)).collect::<Vec<_>>().join(";");
-        let shorter = if anew.len() < differing.len() { anew } else { differing };
+        let anew = ["0".to_owned()]
+            .into_iter()
+            .chain(Self::default().codes(to))
+            .collect::<Vec<_>>()
+            .join(";");
+        let shorter = if anew.len() < differing.len() {
+            anew
+        } else {
+            differing
+        };
         let _ = write!(out, "\x1b[{shorter}m");
     }
 
@@ -117,7 +148,10 @@ impl CellStyle {
         }
         let new = to.modifier.difference(kept);
         codes.extend(
-            MODIFIERS.iter().filter(|(modifier, ..)| new.contains(*modifier)).map(|(_, set, _)| (*set).to_owned()),
+            MODIFIERS
+                .iter()
+                .filter(|(modifier, ..)| new.contains(*modifier))
+                .map(|(_, set, _)| (*set).to_owned()),
         );
         if self.fg != to.fg {
             codes.push(colour(to.fg, 30));

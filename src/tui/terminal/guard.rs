@@ -121,8 +121,13 @@ impl Held {
         if !self.active.swap(false, Ordering::SeqCst) {
             return;
         }
-        let cancel = if self.torn.swap(false, Ordering::SeqCst) { CANCEL } else { "" };
-        self.tty.write_within(format!("{cancel}{LEAVE}").as_bytes(), MAX_WAIT);
+        let cancel = if self.torn.swap(false, Ordering::SeqCst) {
+            CANCEL
+        } else {
+            ""
+        };
+        self.tty
+            .write_within(format!("{cancel}{LEAVE}").as_bytes(), MAX_WAIT);
         if self.tty.foreground() {
             let _ = self.tty.set_modes(&self.before);
         }
@@ -175,13 +180,18 @@ fn report(held: &Held, info: &PanicHookInfo<'_>) {
 }
 
 fn describe(info: &PanicHookInfo<'_>) -> String {
-    let place = info.location().map_or_else(String::new, |at| format!(" ({}:{})", at.file(), at.line()));
+    let place = info
+        .location()
+        .map_or_else(String::new, |at| format!(" ({}:{})", at.file(), at.line()));
     format!("{}{place}", panic_text(info.payload()))
 }
 
 /// The message of a panic, on one line.
 pub fn panic_text(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let text = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("no message").replace('\n', " ")
 }
 

@@ -38,12 +38,18 @@ impl Reader {
         let (stopped, stop) = io::pipe()?;
         let (sender, inputs) = mpsc::channel(PENDING);
         let held = Arc::clone(held);
-        let thread = thread::Builder::new().name("keyboard".to_owned()).spawn(move || {
-            if read_all(&held, &stopped, &sender).is_err() {
-                let _ = sender.blocking_send(Input::Gone);
-            }
-        })?;
-        Ok(Self { inputs: Some(inputs), stop: Some(stop), thread: Some(thread) })
+        let thread = thread::Builder::new()
+            .name("keyboard".to_owned())
+            .spawn(move || {
+                if read_all(&held, &stopped, &sender).is_err() {
+                    let _ = sender.blocking_send(Input::Gone);
+                }
+            })?;
+        Ok(Self {
+            inputs: Some(inputs),
+            stop: Some(stop),
+            thread: Some(thread),
+        })
     }
 
     /// The next input; [`Input::Gone`] if the reader has ended.
@@ -105,7 +111,10 @@ enum Ready {
 }
 
 fn wait(held: &Held, stopped: &PipeReader, deadline: Option<Instant>) -> Result<Ready, Gone> {
-    let mut fds = [PollFd::new(&held.tty, PollFlags::IN), PollFd::new(stopped, PollFlags::IN)];
+    let mut fds = [
+        PollFd::new(&held.tty, PollFlags::IN),
+        PollFd::new(stopped, PollFlags::IN),
+    ];
     let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
     let left = left.and_then(|left| Timespec::try_from(left).ok());
     match poll(&mut fds, left.as_ref()) {

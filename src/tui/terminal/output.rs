@@ -113,7 +113,9 @@ impl Output {
         let written = self.held.tty.write(&self.pending)?;
         self.pending.drain(..written);
         self.stats.writes += 1;
-        self.held.torn.store(!self.pending.is_empty(), Ordering::SeqCst);
+        self.held
+            .torn
+            .store(!self.pending.is_empty(), Ordering::SeqCst);
         Ok(())
     }
 
@@ -159,7 +161,10 @@ impl Output {
         }
         let changed = self.picture.diff(&self.next);
         encode::cells(&mut self.frame, bridged(&self.next, &changed).into_iter());
-        let changed: Vec<_> = changed.into_iter().map(|(x, y, cell)| (x, y, cell.clone())).collect();
+        let changed: Vec<_> = changed
+            .into_iter()
+            .map(|(x, y, cell)| (x, y, cell.clone()))
+            .collect();
         for (x, y, cell) in changed {
             put(&mut self.picture, x, y, cell);
         }
@@ -237,7 +242,10 @@ impl Backend for Output {
     }
 
     fn window_size(&mut self) -> io::Result<WindowSize> {
-        Ok(WindowSize { columns_rows: self.size, pixels: Size::default() })
+        Ok(WindowSize {
+            columns_rows: self.size,
+            pixels: Size::default(),
+        })
     }
 
     /// Ends the frame: writes it, if there is anything to write.
@@ -254,7 +262,11 @@ impl Backend for Output {
         }
         self.frame.clear();
         // No query on terminals without synchronized updates: they may not answer.
-        if !begin.is_empty() && self.pace.sends((self.pending.len() - before) as u64, Instant::now()) {
+        if !begin.is_empty()
+            && self
+                .pace
+                .sends((self.pending.len() - before) as u64, Instant::now())
+        {
             self.pending.extend_from_slice(QUESTION.as_bytes());
         }
         self.stats.last_frame = (self.pending.len() - before) as u64;
@@ -274,8 +286,12 @@ fn bridged<'a>(next: &'a Buffer, changed: &[(u16, u16, &'a Cell)]) -> Vec<(u16, 
             && let Some(between) = next.cell((before + 1, y))
             && left.symbol().is_ascii()
             && between.symbol().is_ascii()
-            && (between.fg, between.bg, between.underline_color, between.modifier)
-                == (left.fg, left.bg, left.underline_color, left.modifier)
+            && (
+                between.fg,
+                between.bg,
+                between.underline_color,
+                between.modifier,
+            ) == (left.fg, left.bg, left.underline_color, left.modifier)
         {
             cells.push((before + 1, y, between));
         }
@@ -300,7 +316,11 @@ fn put(buffer: &mut Buffer, x: u16, y: u16, cell: Cell) {
 
 /// The Linux console and hardware terminals lack the mode; most others ignore unknown modes.
 fn sync(term: &str) -> (&'static str, &'static str) {
-    if term == "linux" || term.starts_with("vt") { ("", "") } else { ("\x1b[?2026h", "\x1b[?2026l") }
+    if term == "linux" || term.starts_with("vt") {
+        ("", "")
+    } else {
+        ("\x1b[?2026h", "\x1b[?2026l")
+    }
 }
 
 #[cfg(test)]

@@ -46,7 +46,10 @@ impl Pace {
         self.sent += bytes;
         let asks = self.question.is_none() && self.sent - self.taken >= WORTH;
         if asks {
-            self.question = Some(Question { at: now, sent: self.sent });
+            self.question = Some(Question {
+                at: now,
+                sent: self.sent,
+            });
         }
         asks
     }
@@ -54,7 +57,9 @@ impl Pace {
     /// Takes the answer to the query.
     pub fn answered(&mut self, now: Instant) {
         self.silent = false;
-        let Some(question) = self.question.take() else { return };
+        let Some(question) = self.question.take() else {
+            return;
+        };
         let took = now.saturating_duration_since(question.at);
         let shortest = self.shortest.map_or(took, |shortest| shortest.min(took));
         (self.shortest, self.taken) = (Some(shortest), question.sent);
@@ -76,16 +81,27 @@ impl Pace {
     /// How much longer to wait for the answer; `None`: none is due.
     #[must_use]
     pub fn waits(&self, now: Instant) -> Option<Duration> {
-        let question = self.question.filter(|_| self.shortest.is_some() && !self.silent)?;
-        Some((question.at + self.max_wait().min(Duration::from_secs(1))).saturating_duration_since(now))
+        let question = self
+            .question
+            .filter(|_| self.shortest.is_some() && !self.silent)?;
+        Some(
+            (question.at + self.max_wait().min(Duration::from_secs(1)))
+                .saturating_duration_since(now),
+        )
     }
 
     fn max_wait(&self) -> Duration {
-        if self.shortest.is_some() { LATER_TIMEOUT } else { FIRST_TIMEOUT }
+        if self.shortest.is_some() {
+            LATER_TIMEOUT
+        } else {
+            FIRST_TIMEOUT
+        }
     }
 
     fn check_timeout(&mut self, now: Instant) {
-        self.silent |= self.question.is_some_and(|question| now >= question.at + self.max_wait());
+        self.silent |= self
+            .question
+            .is_some_and(|question| now >= question.at + self.max_wait());
     }
 }
 
@@ -98,7 +114,11 @@ mod tests {
     /// Simulates a link at full load; returns bytes sent per second and the maximum bytes queued.
     fn follow(bytes_a_second: u64, latency: Duration, frame: u64, seconds: u32) -> (u64, u64) {
         let start = Instant::now();
-        let (mut pace, mut now, end) = (Pace::default(), start, start + Duration::from_secs(seconds.into()));
+        let (mut pace, mut now, end) = (
+            Pace::default(),
+            start,
+            start + Duration::from_secs(seconds.into()),
+        );
         let (mut line_free, mut answer, mut sent, mut most) = (start, None::<Instant>, 0, 0);
         while now < end {
             if answer.is_some_and(|at| at <= now) {
@@ -107,9 +127,11 @@ mod tests {
             }
             if pace.next(false).is_none_or(|at| at <= now) {
                 let waiting = line_free.saturating_duration_since(now);
-                most = most.max(u64::try_from(waiting.as_millis()).unwrap() * bytes_a_second / 1000);
+                most =
+                    most.max(u64::try_from(waiting.as_millis()).unwrap() * bytes_a_second / 1000);
                 sent += frame;
-                line_free = line_free.max(now) + Duration::from_millis(frame * 1000 / bytes_a_second);
+                line_free =
+                    line_free.max(now) + Duration::from_millis(frame * 1000 / bytes_a_second);
                 if pace.sends(frame, now) {
                     answer = Some(line_free + latency * 2);
                 }
@@ -122,7 +144,10 @@ mod tests {
     #[test]
     fn a_slow_line_is_left_half_free_and_a_fast_one_is_not_held_up() {
         let (rate, waiting) = follow(8000, MS * 200, 2000, 60);
-        assert!((1500..=4500).contains(&rate) && waiting <= 2000, "{rate} B/s, {waiting} B waiting");
+        assert!(
+            (1500..=4500).contains(&rate) && waiting <= 2000,
+            "{rate} B/s, {waiting} B waiting"
+        );
         let (rate, _) = follow(100_000_000, Duration::ZERO, 2000, 2);
         assert!(rate >= 2000 * 150, "{rate} B/s");
     }
@@ -151,6 +176,9 @@ mod tests {
         assert!(!pace.sends(5000, now + FIRST_TIMEOUT * 2));
         assert_eq!(pace.next(false), None);
         pace.answered(now + LATER_TIMEOUT);
-        assert!(pace.sends(5000, now + LATER_TIMEOUT), "late is better than never");
+        assert!(
+            pace.sends(5000, now + LATER_TIMEOUT),
+            "late is better than never"
+        );
     }
 }

@@ -66,7 +66,10 @@ impl Screen {
     pub fn open() -> io::Result<Self> {
         let term = std::env::var("TERM").unwrap_or_default();
         let mut screen = Self::on(Tty::open()?, &term, Between::detect())?;
-        screen.terminal.backend_mut().set_ascii(ascii::is_wanted(|name| std::env::var(name).ok()));
+        screen
+            .terminal
+            .backend_mut()
+            .set_ascii(ascii::is_wanted(|name| std::env::var(name).ok()));
         Ok(screen)
     }
 
@@ -76,7 +79,16 @@ impl Screen {
         let guard = Guard::enter(tty)?;
         let terminal = Terminal::new(Output::new(guard.held(), term))?;
         let reader = Some(Reader::start(guard.held())?);
-        Ok(Self { reader, terminal, guard, signals, between, resize: None, retry: RETRY.0, budget: None })
+        Ok(Self {
+            reader,
+            terminal,
+            guard,
+            signals,
+            between,
+            resize: None,
+            retry: RETRY.0,
+            budget: None,
+        })
     }
 
     /// Limits output to this many bytes per second by drawing fewer frames.
@@ -112,7 +124,9 @@ impl Screen {
                     self.answered();
                     return TerminalEvent::Retry;
                 }
-                TerminalEvent::Signal(SignalEvent::Resized) => self.resize = Some(Resize::next(self.resize)),
+                TerminalEvent::Signal(SignalEvent::Resized) => {
+                    self.resize = Some(Resize::next(self.resize))
+                }
                 happened => return happened,
             }
         }
@@ -129,17 +143,28 @@ impl Screen {
     }
 
     fn answered(&mut self) {
-        self.terminal.backend_mut().pace().answered(std::time::Instant::now());
+        self.terminal
+            .backend_mut()
+            .pace()
+            .answered(std::time::Instant::now());
     }
 
     /// When the next frame may be drawn without being queued behind output on a slow link.
     pub fn next_frame(&mut self, for_key: bool) -> Option<Instant> {
-        self.terminal.backend_mut().pace().next(for_key).map(Instant::from_std)
+        self.terminal
+            .backend_mut()
+            .pace()
+            .next(for_key)
+            .map(Instant::from_std)
     }
 
     /// Waits for a pending answer of the terminal, which the shell would read as typed input.
     pub async fn quiesce(&mut self) {
-        while let Some(left) = self.terminal.backend_mut().pace().waits(std::time::Instant::now())
+        while let Some(left) = self
+            .terminal
+            .backend_mut()
+            .pace()
+            .waits(std::time::Instant::now())
             && let Ok(TerminalEvent::Typed(typed)) = timeout(left, typed(&mut self.reader)).await
         {
             if typed == Typed::Answer {
@@ -184,14 +209,22 @@ impl Screen {
         let before = self.terminal.backend().waiting();
         self.terminal.backend_mut().push()?;
         let moved = self.terminal.backend().waiting() < before;
-        self.retry = if moved || before == 0 { RETRY.0 } else { (self.retry * 2).min(RETRY.1) };
+        self.retry = if moved || before == 0 {
+            RETRY.0
+        } else {
+            (self.retry * 2).min(RETRY.1)
+        };
         Ok(())
     }
 
     /// Copies the text to the clipboard and returns a message for the operator.
     pub fn copy(&mut self, text: &str) -> io::Result<Result<String, String>> {
         match clipboard::copy(text, self.between) {
-            Ok((sequence, message)) => self.terminal.backend_mut().send(&sequence).map(|()| Ok(message)),
+            Ok((sequence, message)) => self
+                .terminal
+                .backend_mut()
+                .send(&sequence)
+                .map(|()| Ok(message)),
             Err(why) => Ok(Err(why)),
         }
     }
@@ -248,7 +281,10 @@ impl Resize {
     fn next(under_way: Option<Self>) -> Self {
         let now = Instant::now();
         let began = under_way.map_or(now, |resize| resize.began);
-        Self { began, due: (now + DEBOUNCE).min(began + MAX_DEBOUNCE) }
+        Self {
+            began,
+            due: (now + DEBOUNCE).min(began + MAX_DEBOUNCE),
+        }
     }
 }
 

@@ -53,7 +53,13 @@ impl Sequence {
     /// Reads an `SS3` sequence (`ESC O …`): cursor and function keys in application mode, the
     /// keypad.
     pub fn ss3(&self) -> Meaning {
-        let modifiers = self.params.iter().rev().copied().find(|&param| param > 1).unwrap_or(1);
+        let modifiers = self
+            .params
+            .iter()
+            .rev()
+            .copied()
+            .find(|&param| param > 1)
+            .unwrap_or(1);
         key(lettered(self.last).or_else(|| keypad(self.last)), modifiers)
     }
 
@@ -106,7 +112,9 @@ fn with(code: KeyCode, modifiers: u16) -> KeyEvent {
     }
     match code {
         KeyCode::BackTab => held |= KeyModifiers::SHIFT,
-        KeyCode::Tab if held.contains(KeyModifiers::SHIFT) => return KeyEvent::new(KeyCode::BackTab, held),
+        KeyCode::Tab if held.contains(KeyModifiers::SHIFT) => {
+            return KeyEvent::new(KeyCode::BackTab, held);
+        }
         KeyCode::Char(c) if c.is_uppercase() => held |= KeyModifiers::SHIFT,
         _ => {}
     }

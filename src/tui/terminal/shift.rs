@@ -32,14 +32,18 @@ impl Shift {
             return None;
         }
         let most = isize::try_from(height - 1).unwrap_or(0);
-        let shifts = (-most..=most).filter(|by| *by != 0).filter_map(|by| Self::by(&before, &after, by));
+        let shifts = (-most..=most)
+            .filter(|by| *by != 0)
+            .filter_map(|by| Self::by(&before, &after, by));
         shifts.max_by_key(|(gain, _)| *gain).map(|(_, shift)| shift)
     }
 
     /// The shift by `by` rows, and the cells it saves.
     fn by(before: &[Row], after: &[Row], by: isize) -> Option<(usize, Self)> {
         let source = |y: usize| y.checked_add_signed(by).filter(|from| *from < before.len());
-        let moved = |y: &usize| source(*y).is_some_and(|from| after[*y].cells > 0 && before[from] == after[*y]);
+        let moved = |y: &usize| {
+            source(*y).is_some_and(|from| after[*y].cells > 0 && before[from] == after[*y])
+        };
         let mut all = (0..after.len()).filter(moved);
         let first = all.next()?;
         let last = all.next_back().unwrap_or(first);
@@ -69,9 +73,17 @@ impl Shift {
         // Writing to a vector cannot fail. Uses line feed and reverse index at the margins, which
         // every terminal since the VT100 supports, unlike the newer SU and SD.
         let _ = if self.by > 0 {
-            write!(out, "\x1b[{top};{bottom}r\x1b[{bottom}H{}\x1b[r", "\n".repeat(self.by.unsigned_abs()))
+            write!(
+                out,
+                "\x1b[{top};{bottom}r\x1b[{bottom}H{}\x1b[r",
+                "\n".repeat(self.by.unsigned_abs())
+            )
         } else {
-            write!(out, "\x1b[{top};{bottom}r\x1b[{top}H{}\x1b[r", "\x1bM".repeat(self.by.unsigned_abs()))
+            write!(
+                out,
+                "\x1b[{top};{bottom}r\x1b[{top}H{}\x1b[r",
+                "\x1bM".repeat(self.by.unsigned_abs())
+            )
         };
     }
 
@@ -107,7 +119,10 @@ fn row(cells: &[Cell]) -> Row {
         }
         filled += usize::from(cell.symbol() != " ");
     }
-    Row { hash, cells: filled }
+    Row {
+        hash,
+        cells: filled,
+    }
 }
 
 #[cfg(test)]
@@ -140,10 +155,22 @@ mod tests {
             let cell = parser.screen().cell(row, column)?;
             let text = cell.contents().trim().to_owned();
             let seen = !text.is_empty() || cell.is_wide_continuation();
-            Some((text, seen.then(|| cell.fgcolor()), cell.inverse() && cell.has_contents()))
+            Some((
+                text,
+                seen.then(|| cell.fgcolor()),
+                cell.inverse() && cell.has_contents(),
+            ))
         };
         let rows = 0..u16::try_from(height).unwrap();
-        rows.map(|row| format!("{:?}", (0..WIDTH).map(|column| cell(row, column)).collect::<Vec<_>>())).collect()
+        rows.map(|row| {
+            format!(
+                "{:?}",
+                (0..WIDTH)
+                    .map(|column| cell(row, column))
+                    .collect::<Vec<_>>()
+            )
+        })
+        .collect()
     }
 
     fn terminal(height: usize) -> vt100::Parser {
@@ -153,12 +180,31 @@ mod tests {
 
     #[test]
     fn scrolling_by_one_line_costs_one_line() {
-        let lines: Vec<String> = (0..40).map(|n| format!("{n:>4} a line of some length, all of it new")).collect();
-        let (shown, wanted) = (buffer(&lines[..30], Some(3)), buffer(&lines[1..31], Some(4)));
+        let lines: Vec<String> = (0..40)
+            .map(|n| format!("{n:>4} a line of some length, all of it new"))
+            .collect();
+        let (shown, wanted) = (
+            buffer(&lines[..30], Some(3)),
+            buffer(&lines[1..31], Some(4)),
+        );
         let shift = Shift::between(&shown, &wanted).unwrap();
-        assert_eq!(shift, Shift { top: 0, bottom: 29, by: 1 });
+        assert_eq!(
+            shift,
+            Shift {
+                top: 0,
+                bottom: 29,
+                by: 1
+            }
+        );
         let up = Shift::between(&wanted, &shown).unwrap();
-        assert_eq!(up, Shift { top: 0, bottom: 29, by: -1 });
+        assert_eq!(
+            up,
+            Shift {
+                top: 0,
+                bottom: 29,
+                by: -1
+            }
+        );
         assert_eq!(Shift::between(&shown, &shown), None);
     }
 

@@ -90,7 +90,9 @@ impl Signals {
         tokio::time::timeout(CONTINUE_TIMEOUT, async {
             loop {
                 match self.next().await {
-                    ended_by @ (SignalEvent::Stop(_) | SignalEvent::HangUp) => return Some(ended_by),
+                    ended_by @ (SignalEvent::Stop(_) | SignalEvent::HangUp) => {
+                        return Some(ended_by);
+                    }
                     SignalEvent::Continued => return None,
                     SignalEvent::Suspend | SignalEvent::Resized => {}
                 }

@@ -21,7 +21,16 @@ pub fn pair() -> (OwnedFd, OwnedFd) {
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();
     let slave = ioctl_tiocgptpeer(&master, flags).unwrap();
-    tcsetwinsize(&master, Winsize { ws_col: 80, ws_row: 24, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+    tcsetwinsize(
+        &master,
+        Winsize {
+            ws_col: 80,
+            ws_row: 24,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        },
+    )
+    .unwrap();
     (master, slave)
 }
 
@@ -32,11 +41,16 @@ fn guarded() -> (OwnedFd, Guard) {
 }
 
 fn flags(modes: &Termios) -> String {
-    format!("{:?} {:?} {:?} {:?}", modes.input_modes, modes.output_modes, modes.control_modes, modes.local_modes)
+    format!(
+        "{:?} {:?} {:?} {:?}",
+        modes.input_modes, modes.output_modes, modes.control_modes, modes.local_modes
+    )
 }
 
 async fn next(reader: &mut Reader) -> Input {
-    tokio::time::timeout(Duration::from_secs(5), reader.next()).await.unwrap()
+    tokio::time::timeout(Duration::from_secs(5), reader.next())
+        .await
+        .unwrap()
 }
 
 #[test]
@@ -74,7 +88,10 @@ async fn keys_arrive_from_the_terminal() {
     for bytes in [&b"q"[..], b"\x1b[", b"A"] {
         rustix::io::write(&master, bytes).unwrap();
     }
-    assert_eq!(next(&mut reader).await, Input::Typed(Typed::Key(plain('q'))));
+    assert_eq!(
+        next(&mut reader).await,
+        Input::Typed(Typed::Key(plain('q')))
+    );
     let up = crossterm::event::KeyEvent::from(crossterm::event::KeyCode::Up);
     assert_eq!(next(&mut reader).await, Input::Typed(Typed::Key(up)));
 }
@@ -93,7 +110,10 @@ async fn a_terminal_that_goes_away_is_reported_once_and_ends_the_reader() {
     let (master, guard) = guarded();
     let mut reader = Reader::start(guard.held()).unwrap();
     rustix::io::write(&master, b"q").unwrap();
-    assert_eq!(next(&mut reader).await, Input::Typed(Typed::Key(plain('q'))));
+    assert_eq!(
+        next(&mut reader).await,
+        Input::Typed(Typed::Key(plain('q')))
+    );
     drop(master);
     assert_eq!(next(&mut reader).await, Input::Gone);
     drop(reader);
@@ -109,5 +129,8 @@ async fn input_after_a_stopped_reader_goes_to_the_next_one() {
     assert!(started.elapsed() < Duration::from_secs(1));
     rustix::io::write(&master, b"x").unwrap();
     let mut reader = Reader::start(guard.held()).unwrap();
-    assert_eq!(next(&mut reader).await, Input::Typed(Typed::Key(plain('x'))));
+    assert_eq!(
+        next(&mut reader).await,
+        Input::Typed(Typed::Key(plain('x')))
+    );
 }

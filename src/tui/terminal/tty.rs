@@ -9,7 +9,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use rustix::termios::{
-    OptionalActions, QueueSelector, Termios, isatty, tcflush, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr, ttyname,
+    OptionalActions, QueueSelector, Termios, isatty, tcflush, tcgetattr, tcgetpgrp, tcgetwinsize,
+    tcsetattr, ttyname,
 };
 
 /// Maximum size, so that a false report does not allocate huge buffers.
@@ -23,9 +24,12 @@ impl Tty {
     /// Opens the terminal standard input is connected to.
     pub fn open() -> io::Result<Self> {
         let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let named = ttyname(io::stdin(), Vec::new()).and_then(|name| open(name.as_c_str(), flags, Mode::empty()));
+        let named = ttyname(io::stdin(), Vec::new())
+            .and_then(|name| open(name.as_c_str(), flags, Mode::empty()));
         // After `su`, or in a container, the named device may not be accessible.
-        Ok(Self(named.or_else(|_| open(c"/dev/tty", flags, Mode::empty()))?))
+        Ok(Self(
+            named.or_else(|_| open(c"/dev/tty", flags, Mode::empty()))?,
+        ))
     }
 
     /// Columns and rows, at least 1×1; 80×24 if the terminal does not know (a serial line).
@@ -84,9 +88,14 @@ impl Tty {
     /// Waits up to `moment` until the terminal takes output; false if it is gone.
     fn wait_writable(&self, moment: Duration) -> bool {
         let mut fds = [PollFd::new(&self.0, PollFlags::OUT)];
-        let moment = Timespec { tv_sec: 0, tv_nsec: i64::from(moment.subsec_nanos()) };
+        let moment = Timespec {
+            tv_sec: 0,
+            tv_nsec: i64::from(moment.subsec_nanos()),
+        };
         match poll(&mut fds, Some(&moment)) {
-            Ok(_) => !fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL),
+            Ok(_) => !fds[0]
+                .revents()
+                .intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL),
             Err(error) => error == Errno::INTR,
         }
     }
@@ -120,14 +129,18 @@ pub fn check() -> Result<(), String> {
 fn refusal(stdin: bool, stdout: bool, term: &str) -> Option<String> {
     let instead = "the subcommands work without one: opsroom --help";
     match () {
-        () if !stdin => Some(format!("the console needs a terminal, and standard input is not one; {instead}")),
-        () if !stdout => Some(format!("the console needs a terminal, and standard output is not one; {instead}")),
-        () if term.is_empty() => {
-            Some(format!("the console needs a terminal, and TERM is not set; set it, or: {instead}"))
-        }
-        () if term == "dumb" || term == "unknown" => {
-            Some(format!("the console cannot draw on this terminal (TERM={term}); {instead}"))
-        }
+        () if !stdin => Some(format!(
+            "the console needs a terminal, and standard input is not one; {instead}"
+        )),
+        () if !stdout => Some(format!(
+            "the console needs a terminal, and standard output is not one; {instead}"
+        )),
+        () if term.is_empty() => Some(format!(
+            "the console needs a terminal, and TERM is not set; set it, or: {instead}"
+        )),
+        () if term == "dumb" || term == "unknown" => Some(format!(
+            "the console cannot draw on this terminal (TERM={term}); {instead}"
+        )),
         () => None,
     }
 }

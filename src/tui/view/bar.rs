@@ -20,13 +20,28 @@ const TYPING: u16 = 34;
 pub fn draw(app: &App, bar: &Bar, parts: &Parts, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
     let preview = preview(app, bar);
-    let typed = u16::try_from(text::width(bar.line.text()) + 4).unwrap_or(u16::MAX).max(TYPING);
+    let typed = u16::try_from(text::width(bar.line.text()) + 4)
+        .unwrap_or(u16::MAX)
+        .max(TYPING);
     let needed = u16::try_from(preview.width()).unwrap_or(u16::MAX);
     let beside = typed.saturating_add(needed) <= parts.bar.width;
     let width = if beside { typed } else { parts.bar.width };
-    canvas.field(Rect { width, ..parts.bar }, Span::styled(" : ", theme.strong()), &bar.line, true, &bar.ghost);
+    canvas.field(
+        Rect { width, ..parts.bar },
+        Span::styled(" : ", theme.strong()),
+        &bar.line,
+        true,
+        &bar.ghost,
+    );
     if beside {
-        canvas.line(Rect { x: parts.bar.x + typed, width: parts.bar.width - typed, ..parts.bar }, &preview);
+        canvas.line(
+            Rect {
+                x: parts.bar.x + typed,
+                width: parts.bar.width - typed,
+                ..parts.bar
+            },
+            &preview,
+        );
     }
     let above = (!beside).then_some(preview);
     list(app, bar, above, parts.body, canvas);
@@ -39,12 +54,17 @@ pub fn draw(app: &App, bar: &Bar, parts: &Parts, canvas: &mut Canvas<'_>) {
 /// `→ plan deploy · web · prod · ▲ PROD_CHANGE · 7 steps`.
 fn preview(app: &App, bar: &Bar) -> Line<'static> {
     let theme = app.theme;
-    let Some(parsed) = &bar.parsed else { return Line::default() };
+    let Some(parsed) = &bar.parsed else {
+        return Line::default();
+    };
     if parsed.unavailable.is_some() {
         return Line::styled(format!("→ {}", safe(&parsed.message)), theme.attention());
     }
     if parsed.outcome == ParseOutcome::View {
-        return Line::from(vec![Span::raw("→ "), Span::styled(safe(&parsed.message), theme.strong())]);
+        return Line::from(vec![
+            Span::raw("→ "),
+            Span::styled(safe(&parsed.message), theme.strong()),
+        ]);
     }
     let mut spans = vec![Span::raw("→ ")];
     let (word, style) = match parsed.outcome {
@@ -57,7 +77,10 @@ fn preview(app: &App, bar: &Bar) -> Line<'static> {
     spans.push(Span::styled(word, style));
     spans.push(Span::raw(format!(" {}", slots(parsed))));
     if let Some(slot) = parsed.missing.first() {
-        spans.push(Span::styled(format!(" · {}", asks_for(slot)), theme.attention()));
+        spans.push(Span::styled(
+            format!(" · {}", asks_for(slot)),
+            theme.attention(),
+        ));
     }
     if parsed.mutates && app.facts.read_only {
         spans.push(Span::styled(" · read-only", theme.wrong()));
@@ -73,9 +96,23 @@ fn slots(parsed: &Parsed) -> String {
         names => Some(names.join(", ")),
     };
     let chain = (!parsed.then.is_empty()).then(|| format!("then {} more", parsed.then.len()));
-    let gate = parsed.only_if.as_ref().map(|_| "with a condition".to_owned());
-    let kind = Some(parsed.runbook.clone().unwrap_or_else(|| parsed.intent.replace('_', " ")));
-    let all = [kind.filter(|k| !k.is_empty()), services, parsed.env.clone(), gate, chain];
+    let gate = parsed
+        .only_if
+        .as_ref()
+        .map(|_| "with a condition".to_owned());
+    let kind = Some(
+        parsed
+            .runbook
+            .clone()
+            .unwrap_or_else(|| parsed.intent.replace('_', " ")),
+    );
+    let all = [
+        kind.filter(|k| !k.is_empty()),
+        services,
+        parsed.env.clone(),
+        gate,
+        chain,
+    ];
     safe(&all.into_iter().flatten().collect::<Vec<_>>().join(" · "))
 }
 
@@ -86,9 +123,19 @@ fn risks(app: &App, bar: &Bar) -> Vec<Span<'static>> {
         None => Vec::new(),
         Some(Err(why)) => vec![Span::styled(format!(" · {}", safe(why)), theme.wrong())],
         Some(Ok(card)) => {
-            let risks = card.plan.risks.iter().filter(|r| r.level > RiskLevel::Info).take(3);
+            let risks = card
+                .plan
+                .risks
+                .iter()
+                .filter(|r| r.level > RiskLevel::Info)
+                .take(3);
             let mut spans: Vec<Span<'static>> = risks
-                .map(|r| Span::styled(format!(" · {} {}", risk_symbol(r.level), r.code), theme.risk(r.level)))
+                .map(|r| {
+                    Span::styled(
+                        format!(" · {} {}", risk_symbol(r.level), r.code),
+                        theme.risk(r.level),
+                    )
+                })
                 .collect();
             let links = card.plan.links();
             let steps: usize = links.iter().map(|link| link.steps.len()).sum();
@@ -109,8 +156,10 @@ fn marks(bar: &Bar) -> Option<String> {
         let at = rest.find(word).unwrap_or(0);
         marks.push_str(&" ".repeat(text::width(&rest[..at])));
         let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
-        let unknown =
-            parsed.unknown.iter().any(|u| u.split_whitespace().any(|u| u == word || (!bare.is_empty() && u == bare)));
+        let unknown = parsed.unknown.iter().any(|u| {
+            u.split_whitespace()
+                .any(|u| u == word || (!bare.is_empty() && u == bare))
+        });
         any |= unknown;
         marks.push_str(&if unknown { "^" } else { " " }.repeat(text::width(word)));
         rest = &rest[at + word.len()..];
@@ -125,36 +174,67 @@ fn list(app: &App, bar: &Bar, above: Option<Line<'static>>, body: Rect, canvas: 
     let mut lines: Vec<Line<'static>> = above.filter(|l| l.width() > 0).into_iter().collect();
     let message = bar.message.clone().or_else(|| hint(bar));
     lines.extend(
-        message.into_iter().flat_map(|m| wrapped(&safe(&m), width)).map(|l| Line::styled(l, theme.attention())),
+        message
+            .into_iter()
+            .flat_map(|m| wrapped(&safe(&m), width))
+            .map(|l| Line::styled(l, theme.attention())),
     );
     if bar.waiting.is_some() {
         lines.push(Line::raw("planning …"));
     }
     if let Some(parsed) = &bar.parsed {
         for c in &parsed.corrections {
-            lines.push(Line::raw(format!("read `{}` as `{}`", safe(&c.from), safe(&c.to))));
+            lines.push(Line::raw(format!(
+                "read `{}` as `{}`",
+                safe(&c.from),
+                safe(&c.to)
+            )));
         }
         if bar.why {
             lines.extend(why(app, parsed));
         }
         if bar.choices.is_empty() && parsed.outcome == ParseOutcome::Suggest {
-            lines
-                .extend(parsed.suggestions.iter().take(4).map(|s| Line::styled(format!("  {}", safe(s)), theme.dim())));
+            lines.extend(
+                parsed
+                    .suggestions
+                    .iter()
+                    .take(4)
+                    .map(|s| Line::styled(format!("  {}", safe(s)), theme.dim())),
+            );
         }
     }
     let choices_at = lines.len();
     let mark = |i: usize| if i == bar.picked { "▸" } else { " " };
-    lines.extend(bar.choices.iter().enumerate().map(|(i, c)| Line::raw(format!("{} {}", mark(i), safe(&c.label)))));
+    lines.extend(
+        bar.choices
+            .iter()
+            .enumerate()
+            .map(|(i, c)| Line::raw(format!("{} {}", mark(i), safe(&c.label)))),
+    );
     if lines.is_empty() {
         return;
     }
-    let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX).min(body.height);
-    let area = Rect { y: body.bottom() - height, height, ..body };
+    let height = u16::try_from(lines.len() + 2)
+        .unwrap_or(u16::MAX)
+        .min(body.height);
+    let area = Rect {
+        y: body.bottom() - height,
+        height,
+        ..body
+    };
     canvas.clear(area);
     let inner = canvas.frame(area, Line::default(), &Line::default(), true);
-    let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
+    let inner = Rect {
+        x: inner.x + 1,
+        width: inner.width.saturating_sub(2),
+        ..inner
+    };
     // If not everything fits, keep the picked choice visible.
-    let wanted = if bar.choices.is_empty() { 0 } else { choices_at + bar.picked + 1 };
+    let wanted = if bar.choices.is_empty() {
+        0
+    } else {
+        choices_at + bar.picked + 1
+    };
     let first = wanted.saturating_sub(usize::from(inner.height));
     canvas.lines(inner, lines.iter().skip(first));
     if !bar.choices.is_empty() {
@@ -167,7 +247,10 @@ fn list(app: &App, bar: &Bar, above: Option<Line<'static>>, body: Rect, canvas: 
 fn hint(bar: &Bar) -> Option<String> {
     let parsed = bar.parsed.as_ref()?;
     let speaks = parsed.unavailable.is_none()
-        && matches!(parsed.outcome, ParseOutcome::Question | ParseOutcome::Suggest | ParseOutcome::Nothing);
+        && matches!(
+            parsed.outcome,
+            ParseOutcome::Question | ParseOutcome::Suggest | ParseOutcome::Nothing
+        );
     let message = Some(parsed.message.clone()).filter(|m| speaks && !m.is_empty());
     message.filter(|_| bar.choices.is_empty())
 }

@@ -22,7 +22,11 @@ pub struct Canvas<'a> {
 impl<'a> Canvas<'a> {
     /// A canvas on this buffer.
     pub const fn new(buffer: &'a mut Buffer, theme: Theme) -> Self {
-        Self { buffer, theme, cursor: None }
+        Self {
+            buffer,
+            theme,
+            cursor: None,
+        }
     }
 
     /// The whole screen.
@@ -50,21 +54,36 @@ impl<'a> Canvas<'a> {
     pub fn right(&mut self, area: Rect, line: &Line<'_>) {
         let width = u16::try_from(line.width()).unwrap_or(u16::MAX);
         if width <= area.width {
-            self.line(Rect { x: area.right() - width, width, height: 1, ..area }, line);
+            self.line(
+                Rect {
+                    x: area.right() - width,
+                    width,
+                    height: 1,
+                    ..area
+                },
+                line,
+            );
         }
     }
 
     /// Changes the style of everything in `area`.
     pub fn restyle(&mut self, area: Rect, style: Style) {
-        self.buffer.set_style(area.intersection(self.buffer.area), style);
+        self.buffer
+            .set_style(area.intersection(self.buffer.area), style);
     }
 
     /// Paints a frame with a title and a mark on its right; returns the inner area. A focused frame
     /// has a heavier line.
     pub fn frame(&mut self, area: Rect, title: Line<'_>, mark: &Line<'_>, focused: bool) -> Rect {
         let area = area.intersection(self.buffer.area);
-        let kind = if focused { BorderType::Thick } else { BorderType::Plain };
-        let block = Block::bordered().border_type(kind).border_style(self.theme.frame(focused));
+        let kind = if focused {
+            BorderType::Thick
+        } else {
+            BorderType::Plain
+        };
+        let block = Block::bordered()
+            .border_type(kind)
+            .border_style(self.theme.frame(focused));
         let inner = block.inner(area);
         block.render(area, self.buffer);
         if area.width < 5 || area.height == 0 {
@@ -72,20 +91,40 @@ impl<'a> Canvas<'a> {
         }
         let room = usize::from(area.width) - 4;
         let mark_width = mark.width();
-        let title_room = if mark_width == 0 { room } else { room.saturating_sub(mark_width + 1) };
+        let title_room = if mark_width == 0 {
+            room
+        } else {
+            room.saturating_sub(mark_width + 1)
+        };
         let title = fit(title, title_room);
-        let edge = Rect { x: area.x + 2, width: area.width - 4, height: 1, ..area };
+        let edge = Rect {
+            x: area.x + 2,
+            width: area.width - 4,
+            height: 1,
+            ..area
+        };
         self.on_edge(edge, &title);
         if mark_width > 0 && mark_width + title.width() < room {
-            let used = u16::try_from(mark_width).unwrap_or(u16::MAX).min(edge.width);
-            self.on_edge(Rect { x: edge.right() - used, width: used, ..edge }, mark);
+            let used = u16::try_from(mark_width)
+                .unwrap_or(u16::MAX)
+                .min(edge.width);
+            self.on_edge(
+                Rect {
+                    x: edge.right() - used,
+                    width: used,
+                    ..edge
+                },
+                mark,
+            );
         }
         inner
     }
 
     /// Paints text on a frame's line, without the style of the line.
     fn on_edge(&mut self, area: Rect, text: &Line<'_>) {
-        let width = u16::try_from(text.width()).unwrap_or(u16::MAX).min(area.width);
+        let width = u16::try_from(text.width())
+            .unwrap_or(u16::MAX)
+            .min(area.width);
         self.clear(Rect { width, ..area });
         self.line(area, text);
     }
@@ -110,11 +149,24 @@ impl<'a> Canvas<'a> {
     }
 
     /// Paints a text field with its label, scrolled to the cursor. Shows the cursor if focused.
-    pub fn field(&mut self, area: Rect, label: Span<'_>, field: &Field, focused: bool, ghost: &str) {
-        let label_width = u16::try_from(label.width()).unwrap_or(u16::MAX).min(area.width);
+    pub fn field(
+        &mut self,
+        area: Rect,
+        label: Span<'_>,
+        field: &Field,
+        focused: bool,
+        ghost: &str,
+    ) {
+        let label_width = u16::try_from(label.width())
+            .unwrap_or(u16::MAX)
+            .min(area.width);
         self.line(area, &Line::from(label));
-        let area =
-            Rect { x: area.x + label_width, width: area.width - label_width, height: area.height.min(1), ..area };
+        let area = Rect {
+            x: area.x + label_width,
+            width: area.width - label_width,
+            height: area.height.min(1),
+            ..area
+        };
         if area.is_empty() {
             return;
         }
@@ -122,7 +174,11 @@ impl<'a> Canvas<'a> {
         let room = usize::from(area.width).saturating_sub(1);
         let before = tail(before, room);
         let at = u16::try_from(text::width(before)).unwrap_or(u16::MAX);
-        let line = Line::from(vec![Span::raw(before), Span::raw(after), Span::styled(ghost, self.theme.dim())]);
+        let line = Line::from(vec![
+            Span::raw(before),
+            Span::raw(after),
+            Span::styled(ghost, self.theme.dim()),
+        ]);
         self.line(area, &line);
         if focused {
             self.cursor = Some(Position::new(area.x.saturating_add(at), area.y));
@@ -133,7 +189,12 @@ impl<'a> Canvas<'a> {
 /// The row `y` of `area`.
 #[must_use]
 pub const fn row(area: Rect, y: u16) -> Rect {
-    Rect { x: area.x, y, width: area.width, height: 1 }
+    Rect {
+        x: area.x,
+        y,
+        width: area.width,
+        height: 1,
+    }
 }
 
 /// Escapes untrusted text.
@@ -228,7 +289,11 @@ mod tests {
         assert_eq!(wrapped("abcdefghij k", 4), ["abcd", "efgh", "ij k"]);
         assert_eq!(wrapped("", 4), [""]);
         assert_eq!(wrapped("日本語", 4), ["日本", "語"]);
-        assert_eq!(wrapped("日", 1), ["日"], "a wide character alone still goes somewhere");
+        assert_eq!(
+            wrapped("日", 1),
+            ["日"],
+            "a wide character alone still goes somewhere"
+        );
     }
 
     #[test]

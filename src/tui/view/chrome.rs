@@ -21,19 +21,40 @@ pub fn title(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
         spans.extend([Span::styled(" READ-ONLY ", theme.banner()), Span::raw(" ")]);
     }
     if let Some(o) = &app.overview {
-        spans.push(Span::raw(format!(" {} · {} · ", safe(&o.workspace), safe(&o.store_kind))));
-        let style = if o.engine == EnginePlace::Nowhere { theme.attention() } else { theme.plain() };
+        spans.push(Span::raw(format!(
+            " {} · {} · ",
+            safe(&o.workspace),
+            safe(&o.store_kind)
+        )));
+        let style = if o.engine == EnginePlace::Nowhere {
+            theme.attention()
+        } else {
+            theme.plain()
+        };
         spans.push(Span::styled(safe(&o.engine.to_string()), style));
     }
     for screen in &app.screens {
-        spans.push(Span::styled(format!(" › {}", safe(&screen.view().crumb())), theme.strong()));
+        spans.push(Span::styled(
+            format!(" › {}", safe(&screen.view().crumb())),
+            theme.strong(),
+        ));
     }
     let clock = app.now.clock_utc();
-    let clock = if app.shows_seconds() { format!("{clock}Z ") } else { format!("{}Z ", &clock[..5]) };
+    let clock = if app.shows_seconds() {
+        format!("{clock}Z ")
+    } else {
+        format!("{}Z ", &clock[..5])
+    };
     let problems = app.problems().len();
-    let mark =
-        if problems == 0 { String::new() } else { format!("! {problems} ({})  ", app.key_name(Action::Problems)) };
-    let right = Line::from(vec![Span::styled(mark, theme.attention()), Span::raw(clock)]);
+    let mark = if problems == 0 {
+        String::new()
+    } else {
+        format!("! {problems} ({})  ", app.key_name(Action::Problems))
+    };
+    let right = Line::from(vec![
+        Span::styled(mark, theme.attention()),
+        Span::raw(clock),
+    ]);
     let width = usize::from(area.width).saturating_sub(right.width());
     canvas.line(area, &super::canvas::fit(Line::from(spans), width));
     canvas.right(area, &right);
@@ -43,14 +64,22 @@ pub fn title(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
 pub fn foot(app: &App, parts: &Parts, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
     let line = match &app.toast {
-        Some(toast) if toast.bad => Line::styled(format!(" ! {}", safe(&toast.text)), theme.wrong()),
+        Some(toast) if toast.bad => {
+            Line::styled(format!(" ! {}", safe(&toast.text)), theme.wrong())
+        }
         Some(toast) => Line::raw(format!(" {}", safe(&toast.text))),
         None => match app.left_over() {
             Some(waits) => Line::styled(format!(" ! {waits}"), theme.attention()),
-            None => Line::styled(format!(" {}  type a command", app.key_name(Action::Command)), theme.dim()),
+            None => Line::styled(
+                format!(" {}  type a command", app.key_name(Action::Command)),
+                theme.dim(),
+            ),
         },
     };
-    canvas.line(parts.bar, &super::canvas::fit(line, usize::from(parts.bar.width)));
+    canvas.line(
+        parts.bar,
+        &super::canvas::fit(line, usize::from(parts.bar.width)),
+    );
     hints(app, parts.hint, canvas);
 }
 
@@ -61,14 +90,19 @@ pub fn hints(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     let mut left = usize::from(area.width).saturating_sub(1);
     for (action, word) in wanted(app.context(), !app.popups.is_empty()) {
         let typed = |key: &&Key| app.context().is_text() && key.printable().is_some();
-        let Some(key) = app.keys.keys(*action).iter().find(|key| !typed(key)) else { continue };
+        let Some(key) = app.keys.keys(*action).iter().find(|key| !typed(key)) else {
+            continue;
+        };
         let key = key.to_string();
         let used = text::width(&key) + 1 + text::width(word) + 2;
         if used > left {
             break;
         }
         left -= used;
-        spans.extend([Span::styled(key, theme.strong()), Span::raw(format!(" {word}  "))]);
+        spans.extend([
+            Span::styled(key, theme.strong()),
+            Span::raw(format!(" {word}  ")),
+        ]);
     }
     canvas.line(area, &Line::from(spans));
 }

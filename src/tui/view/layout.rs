@@ -40,9 +40,24 @@ pub const fn is_too_small((width, height): (u16, u16)) -> bool {
 /// Title, body, command bar, hints.
 #[must_use]
 pub fn parts((width, height): (u16, u16)) -> Parts {
-    let line = |y: u16| Rect { x: 0, y, width, height: 1 };
-    let body = Rect { x: 0, y: 1, width, height: height.saturating_sub(3) };
-    Parts { title: line(0), body, bar: line(height.saturating_sub(2)), hint: line(height.saturating_sub(1)) }
+    let line = |y: u16| Rect {
+        x: 0,
+        y,
+        width,
+        height: 1,
+    };
+    let body = Rect {
+        x: 0,
+        y: 1,
+        width,
+        height: height.saturating_sub(3),
+    };
+    Parts {
+        title: line(0),
+        body,
+        bar: line(height.saturating_sub(2)),
+        hint: line(height.saturating_sub(1)),
+    }
 }
 
 /// Panes at home. Three columns from 120 columns on; else score and log share the right side.
@@ -67,19 +82,37 @@ pub fn run(body: Rect) -> RunAreas {
     let (header, rest) = split_top(body, 3);
     if body.width >= 120 {
         let (left, log) = split_left(rest, body.width * 9 / 20);
-        let (steps, artifacts) = split_top(left, left.height.saturating_sub((left.height / 3).clamp(4, 12)));
-        return RunAreas { header, steps, artifacts, log };
+        let (steps, artifacts) = split_top(
+            left,
+            left.height.saturating_sub((left.height / 3).clamp(4, 12)),
+        );
+        return RunAreas {
+            header,
+            steps,
+            artifacts,
+            log,
+        };
     }
     let (top, log) = split_top(rest, (rest.height / 2).clamp(4, 12));
     let (steps, artifacts) = split_left(top, body.width - body.width / 4);
-    RunAreas { header, steps, artifacts, log }
+    RunAreas {
+        header,
+        steps,
+        artifacts,
+        log,
+    }
 }
 
 /// The area inside a frame.
 #[must_use]
 pub fn inner(area: Rect) -> Rect {
     let (width, height) = (area.width.saturating_sub(2), area.height.saturating_sub(2));
-    Rect { x: area.x.saturating_add(1), y: area.y.saturating_add(1), width, height }
+    Rect {
+        x: area.x.saturating_add(1),
+        y: area.y.saturating_add(1),
+        width,
+        height,
+    }
 }
 
 /// Rows inside a frame.
@@ -96,12 +129,26 @@ pub fn columns(area: Rect) -> usize {
 
 fn split_left(area: Rect, width: u16) -> (Rect, Rect) {
     let width = width.min(area.width);
-    (Rect { width, ..area }, Rect { x: area.x + width, width: area.width - width, ..area })
+    (
+        Rect { width, ..area },
+        Rect {
+            x: area.x + width,
+            width: area.width - width,
+            ..area
+        },
+    )
 }
 
 fn split_top(area: Rect, height: u16) -> (Rect, Rect) {
     let height = height.min(area.height);
-    (Rect { height, ..area }, Rect { y: area.y + height, height: area.height - height, ..area })
+    (
+        Rect { height, ..area },
+        Rect {
+            y: area.y + height,
+            height: area.height - height,
+            ..area
+        },
+    )
 }
 
 #[cfg(test)]
@@ -118,8 +165,17 @@ mod tests {
                 let all = [h.stack, h.health, h.log];
                 let others = [r.header, r.steps, r.artifacts, r.log];
                 for parts in [&all[..], &others[..]] {
-                    assert_eq!(parts.iter().map(|p| p.area()).sum::<u32>(), body.area(), "{width}x{height}");
-                    assert!(parts.iter().all(|p| p.is_empty() || body.intersection(*p) == *p), "{width}x{height}");
+                    assert_eq!(
+                        parts.iter().map(|p| p.area()).sum::<u32>(),
+                        body.area(),
+                        "{width}x{height}"
+                    );
+                    assert!(
+                        parts
+                            .iter()
+                            .all(|p| p.is_empty() || body.intersection(*p) == *p),
+                        "{width}x{height}"
+                    );
                 }
             }
         }

@@ -61,7 +61,10 @@ impl Viewer {
                 self.notice = Some(match self.times {
                     Times::AsWritten => "no column of times".to_owned(),
                     Times::Utc => "times in UTC".to_owned(),
-                    Times::Local => format!("times in {}", self.facts.zone.iana_name().unwrap_or("local time")),
+                    Times::Local => format!(
+                        "times in {}",
+                        self.facts.zone.iana_name().unwrap_or("local time")
+                    ),
                 });
             }
             Action::Lanes => self.columns = !self.columns,
@@ -90,8 +93,11 @@ impl Viewer {
                 self.filters.remove();
                 return vec![self.rules()];
             }
-            Action::Filters | Action::ToggleFilters | Action::RemoveFilter if self.filters.is_empty() => {
-                self.notice = Some("there are no filters: & keeps only what matches, ! hides it".to_owned());
+            Action::Filters | Action::ToggleFilters | Action::RemoveFilter
+                if self.filters.is_empty() =>
+            {
+                self.notice =
+                    Some("there are no filters: & keeps only what matches, ! hides it".to_owned());
             }
             Action::Filters => self.over = Some(Over::Filters),
             Action::Back | Action::Interrupt if self.search.take().is_some() => {
@@ -99,7 +105,9 @@ impl Viewer {
             }
             Action::Interrupt => self.notice = Some("q leaves".to_owned()),
             Action::Mark => return self.toggle_mark(),
-            Action::NextMark | Action::PreviousMark => return self.go_to_mark(action == Action::NextMark),
+            Action::NextMark | Action::PreviousMark => {
+                return self.go_to_mark(action == Action::NextMark);
+            }
             Action::Search => self.ask_for(PromptKind::Search),
             Action::KeepOnly => self.ask_for(PromptKind::Keep),
             Action::Hide => self.ask_for(PromptKind::Hide),
@@ -135,7 +143,10 @@ impl Viewer {
 
     /// The request that sets the reader's filters and minimum level.
     pub(super) fn rules(&self) -> Effect {
-        self.ask(LogRequest::Rules { rules: self.filters.in_force(), floor: self.floor })
+        self.ask(LogRequest::Rules {
+            rules: self.filters.in_force(),
+            floor: self.floor,
+        })
     }
 
     fn ask_for(&mut self, wanted: PromptKind) {
@@ -143,7 +154,9 @@ impl Viewer {
     }
 
     fn toggle_mark(&mut self) -> Vec<Effect> {
-        let Some(line) = self.line() else { return Vec::new() };
+        let Some(line) = self.line() else {
+            return Vec::new();
+        };
         if self.marks.remove(&line).is_none() {
             self.ask_for(PromptKind::Note(line));
         }
@@ -153,9 +166,15 @@ impl Viewer {
     fn go_to_mark(&mut self, forward: bool) -> Vec<Effect> {
         let here = self.line().unwrap_or(0);
         let to = if forward {
-            self.marks.range(here + 1..).next().or_else(|| self.marks.first_key_value())
+            self.marks
+                .range(here + 1..)
+                .next()
+                .or_else(|| self.marks.first_key_value())
         } else {
-            self.marks.range(..here).next_back().or_else(|| self.marks.last_key_value())
+            self.marks
+                .range(..here)
+                .next_back()
+                .or_else(|| self.marks.last_key_value())
         };
         let Some((line, note)) = to else {
             self.notice = Some("no line is marked: m marks one".to_owned());

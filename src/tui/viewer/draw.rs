@@ -27,7 +27,9 @@ const FOR_FRACTION: u16 = 70;
 fn joined(parts: &[String], width: usize) -> String {
     let of = |from: usize| format!("{} ", parts[from..].join(" · "));
     let fits = (0..parts.len()).find(|from| text::width(&of(*from)) <= width);
-    fits.or(parts.len().checked_sub(1)).map(of).unwrap_or_default()
+    fits.or(parts.len().checked_sub(1))
+        .map(of)
+        .unwrap_or_default()
 }
 
 /// The width left beside a notice, which may take two thirds.
@@ -39,9 +41,23 @@ impl Viewer {
     /// Paints the log, and its status in the last row.
     pub(in crate::tui) fn paint(&self, area: Rect, canvas: &mut Canvas<'_>) {
         let status = area.height.min(1);
-        self.paint_lines(Rect { height: area.height - status, ..area }, true, canvas);
+        self.paint_lines(
+            Rect {
+                height: area.height - status,
+                ..area
+            },
+            true,
+            canvas,
+        );
         if area.height > 1 {
-            self.foot(Rect { y: area.bottom() - 1, height: 1, ..area }, canvas);
+            self.foot(
+                Rect {
+                    y: area.bottom() - 1,
+                    height: 1,
+                    ..area
+                },
+                canvas,
+            );
         }
     }
 
@@ -57,9 +73,23 @@ impl Viewer {
     /// Paints the log without its status, for a frame that has it on its edges.
     pub(in crate::tui) fn paint_lines(&self, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
         let strip = u16::from(self.strip && area.height > 1);
-        self.lines(Rect { height: area.height - strip, ..area }, focused, canvas);
+        self.lines(
+            Rect {
+                height: area.height - strip,
+                ..area
+            },
+            focused,
+            canvas,
+        );
         if strip > 0 {
-            self.strip(Rect { y: area.bottom() - 1, height: 1, ..area }, canvas);
+            self.strip(
+                Rect {
+                    y: area.bottom() - 1,
+                    height: 1,
+                    ..area
+                },
+                canvas,
+            );
         }
     }
 
@@ -90,7 +120,9 @@ impl Viewer {
             let hidden = self.shown.lines > 0 && self.shown.busy.is_none();
             let text = match () {
                 () if self.waiting => " reading",
-                () if hidden => " every line is hidden: v lists the filters, l sets the least level",
+                () if hidden => {
+                    " every line is hidden: v lists the filters, l sets the least level"
+                }
                 () if self.shown.busy.is_some() => " reading",
                 () => " nothing was written yet",
             };
@@ -100,7 +132,10 @@ impl Viewer {
 
     /// The cursor and marks. Without focus no cursor is shown.
     fn gutter(&self, index: usize, row: &Row, focused: bool) -> &'static str {
-        match (focused && index == self.shown.cursor, self.marks.contains_key(&row.number)) {
+        match (
+            focused && index == self.shown.cursor,
+            self.marks.contains_key(&row.number),
+        ) {
             (true, true) => "M",
             (true, false) => ">",
             (false, true) => "m",
@@ -115,15 +150,30 @@ impl Viewer {
             spans.push(Span::styled(self.time(row), self.theme.dim()));
         }
         if self.facts.files.len() > 1 {
-            let name = self.facts.files.get(row.file).map(|file| text::show(&file.name)).unwrap_or_default();
-            spans.push(Span::styled(format!("{} ", column(&name, SOURCE)), self.theme.dim()));
+            let name = self
+                .facts
+                .files
+                .get(row.file)
+                .map(|file| text::show(&file.name))
+                .unwrap_or_default();
+            spans.push(Span::styled(
+                format!("{} ", column(&name, SOURCE)),
+                self.theme.dim(),
+            ));
         }
         spans.extend(self.columns(row));
         spans
     }
 
     fn head_width(&self) -> usize {
-        GUTTER + self.times_width() + if self.facts.files.len() > 1 { SOURCE + 1 } else { 0 } + self.columns_width()
+        GUTTER
+            + self.times_width()
+            + if self.facts.files.len() > 1 {
+                SOURCE + 1
+            } else {
+                0
+            }
+            + self.columns_width()
     }
 
     /// Width of the time column; narrow panes omit fractions of seconds.
@@ -138,25 +188,43 @@ impl Viewer {
     fn time(&self, row: &Row) -> String {
         let known = row.head.as_ref().map(|head| head.at);
         let width = self.times_width();
-        let Some(mut at) = known.or_else(|| record::time(&row.bytes, self.now)) else { return " ".repeat(width) };
+        let Some(mut at) = known.or_else(|| record::time(&row.bytes, self.now)) else {
+            return " ".repeat(width);
+        };
         if self.times == Times::Local {
-            let seconds = jiff::Timestamp::from_millisecond(at.0).map_or(0, |t| self.facts.zone.to_offset(t).seconds());
+            let seconds = jiff::Timestamp::from_millisecond(at.0)
+                .map_or(0, |t| self.facts.zone.to_offset(t).seconds());
             at = at.plus_ms(i64::from(seconds) * 1000);
         }
         let clock = at.clock_utc();
-        if width < 13 { format!("{clock} ") } else { format!("{clock}.{:03} ", at.0.rem_euclid(1000)) }
+        if width < 13 {
+            format!("{clock} ")
+        } else {
+            format!("{clock}.{:03} ", at.0.rem_euclid(1000))
+        }
     }
 
     fn style(&self, row: &Row) -> Style {
-        if row.level == Level::Info { self.theme.plain() } else { self.theme.level(row.level) }
+        if row.level == Level::Info {
+            self.theme.plain()
+        } else {
+            self.theme.level(row.level)
+        }
     }
 
     fn safe(&self, row: &Row, cells: usize) -> Safe {
         let style = self.style(row);
         let repeated = self.repeated_name(row);
-        let shortened = (repeated > 0).then(|| Row { bytes: row.bytes[repeated..].to_vec(), ..row.clone() });
+        let shortened = (repeated > 0).then(|| Row {
+            bytes: row.bytes[repeated..].to_vec(),
+            ..row.clone()
+        });
         let row = shortened.as_ref().unwrap_or(row);
-        if self.colours { Safe::coloured(row, cells, style, self.theme) } else { Safe::plain(row, cells, style) }
+        if self.colours {
+            Safe::coloured(row, cells, style, self.theme)
+        } else {
+            Safe::plain(row, cells, style)
+        }
     }
 
     fn cut(&self, gutter: &'static str, line: &Row, width: u16) -> Line<'static> {
@@ -169,42 +237,86 @@ impl Viewer {
         Line::from(spans)
     }
 
-    fn wrapped(&self, gutter: &'static str, line: &Row, width: u16, height: usize) -> Vec<Line<'static>> {
+    fn wrapped(
+        &self,
+        gutter: &'static str,
+        line: &Row,
+        width: u16,
+        height: usize,
+    ) -> Vec<Line<'static>> {
         let head = self.head_width();
         let width = usize::from(width).saturating_sub(head).max(1);
         let shown = self.safe(line, width * height);
         let hits = self.search.as_ref().map(|(_, regex)| regex);
-        let pieces = row::wrapped(&shown.text, width).into_iter().enumerate().map(|(at, piece)| {
-            let mut spans = if at == 0 { self.head(gutter, line) } else { vec![Span::raw(" ".repeat(head))] };
-            spans.extend(row::marked(&shown, piece, hits, self.theme.hit()).spans);
-            Line::from(spans)
-        });
+        let pieces = row::wrapped(&shown.text, width)
+            .into_iter()
+            .enumerate()
+            .map(|(at, piece)| {
+                let mut spans = if at == 0 {
+                    self.head(gutter, line)
+                } else {
+                    vec![Span::raw(" ".repeat(head))]
+                };
+                spans.extend(row::marked(&shown, piece, hits, self.theme.hit()).spans);
+                Line::from(spans)
+            });
         pieces.take(height).collect()
     }
 
     /// The positions of errors (bars) and warnings (`·`) in the log.
     fn strip(&self, area: Rect, canvas: &mut Canvas<'_>) {
-        let most = self.shown.strip.iter().map(|(errors, _)| *errors).max().unwrap_or(0).max(1);
+        let most = self
+            .shown
+            .strip
+            .iter()
+            .map(|(errors, _)| *errors)
+            .max()
+            .unwrap_or(0)
+            .max(1);
         let here = self.line().unwrap_or(0) * self.shown.strip.len() / self.shown.lines.max(1);
         let cell = |(at, (errors, warnings)): (usize, &(u64, u64))| {
             let (symbol, style) = match (*errors, *warnings) {
                 (0, 0) => (" ", self.theme.dim()),
                 (0, _) => ("·", self.theme.level(Level::Warn)),
                 (errors, _) => (
-                    BARS[usize::try_from((errors * 8).div_ceil(most)).unwrap_or(8).clamp(1, 8) - 1],
+                    BARS[usize::try_from((errors * 8).div_ceil(most))
+                        .unwrap_or(8)
+                        .clamp(1, 8)
+                        - 1],
                     self.theme.level(Level::Error),
                 ),
             };
-            Span::styled(symbol, if at == here { self.theme.selected() } else { style })
+            Span::styled(
+                symbol,
+                if at == here {
+                    self.theme.selected()
+                } else {
+                    style
+                },
+            )
         };
-        canvas.line(area, &Line::from(self.shown.strip.iter().enumerate().map(cell).collect::<Vec<_>>()));
+        canvas.line(
+            area,
+            &Line::from(
+                self.shown
+                    .strip
+                    .iter()
+                    .enumerate()
+                    .map(cell)
+                    .collect::<Vec<_>>(),
+            ),
+        );
     }
 
     fn foot(&self, area: Rect, canvas: &mut Canvas<'_>) {
         if self.field(area, canvas) {
             return;
         }
-        let help = self.keys.keys(Action::Help).first().map_or_else(String::new, ToString::to_string);
+        let help = self
+            .keys
+            .keys(Action::Help)
+            .first()
+            .map_or_else(String::new, ToString::to_string);
         let left = self.notice.as_ref().map_or_else(
             || format!(" {} · {help} help", text::show(&self.name())),
             |notice| format!(" {}", text::show(notice)),
@@ -213,7 +325,11 @@ impl Viewer {
         let at = parts.len() - 1;
         parts.splice(at..at, self.following());
         let width = usize::from(area.width);
-        let right = if self.notice.is_some() { joined(&parts, beside(&left, width)) } else { joined(&parts, width) };
+        let right = if self.notice.is_some() {
+            joined(&parts, beside(&left, width))
+        } else {
+            joined(&parts, width)
+        };
         let room = width.saturating_sub(text::width(&right) + 1);
         canvas.line(area, &fit(Line::styled(left, self.theme.strong()), room));
         canvas.right(area, &Line::raw(text::cut(&right, width)));
@@ -227,25 +343,46 @@ impl Viewer {
             self.field(area, canvas);
             return;
         }
-        let quiet = !focused && self.shown.follow && self.search.is_none() && self.shown.visible.is_none();
+        let quiet =
+            !focused && self.shown.follow && self.search.is_none() && self.shown.visible.is_none();
         if quiet || self.waiting {
             return;
         }
-        let state = format!(" {}", joined(&self.state(), usize::from(area.width).saturating_sub(1)));
-        let width = u16::try_from(text::width(&state)).unwrap_or(u16::MAX).min(area.width);
-        let place = Rect { x: area.right() - width, width, ..area };
+        let state = format!(
+            " {}",
+            joined(&self.state(), usize::from(area.width).saturating_sub(1))
+        );
+        let width = u16::try_from(text::width(&state))
+            .unwrap_or(u16::MAX)
+            .min(area.width);
+        let place = Rect {
+            x: area.right() - width,
+            width,
+            ..area
+        };
         canvas.clear(place);
         canvas.line(place, &Line::raw(state));
     }
 
     /// Paints the prompt; false if none is open.
     fn field(&self, area: Rect, canvas: &mut Canvas<'_>) -> bool {
-        let Some(Over::Prompt(prompt)) = &self.over else { return false };
+        let Some(Over::Prompt(prompt)) = &self.over else {
+            return false;
+        };
         let again = |why: &String| format!(" ! {} · again: ", text::show(why));
-        let label = prompt.problem.as_ref().map_or_else(|| prompt.label().to_owned(), again);
+        let label = prompt
+            .problem
+            .as_ref()
+            .map_or_else(|| prompt.label().to_owned(), again);
         // Leave room for the typed text.
         let label = text::cut(&label, usize::from(area.width) * 3 / 4);
-        canvas.field(area, Span::styled(label, self.theme.strong()), &prompt.field, true, "");
+        canvas.field(
+            area,
+            Span::styled(label, self.theme.strong()),
+            &prompt.field,
+            true,
+            "",
+        );
         true
     }
 
@@ -255,7 +392,9 @@ impl Viewer {
             Some(ended) if self.shown.follow && self.shown.ended => {
                 Line::styled(format!(" {ended} "), self.theme.dim())
             }
-            Some(following) if self.shown.follow => Line::styled(format!(" {following} "), self.theme.good()),
+            Some(following) if self.shown.follow => {
+                Line::styled(format!(" {following} "), self.theme.good())
+            }
             Some(new) => Line::styled(format!(" paused, {new} "), self.theme.attention()),
             None if !self.waiting => Line::styled(" paused ", self.theme.attention()),
             None => Line::default(),
@@ -299,7 +438,10 @@ impl Viewer {
         if let (Some((text, _)), Some(hits)) = (&self.search, shown.hits) {
             let here = hits.here.map_or_else(|| "-".to_owned(), |n| n.to_string());
             let so_far = if hits.complete { "" } else { " so far" };
-            let text = text::cut(&text::show(text), usize::from(self.size.0 / 10).clamp(4, 20));
+            let text = text::cut(
+                &text::show(text),
+                usize::from(self.size.0 / 10).clamp(4, 20),
+            );
             parts.push(format!("/{text}: {here} of {}{so_far}", hits.count));
         }
         if self.left > 0 {
@@ -307,7 +449,11 @@ impl Viewer {
         }
         if let Some((count, complete)) = shown.visible {
             let hidden = (shown.lines as u64).saturating_sub(count);
-            parts.push(if complete { format!("{hidden} hidden") } else { format!("{count} found so far") });
+            parts.push(if complete {
+                format!("{hidden} hidden")
+            } else {
+                format!("{count} found so far")
+            });
         }
         let total = shown.lines.to_string();
         let here = self.line().map_or(0, |line| line + 1);
@@ -322,7 +468,11 @@ impl Viewer {
         let screen = canvas.area().width;
         let inner = canvas.window(screen.min(90), height, title.into(), &Line::default());
         for (y, (i, filter)) in (inner.y..inner.bottom()).zip(self.filters.all.iter().enumerate()) {
-            let on = if filter.on && !self.filters.suspended { "on " } else { "off" };
+            let on = if filter.on && !self.filters.suspended {
+                "on "
+            } else {
+                "off"
+            };
             let what = if filter.rule.hide { "hide" } else { "only" };
             let line = Line::raw(format!(" {on} {what} {}", text::show(&filter.text)));
             canvas.line(canvas::row(inner, y), &fit(line, usize::from(inner.width)));
@@ -331,7 +481,10 @@ impl Viewer {
             }
         }
         if inner.height > 0 {
-            let foot = Line::styled(" Enter turns one on or off · x removes it · Esc closes", theme.dim());
+            let foot = Line::styled(
+                " Enter turns one on or off · x removes it · Esc closes",
+                theme.dim(),
+            );
             canvas.line(canvas::row(inner, inner.bottom() - 1), &foot);
         }
     }

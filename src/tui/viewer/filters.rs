@@ -30,7 +30,11 @@ impl Filters {
     /// Adds a filter; the error describes a bad pattern.
     pub(super) fn add(&mut self, text: &str, hide: bool) -> Result<(), String> {
         let regex = pattern(text)?;
-        self.all.push(Filter { text: text.to_owned(), on: true, rule: Rule { regex, hide } });
+        self.all.push(Filter {
+            text: text.to_owned(),
+            on: true,
+            rule: Rule { regex, hide },
+        });
         (self.index, self.suspended) = (self.all.len() - 1, false);
         Ok(())
     }
@@ -56,6 +60,7 @@ impl Filters {
     }
 
     pub(super) fn select(&mut self, action: Action) {
-        self.index = moved(action, self.index, self.all.len().saturating_sub(1), 10).unwrap_or(self.index);
+        self.index =
+            moved(action, self.index, self.all.len().saturating_sub(1), 10).unwrap_or(self.index);
     }
 }

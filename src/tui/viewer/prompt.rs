@@ -33,11 +33,22 @@ pub(super) enum PromptKind {
 
 impl Prompt {
     pub(super) fn new(wanted: PromptKind) -> Self {
-        Self::with(wanted, if wanted == PromptKind::Save { "visible " } else { "" })
+        Self::with(
+            wanted,
+            if wanted == PromptKind::Save {
+                "visible "
+            } else {
+                ""
+            },
+        )
     }
 
     pub(super) fn with(wanted: PromptKind, text: &str) -> Self {
-        Self { wanted, field: Field::with(text), problem: None }
+        Self {
+            wanted,
+            field: Field::with(text),
+            problem: None,
+        }
     }
 
     /// The label before the field.
@@ -55,7 +66,9 @@ impl Prompt {
 
 impl Viewer {
     pub(super) fn prompt(&mut self, action: Action) -> Vec<Effect> {
-        let Some(Over::Prompt(prompt)) = &mut self.over else { return Vec::new() };
+        let Some(Over::Prompt(prompt)) = &mut self.over else {
+            return Vec::new();
+        };
         prompt.problem = None;
         if action != Action::Accept {
             prompt.field.act(action);
@@ -80,18 +93,25 @@ impl Viewer {
         let ticket = self.ticket;
         let ask = |ask| vec![Effect::File(ticket, Box::new(ask))];
         if text.trim().is_empty() && !matches!(wanted, PromptKind::Note(_)) {
-            return Ok(if wanted == PromptKind::Search && self.search.take().is_some() {
-                ask(LogRequest::Search(None))
-            } else {
-                Vec::new()
-            });
+            return Ok(
+                if wanted == PromptKind::Search && self.search.take().is_some() {
+                    ask(LogRequest::Search(None))
+                } else {
+                    Vec::new()
+                },
+            );
         }
         Ok(match wanted {
             PromptKind::Search => {
                 let regex = pattern(text)?;
                 self.search = Some((text.to_owned(), regex.clone()));
-                let seek = LogRequest::Seek { what: Sought::Hit, forward: true };
-                [LogRequest::Search(Some(regex)), seek].map(|ask| self.ask(ask)).into()
+                let seek = LogRequest::Seek {
+                    what: Sought::Hit,
+                    forward: true,
+                };
+                [LogRequest::Search(Some(regex)), seek]
+                    .map(|ask| self.ask(ask))
+                    .into()
             }
             PromptKind::Keep | PromptKind::Hide => {
                 self.filters.add(text, wanted == PromptKind::Hide)?;
@@ -112,12 +132,19 @@ impl Viewer {
         let what = match what {
             "visible" => What::Visible,
             "all" => What::All,
-            "marked" if self.marks.is_empty() => return Err("no line is marked: m marks one".to_owned()),
+            "marked" if self.marks.is_empty() => {
+                return Err("no line is marked: m marks one".to_owned());
+            }
             "marked" => What::Marked(self.marks.keys().copied().collect()),
             _ => return Err(wanted()),
         };
         let path = PathBuf::from(path.trim());
-        Ok(Export { what, path, simulated: self.facts.simulated, notes: self.marks.clone() })
+        Ok(Export {
+            what,
+            path,
+            simulated: self.facts.simulated,
+            notes: self.marks.clone(),
+        })
     }
 }
 
@@ -127,27 +154,39 @@ fn target(text: &str, lines: usize, now: Timestamp) -> Result<LogRequest, String
     if let Some(line) = number(text.strip_prefix("line").unwrap_or(text)) {
         return Ok(LogRequest::Move(Move::Line(line.saturating_sub(1))));
     }
-    if let Some(percent) = text.strip_suffix('%').and_then(number).filter(|p| *p <= 100) {
+    if let Some(percent) = text
+        .strip_suffix('%')
+        .and_then(number)
+        .filter(|p| *p <= 100)
+    {
         return Ok(LogRequest::Move(Move::Line(
             lines.saturating_sub(1) / 100 * percent + lines.saturating_sub(1) % 100 * percent / 100,
         )));
     }
     for (sign, factor) in [('-', -1), ('+', 1)] {
         if let Some(duration) = text.strip_prefix(sign) {
-            return Ok(LogRequest::Jump(Jump::By(parse_duration(duration)? * factor)));
+            return Ok(LogRequest::Jump(Jump::By(
+                parse_duration(duration)? * factor,
+            )));
         }
     }
     if let Some(at) = record::time(text.as_bytes(), now) {
         return Ok(LogRequest::Jump(Jump::To(at)));
     }
-    let parts: Vec<Option<i64>> =
-        text.split(':').map(|part| part.parse().ok().filter(|n| (0..60).contains(n))).collect();
+    let parts: Vec<Option<i64>> = text
+        .split(':')
+        .map(|part| part.parse().ok().filter(|n| (0..60).contains(n)))
+        .collect();
     match *parts {
-        [Some(hour @ 0..=23), Some(minute)] => Ok(LogRequest::Jump(Jump::Clock((hour * 60 + minute) * 60_000))),
-        [Some(hour @ 0..=23), Some(minute), Some(second)] => {
-            Ok(LogRequest::Jump(Jump::Clock(((hour * 60 + minute) * 60 + second) * 1000)))
+        [Some(hour @ 0..=23), Some(minute)] => {
+            Ok(LogRequest::Jump(Jump::Clock((hour * 60 + minute) * 60_000)))
         }
-        _ => Err(format!("`{text}` is no time: write 14:05, -15m, 2026-11-21T09:30, 50% or a line number")),
+        [Some(hour @ 0..=23), Some(minute), Some(second)] => Ok(LogRequest::Jump(Jump::Clock(
+            ((hour * 60 + minute) * 60 + second) * 1000,
+        ))),
+        _ => Err(format!(
+            "`{text}` is no time: write 14:05, -15m, 2026-11-21T09:30, 50% or a line number"
+        )),
     }
 }
 
@@ -158,11 +197,17 @@ mod tests {
     #[test]
     fn jump_targets_are_parsed() {
         for (text, ask) in [
-            ("14:05", LogRequest::Jump(Jump::Clock((14 * 60 + 5) * 60_000))),
+            (
+                "14:05",
+                LogRequest::Jump(Jump::Clock((14 * 60 + 5) * 60_000)),
+            ),
             ("00:00:07", LogRequest::Jump(Jump::Clock(7000))),
             ("-15m", LogRequest::Jump(Jump::By(-900_000))),
             ("+1h30m", LogRequest::Jump(Jump::By(5_400_000))),
-            ("1970-01-02T00:00", LogRequest::Jump(Jump::To(Timestamp(86_400_000)))),
+            (
+                "1970-01-02T00:00",
+                LogRequest::Jump(Jump::To(Timestamp(86_400_000))),
+            ),
             ("1200", LogRequest::Move(Move::Line(1199))),
             ("line 7", LogRequest::Move(Move::Line(6))),
             ("50%", LogRequest::Move(Move::Line(499))),

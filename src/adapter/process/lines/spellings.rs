@@ -15,14 +15,26 @@ const WINDOW: usize = 6;
 /// The output of the programs for a value, by spelling. `None`: Python is not installed.
 fn printed(value: &str) -> Option<BTreeMap<String, Vec<u8>>> {
     let script = include_str!("spellings.py");
-    let done = Command::new("python3").args(["-c", script]).env("S", value).env("LC_ALL", "C.UTF-8").output().ok()?;
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let done = Command::new("python3")
+        .args(["-c", script])
+        .env("S", value)
+        .env("LC_ALL", "C.UTF-8")
+        .output()
+        .ok()?;
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
     let mut all = BTreeMap::new();
     let mut name = String::new();
     for line in done.stdout.split_inclusive(|b| *b == b'\n') {
         match line.strip_prefix(b"== ") {
             Some(next) => name = String::from_utf8_lossy(next).trim_end().to_owned(),
-            None => all.entry(name.clone()).or_insert_with(Vec::new).extend_from_slice(line),
+            None => all
+                .entry(name.clone())
+                .or_insert_with(Vec::new)
+                .extend_from_slice(line),
         }
     }
     Some(all)
@@ -44,7 +56,10 @@ fn other(value: &str) -> String {
 /// Pieces of the output that would show a part of the value.
 fn telltales(printed: &[u8], other: &[u8]) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
-    for (line, other) in printed.split(|b| *b == b'\n').zip(other.split(|b| *b == b'\n')) {
+    for (line, other) in printed
+        .split(|b| *b == b'\n')
+        .zip(other.split(|b| *b == b'\n'))
+    {
         if line.len() != other.len() {
             continue;
         }
@@ -60,20 +75,29 @@ fn telltales(printed: &[u8], other: &[u8]) -> Vec<Vec<u8>> {
 
 /// The lines as the store gets them, when the output comes in these chunks.
 fn stored(redactor: &Arc<Redactor>, chunks: &[&[u8]], max: usize) -> Vec<String> {
-    let mut lines =
-        Lines { stream: Stream::Stdout, partial: Vec::new(), held: Vec::new(), max, redactor: redactor.clone() };
+    let mut lines = Lines {
+        stream: Stream::Stdout,
+        partial: Vec::new(),
+        held: Vec::new(),
+        max,
+        redactor: redactor.clone(),
+    };
     let mut out = Vec::new();
     for chunk in chunks {
         lines.feed(chunk, &mut out);
     }
     lines.finish(&mut out);
-    out.into_iter().map(|line| redactor.redact(&line.text)).collect()
+    out.into_iter()
+        .map(|line| redactor.redact(&line.text))
+        .collect()
 }
 
 /// The problem with the lines: they show a part of the value, or not even that there was one.
 fn wrong(value: &str, name: &str, lines: &[String], telltales: &[Vec<u8>]) -> Option<String> {
     let shown = lines.join("\n");
-    let found = telltales.iter().find(|piece| memchr::memmem::find(shown.as_bytes(), piece).is_some());
+    let found = telltales
+        .iter()
+        .find(|piece| memchr::memmem::find(shown.as_bytes(), piece).is_some());
     let found = found.map(|piece| String::from_utf8_lossy(piece).into_owned());
     let right = found.is_none() && !shown.contains(value) && shown.contains("[secret X]");
     (!right).then(|| format!("{name} of {value:?} shows {found:?}:\n{shown}\n"))
@@ -108,39 +132,69 @@ fn values() -> Vec<String> {
 fn no_spelling_of_any_value_is_shown() {
     let mut all_wrong = Vec::new();
     for value in values() {
-        let (Some(all), Some(others)) = (printed(&value), printed(&other(&value))) else { return };
+        let (Some(all), Some(others)) = (printed(&value), printed(&other(&value))) else {
+            return;
+        };
         assert!(all.len() > 80, "{} spellings", all.len());
         let redactor = Arc::new(Redactor::new([("X", value.as_str())]));
         for (name, text) in &all {
-            let telltales = others.get(name).map(|other| telltales(text, other)).unwrap_or_default();
+            let telltales = others
+                .get(name)
+                .map(|other| telltales(text, other))
+                .unwrap_or_default();
             let lines = stored(&redactor, &[text], 10_000);
             all_wrong.extend(wrong(&value, name, &lines, &telltales));
         }
     }
-    assert!(all_wrong.is_empty(), "{} leaks: {}", all_wrong.len(), all_wrong.concat());
+    assert!(
+        all_wrong.is_empty(),
+        "{} leaks: {}",
+        all_wrong.len(),
+        all_wrong.concat()
+    );
 }
 
 /// Cut anywhere: between two reads, and where a long line is cut.
 #[test]
 fn no_spelling_is_shown_wherever_it_is_cut() {
     let value = "k3y/+&<'it s\\%Z9";
-    let (Some(all), Some(others)) = (printed(value), printed(&other(value))) else { return };
+    let (Some(all), Some(others)) = (printed(value), printed(&other(value))) else {
+        return;
+    };
     let redactor = Arc::new(Redactor::new([("X", value)]));
     let mut all_wrong = Vec::new();
     for (name, text) in &all {
         let telltales = telltales(text, &others[name]);
         for at in 0..text.len() {
             let (left, right) = text.split_at(at);
-            all_wrong.extend(wrong(value, name, &stored(&redactor, &[left, right], 10_000), &telltales));
+            all_wrong.extend(wrong(
+                value,
+                name,
+                &stored(&redactor, &[left, right], 10_000),
+                &telltales,
+            ));
         }
     }
     let front = "-".repeat(700);
-    for (name, text) in all.iter().filter(|(_, text)| memchr::memchr_iter(b'\n', text).count() == 1) {
+    for (name, text) in all
+        .iter()
+        .filter(|(_, text)| memchr::memchr_iter(b'\n', text).count() == 1)
+    {
         let telltales = telltales(text, &others[name]);
         let text = [front.as_bytes(), text].concat();
         for max in (690..690 + text.len()).step_by(7) {
-            all_wrong.extend(wrong(value, name, &stored(&redactor, &[&text], max), &telltales));
+            all_wrong.extend(wrong(
+                value,
+                name,
+                &stored(&redactor, &[&text], max),
+                &telltales,
+            ));
         }
     }
-    assert!(all_wrong.is_empty(), "{} leaks: {}", all_wrong.len(), all_wrong[0]);
+    assert!(
+        all_wrong.is_empty(),
+        "{} leaks: {}",
+        all_wrong.len(),
+        all_wrong[0]
+    );
 }

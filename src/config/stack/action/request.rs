@@ -7,12 +7,22 @@ use crate::config::rule::{self, header, web};
 use crate::config::toml_doc::{Field, Report, Section};
 use crate::core::service::{HttpRequest, Verb};
 
-pub(super) fn read(mut t: Section<'_>, report: &mut Report, verb: Option<Verb>) -> Option<HttpRequest> {
+pub(super) fn read(
+    mut t: Section<'_>,
+    report: &mut Report,
+    verb: Option<Verb>,
+) -> Option<HttpRequest> {
     let method = method(&mut t, report, verb);
-    let url = t.required(report, "url", "\"https://…\"").and_then(|f| f.text_by(report, web::url_template));
+    let url = t
+        .required(report, "url", "\"https://…\"")
+        .and_then(|f| f.text_by(report, web::url_template));
     let (headers, secret_headers) = read_headers(&mut t, report, true);
     let secret_ref = auth(&mut t, report);
-    if secret_ref.is_some() && secret_headers.keys().any(|name| name.eq_ignore_ascii_case("authorization")) {
+    if secret_ref.is_some()
+        && secret_headers
+            .keys()
+            .any(|name| name.eq_ignore_ascii_case("authorization"))
+    {
         report.conflict(
             t.at,
             t.key("auth"),
@@ -25,12 +35,18 @@ pub(super) fn read(mut t: Section<'_>, report: &mut Report, verb: Option<Verb>) 
         secret_headers,
         body: t.text(report, "body", web::body_template),
         expect_status: statuses(&mut t, report),
-        max_ms: t.field("max_ms").and_then(|f| f.whole(report, 1, MAX_TIMEOUT_MS)),
+        max_ms: t
+            .field("max_ms")
+            .and_then(|f| f.whole(report, 1, MAX_TIMEOUT_MS)),
         contains: t.text(report, "contains", rule::prose),
         ..HttpRequest::default()
     };
     t.close(report);
-    Some(HttpRequest { method: method?, url: url?, ..request })
+    Some(HttpRequest {
+        method: method?,
+        url: url?,
+        ..request
+    })
 }
 
 /// The method: GET by default for a probe, required for actions that change something.
@@ -50,7 +66,10 @@ fn method(t: &mut Section<'_>, report: &mut Report, verb: Option<Verb>) -> Optio
 type Headers = (BTreeMap<String, String>, BTreeMap<String, String>);
 
 /// Stored headers; two that differ only by capitals are one.
-pub(in crate::config::stack) fn headers(t: &mut Section<'_>, report: &mut Report) -> BTreeMap<String, String> {
+pub(in crate::config::stack) fn headers(
+    t: &mut Section<'_>,
+    report: &mut Report,
+) -> BTreeMap<String, String> {
     read_headers(t, report, false).0
 }
 
@@ -62,15 +81,32 @@ pub(in crate::config::stack) fn auth(t: &mut Section<'_>, report: &mut Report) -
 
 fn read_headers(t: &mut Section<'_>, report: &mut Report, with_secrets: bool) -> Headers {
     let (mut plain, mut secret) = Headers::default();
-    let Some(table) = t.field("headers").and_then(|f| f.table(report)) else { return (plain, secret) };
+    let Some(table) = t.field("headers").and_then(|f| f.table(report)) else {
+        return (plain, secret);
+    };
     for (name, field) in table.entries() {
         let by_reference = with_secrets && field.value().is_table();
-        let entry = if by_reference { reference(name, &field, report) } else { stored(name, &field, report) };
+        let entry = if by_reference {
+            reference(name, &field, report)
+        } else {
+            stored(name, &field, report)
+        };
         let Some((name, value)) = entry else { continue };
-        if plain.keys().chain(secret.keys()).any(|other| other.eq_ignore_ascii_case(&name)) {
-            field.conflict(report, "is here twice; capitals make no difference in header names");
+        if plain
+            .keys()
+            .chain(secret.keys())
+            .any(|other| other.eq_ignore_ascii_case(&name))
+        {
+            field.conflict(
+                report,
+                "is here twice; capitals make no difference in header names",
+            );
         }
-        let into = if by_reference { &mut secret } else { &mut plain };
+        let into = if by_reference {
+            &mut secret
+        } else {
+            &mut plain
+        };
         into.insert(name, value);
     }
     (plain, secret)
@@ -84,7 +120,11 @@ fn stored(name: &str, field: &Field<'_>, report: &mut Report) -> Option<(String,
 /// `"X-Token" = { secret_ref = "NAME" }`.
 fn reference(name: &str, field: &Field<'_>, report: &mut Report) -> Option<(String, String)> {
     let name = field.accept(report, header::secret_name(name));
-    name.zip(field.table(report).and_then(|table| secret_ref(table, report)))
+    name.zip(
+        field
+            .table(report)
+            .and_then(|table| secret_ref(table, report)),
+    )
 }
 
 fn secret_ref(mut t: Section<'_>, report: &mut Report) -> Option<String> {
@@ -94,6 +134,12 @@ fn secret_ref(mut t: Section<'_>, report: &mut Report) -> Option<String> {
 }
 
 fn statuses(t: &mut Section<'_>, report: &mut Report) -> Vec<u16> {
-    let list = t.field("expect_status").and_then(|f| f.list(report)).unwrap_or_default();
-    list.iter().filter_map(|f| f.whole(report, 100, 599)).filter_map(|n| u16::try_from(n).ok()).collect()
+    let list = t
+        .field("expect_status")
+        .and_then(|f| f.list(report))
+        .unwrap_or_default();
+    list.iter()
+        .filter_map(|f| f.whole(report, 100, 599))
+        .filter_map(|n| u16::try_from(n).ok())
+        .collect()
 }

@@ -18,5 +18,10 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    format!("acknowledge alert {}{}{}", target(p, &text_of(p, "alert")), in_env(p, " in "), until(p))
+    format!(
+        "acknowledge alert {}{}{}",
+        target(p, &text_of(p, "alert")),
+        in_env(p, " in "),
+        until(p)
+    )
 }

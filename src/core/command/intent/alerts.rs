@@ -16,5 +16,10 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    format!("alerts{}{}{}", services_of(p, " of "), in_env(p, " in "), input(p, "since", " since "))
+    format!(
+        "alerts{}{}{}",
+        services_of(p, " of "),
+        in_env(p, " in "),
+        input(p, "since", " since ")
+    )
 }

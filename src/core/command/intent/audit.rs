@@ -15,5 +15,10 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    format!("changes{}{}{}", services_of(p, " of "), in_env(p, " in "), input(p, "since", " since "))
+    format!(
+        "changes{}{}{}",
+        services_of(p, " of "),
+        in_env(p, " in "),
+        input(p, "since", " since ")
+    )
 }

@@ -17,5 +17,10 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    format!("back up {}{}{}", target(p, "?"), in_env(p, " in "), input(p, "at", " at "))
+    format!(
+        "back up {}{}{}",
+        target(p, "?"),
+        in_env(p, " in "),
+        input(p, "at", " at ")
+    )
 }

@@ -18,7 +18,11 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    format!("compare run {} with run {}", text_of(p, "from"), text_of(p, "to"))
+    format!(
+        "compare run {} with run {}",
+        text_of(p, "from"),
+        text_of(p, "to")
+    )
 }
 
 fn read(r: &mut Reading<'_>) {

@@ -16,5 +16,9 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    format!("costs{}{}", services_of(p, " of "), input(p, "department", " of department "))
+    format!(
+        "costs{}{}",
+        services_of(p, " of "),
+        input(p, "department", " of department ")
+    )
 }

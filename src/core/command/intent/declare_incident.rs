@@ -20,7 +20,11 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    format!("declare an incident{}{}", input(p, "severity", ", "), input(p, "title", ": "))
+    format!(
+        "declare an incident{}{}",
+        input(p, "severity", ", "),
+        input(p, "title", ": ")
+    )
 }
 
 /// The severity may be before or after the title; the rest is the title.

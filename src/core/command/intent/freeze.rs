@@ -19,5 +19,11 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    format!("freeze deploys{}{}{}{}", services_of(p, " of "), in_env(p, " in "), until(p), input(p, "reason", ": "))
+    format!(
+        "freeze deploys{}{}{}{}",
+        services_of(p, " of "),
+        in_env(p, " in "),
+        until(p),
+        input(p, "reason", ": ")
+    )
 }

@@ -17,6 +17,11 @@ pub(super) const INTENT: Intent = Intent {
 fn restate(p: &Parsed) -> String {
     match (&p.env, p.services.is_empty()) {
         (Some(env), true) => format!("check {env}{}", input(p, "at", " at ")),
-        _ => format!("check {}{}{}", target(p, "everything"), in_env(p, " in "), input(p, "at", " at ")),
+        _ => format!(
+            "check {}{}{}",
+            target(p, "everything"),
+            in_env(p, " in "),
+            input(p, "at", " at ")
+        ),
     }
 }

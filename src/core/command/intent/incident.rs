@@ -16,5 +16,10 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    format!("investigate {}{}{}", target(p, "what is wrong"), in_env(p, " in "), input(p, "notes", ": "))
+    format!(
+        "investigate {}{}{}",
+        target(p, "what is wrong"),
+        in_env(p, " in "),
+        input(p, "notes", ": ")
+    )
 }

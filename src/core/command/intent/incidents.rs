@@ -16,5 +16,10 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    format!("incidents{}{}{}", services_of(p, " of "), in_env(p, " in "), input(p, "since", " since "))
+    format!(
+        "incidents{}{}{}",
+        services_of(p, " of "),
+        in_env(p, " in "),
+        input(p, "since", " since ")
+    )
 }

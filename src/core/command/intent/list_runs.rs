@@ -17,7 +17,12 @@ pub(super) const INTENT: Intent = Intent {
 fn restate(p: &Parsed) -> String {
     format!(
         "list {}runs{}{}{}",
-        input(p, "status", "").trim_start().to_owned() + if p.inputs.contains_key("status") { " " } else { "" },
+        input(p, "status", "").trim_start().to_owned()
+            + if p.inputs.contains_key("status") {
+                " "
+            } else {
+                ""
+            },
         services_of(p, " of "),
         in_env(p, " in "),
         input(p, "since", " since ")

@@ -15,5 +15,9 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    format!("who is on call{}{}", services_of(p, " for "), input(p, "at", " "))
+    format!(
+        "who is on call{}{}",
+        services_of(p, " for "),
+        input(p, "at", " ")
+    )
 }

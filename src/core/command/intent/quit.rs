@@ -3,8 +3,13 @@
 use super::Intent;
 use crate::core::command::{ParseOutcome, Parsed};
 
-pub(super) const INTENT: Intent =
-    Intent { name: "quit", outcome: ParseOutcome::View, form: "quit", restate, ..Intent::BLANK };
+pub(super) const INTENT: Intent = Intent {
+    name: "quit",
+    outcome: ParseOutcome::View,
+    form: "quit",
+    restate,
+    ..Intent::BLANK
+};
 
 fn restate(_: &Parsed) -> String {
     "quit".to_owned()

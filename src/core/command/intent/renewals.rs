@@ -16,5 +16,9 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    format!("renewals{}{}", services_of(p, " of "), input(p, "within", " within "))
+    format!(
+        "renewals{}{}",
+        services_of(p, " of "),
+        input(p, "within", " within ")
+    )
 }

@@ -19,7 +19,11 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    format!("reset the breaker of {}{}", text_of(p, "target"), in_env(p, " in "))
+    format!(
+        "reset the breaker of {}{}",
+        text_of(p, "target"),
+        in_env(p, " in ")
+    )
 }
 
 /// A breaker belongs to a service or to a host.

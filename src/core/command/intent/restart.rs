@@ -17,5 +17,10 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    format!("restart {}{}{}", target(p, "?"), in_env(p, " in "), input(p, "at", " at "))
+    format!(
+        "restart {}{}{}",
+        target(p, "?"),
+        in_env(p, " in "),
+        input(p, "at", " at ")
+    )
 }

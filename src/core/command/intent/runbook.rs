@@ -15,6 +15,9 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    let name = p.runbook.as_deref().map_or_else(|| "a runbook".to_owned(), typed_name);
+    let name = p
+        .runbook
+        .as_deref()
+        .map_or_else(|| "a runbook".to_owned(), typed_name);
     format!("run {name}{}{}", services_of(p, " for "), in_env(p, " in "))
 }

@@ -17,5 +17,11 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    format!("scale {}{}{}{}", target(p, "?"), input(p, "replicas", " to "), in_env(p, " in "), input(p, "at", " at "))
+    format!(
+        "scale {}{}{}{}",
+        target(p, "?"),
+        input(p, "replicas", " to "),
+        in_env(p, " in "),
+        input(p, "at", " at ")
+    )
 }

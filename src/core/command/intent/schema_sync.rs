@@ -19,7 +19,12 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    format!("sync the schema{}{}{}", input(p, "target", " of "), in_env(p, " in "), input(p, "at", " at "))
+    format!(
+        "sync the schema{}{}{}",
+        input(p, "target", " of "),
+        in_env(p, " in "),
+        input(p, "at", " at ")
+    )
 }
 
 /// The one named service is also the target database.

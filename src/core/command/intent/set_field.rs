@@ -20,10 +20,16 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    format!("set {} of {}{}", text_of(p, "field"), target(p, "?"), input(p, "value", " to "))
+    format!(
+        "set {} of {}{}",
+        text_of(p, "field"),
+        target(p, "?"),
+        input(p, "value", " to ")
+    )
 }
 
-/// "owner of web to bo": the value is everything after "to", so it is taken before names are looked for.
+/// "owner of web to bo": the value is everything after "to", so it is taken before names are looked
+/// for.
 fn read(r: &mut Reading<'_>) {
     if let Some(to) = r.find_free(|r, i| matches!(r.word(i), "to" | "=" | "as")) {
         r.soften(to);

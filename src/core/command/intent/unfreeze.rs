@@ -18,5 +18,9 @@ pub(super) const INTENT: Intent = Intent {
 };
 
 fn restate(p: &Parsed) -> String {
-    format!("lift the freeze{}{}", services_of(p, " on "), in_env(p, " in "))
+    format!(
+        "lift the freeze{}{}",
+        services_of(p, " on "),
+        in_env(p, " in ")
+    )
 }

@@ -40,7 +40,12 @@ impl<'a> Arguments<'a> {
         if words.is_empty() {
             words = stand_ins;
         }
-        Self { all, words, values, dashes }
+        Self {
+            all,
+            words,
+            values,
+            dashes,
+        }
     }
 
     /// The argument of that number is the value of an option.
@@ -56,7 +61,9 @@ impl<'a> Arguments<'a> {
 
     /// The word of that number, or nothing.
     pub fn word(&self, number: usize) -> &str {
-        self.words.get(number).map_or("", |at| self.all[*at].text.as_str())
+        self.words
+            .get(number)
+            .map_or("", |at| self.all[*at].text.as_str())
     }
 
     /// What stands behind so many words.
@@ -73,7 +80,13 @@ impl<'a> Arguments<'a> {
         let all = self.all;
         (0..end)
             .filter(move |at| all[*at].text.starts_with('-'))
-            .map(move |at| (at, all[at].text.as_str(), all.get(at + 1).map(|w| w.text.as_str())))
+            .map(move |at| {
+                (
+                    at,
+                    all[at].text.as_str(),
+                    all.get(at + 1).map(|w| w.text.as_str()),
+                )
+            })
     }
 
     /// The values of an option: `-X PUT`, `-XPUT`, `--request=PUT`, `-sX PUT`.
@@ -99,8 +112,15 @@ impl<'a> Arguments<'a> {
 
 /// `...`, or a variable named after options: `$TLS`, `${CURL_OPTS}`.
 fn stands_for_options(word: &Word) -> bool {
-    let name = word.text.strip_prefix('$').map(|n| n.trim_start_matches('{').trim_end_matches('}'));
-    let named = |n: &str| ["OPTS", "OPTIONS", "FLAGS", "TLS"].iter().any(|end| n.to_uppercase().ends_with(end));
+    let name = word
+        .text
+        .strip_prefix('$')
+        .map(|n| n.trim_start_matches('{').trim_end_matches('}'));
+    let named = |n: &str| {
+        ["OPTS", "OPTIONS", "FLAGS", "TLS"]
+            .iter()
+            .any(|end| n.to_uppercase().ends_with(end))
+    };
     ["...", "…"].contains(&&*word.text) || (word.dynamic && !word.quoted && name.is_some_and(named))
 }
 
@@ -111,14 +131,23 @@ pub(super) fn has_letter(option: &str, written: &str, entry: &Program) -> bool {
 
 /// Where the letter of `-x` stands in `-sSx`.
 fn letter(option: &str, written: &str, entry: &Program) -> Option<usize> {
-    let wanted = option.strip_prefix('-').filter(|o| o.len() == 1)?.chars().next()?;
-    let letters = written.strip_prefix('-').filter(|w| !w.starts_with('-') && w.len() > 1)?;
+    let wanted = option
+        .strip_prefix('-')
+        .filter(|o| o.len() == 1)?
+        .chars()
+        .next()?;
+    let letters = written
+        .strip_prefix('-')
+        .filter(|w| !w.starts_with('-') && w.len() > 1)?;
     for (at, c) in letters.char_indices() {
         if c == wanted {
             return Some(at + 1);
         }
         // The rest is the value of this one.
-        let valued = entry.options.iter().any(|o| o.strip_prefix('-') == Some(&letters[at..at + c.len_utf8()]));
+        let valued = entry
+            .options
+            .iter()
+            .any(|o| o.strip_prefix('-') == Some(&letters[at..at + c.len_utf8()]));
         if valued || !(c.is_ascii_alphanumeric() || c == '#') {
             return None;
         }

@@ -1107,18 +1107,28 @@ const LOOKS: &[&str] = &[
 
 #[test]
 fn what_is_not_surely_a_look_is_asked_for() {
-    let looks: Vec<_> = CHANGES.iter().filter(|text| effect(text).change.is_none()).collect();
+    let looks: Vec<_> = CHANGES
+        .iter()
+        .filter(|text| effect(text).change.is_none())
+        .collect();
     assert!(looks.is_empty(), "judged as looks: {looks:#?}");
-    let asked: Vec<_> = LOOKS.iter().map(|text| (text, effect(text).change)).filter(|(_, c)| c.is_some()).collect();
+    let asked: Vec<_> = LOOKS
+        .iter()
+        .map(|text| (text, effect(text).change))
+        .filter(|(_, c)| c.is_some())
+        .collect();
     assert!(asked.is_empty(), "judged as changes: {asked:#?}");
 }
 
 #[test]
 fn functions_of_earlier_blocks_do_what_their_bodies_do() {
     let mut functions = Functions::default();
-    functions.add(&shell::parse("wipe() { rm -rf /data; }\npeek() { df -h; }\nls() { df; }").unwrap());
+    functions
+        .add(&shell::parse("wipe() { rm -rf /data; }\npeek() { df -h; }\nls() { df; }").unwrap());
     let later = |text: &str| of(&shell::parse(text).unwrap(), &functions).change;
     assert_eq!(later("peek"), None);
     assert_eq!(later("wipe").as_deref(), Some("deletes files"));
-    assert!(later("ls").is_some() && later("sudo peek").is_some() && later("bash -c peek").is_some());
+    assert!(
+        later("ls").is_some() && later("sudo peek").is_some() && later("bash -c peek").is_some()
+    );
 }

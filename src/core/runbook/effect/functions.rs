@@ -21,8 +21,8 @@ struct Called {
 
 /// Programs that change nothing, whatever they are given.
 const PRINTERS: [&str; 21] = [
-    "echo", "printf", "test", "[", "local", "declare", "typeset", "readonly", "shift", "return", "exit", "break",
-    "continue", "true", "false", ":", "cat", "ls", "head", "wc", "grep",
+    "echo", "printf", "test", "[", "local", "declare", "typeset", "readonly", "shift", "return",
+    "exit", "break", "continue", "true", "false", ":", "cat", "ls", "head", "wc", "grep",
 ];
 
 impl Functions {
@@ -32,7 +32,11 @@ impl Functions {
             let called = self.judge(function);
             let before = self.0.remove(&function.name).unwrap_or_default();
             let plain_only = before.plain_only || called.plain_only;
-            let called = Called { plain: before.plain.and(called.plain), fed: before.fed.and(called.fed), plain_only };
+            let called = Called {
+                plain: before.plain.and(called.plain),
+                fed: before.fed.and(called.fed),
+                plain_only,
+            };
             self.0.insert(function.name.clone(), called);
         }
     }
@@ -41,14 +45,25 @@ impl Functions {
         let name = &function.name;
         let prints = function.commands.iter().all(|command| self.prints(command));
         let why = if program(name).is_some() {
-            Some(format!("may change something (the page has a function `{name}`)"))
+            Some(format!(
+                "may change something (the page has a function `{name}`)"
+            ))
         } else if function.arguments && !prints {
-            Some(format!("may change something (the function `{name}` uses its arguments)"))
+            Some(format!(
+                "may change something (the function `{name}` uses its arguments)"
+            ))
         } else {
             None
         };
-        let doubt = Effect { unknown: why.is_some(), change: why, ..Effect::default() };
-        let fed = |command: &Command| Command { piped: true, ..command.clone() };
+        let doubt = Effect {
+            unknown: why.is_some(),
+            change: why,
+            ..Effect::default()
+        };
+        let fed = |command: &Command| Command {
+            piped: true,
+            ..command.clone()
+        };
         let commands: Vec<Command> = function.commands.iter().map(fed).collect();
         Called {
             plain: of_commands(&function.commands, self, 0).and(doubt.clone()),
@@ -59,9 +74,12 @@ impl Functions {
 
     /// The function's arguments stand only where they are printed, tested or named.
     fn prints(&self, command: &Command) -> bool {
-        let Some((first, rest)) = command.words.split_first() else { return true };
+        let Some((first, rest)) = command.words.split_first() else {
+            return true;
+        };
         let printer = PRINTERS.contains(&first.text.as_str()) || self.knows(&first.text);
-        !names_argument(&first.text) && (printer || !rest.iter().any(|word| names_argument(&word.text)))
+        !names_argument(&first.text)
+            && (printer || !rest.iter().any(|word| names_argument(&word.text)))
     }
 
     pub(super) fn knows(&self, name: &str) -> bool {
@@ -71,21 +89,38 @@ impl Functions {
     pub(super) fn call(&self, words: &[Word], reads: bool) -> Option<Effect> {
         let (name, rest) = words.split_first()?;
         let called = self.0.get(&name.text)?;
-        let effect = if reads { called.fed.clone() } else { called.plain.clone() };
+        let effect = if reads {
+            called.fed.clone()
+        } else {
+            called.plain.clone()
+        };
         // `f -delete`: what was found harmless in the body was so without options.
-        let options =
-            |word: &Word| word.text.starts_with(['-', '+', '@']) || word.text.contains('=') || word.text.contains(" -");
+        let options = |word: &Word| {
+            word.text.starts_with(['-', '+', '@'])
+                || word.text.contains('=')
+                || word.text.contains(" -")
+        };
         if !called.plain_only || !rest.iter().any(options) {
             return Some(effect);
         }
-        let why = format!("may change something (the function `{}` uses its arguments)", name.text);
-        Some(effect.and(Effect { unknown: true, change: Some(why), ..Effect::default() }))
+        let why = format!(
+            "may change something (the function `{}` uses its arguments)",
+            name.text
+        );
+        Some(effect.and(Effect {
+            unknown: true,
+            change: Some(why),
+            ..Effect::default()
+        }))
     }
 }
 
 /// It prints, or takes nothing from a variable.
 fn only_prints(command: &Command) -> bool {
-    let printer = command.words.first().is_none_or(|name| PRINTERS.contains(&name.text.as_str()));
+    let printer = command
+        .words
+        .first()
+        .is_none_or(|name| PRINTERS.contains(&name.text.as_str()));
     printer || !command.words.iter().any(|word| word.text.contains('$'))
 }
 

@@ -1,5 +1,5 @@
-//! Programs given on the command line to `perl`, `python` and `mongosh`: those that are known to print only. Whatever is
-//! not surely one of them is asked about.
+//! Programs given on the command line to `perl`, `python` and `mongosh`: those that are known to
+//! print only. Whatever is not surely one of them is asked about.
 
 use super::Look;
 
@@ -16,17 +16,27 @@ impl Look<'_> {
             ("perl", all) => perl_command(all),
             // `vtysh -c 'show ip bgp'`
             ("vtysh", all) => {
-                let asked = all.chunks(2).all(|pair| matches!(pair, ["-c", text] if text.starts_with("show ")));
+                let asked = all
+                    .chunks(2)
+                    .all(|pair| matches!(pair, ["-c", text] if text.starts_with("show ")));
                 asked && !all.is_empty() && all.iter().all(|w| !w.contains(['\n', '>', ';']))
             }
             ("php", [file, verb, rest @ ..]) if file.rsplit('/').next() == Some("artisan") => {
-                let looks =
-                    ["migrate:status", "route:list", "queue:failed", "about", "list", "schedule:list", "event:list"];
+                let looks = [
+                    "migrate:status",
+                    "route:list",
+                    "queue:failed",
+                    "about",
+                    "list",
+                    "schedule:list",
+                    "event:list",
+                ];
                 looks.contains(verb) && rest.iter().all(|w| !w.starts_with("--pretend"))
             }
             ("mongo" | "mongosh", _) => {
                 let code = self.arguments.values_of("--eval", self.entry);
-                let dashed = |w: &&&str| w.starts_with("--eval") || ["-f", "--file", "--shell"].contains(*w);
+                let dashed =
+                    |w: &&&str| w.starts_with("--eval") || ["-f", "--file", "--shell"].contains(*w);
                 code.len() == 1
                     && all.iter().filter(dashed).count() == 1
                     && all.iter().all(|w| !w.to_lowercase().contains(".js"))
@@ -39,26 +49,41 @@ impl Look<'_> {
 
 /// `-pe CODE`, `-p -e CODE` and names of files.
 fn perl_command(words: &[&str]) -> bool {
-    let letters =
-        |w: &str| w.len() > 1 && w.starts_with('-') && w[1..].bytes().all(|b| b"pnlae0123456789".contains(&b));
+    let letters = |w: &str| {
+        w.len() > 1 && w.starts_with('-') && w[1..].bytes().all(|b| b"pnlae0123456789".contains(&b))
+    };
     let count = words.iter().take_while(|w| letters(w)).count();
     let (options, rest) = words.split_at(count);
-    let [code, files @ ..] = rest else { return false };
+    let [code, files @ ..] = rest else {
+        return false;
+    };
     let last = options.last().is_some_and(|w| w.ends_with('e'));
     let others = options.iter().rev().skip(1).all(|w| !w.contains('e'));
-    last && others && perl_only_prints(code) && files.iter().all(|f| !f.starts_with(['-', '|', '>', '<', '+']))
+    last && others
+        && perl_only_prints(code)
+        && files
+            .iter()
+            .all(|f| !f.starts_with(['-', '|', '>', '<', '+']))
 }
 
 /// `s/a/b/`, `print if /a/`: a replacement or a choice of lines, without a way to run code inside.
 fn perl_only_prints(code: &str) -> bool {
     // `@{[…]}`, `${\…}`, `(?{…})` and the letter `e` run what they hold.
-    let hidden = ["@", "`", "${", "$(", "?{", "??", "\\$"].iter().any(|mark| code.contains(mark));
+    let hidden = ["@", "`", "${", "$(", "?{", "??", "\\$"]
+        .iter()
+        .any(|mark| code.contains(mark));
     // `$x[unlink 'f']` runs what stands in its brackets.
     let indexed = code.match_indices('$').any(|(at, _)| {
-        let rest = code[at + 1..].trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        let rest =
+            code[at + 1..].trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
         rest.starts_with(['[', '{', '-', '$', ':'])
     });
-    !hidden && !indexed && code.split(';').map(str::trim).all(|part| part.is_empty() || perl_statement(part))
+    !hidden
+        && !indexed
+        && code
+            .split(';')
+            .map(str::trim)
+            .all(|part| part.is_empty() || perl_statement(part))
 }
 
 fn perl_statement(part: &str) -> bool {
@@ -68,19 +93,26 @@ fn perl_statement(part: &str) -> bool {
     for start in ["print if ", "print unless "] {
         if let Some(condition) = part.strip_prefix(start) {
             let pattern = condition.strip_prefix('/').and_then(|c| c.rsplit_once('/'));
-            return pattern
-                .is_some_and(|(p, letters)| !unescaped(p, '/') && letters.bytes().all(|b| b"imsx".contains(&b)));
+            return pattern.is_some_and(|(p, letters)| {
+                !unescaped(p, '/') && letters.bytes().all(|b| b"imsx".contains(&b))
+            });
         }
     }
-    let Some(rest) = part.strip_prefix('s') else { return false };
-    let Some(mark) = rest.chars().next().filter(|c| "/|,#!:~%".contains(*c)) else { return false };
+    let Some(rest) = part.strip_prefix('s') else {
+        return false;
+    };
+    let Some(mark) = rest.chars().next().filter(|c| "/|,#!:~%".contains(*c)) else {
+        return false;
+    };
     let pieces: Vec<&str> = rest[1..].split(mark).collect();
     // More marks than two are inside the pattern; what hides there is not looked for.
     matches!(pieces[..], [_, _, letters] if letters.bytes().all(|b| b"gimsx".contains(&b)))
 }
 
 fn unescaped(text: &str, mark: char) -> bool {
-    text.replace("\\\\", "").replace(&format!("\\{mark}"), "").contains(mark)
+    text.replace("\\\\", "")
+        .replace(&format!("\\{mark}"), "")
+        .contains(mark)
 }
 
 /// Names that may be called in a line of Python that prints what it read.
@@ -156,25 +188,34 @@ const PYTHON_CALLS: &[&str] = &[
 const PYTHON_MODULES: &[(&str, &[&str])] = &[
     ("sys", &["stdin", "stdout", "stderr", "argv", "exit"]),
     ("json", &["load", "loads", "dumps", "JSONDecodeError"]),
-    ("re", &["findall", "fullmatch", "match", "search", "sub", "split"]),
+    (
+        "re",
+        &["findall", "fullmatch", "match", "search", "sub", "split"],
+    ),
     ("yaml", &["safe_load", "safe_load_all", "YAMLError"]),
     ("base64", &["b64decode", "b64encode"]),
     ("urllib", &["parse"]),
     ("collections", &["Counter", "defaultdict"]),
 ];
 
-/// It imports nothing but what only reads, calls nothing but what is known, and reaches nothing behind a module.
+/// It imports nothing but what only reads, calls nothing but what is known, and reaches nothing
+/// behind a module.
 fn python_only_prints(code: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     if code.contains("__") || code.contains(['@', '`', '$']) || !code.is_ascii() {
         return false;
     }
     let known = |module: &str| {
-        module == "urllib.parse" || (PYTHON_MODULES.iter().any(|(name, _)| *name == module) && module != "urllib")
+        module == "urllib.parse"
+            || (PYTHON_MODULES.iter().any(|(name, _)| *name == module) && module != "urllib")
     };
-    let imports = code.split([';', '\n']).map(str::trim).all(|statement| match statement.strip_prefix("import ") {
-        Some(modules) => modules.split(',').all(|module| known(module.trim())),
-        None => !statement.split(|c| !is_part(c)).any(|word| word == "import" || word == "from"),
+    let imports = code.split([';', '\n']).map(str::trim).all(|statement| {
+        match statement.strip_prefix("import ") {
+            Some(modules) => modules.split(',').all(|module| known(module.trim())),
+            None => !statement
+                .split(|c| !is_part(c))
+                .any(|word| word == "import" || word == "from"),
+        }
     });
     let called = code.match_indices('(').all(|(at, _)| {
         let before = &code[..at];
@@ -182,7 +223,9 @@ fn python_only_prints(code: &str) -> bool {
         match word {
             "" => {
                 !before.trim_end().ends_with([')', ']', '}', '"', '\'']) && !before.ends_with(' ')
-                    || before.trim_end().ends_with([',', '=', '+', '-', '*', '/', '<', '>', '%', ':', '[', '('])
+                    || before
+                        .trim_end()
+                        .ends_with([',', '=', '+', '-', '*', '/', '<', '>', '%', ':', '[', '('])
             }
             "open" => reads_a_file(&code[at..]),
             _ => PYTHON_CALLS.contains(&word),
@@ -194,7 +237,9 @@ fn python_only_prints(code: &str) -> bool {
             if code[..at].ends_with(|c| is_part(c) || c == '.') || rest.starts_with(is_part) {
                 return true;
             }
-            let named = rest.strip_prefix('.').map(|r| r.split(|c| !is_part(c)).next().unwrap_or(""));
+            let named = rest
+                .strip_prefix('.')
+                .map(|r| r.split(|c| !is_part(c)).next().unwrap_or(""));
             imported(&code[..at]) || named.is_some_and(|name| fine.contains(&name))
         })
     });
@@ -223,10 +268,16 @@ fn python_only_prints(code: &str) -> bool {
 
 /// `('name')`: one name in quotes, and no mode.
 fn reads_a_file(rest: &str) -> bool {
-    let name = rest.strip_prefix('(').and_then(|r| r.split_once(')')).map_or("", |(name, _)| name.trim());
+    let name = rest
+        .strip_prefix('(')
+        .and_then(|r| r.split_once(')'))
+        .map_or("", |(name, _)| name.trim());
     let quote = name.chars().next().filter(|c| ['"', '\''].contains(c));
     quote.is_some_and(|quote| {
-        name.len() > 2 && name.ends_with(quote) && name.matches(quote).count() == 2 && !name.contains('\\')
+        name.len() > 2
+            && name.ends_with(quote)
+            && name.matches(quote).count() == 2
+            && !name.contains('\\')
     })
 }
 
@@ -285,8 +336,12 @@ fn mongo_only_reads(code: &str) -> bool {
         MONGO_CALLS.contains(&word)
     };
     // Assignments, functions, text that runs and what `$where` holds may do anything.
-    let other = ["=", "`", "function", "new ", "$", "delete ", "++", "--", "\\", "load", "?."];
-    code.contains('(') && !other.iter().any(|mark| code.contains(mark)) && code.match_indices('(').all(called)
+    let other = [
+        "=", "`", "function", "new ", "$", "delete ", "++", "--", "\\", "load", "?.",
+    ];
+    code.contains('(')
+        && !other.iter().any(|mark| code.contains(mark))
+        && code.match_indices('(').all(called)
 }
 
 #[cfg(test)]
@@ -295,7 +350,13 @@ mod tests {
 
     #[test]
     fn only_programs_that_surely_print_are_looks() {
-        for code in ["s/.* -> //", "s/,$//", "s|a|b|g; s/x/y/", "print if /a/i", "print unless /a\\/b/"] {
+        for code in [
+            "s/.* -> //",
+            "s/,$//",
+            "s|a|b|g; s/x/y/",
+            "print if /a/i",
+            "print unless /a\\/b/",
+        ] {
             assert!(perl_only_prints(code), "{code}");
         }
         for code in [

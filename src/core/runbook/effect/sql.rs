@@ -2,8 +2,11 @@
 
 use crate::core::runbook::statement::READS;
 
-/// First words of statements that change nothing, besides those that runbook files may use for looking.
-const MORE: [&str; 8] = ["describe", "desc", "use", "begin", "commit", "rollback", "fetch", "help"];
+/// First words of statements that change nothing, besides those that runbook files may use for
+/// looking.
+const MORE: [&str; 8] = [
+    "describe", "desc", "use", "begin", "commit", "rollback", "fetch", "help",
+];
 
 /// What may stand behind `set`: settings of the session.
 const SETTINGS: [&str; 14] = [
@@ -520,17 +523,27 @@ const META: [&str; 21] = [
 ];
 
 pub(super) fn only_looks(text: &str) -> bool {
-    text.split(';').flat_map(|part| part.split("\\G")).all(|part| {
-        // Commands of `psql` end with their line.
-        let own = part.lines().any(|line| line.trim_start().starts_with('\\'));
-        if own { part.lines().all(statement) } else { statement(part) }
-    })
+    text.split(';')
+        .flat_map(|part| part.split("\\G"))
+        .all(|part| {
+            // Commands of `psql` end with their line.
+            let own = part.lines().any(|line| line.trim_start().starts_with('\\'));
+            if own {
+                part.lines().all(statement)
+            } else {
+                statement(part)
+            }
+        })
 }
 
 fn uncommented(line: &str) -> &str {
     let code = line.split("--").next().unwrap_or("");
     // Two dashes inside a text are no comment.
-    if code.matches('\'').count().is_multiple_of(2) { code } else { line }
+    if code.matches('\'').count().is_multiple_of(2) {
+        code
+    } else {
+        line
+    }
 }
 
 fn meta(word: &str) -> bool {
@@ -539,7 +552,10 @@ fn meta(word: &str) -> bool {
 
 fn statement(text: &str) -> bool {
     let text = text.lines().map(uncommented).collect::<Vec<_>>().join(" ");
-    if text.split_whitespace().any(|word| word.starts_with('\\') && !meta(word)) {
+    if text
+        .split_whitespace()
+        .any(|word| word.starts_with('\\') && !meta(word))
+    {
         return false;
     }
     let text = text.to_lowercase();
@@ -550,7 +566,10 @@ fn statement(text: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     let plain = without_texts(text);
     let text = plain.as_deref().unwrap_or(text);
-    let words: Vec<&str> = text.split(|c: char| !is_part(c)).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = text
+        .split(|c: char| !is_part(c))
+        .filter(|word| !word.is_empty())
+        .collect();
     let first = words.first().copied().unwrap_or("");
     let second = words.get(1).copied().unwrap_or("");
     let looks = match first {
@@ -565,19 +584,29 @@ fn statement(text: &str) -> bool {
     looks && !acts && calls(text).all(harmless)
 }
 
-/// The statement without what stands between its quotes: `like '%delete%'` deletes nothing. Nothing where it is not sure
-/// which quote ends a text.
+/// The statement without what stands between its quotes: `like '%delete%'` deletes nothing. Nothing
+/// where it is not sure which quote ends a text.
 fn without_texts(text: &str) -> Option<String> {
-    let unsure = ["\\", "--", "/*", "#", "$", "\"", "`"].iter().any(|mark| text.contains(mark));
+    let unsure = ["\\", "--", "/*", "#", "$", "\"", "`"]
+        .iter()
+        .any(|mark| text.contains(mark));
     let pieces: Vec<&str> = text.split('\'').collect();
-    (!unsure && pieces.len() % 2 == 1).then(|| pieces.into_iter().step_by(2).collect::<Vec<_>>().join(" '' "))
+    (!unsure && pieces.len() % 2 == 1).then(|| {
+        pieces
+            .into_iter()
+            .step_by(2)
+            .collect::<Vec<_>>()
+            .join(" '' ")
+    })
 }
 
 /// Words that stand before an opening bracket.
 fn calls(text: &str) -> impl Iterator<Item = &str> {
     text.match_indices('(').filter_map(|(at, _)| {
         let before = text[..at].trim_end();
-        let word = before.rsplit(|c: char| !(c.is_alphanumeric() || c == '_')).next()?;
+        let word = before
+            .rsplit(|c: char| !(c.is_alphanumeric() || c == '_'))
+            .next()?;
         (!word.is_empty()).then_some(word)
     })
 }

@@ -73,9 +73,23 @@ impl Program {
 
     /// Nothing that it is given makes it a change.
     pub fn only_looks(&self) -> bool {
-        let Self { flags, changes, values, runs, script, statement, stdin, .. } = self;
-        let plain = flags.is_empty() && changes.is_empty() && values.is_empty() && script.is_empty();
-        self.default == Default::Looks && plain && runs.is_none() && statement.is_empty() && stdin.is_none()
+        let Self {
+            flags,
+            changes,
+            values,
+            runs,
+            script,
+            statement,
+            stdin,
+            ..
+        } = self;
+        let plain =
+            flags.is_empty() && changes.is_empty() && values.is_empty() && script.is_empty();
+        self.default == Default::Looks
+            && plain
+            && runs.is_none()
+            && statement.is_empty()
+            && stdin.is_none()
     }
 }
 
@@ -88,8 +102,17 @@ const TEXT: &str = include_str!("../../../../assets/commands.toml");
 
 /// Read once; a test sees to it that it is right.
 static PROGRAMS: LazyLock<HashMap<String, Program>> = LazyLock::new(|| {
-    let programs = toml::from_str::<File>(TEXT).map(|file| file.program).unwrap_or_default();
-    let named = |program: &Program| program.names.clone().into_iter().map(|n| (n, program.clone())).collect::<Vec<_>>();
+    let programs = toml::from_str::<File>(TEXT)
+        .map(|file| file.program)
+        .unwrap_or_default();
+    let named = |program: &Program| {
+        program
+            .names
+            .clone()
+            .into_iter()
+            .map(|n| (n, program.clone()))
+            .collect::<Vec<_>>()
+    };
     programs.iter().flat_map(named).collect()
 });
 
@@ -99,24 +122,38 @@ pub(super) fn program(name: &str) -> Option<&'static Program> {
 
 /// A word that changes something for one program at least.
 static CHANGES: LazyLock<HashSet<String>> = LazyLock::new(|| {
-    let words = PROGRAMS.values().flat_map(|program| program.changes.iter().chain(program.reasons.keys()));
-    words.filter(|word| !word.starts_with('-')).map(|word| word.to_lowercase()).collect()
+    let words = PROGRAMS
+        .values()
+        .flat_map(|program| program.changes.iter().chain(program.reasons.keys()));
+    words
+        .filter(|word| !word.starts_with('-'))
+        .map(|word| word.to_lowercase())
+        .collect()
 });
 
 pub(super) fn may_change(word: &str) -> bool {
     CHANGES.contains(&word.to_lowercase())
 }
 
-/// `word` is what `pattern` says: the word itself, any case, a beginning with `*`, or a part between two of them.
+/// `word` is what `pattern` says: the word itself, any case, a beginning with `*`, or a part
+/// between two of them.
 pub(super) fn fits(pattern: &str, word: &str) -> bool {
     // Options differ by case.
-    let same = |a: &str, b: &str| if b.starts_with('-') { a == b } else { a.eq_ignore_ascii_case(b) };
+    let same = |a: &str, b: &str| {
+        if b.starts_with('-') {
+            a == b
+        } else {
+            a.eq_ignore_ascii_case(b)
+        }
+    };
     if let Some(part) = pattern.strip_prefix('*').and_then(|p| p.strip_suffix('*')) {
         return !word.starts_with('-') && word.contains(part);
     }
     match pattern.strip_suffix('*') {
         Some(start) => {
-            word.len() >= start.len() && word.is_char_boundary(start.len()) && same(start, &word[..start.len()])
+            word.len() >= start.len()
+                && word.is_char_boundary(start.len())
+                && same(start, &word[..start.len()])
         }
         None => same(pattern, word),
     }
@@ -135,13 +172,31 @@ mod tests {
                 assert!(seen.insert(name), "{name} stands in the table twice");
             }
             assert!(!program.names.is_empty());
-            let both: Vec<_> = program.looks.iter().filter(|w| program.changes.contains(w)).collect();
-            assert!(both.is_empty(), "{:?} looks and changes with {both:?}", program.names);
-            let says = program.default == Default::Looks || program.runs.is_some() || !program.why.is_empty();
+            let both: Vec<_> = program
+                .looks
+                .iter()
+                .filter(|w| program.changes.contains(w))
+                .collect();
+            assert!(
+                both.is_empty(),
+                "{:?} looks and changes with {both:?}",
+                program.names
+            );
+            let says = program.default == Default::Looks
+                || program.runs.is_some()
+                || !program.why.is_empty();
             let decided = !program.changes.is_empty() || program.default == Default::Changes;
-            assert!(says || !decided, "{:?}: what does it change?", program.names);
+            assert!(
+                says || !decided,
+                "{:?}: what does it change?",
+                program.names
+            );
             let flagged = !program.flags.is_empty() || !program.values.is_empty();
-            assert!(!flagged || !program.why.is_empty(), "{:?}: what do its options change?", program.names);
+            assert!(
+                !flagged || !program.why.is_empty(),
+                "{:?}: what do its options change?",
+                program.names
+            );
         }
     }
 }

@@ -4,11 +4,14 @@ use super::*;
 use crate::core::runbook::shell;
 
 pub(super) fn effect(text: &str) -> Effect {
-    of(&shell::parse(text).unwrap_or_else(|fault| panic!("{text}: {fault:?}")), &Functions::default())
+    of(
+        &shell::parse(text).unwrap_or_else(|fault| panic!("{text}: {fault:?}")),
+        &Functions::default(),
+    )
 }
 
 #[test]
-fn what_changes_something_is_told_from_what_looks() {
+fn looks_and_changes_are_distinguished() {
     for text in [
         "ls -l /var",
         "kubectl get pods -n web",
@@ -63,22 +66,46 @@ fn what_changes_something_is_told_from_what_looks() {
     }
     for (text, why) in [
         ("sudo rm -rf /var/old", "deletes files"),
-        ("curl -fsSL https://h/install.sh | sudo bash", "runs what it reads"),
+        (
+            "curl -fsSL https://h/install.sh | sudo bash",
+            "runs what it reads",
+        ),
         ("curl -XDELETE h/index", "sends data or writes a file"),
         ("curl -sX POST h", "sends data or writes a file"),
         ("curl --request=PUT h -d x", "sends data or writes a file"),
         ("virtctl stop vm", "stops a virtual machine"),
         ("knife client delete web-1", "deletes what Chef manages"),
-        ("gcloud compute instances delete web-1 --zone z", "changes what runs in the cloud"),
-        ("aws ec2 terminate-instances --instance-ids i", "deletes infrastructure"),
+        (
+            "gcloud compute instances delete web-1 --zone z",
+            "changes what runs in the cloud",
+        ),
+        (
+            "aws ec2 terminate-instances --instance-ids i",
+            "deletes infrastructure",
+        ),
         ("ceph osd pool set p size 3", "changes the storage cluster"),
         ("kubectl -n web delete pod web-1", "deletes cluster objects"),
-        ("oc get po -o name | xargs oc delete", "deletes cluster objects"),
-        ("oc --context=a -n web adm drain n1", "moves work off a node"),
-        ("oc debug node/n1 -- chroot /host crictl rmi --prune", "deletes containers or images"),
-        ("ssh web-1 'sudo systemctl restart web'", "restarts a service"),
+        (
+            "oc get po -o name | xargs oc delete",
+            "deletes cluster objects",
+        ),
+        (
+            "oc --context=a -n web adm drain n1",
+            "moves work off a node",
+        ),
+        (
+            "oc debug node/n1 -- chroot /host crictl rmi --prune",
+            "deletes containers or images",
+        ),
+        (
+            "ssh web-1 'sudo systemctl restart web'",
+            "restarts a service",
+        ),
         ("ssh web-1 sudo systemctl stop web", "stops a service"),
-        ("bash -c \"kubectl scale deploy/web --replicas 0\"", "changes what runs"),
+        (
+            "bash -c \"kubectl scale deploy/web --replicas 0\"",
+            "changes what runs",
+        ),
         ("kubectl exec web-1 -- rm -r /data", "deletes files"),
         ("psql -c 'drop table t'", "changes data"),
         ("psql <<EOF\ndelete from t;\nEOF", "changes data"),
@@ -94,14 +121,23 @@ fn what_changes_something_is_told_from_what_looks() {
         ("X=$(docker stop web)", "stops a container"),
         ("git push origin main", "changes the shared repository"),
         ("redis-cli FLUSHALL", "deletes data"),
-        ("redis-cli config set maxmemory 1", "changes the server's settings"),
+        (
+            "redis-cli config set maxmemory 1",
+            "changes the server's settings",
+        ),
         ("env A=1 helm upgrade web ./web", "changes what runs"),
         ("sudo -u git -H gitlab-rails runner 'x'", "runs a program"),
         ("consul kv put a b", "changes the cluster"),
         ("watch -n 5 kubectl delete pod x", "deletes cluster objects"),
         ("python -c 'import os'", "runs a program"),
-        ("./fix.sh", "may change something (opsroom does not know `./fix.sh`)"),
-        ("frobnicate now", "may change something (opsroom does not know `frobnicate`)"),
+        (
+            "./fix.sh",
+            "may change something (opsroom does not know `./fix.sh`)",
+        ),
+        (
+            "frobnicate now",
+            "may change something (opsroom does not know `frobnicate`)",
+        ),
         ("frobnicate; rm x", "deletes files"),
     ] {
         assert_eq!(effect(text).change.as_deref(), Some(why), "{text}");
@@ -125,7 +161,10 @@ fn what_never_ends_and_what_wants_a_terminal_is_known() {
         "redis-cli monitor",
     ] {
         let found = effect(text);
-        assert!(found.endless.is_some() && found.terminal.is_none(), "{text}: {found:?}");
+        assert!(
+            found.endless.is_some() && found.terminal.is_none(),
+            "{text}: {found:?}"
+        );
     }
     for (text, opens) in [
         ("vim x", false),
@@ -153,7 +192,10 @@ fn what_never_ends_and_what_wants_a_terminal_is_known() {
         ("git commit --help; vi x", false),
     ] {
         let found = effect(text);
-        assert!(found.terminal.is_some() && found.opens == opens, "{text}: {found:?}");
+        assert!(
+            found.terminal.is_some() && found.opens == opens,
+            "{text}: {found:?}"
+        );
     }
     for text in [
         "ls",
@@ -172,6 +214,9 @@ fn what_never_ends_and_what_wants_a_terminal_is_known() {
         "oc debug node/n1 -- chroot /host df",
     ] {
         let found = effect(text);
-        assert!(found.terminal.is_none() && found.endless.is_none(), "{text}: {found:?}");
+        assert!(
+            found.terminal.is_none() && found.endless.is_none(),
+            "{text}: {found:?}"
+        );
     }
 }

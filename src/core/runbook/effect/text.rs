@@ -9,7 +9,10 @@ type Rest<'a> = Peekable<Chars<'a>>;
 pub(super) fn sed_only_looks(program: &str) -> bool {
     let mut rest = program.chars().peekable();
     loop {
-        while rest.next_if(|c| c.is_whitespace() || ";{}".contains(*c)).is_some() {}
+        while rest
+            .next_if(|c| c.is_whitespace() || ";{}".contains(*c))
+            .is_some()
+        {}
         if rest.peek().is_none() {
             return true;
         }
@@ -45,7 +48,10 @@ fn sed_command(rest: &mut Rest<'_>) -> Option<()> {
             let mark = rest.next()?;
             skip_to(mark, rest)?;
             skip_to(mark, rest)?;
-            while rest.next_if(|c| c.is_ascii_digit() || "gpiIM".contains(*c)).is_some() {}
+            while rest
+                .next_if(|c| c.is_ascii_digit() || "gpiIM".contains(*c))
+                .is_some()
+            {}
             sed_end(rest)
         }
         Some('y') => {
@@ -57,7 +63,10 @@ fn sed_command(rest: &mut Rest<'_>) -> Option<()> {
         // Labels and jumps, and texts that are printed up to the end of their line.
         Some(':' | 'b' | 't' | 'T') => {
             while rest.next_if(|c| " \t".contains(*c)).is_some() {}
-            while rest.next_if(|c| c.is_ascii_alphanumeric() || *c == '_').is_some() {}
+            while rest
+                .next_if(|c| c.is_ascii_alphanumeric() || *c == '_')
+                .is_some()
+            {}
             sed_end(rest)
         }
         Some('a' | 'i' | 'c') => {
@@ -68,7 +77,10 @@ fn sed_command(rest: &mut Rest<'_>) -> Option<()> {
             }
             Some(())
         }
-        Some('p' | 'P' | 'd' | 'D' | 'n' | 'N' | 'h' | 'H' | 'g' | 'G' | 'x' | '=' | 'l' | 'q' | 'Q' | '}') => {
+        Some(
+            'p' | 'P' | 'd' | 'D' | 'n' | 'N' | 'h' | 'H' | 'g' | 'G' | 'x' | '=' | 'l' | 'q' | 'Q'
+            | '}',
+        ) => {
             while rest.next_if(char::is_ascii_digit).is_some() {}
             sed_end(rest)
         }
@@ -97,8 +109,12 @@ fn skip_to(mark: char, rest: &mut Rest<'_>) -> Option<()> {
 /// It prints to its output and runs nothing.
 pub(super) fn awk_only_looks(program: &str) -> bool {
     // The program itself is in a variable.
-    let name = program.strip_prefix('$').map(|n| n.trim_start_matches('{').trim_end_matches('}'));
-    if name.is_some_and(|n| n.starts_with(char::is_alphabetic) && n.chars().all(|c| c.is_alphanumeric() || c == '_')) {
+    let name = program
+        .strip_prefix('$')
+        .map(|n| n.trim_start_matches('{').trim_end_matches('}'));
+    if name.is_some_and(|n| {
+        n.starts_with(char::is_alphabetic) && n.chars().all(|c| c.is_alphanumeric() || c == '_')
+    }) {
         return false;
     }
     awk(&mut program.chars().peekable()).is_some()

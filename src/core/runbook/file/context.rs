@@ -57,7 +57,11 @@ pub(super) struct Context<'i> {
 impl<'i> Context<'i> {
     pub fn new(inputs: &'i [Input], steps: Vec<KnownStep>, mutates: bool) -> Self {
         let of_kind = |fits: fn(&InputKind) -> bool| {
-            inputs.iter().filter(|i| fits(&i.kind)).map(|i| i.name.as_str()).collect::<Vec<_>>()
+            inputs
+                .iter()
+                .filter(|i| fits(&i.kind))
+                .map(|i| i.name.as_str())
+                .collect::<Vec<_>>()
         };
         Self {
             inputs: inputs.iter().map(|i| i.name.as_str()).collect(),
@@ -111,7 +115,12 @@ impl<'i> Context<'i> {
             types.insert("response".to_owned(), response);
             Rc::new(types)
         };
-        Rc::clone(self.made.borrow_mut().entry((place, answer)).or_insert_with(make))
+        Rc::clone(
+            self.made
+                .borrow_mut()
+                .entry((place, answer))
+                .or_insert_with(make),
+        )
     }
 
     /// A secret is chosen by an input of type secret, so that a text is never used as a name.
@@ -122,21 +131,42 @@ impl<'i> Context<'i> {
         key: &str,
         texts: impl Iterator<Item = &'t String>,
     ) {
-        for name in texts.filter_map(|text| chosen_secret(text)).filter(|name| !self.secrets.contains(name)) {
-            section.wrong(r, key, format!("{{inputs.{name}}}: there is no input {name} of type secret"));
+        for name in texts
+            .filter_map(|text| chosen_secret(text))
+            .filter(|name| !self.secrets.contains(name))
+        {
+            section.wrong(
+                r,
+                key,
+                format!("{{inputs.{name}}}: there is no input {name} of type secret"),
+            );
         }
     }
 
     /// A step that changes things needs a runbook with `mutates`, or a question before it: it runs
     /// on a person's answer.
-    pub fn may_change(&self, r: &mut Reader<'_>, section: &Section<'_>, does: &Does, when: Option<&Expr>) {
+    pub fn may_change(
+        &self,
+        r: &mut Reader<'_>,
+        section: &Section<'_>,
+        does: &Does,
+        when: Option<&Expr>,
+    ) {
         let asks = |(name, field): (String, Option<String>)| {
-            name == "steps" && field.is_some_and(|key| self.steps.get(&key).is_some_and(|step| step.asks))
+            name == "steps"
+                && field.is_some_and(|key| self.steps.get(&key).is_some_and(|step| step.asks))
         };
-        if self.mutates || !does.mutates() || when.is_some_and(|when| when.uses().into_iter().any(asks)) {
+        if self.mutates
+            || !does.mutates()
+            || when.is_some_and(|when| when.uses().into_iter().any(asks))
+        {
             return;
         }
-        let key = if matches!(does, Does::Sql { .. }) { "sql" } else { "adapter" };
+        let key = if matches!(does, Does::Sql { .. }) {
+            "sql"
+        } else {
+            "adapter"
+        };
         let message = "changes things, but the runbook says mutates = false; say true, or let it ask first: a manual step \
                        before it, and when = \"steps.NAME.done\" here";
         section.wrong(r, key, message);
@@ -167,20 +197,32 @@ impl<'i> Context<'i> {
     fn not_before(&self, step: &str, order: (usize, usize)) -> Option<String> {
         let found = self.steps.get(step)?;
         if found.repeated {
-            return Some(format!("steps.{step} refers to several steps; ask about a step that runs once"));
+            return Some(format!(
+                "steps.{step} refers to several steps; ask about a step that runs once"
+            ));
         }
-        (found.order >= order).then(|| format!("steps.{step} has no result here: that step does not run before"))
+        (found.order >= order)
+            .then(|| format!("steps.{step} has no result here: that step does not run before"))
     }
 
     /// Every placeholder must be able to get a value.
-    pub fn placeholders(&self, r: &mut Reader<'_>, section: &Section<'_>, key: &str, text: &str, place: TextScope) {
+    pub fn placeholders(
+        &self,
+        r: &mut Reader<'_>,
+        section: &Section<'_>,
+        key: &str,
+        text: &str,
+        place: TextScope,
+    ) {
         for piece in pieces(text) {
             let why = match piece {
                 Piece::Unknown(name) if name != "results" => format!(
                     "unknown placeholder {{{name}}}; known: {{env}}, {{service}}, {{services}}, {{target}}, {{inputs.NAME}}"
                 ),
                 Piece::Slot(Slot::Saved(step, name)) => {
-                    format!("{{steps.{step}.{name}}} is not known yet when this text is needed; use it in http or env")
+                    format!(
+                        "{{steps.{step}.{name}}} is not known yet when this text is needed; use it in http or env"
+                    )
                 }
                 piece => match self.without_value(piece, place) {
                     Some(why) => why,
@@ -204,9 +246,9 @@ impl<'i> Context<'i> {
             let why = match piece {
                 Piece::Slot(Slot::Saved(step, name)) => match self.steps.get(step) {
                     None => Some(format!("{{steps.{step}.{name}}}: there is no such step")),
-                    Some(known) if !known.saves.iter().any(|s| s == name) => {
-                        Some(format!("{{steps.{step}.{name}}}: that step does not save `{name}`"))
-                    }
+                    Some(known) if !known.saves.iter().any(|s| s == name) => Some(format!(
+                        "{{steps.{step}.{name}}}: that step does not save `{name}`"
+                    )),
                     Some(_) => self.not_before(step, order),
                 },
                 piece => self.without_value(piece, place),
@@ -218,8 +260,18 @@ impl<'i> Context<'i> {
     }
 
     /// Documents may contain other words in braces; only placeholders are checked.
-    fn known_placeholders(&self, r: &mut Reader<'_>, section: &Section<'_>, key: &str, text: &str, place: TextScope) {
-        for why in pieces(text).into_iter().filter_map(|piece| self.without_value(piece, place)) {
+    fn known_placeholders(
+        &self,
+        r: &mut Reader<'_>,
+        section: &Section<'_>,
+        key: &str,
+        text: &str,
+        place: TextScope,
+    ) {
+        for why in pieces(text)
+            .into_iter()
+            .filter_map(|piece| self.without_value(piece, place))
+        {
             section.wrong(r, key, why);
         }
     }
@@ -227,8 +279,12 @@ impl<'i> Context<'i> {
     fn without_value(&self, piece: Piece<'_>, place: TextScope) -> Option<String> {
         match piece {
             Piece::Slot(Slot::Input(name)) if !self.inputs.contains(&name) => {
-                let hint = nearest(name, &self.inputs).map(|near| format!("; did you mean {{inputs.{near}}}?"));
-                Some(format!("there is no input `{name}`{}", hint.unwrap_or_default()))
+                let hint = nearest(name, &self.inputs)
+                    .map(|near| format!("; did you mean {{inputs.{near}}}?"));
+                Some(format!(
+                    "there is no input `{name}`{}",
+                    hint.unwrap_or_default()
+                ))
             }
             Piece::Slot(Slot::Service) if place != TextScope::PerService => {
                 Some("{service} is only known in a step with for_each = \"services\"".to_owned())
@@ -259,13 +315,30 @@ impl<'i> Context<'i> {
                         section.wrong(r, "http", message);
                     }
                 }
-                self.chosen(r, section, "http", request.secret_ref.iter().chain(request.secret_headers.values()));
-                let texts = request.headers.values().chain(&request.body).chain(&request.contains);
+                self.chosen(
+                    r,
+                    section,
+                    "http",
+                    request
+                        .secret_ref
+                        .iter()
+                        .chain(request.secret_headers.values()),
+                );
+                let texts = request
+                    .headers
+                    .values()
+                    .chain(&request.body)
+                    .chain(&request.contains);
                 for text in texts.chain([&request.url]) {
                     self.late_placeholders(r, section, "http", text, (place, order));
                 }
             }
-            Does::Shell { env, secrets, artifacts, .. } => {
+            Does::Shell {
+                env,
+                secrets,
+                artifacts,
+                ..
+            } => {
                 for path in &artifacts.paths {
                     self.placeholders(r, section, "artifacts", path, place);
                 }
@@ -279,19 +352,33 @@ impl<'i> Context<'i> {
                     self.placeholders(r, section, "inputs", text, place);
                 }
             }
-            Does::Manual(prompt) | Does::Ask { prompt, .. } => self.placeholders(r, section, "manual", prompt, place),
-            Does::Approve { ask, .. } => self.placeholders(r, section, "approve", &ask.prompt, place),
+            Does::Manual(prompt) | Does::Ask { prompt, .. } => {
+                self.placeholders(r, section, "manual", prompt, place)
+            }
+            Does::Approve { ask, .. } => {
+                self.placeholders(r, section, "approve", &ask.prompt, place)
+            }
             Does::Document { title, body } => {
                 self.placeholders(r, section, "document", title, place);
                 match body {
-                    Body::Text(content) => self.known_placeholders(r, section, "document", content, place),
+                    Body::Text(content) => {
+                        self.known_placeholders(r, section, "document", content, place)
+                    }
                     Body::Spec if !self.inputs.contains(&"subject") => {
-                        section.wrong(r, "document", "about = \"spec\" needs an input named subject");
+                        section.wrong(
+                            r,
+                            "document",
+                            "about = \"spec\" needs an input named subject",
+                        );
                     }
                     Body::Spec | Body::Incident => {}
                 }
             }
-            Does::Sql { database, statement, .. } => {
+            Does::Sql {
+                database,
+                statement,
+                ..
+            } => {
                 self.placeholders(r, section, "sql", database, place);
                 for text in &statement.params {
                     self.late_placeholders(r, section, "sql", text, (place, order));
@@ -299,7 +386,10 @@ impl<'i> Context<'i> {
             }
             Does::Notify { to, message } => {
                 self.placeholders(r, section, "notify", to, place);
-                let texts = [&message.title, &message.text].into_iter().chain(&message.dedup_key).chain(&message.link);
+                let texts = [&message.title, &message.text]
+                    .into_iter()
+                    .chain(&message.dedup_key)
+                    .chain(&message.link);
                 for text in texts {
                     self.late_placeholders(r, section, "notify", text, (place, order));
                 }

@@ -42,7 +42,11 @@ const STEP_KEYS: [&str; 21] = [
 ];
 const RETRY_KEYS: [&str; 3] = ["attempts", "base", "cap"];
 /// Default retry of notifications: receiving a message twice is better than not at all.
-const NOTIFY_RETRY: Retry = Retry { attempts: 3, base_ms: 2_000, cap_ms: 32_000 };
+const NOTIFY_RETRY: Retry = Retry {
+    attempts: 3,
+    base_ms: 2_000,
+    cap_ms: 32_000,
+};
 
 /// The place of a step in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +84,12 @@ pub(super) fn read_step<'t>(
     context: &Context<'_>,
     spot: Spot,
 ) -> Option<StepTemplate> {
-    let known: Vec<&str> = STEP_KEYS.iter().chain(&STEP_KINDS).chain(spot.keys()).copied().collect();
+    let known: Vec<&str> = STEP_KEYS
+        .iter()
+        .chain(&STEP_KINDS)
+        .chain(spot.keys())
+        .copied()
+        .collect();
     let name = table.value.get("name").and_then(|v| v.get_ref().as_str());
     let path = name.map_or_else(|| "step".to_owned(), |name| format!("step {name:?}"));
     let section = Section::open(r, table.value, table.at, &path, &known);
@@ -121,16 +130,43 @@ fn read_undo(
     .collect();
     let section = step.table(r, "undo", &known)?;
     if section.has("runbook") {
-        section.wrong(r, "runbook", "an undo is a single step; a runbook cannot stand here");
+        section.wrong(
+            r,
+            "runbook",
+            "an undo is a single step; a runbook cannot stand here",
+        );
         return None;
     }
-    let own = section.text(r, "name").map_or_else(|| format!("undo {name}"), str::to_owned);
-    let undo = read_body(r, &section, context, Spot::Undo(phase, at), Some(&own), Some(phase))?;
-    let place = if undo.for_each { TextScope::PerService } else { repeated };
+    let own = section
+        .text(r, "name")
+        .map_or_else(|| format!("undo {name}"), str::to_owned);
+    let undo = read_body(
+        r,
+        &section,
+        context,
+        Spot::Undo(phase, at),
+        Some(&own),
+        Some(phase),
+    )?;
+    let place = if undo.for_each {
+        TextScope::PerService
+    } else {
+        repeated
+    };
     if place != repeated {
-        section.wrong(r, "use", "only the undo of a step that is repeated per service can use a service's action");
+        section.wrong(
+            r,
+            "use",
+            "only the undo of a step that is repeated per service can use a service's action",
+        );
     }
-    context.check_step(r, &section, &undo.does, repeated, Spot::Undo(phase, at).order(phase));
+    context.check_step(
+        r,
+        &section,
+        &undo.does,
+        repeated,
+        Spot::Undo(phase, at).order(phase),
+    );
     Some(Box::new(undo))
 }
 
@@ -152,7 +188,8 @@ fn read_body(
     } else {
         TextScope::Once
     };
-    let retry = read_retry(r, section).or_else(|| matches!(does, Some(Does::Notify { .. })).then_some(NOTIFY_RETRY));
+    let retry = read_retry(r, section)
+        .or_else(|| matches!(does, Some(Does::Notify { .. })).then_some(NOTIFY_RETRY));
     let idempotent = section.boolean(r, "idempotent");
     let sensitive = section.boolean(r, "sensitive").unwrap_or(false);
     let missing = section.word(r, "missing", &Missing::NAMES, Missing::from_name);
@@ -161,7 +198,11 @@ fn read_body(
     }
     let optional = section.boolean(r, "optional").unwrap_or(false);
     if optional && !section.has("manual") {
-        section.wrong(r, "optional", "is only for steps with `manual`: \"no\" is then an answer like any other");
+        section.wrong(
+            r,
+            "optional",
+            "is only for steps with `manual`: \"no\" is then an answer like any other",
+        );
     }
     let (on_failure, jump) = read_on_failure(r, section, spot);
     let timeout_ms = section.duration(r, "timeout");
@@ -170,9 +211,17 @@ fn read_body(
     let (name, does, phase) = (name?, does?, phase?);
     let idempotent = is_idempotent(work_of(&does), idempotent);
     if retry.is_some() && matches!(does, Does::Runbook { .. }) {
-        section.wrong(r, "retry", "a runbook is not repeated as a whole; give retry to its own steps");
+        section.wrong(
+            r,
+            "retry",
+            "a runbook is not repeated as a whole; give retry to its own steps",
+        );
     } else if retry.is_some() && !idempotent && !uses {
-        section.wrong(r, "retry", "only what is safe to repeat may be retried; add idempotent = true if it is");
+        section.wrong(
+            r,
+            "retry",
+            "only what is safe to repeat may be retried; add idempotent = true if it is",
+        );
     }
     let order = spot.order(phase);
     let scope = context.late(place, &does);
@@ -195,12 +244,20 @@ fn read_body(
         context.check_step(r, section, &does, place, order);
     }
     if matches!(does, Does::Approve { .. }) && !matches!(spot, Spot::Phase(_)) {
-        section.wrong(r, "approve", "an approval must be in a phase: finally and undo steps do not wait for people");
+        section.wrong(
+            r,
+            "approve",
+            "an approval must be in a phase: finally and undo steps do not wait for people",
+        );
     }
     let undo = match spot {
         Spot::Phase(at) if section.has("undo") => {
             if matches!(does, Does::Runbook { .. }) {
-                section.wrong(r, "undo", "what a sub-runbook did is undone by its own steps");
+                section.wrong(
+                    r,
+                    "undo",
+                    "what a sub-runbook did is undone by its own steps",
+                );
             }
             read_undo(r, section, context, (name, phase, at), place)
         }
@@ -233,13 +290,21 @@ fn read_body(
 fn read_phase(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Phase> {
     let names = Phase::ALL.map(Phase::name);
     if !section.has("phase") {
-        r.problem(section.at, section.key("phase"), format!("is missing; one of {}", names.join(", ")));
+        r.problem(
+            section.at,
+            section.key("phase"),
+            format!("is missing; one of {}", names.join(", ")),
+        );
     }
     section.word(r, "phase", &names, Phase::from_name)
 }
 
 /// `stop`, `continue`, or the name of a later step, which is checked when all steps are known.
-fn read_on_failure(r: &mut Reader<'_>, section: &Section<'_>, spot: Spot) -> (OnFailure, Option<String>) {
+fn read_on_failure(
+    r: &mut Reader<'_>,
+    section: &Section<'_>,
+    spot: Spot,
+) -> (OnFailure, Option<String>) {
     match section.text(r, "on_failure") {
         None | Some("stop") => (OnFailure::Stop, None),
         Some("continue") => (OnFailure::Continue, None),
@@ -252,8 +317,14 @@ fn read_on_failure(r: &mut Reader<'_>, section: &Section<'_>, spot: Spot) -> (On
 }
 
 /// Per service, or once per item of a list.
-fn read_for_each(r: &mut Reader<'_>, section: &Section<'_>, context: &Context<'_>) -> (bool, Option<Items>) {
-    let Some(value) = section.value("for_each") else { return (false, None) };
+fn read_for_each(
+    r: &mut Reader<'_>,
+    section: &Section<'_>,
+    context: &Context<'_>,
+) -> (bool, Option<Items>) {
+    let Some(value) = section.value("for_each") else {
+        return (false, None);
+    };
     if value.get_ref().is_array() {
         let items = section.texts(r, "for_each").unwrap_or_default();
         if items.is_empty() || items.iter().any(|i| i.trim().is_empty()) {
@@ -264,8 +335,13 @@ fn read_for_each(r: &mut Reader<'_>, section: &Section<'_>, context: &Context<'_
     match section.text(r, "for_each") {
         Some("services") => (true, None),
         Some(word) => {
-            let Some(name) = word.strip_prefix("inputs.").filter(|name| context.lists.contains(name)) else {
-                let message = format!("`{word}` is not one of services, inputs.NAME (type list), or a list of texts");
+            let Some(name) = word
+                .strip_prefix("inputs.")
+                .filter(|name| context.lists.contains(name))
+            else {
+                let message = format!(
+                    "`{word}` is not one of services, inputs.NAME (type list), or a list of texts"
+                );
                 section.wrong(r, "for_each", message);
                 return (false, None);
             };
@@ -275,7 +351,12 @@ fn read_for_each(r: &mut Reader<'_>, section: &Section<'_>, context: &Context<'_
     }
 }
 
-fn read_bounds(r: &mut Reader<'_>, section: &Section<'_>, place: TextScope, does: Option<&Does>) -> Option<Bounds> {
+fn read_bounds(
+    r: &mut Reader<'_>,
+    section: &Section<'_>,
+    place: TextScope,
+    does: Option<&Does>,
+) -> Option<Bounds> {
     let keys = ["max_concurrency", "max_errors"];
     let key = keys.into_iter().find(|key| section.has(key))?;
     if place == TextScope::Once {
@@ -290,18 +371,33 @@ fn read_bounds(r: &mut Reader<'_>, section: &Section<'_>, place: TextScope, does
         _ => {}
     }
     let max_errors = read_tolerance(r, section).unwrap_or(Tolerance::Count(0));
-    Some(Bounds { max_concurrency: u32::try_from(max_concurrency).unwrap_or(1), max_errors })
+    Some(Bounds {
+        max_concurrency: u32::try_from(max_concurrency).unwrap_or(1),
+        max_errors,
+    })
 }
 
 fn read_tolerance(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Tolerance> {
     let value = section.value("max_errors")?.get_ref();
-    let percent = |text: &str| text.strip_suffix('%')?.trim().parse().ok().filter(|p| *p <= 100);
+    let percent = |text: &str| {
+        text.strip_suffix('%')?
+            .trim()
+            .parse()
+            .ok()
+            .filter(|p| *p <= 100)
+    };
     let found = match value {
         DeValue::String(text) => percent(text).map(Tolerance::Percent),
-        other => as_i64(other).and_then(|n| u32::try_from(n).ok()).map(Tolerance::Count),
+        other => as_i64(other)
+            .and_then(|n| u32::try_from(n).ok())
+            .map(Tolerance::Count),
     };
     if found.is_none() {
-        section.wrong(r, "max_errors", "must be a whole number or a percentage like \"20%\"");
+        section.wrong(
+            r,
+            "max_errors",
+            "must be a whole number or a percentage like \"20%\"",
+        );
     }
     found
 }
@@ -348,7 +444,11 @@ fn read_save(
         }
         if !is_input_name(&name) || RESULT_FIELDS.contains(&name.as_str()) {
             let taken = RESULT_FIELDS.join(", ");
-            section.wrong(r, "save", format!("{name:?} cannot be a name: letters, digits and _, and not {taken}"));
+            section.wrong(
+                r,
+                "save",
+                format!("{name:?} cannot be a name: letters, digits and _, and not {taken}"),
+            );
             continue;
         }
         match Expr::new(&text, scope) {
@@ -364,11 +464,15 @@ fn read_save(
 
 const fn answers(does: &Does) -> bool {
     match does {
-        Does::Http(_) | Does::Shell { .. } | Does::Use(_) | Does::Manual(_) | Does::Ask { .. } => true,
-        Does::Sql { .. } | Does::Adapter { .. } => true,
-        Does::Wait(_) | Does::Approve { .. } | Does::Document { .. } | Does::Runbook { .. } | Does::Notify { .. } => {
-            false
+        Does::Http(_) | Does::Shell { .. } | Does::Use(_) | Does::Manual(_) | Does::Ask { .. } => {
+            true
         }
+        Does::Sql { .. } | Does::Adapter { .. } => true,
+        Does::Wait(_)
+        | Does::Approve { .. }
+        | Does::Document { .. }
+        | Does::Runbook { .. }
+        | Does::Notify { .. } => false,
     }
 }
 
@@ -377,8 +481,12 @@ fn work_of(does: &Does) -> Work<'_> {
     match does {
         Does::Http(request) => Work::Request(&request.method),
         Does::Shell { .. } => Work::Command,
-        Does::Sql { .. } => Work::Statement { mutates: does.mutates() },
-        Does::Adapter { .. } => Work::Operation { mutates: does.mutates() },
+        Does::Sql { .. } => Work::Statement {
+            mutates: does.mutates(),
+        },
+        Does::Adapter { .. } => Work::Operation {
+            mutates: does.mutates(),
+        },
         Does::Notify { .. } => Work::Message,
         Does::Wait(_) => Work::Pause,
         Does::Manual(_) | Does::Approve { .. } | Does::Ask { .. } => Work::Question,
@@ -390,10 +498,18 @@ fn work_of(does: &Does) -> Work<'_> {
 fn read_retry(r: &mut Reader<'_>, step: &Section<'_>) -> Option<Retry> {
     let section = step.table(r, "retry", &RETRY_KEYS)?;
     if !section.has("attempts") {
-        r.problem(section.at, section.key("attempts"), "is missing; how often to try in total");
+        r.problem(
+            section.at,
+            section.key("attempts"),
+            "is missing; how often to try in total",
+        );
     }
     let attempts = section.whole(r, "attempts", &(1..101));
     let base_ms = section.duration(r, "base").unwrap_or(2_000);
     let cap_ms = section.duration(r, "cap").unwrap_or(base_ms.max(32_000));
-    Some(Retry { attempts: u32::try_from(attempts?).ok()?, base_ms, cap_ms })
+    Some(Retry {
+        attempts: u32::try_from(attempts?).ok()?,
+        base_ms,
+        cap_ms,
+    })
 }

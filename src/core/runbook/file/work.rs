@@ -10,17 +10,38 @@ use crate::core::artifact::{ArtifactSpec, Pattern};
 use crate::core::service::{HttpRequest, ShellCommand, Verb};
 use crate::core::step::approve::{Approve, Comment};
 
-pub(super) const STEP_KINDS: [&str; 11] =
-    ["use", "http", "shell", "wait", "manual", "approve", "document", "runbook", "sql", "notify", "adapter"];
-const HTTP_KEYS: [&str; 8] = ["method", "url", "headers", "body", "auth", "expect_status", "max_ms", "contains"];
+pub(super) const STEP_KINDS: [&str; 11] = [
+    "use", "http", "shell", "wait", "manual", "approve", "document", "runbook", "sql", "notify",
+    "adapter",
+];
+const HTTP_KEYS: [&str; 8] = [
+    "method",
+    "url",
+    "headers",
+    "body",
+    "auth",
+    "expect_status",
+    "max_ms",
+    "contains",
+];
 const APPROVE_KEYS: [&str; 5] = ["prompt", "need", "from", "within", "comment"];
 const DOCUMENT_KEYS: [&str; 3] = ["title", "content", "about"];
 
 pub(super) fn read_does(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Does> {
-    let kinds: Vec<&str> = STEP_KINDS.into_iter().filter(|kind| section.has(kind)).collect();
+    let kinds: Vec<&str> = STEP_KINDS
+        .into_iter()
+        .filter(|kind| section.has(kind))
+        .collect();
     let [kind] = kinds.as_slice() else {
-        let found = if kinds.is_empty() { "none".to_owned() } else { kinds.join(" and ") };
-        let message = format!("a step does exactly one of {}; found {found}", STEP_KINDS.join(", "));
+        let found = if kinds.is_empty() {
+            "none".to_owned()
+        } else {
+            kinds.join(" and ")
+        };
+        let message = format!(
+            "a step does exactly one of {}; found {found}",
+            STEP_KINDS.join(", ")
+        );
         r.problem(section.at, section.key("kind"), message);
         return None;
     };
@@ -39,11 +60,15 @@ pub(super) fn read_does(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Doe
         "sql" => read_sql(r, section),
         "notify" => read_notify(r, section),
         "adapter" => read_adapter(r, section),
-        "use" => section.word(r, "use", &Verb::ALL.map(Verb::name), verb_from_name).map(Does::Use),
+        "use" => section
+            .word(r, "use", &Verb::ALL.map(Verb::name), verb_from_name)
+            .map(Does::Use),
         "http" => read_http(r, section).map(Does::Http),
         "shell" => read_shell(r, section),
         "wait" => section.duration(r, "wait").map(Does::Wait),
-        "manual" => section.text(r, "manual").map(|prompt| Does::Manual(prompt.to_owned())),
+        "manual" => section
+            .text(r, "manual")
+            .map(|prompt| Does::Manual(prompt.to_owned())),
         "approve" => read_approve(r, section),
         "runbook" => read_runbook(r, section),
         _ => read_document(r, section),
@@ -59,11 +84,21 @@ fn read_approve(r: &mut Reader<'_>, step: &Section<'_>) -> Option<Does> {
         }
     }
     if step.has("for_each") {
-        step.wrong(r, "for_each", "an approval is asked once, for the whole run");
+        step.wrong(
+            r,
+            "for_each",
+            "an approval is asked once, for the whole run",
+        );
     }
     if step.value("approve").is_some_and(|v| v.get_ref().is_str()) {
-        let ask = Approve { prompt: step.text(r, "approve")?.to_owned(), ..Approve::default() };
-        return Some(Does::Approve { ask, within_ms: None });
+        let ask = Approve {
+            prompt: step.text(r, "approve")?.to_owned(),
+            ..Approve::default()
+        };
+        return Some(Does::Approve {
+            ask,
+            within_ms: None,
+        });
     }
     let section = step.table(r, "approve", &APPROVE_KEYS)?;
     let prompt = section.required_text(r, "prompt");
@@ -74,17 +109,37 @@ fn read_approve(r: &mut Reader<'_>, step: &Section<'_>) -> Option<Does> {
     }
     let people: std::collections::BTreeSet<_> = from.iter().collect();
     if !from.is_empty() && i64::try_from(people.len()).is_ok_and(|n| n < need) {
-        section.wrong(r, "need", format!("{need} different people cannot agree among {}", people.len()));
+        section.wrong(
+            r,
+            "need",
+            format!(
+                "{need} different people cannot agree among {}",
+                people.len()
+            ),
+        );
     }
-    let comment = section.word(r, "comment", &Comment::NAMES, Comment::from_name).unwrap_or_default();
+    let comment = section
+        .word(r, "comment", &Comment::NAMES, Comment::from_name)
+        .unwrap_or_default();
     let within_ms = section.duration(r, "within");
     let need = u32::try_from(need).unwrap_or(1);
-    Some(Does::Approve { ask: Approve { prompt: prompt?.to_owned(), need, from, comment }, within_ms })
+    Some(Does::Approve {
+        ask: Approve {
+            prompt: prompt?.to_owned(),
+            need,
+            from,
+            comment,
+        },
+        within_ms,
+    })
 }
 
 fn read_runbook(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Does> {
     let name = section.text(r, "runbook")?;
-    Some(Does::Runbook { name: name.to_owned(), inputs: section.scalars(r, "inputs").unwrap_or_default() })
+    Some(Does::Runbook {
+        name: name.to_owned(),
+        inputs: section.scalars(r, "inputs").unwrap_or_default(),
+    })
 }
 
 /// Variables of a shell step's own.
@@ -96,7 +151,11 @@ fn read_env(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<(String, String)> 
             section.wrong(r, "env", format!("{name:?} is not the name of a variable"));
         }
         if name.starts_with("OPSROOM_") {
-            section.wrong(r, "env", format!("{name}: names that start with OPSROOM_ are opsroom's own"));
+            section.wrong(
+                r,
+                "env",
+                format!("{name}: names that start with OPSROOM_ are opsroom's own"),
+            );
         }
         if value.contains('\0') {
             section.wrong(r, "env", format!("{name} holds a NUL character"));
@@ -113,19 +172,32 @@ fn read_http(r: &mut Reader<'_>, step: &Section<'_>) -> Option<HttpRequest> {
     let section = step.table(r, "http", &HTTP_KEYS)?;
     let method = section.text(r, "method").unwrap_or("GET");
     if !method.bytes().all(|b| b.is_ascii_uppercase()) {
-        section.wrong(r, "method", format!("{method:?} is not a method; write it in capitals, like GET or POST"));
+        section.wrong(
+            r,
+            "method",
+            format!("{method:?} is not a method; write it in capitals, like GET or POST"),
+        );
     }
     let url = section.required_text(r, "url");
     if let Some(url) = url.filter(|url| !is_url(url)) {
         section.wrong(
             r,
             "url",
-            format!("{url:?} is not an address; it starts with http:// or https:// and holds no spaces"),
+            format!(
+                "{url:?} is not an address; it starts with http:// or https:// and holds no spaces"
+            ),
         );
     }
     let (headers, secret_headers) = read_headers(r, &section);
-    for (name, value) in headers.iter().filter(|(name, value)| !is_header(name, value)) {
-        section.wrong(r, "headers", format!("{name:?}: {value:?} is not a header of one line"));
+    for (name, value) in headers
+        .iter()
+        .filter(|(name, value)| !is_header(name, value))
+    {
+        section.wrong(
+            r,
+            "headers",
+            format!("{name:?}: {value:?} is not a header of one line"),
+        );
     }
     let max_ms = section.whole(r, "max_ms", &(1..86_400_001));
     Some(HttpRequest {
@@ -142,7 +214,9 @@ fn read_http(r: &mut Reader<'_>, step: &Section<'_>) -> Option<HttpRequest> {
 }
 
 fn is_url(url: &str) -> bool {
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let rest = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"));
     rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', '?', '#']))
         && !url.contains(|c: char| c.is_whitespace() || c.is_control())
 }
@@ -153,17 +227,25 @@ fn is_header(name: &str, value: &str) -> bool {
 }
 
 fn read_statuses(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<u16> {
-    let Some(value) = section.value("expect_status") else { return Vec::new() };
+    let Some(value) = section.value("expect_status") else {
+        return Vec::new();
+    };
     let list = value.get_ref().as_array().map(|list| {
         let status = |v: &toml::Spanned<DeValue<'_>>| {
-            u16::try_from(as_i64(v.get_ref())?).ok().filter(|s| (100..600).contains(s))
+            u16::try_from(as_i64(v.get_ref())?)
+                .ok()
+                .filter(|s| (100..600).contains(s))
         };
         list.iter().map(status).collect::<Option<Vec<u16>>>()
     });
     match list.flatten() {
         Some(statuses) if !statuses.is_empty() => statuses,
         _ => {
-            section.wrong(r, "expect_status", "must be a list of HTTP statuses, like [200, 204]");
+            section.wrong(
+                r,
+                "expect_status",
+                "must be a list of HTTP statuses, like [200, 204]",
+            );
             Vec::new()
         }
     }
@@ -174,7 +256,9 @@ type Headers = (Vec<(String, String)>, Vec<(String, String)>);
 
 fn read_headers(r: &mut Reader<'_>, section: &Section<'_>) -> Headers {
     let (mut plain, mut secret) = (Vec::new(), Vec::new());
-    let Some(table) = section.value("headers") else { return (plain, secret) };
+    let Some(table) = section.value("headers") else {
+        return (plain, secret);
+    };
     let Some(table) = table.get_ref().as_table() else {
         section.wrong(r, "headers", "must be a table: { \"Name\" = \"value\" }");
         return (plain, secret);
@@ -187,7 +271,11 @@ fn read_headers(r: &mut Reader<'_>, section: &Section<'_>) -> Headers {
                 check_secret(r, section, "headers", text);
                 secret.push((name, text.to_owned()));
             }
-            _ => section.wrong(r, "headers", format!("{name:?}: must be a text or {{ secret_ref = \"NAME\" }}")),
+            _ => section.wrong(
+                r,
+                "headers",
+                format!("{name:?}: must be a text or {{ secret_ref = \"NAME\" }}"),
+            ),
         }
     }
     (plain, secret)
@@ -196,7 +284,11 @@ fn read_headers(r: &mut Reader<'_>, section: &Section<'_>) -> Headers {
 fn read_auth(r: &mut Reader<'_>, section: &Section<'_>) -> Option<String> {
     let value = section.value("auth")?.get_ref();
     let Some(text) = secret_ref(value) else {
-        section.wrong(r, "auth", "must be { secret_ref = \"NAME\" }, the name of a secret");
+        section.wrong(
+            r,
+            "auth",
+            "must be { secret_ref = \"NAME\" }, the name of a secret",
+        );
         return None;
     };
     check_secret(r, section, "auth", text);
@@ -212,12 +304,18 @@ fn secret_ref<'v>(value: &'v DeValue<'_>) -> Option<&'v str> {
 fn check_secret(r: &mut Reader<'_>, section: &Section<'_>, key: &str, text: &str) {
     if chosen_secret(text).is_none() && !crate::core::secret::is_name(text) {
         // Not quoted: it may be the secret itself.
-        section.wrong(r, key, "is neither the name of a secret nor {inputs.NAME}; never write the value here");
+        section.wrong(
+            r,
+            key,
+            "is neither the name of a secret nor {inputs.NAME}; never write the value here",
+        );
     }
 }
 
 fn read_shell(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Does> {
-    let is_list = section.value("shell").is_some_and(|v| v.get_ref().is_array());
+    let is_list = section
+        .value("shell")
+        .is_some_and(|v| v.get_ref().is_array());
     let command = if is_list {
         ShellCommand::Argv(section.texts(r, "shell")?)
     } else {
@@ -227,11 +325,18 @@ fn read_shell(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Does> {
         ShellCommand::Argv(argv) => argv,
         ShellCommand::Script(script) => std::slice::from_ref(script),
     };
-    if parts.first().is_none_or(|program| program.trim().is_empty()) {
+    if parts
+        .first()
+        .is_none_or(|program| program.trim().is_empty())
+    {
         section.wrong(r, "shell", "names no program");
     }
     if parts.iter().any(|part| part.contains("{inputs.")) {
-        section.wrong(r, "shell", "inputs never become shell text; use the variable \"$OPSROOM_INPUT_NAME\"");
+        section.wrong(
+            r,
+            "shell",
+            "inputs never become shell text; use the variable \"$OPSROOM_INPUT_NAME\"",
+        );
     }
     if parts.iter().any(|part| part.contains('\0')) {
         section.wrong(r, "shell", "holds a NUL character");
@@ -250,18 +355,37 @@ fn read_shell(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Does> {
     }
     let artifacts = read_artifacts(r, section);
     let dir = section.text(r, "dir").map(str::to_owned);
-    Some(Does::Shell { command, dir, env, secrets, artifacts, block: None })
+    Some(Does::Shell {
+        command,
+        dir,
+        env,
+        secrets,
+        artifacts,
+        block: None,
+    })
 }
 
-/// `artifacts = ["report.json", "logs/*.log"]`, or a table that says whether the step has failed without them.
+/// `artifacts = ["report.json", "logs/*.log"]`, or a table that says whether the step has failed
+/// without them.
 fn read_artifacts(r: &mut Reader<'_>, step: &Section<'_>) -> ArtifactSpec {
-    let Some(value) = step.value("artifacts") else { return ArtifactSpec::default() };
+    let Some(value) = step.value("artifacts") else {
+        return ArtifactSpec::default();
+    };
     let (paths, required) = if value.get_ref().is_table() {
-        let Some(section) = step.table(r, "artifacts", &["paths", "required"]) else { return ArtifactSpec::default() };
+        let Some(section) = step.table(r, "artifacts", &["paths", "required"]) else {
+            return ArtifactSpec::default();
+        };
         if !section.has("paths") {
-            r.problem(section.at, section.key("paths"), "is missing; the files, from the step's folder on");
+            r.problem(
+                section.at,
+                section.key("paths"),
+                "is missing; the files, from the step's folder on",
+            );
         }
-        (section.texts(r, "paths"), section.boolean(r, "required").unwrap_or(false))
+        (
+            section.texts(r, "paths"),
+            section.boolean(r, "required").unwrap_or(false),
+        )
     } else {
         (step.texts(r, "artifacts"), false)
     };
@@ -276,7 +400,11 @@ fn read_artifacts(r: &mut Reader<'_>, step: &Section<'_>) -> ArtifactSpec {
         step.wrong(r, "artifacts", "names no file");
     }
     if step.boolean(r, "sensitive") == Some(true) {
-        step.wrong(r, "artifacts", "a sensitive step leaves nothing behind; take one of the two out");
+        step.wrong(
+            r,
+            "artifacts",
+            "a sensitive step leaves nothing behind; take one of the two out",
+        );
     }
     ArtifactSpec { paths, required }
 }
@@ -284,14 +412,23 @@ fn read_artifacts(r: &mut Reader<'_>, step: &Section<'_>) -> ArtifactSpec {
 fn read_document(r: &mut Reader<'_>, step: &Section<'_>) -> Option<Does> {
     let section = step.table(r, "document", &DOCUMENT_KEYS)?;
     let title = section.required_text(r, "title");
-    let content = section.text(r, "content").map(|text| Body::Text(text.to_owned()));
+    let content = section
+        .text(r, "content")
+        .map(|text| Body::Text(text.to_owned()));
     let about = section.word(r, "about", &["spec", "incident"], |word| match word {
         "spec" => Some(Body::Spec),
         "incident" => Some(Body::Incident),
         _ => None,
     });
     if section.has("content") == section.has("about") {
-        r.problem(section.at, section.key("content"), "a document has either `content` or `about`");
+        r.problem(
+            section.at,
+            section.key("content"),
+            "a document has either `content` or `about`",
+        );
     }
-    Some(Does::Document { title: title?.to_owned(), body: content.or(about)? })
+    Some(Does::Document {
+        title: title?.to_owned(),
+        body: content.or(about)?,
+    })
 }

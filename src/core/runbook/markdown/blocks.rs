@@ -86,7 +86,10 @@ impl<'p> Blocks<'p> {
         page.blocks.iter().for_each(|block| blocks.block(block));
         let rest = std::mem::take(&mut blocks.notes);
         if let Some(last) = blocks.pieces.last_mut().filter(|_| !rest.is_empty()) {
-            note(&mut last.notes, &format!("After it the page shows:\n{rest}"));
+            note(
+                &mut last.notes,
+                &format!("After it the page shows:\n{rest}"),
+            );
         }
         blocks
     }
@@ -105,7 +108,10 @@ impl<'p> Blocks<'p> {
             Fence::Shown => self.by_hand(block, "its fence is never closed".to_owned()),
             Fence::Unclear(doubt) if !unclosed => self.doubt(block, &doubt),
             Fence::Unclear(_) | Fence::Commands(_) if unclosed => {
-                self.by_hand(block, "its fence is never closed, so what follows may not belong to it".to_owned());
+                self.by_hand(
+                    block,
+                    "its fence is never closed, so what follows may not belong to it".to_owned(),
+                );
             }
             Fence::Commands(typed) => self.commands(block, typed),
             Fence::Unclear(_) => {}
@@ -116,21 +122,34 @@ impl<'p> Blocks<'p> {
         let text: Vec<&str> = lines.collect();
         if text.iter().any(|line| !line.trim().is_empty()) {
             let line = block.line + 1 + from;
-            note(&mut self.notes, &format!("Shown on the page (line {line}):\n{}", text.join("\n")));
+            note(
+                &mut self.notes,
+                &format!("Shown on the page (line {line}):\n{}", text.join("\n")),
+            );
         }
     }
 
     fn doubt(&mut self, block: &'p Block, doubt: &Doubt) {
         let line = block.line + 1 + doubt.line;
         if doubt.mistake {
-            self.mistakes.push((line, format!("this block is shown and not run: {}", doubt.why)));
+            self.mistakes.push((
+                line,
+                format!("this block is shown and not run: {}", doubt.why),
+            ));
         }
         self.by_hand(block, format!("{} (line {line})", doubt.why));
     }
 
     fn by_hand(&mut self, block: &'p Block, why: String) {
         let text = block.code.trim_end().to_owned();
-        self.push(block, Act::ByHand { text, why, inputs: BTreeSet::new() });
+        self.push(
+            block,
+            Act::ByHand {
+                text,
+                why,
+                inputs: BTreeSet::new(),
+            },
+        );
     }
 
     fn push(&mut self, block: &'p Block, does: Act) {
@@ -141,11 +160,24 @@ impl<'p> Blocks<'p> {
     fn commands(&mut self, block: &'p Block, typed: transcript::Typed) {
         let commands = shell_block::commands(&typed.script);
         if let Some((line, why)) = commands.problems.first() {
-            return self.doubt(block, &Doubt { line: *line, why: why.clone(), mistake: true });
+            return self.doubt(
+                block,
+                &Doubt {
+                    line: *line,
+                    why: why.clone(),
+                    mistake: true,
+                },
+            );
         }
         // It parsed when the fence was read.
-        let Ok(script) = shell::parse(&commands.script) else { return };
-        if let Some(elsewhere) = self.elsewhere.as_ref().filter(|e| e.headings == block.headings) {
+        let Ok(script) = shell::parse(&commands.script) else {
+            return;
+        };
+        if let Some(elsewhere) = self
+            .elsewhere
+            .as_ref()
+            .filter(|e| e.headings == block.headings)
+        {
             let why = format!(
                 "it may be meant for the shell that `{}` opens (line {}), not for this machine",
                 elsewhere.command, elsewhere.line
@@ -156,8 +188,11 @@ impl<'p> Blocks<'p> {
         if let Some(command) = &effect.terminal {
             let why = format!("`{command}` wants a terminal: run it in one of yours");
             if effect.opens {
-                self.elsewhere =
-                    Some(Elsewhere { headings: &block.headings, line: block.line, command: command.clone() });
+                self.elsewhere = Some(Elsewhere {
+                    headings: &block.headings,
+                    line: block.line,
+                    command: command.clone(),
+                });
             }
             let (text, inputs) = (commands.script.trim_end().to_owned(), commands.placeholders);
             return self.push(block, Act::ByHand { text, why, inputs });
@@ -199,7 +234,10 @@ impl<'p> Blocks<'p> {
 
 /// A fence without a tag: with prompts or commands in it, it is shown with a question.
 fn untagged(block: &Block) -> Fence {
-    let as_console = Block { language: "console".to_owned(), ..block.clone() };
+    let as_console = Block {
+        language: "console".to_owned(),
+        ..block.clone()
+    };
     match transcript::read(&as_console) {
         Fence::Commands(_) => Fence::Unclear(Doubt {
             line: 0,
@@ -279,6 +317,16 @@ fn is_customary(name: &str) -> bool {
         "EPOCHREALTIME",
         "_",
     ];
-    const BEGIN: [&str; 9] = ["LC_", "SSH_", "XDG_", "AWS_", "GOOGLE_", "CLOUDSDK_", "AZURE_", "BASH", "OPSROOM_"];
+    const BEGIN: [&str; 9] = [
+        "LC_",
+        "SSH_",
+        "XDG_",
+        "AWS_",
+        "GOOGLE_",
+        "CLOUDSDK_",
+        "AZURE_",
+        "BASH",
+        "OPSROOM_",
+    ];
     NAMES.contains(&name) || BEGIN.iter().any(|begin| name.starts_with(begin))
 }

@@ -7,7 +7,16 @@ use crate::core::runbook::page::Page;
 
 /// Keys that mark opsroom front matter; others (`title`, `weight`, `tags`) are found on any web
 /// page.
-const OURS: [&str; 8] = ["mutates", "phrases", "input", "risk", "step", "finally", "restatement", "concurrency"];
+const OURS: [&str; 8] = [
+    "mutates",
+    "phrases",
+    "input",
+    "risk",
+    "step",
+    "finally",
+    "restatement",
+    "concurrency",
+];
 
 /// Front matter as TOML.
 #[derive(Debug, Default)]
@@ -42,7 +51,12 @@ impl Toml {
     pub fn line_of(&self, line: usize) -> usize {
         match line {
             0 => 0,
-            line => self.lines.get(line - 1).or(self.lines.last()).copied().unwrap_or(1),
+            line => self
+                .lines
+                .get(line - 1)
+                .or(self.lines.last())
+                .copied()
+                .unwrap_or(1),
         }
     }
 }
@@ -50,17 +64,32 @@ impl Toml {
 /// A text as TOML, on one line: JSON's escapes are TOML's, except for DEL, which JSON does not
 /// escape.
 pub(super) fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+    serde_json::Value::from(text)
+        .to_string()
+        .replace('\u{7f}', "\\u007f")
 }
 
 /// The front matter of a page, when it is for opsroom.
 pub(super) fn read(page: &Page) -> Option<Front> {
     let (text, first) = page.front.as_ref()?;
-    let numbered = |text: &str| (*first..).zip(text.lines()).map(|(n, l)| (n, l.to_owned())).collect::<Vec<_>>();
+    let numbered = |text: &str| {
+        (*first..)
+            .zip(text.lines())
+            .map(|(n, l)| (n, l.to_owned()))
+            .collect::<Vec<_>>()
+    };
     let (table, errors) = DeTable::parse_recoverable(text);
-    let keys: Vec<String> = table.get_ref().keys().map(|k| k.get_ref().to_string()).collect();
+    let keys: Vec<String> = table
+        .get_ref()
+        .keys()
+        .map(|k| k.get_ref().to_string())
+        .collect();
     if errors.is_empty() || keys.iter().any(|k| OURS.contains(&k.as_str())) {
-        return is_ours(&keys).then(|| Front { keys, lines: numbered(text), problems: Vec::new() });
+        return is_ours(&keys).then(|| Front {
+            keys,
+            lines: numbered(text),
+            problems: Vec::new(),
+        });
     }
     let mut front = Front::default();
     for (number, line) in numbered(text) {
@@ -79,25 +108,37 @@ fn key_value(front: &mut Front, number: usize, line: &str) {
     if text.trim().is_empty() || text.trim_start().starts_with('#') {
         return;
     }
-    let is_key = |key: &str| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    let is_key = |key: &str| {
+        !key.is_empty()
+            && key
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+    };
     let parts = text.split_once(':').filter(|(key, _)| is_key(key));
     let Some((key, value)) = parts.filter(|(_, value)| !value.trim().is_empty()) else {
-        let message =
-            "is not a line like `key: value`; for lists and tables write the front matter as TOML between +++";
+        let message = "is not a line like `key: value`; for lists and tables write the front matter as TOML between +++";
         front.problems.push((number, message.to_owned()));
         return;
     };
     front.keys.push(key.to_owned());
-    front.lines.push((number, format!("{key} = {}", scalar(value.trim()))));
+    front
+        .lines
+        .push((number, format!("{key} = {}", scalar(value.trim()))));
 }
 
 fn scalar(value: &str) -> String {
-    if matches!(value, "true" | "false") || value.parse::<i64>().is_ok_and(|n| n.to_string() == value) {
+    if matches!(value, "true" | "false")
+        || value.parse::<i64>().is_ok_and(|n| n.to_string() == value)
+    {
         return value.to_owned();
     }
     if let Some(list) = value.strip_prefix('[').and_then(|v| v.strip_suffix(']')) {
-        let items: Vec<String> =
-            list.split(',').map(str::trim).filter(|i| !i.is_empty()).map(|i| quoted(unquoted(i))).collect();
+        let items: Vec<String> = list
+            .split(',')
+            .map(str::trim)
+            .filter(|i| !i.is_empty())
+            .map(|i| quoted(unquoted(i)))
+            .collect();
         return format!("[{}]", items.join(", "));
     }
     quoted(unquoted(value))

@@ -49,22 +49,41 @@ const HEADINGS: [(&str, Part); 33] = [
 ];
 
 /// Words that may follow one of them.
-const SUFFIXES: [&str; 7] = ["step", "steps", "check", "checks", "phase", "procedure", "plan"];
+const SUFFIXES: [&str; 7] = [
+    "step",
+    "steps",
+    "check",
+    "checks",
+    "phase",
+    "procedure",
+    "plan",
+];
 
 /// The innermost heading that names a part. The page's own title comes last.
 pub(super) fn part_of(block: &Block) -> Option<Part> {
     let named = |heading: &String| {
         let heading = normalized(heading);
-        HEADINGS.iter().find(|(known, _)| *known == heading).map(|(_, part)| *part)
+        HEADINGS
+            .iter()
+            .find(|(known, _)| *known == heading)
+            .map(|(_, part)| *part)
     };
-    block.headings.iter().skip(1).rev().chain(block.headings.first()).find_map(named)
+    block
+        .headings
+        .iter()
+        .skip(1)
+        .rev()
+        .chain(block.headings.first())
+        .find_map(named)
 }
 
 /// A heading in lower case, without its number, punctuation and words that may follow a known one.
 fn normalized(heading: &str) -> String {
     let heading = heading.to_lowercase();
-    let mut words: Vec<&str> =
-        heading.split_whitespace().map(|w| w.trim_matches(|c: char| !c.is_alphanumeric())).collect();
+    let mut words: Vec<&str> = heading
+        .split_whitespace()
+        .map(|w| w.trim_matches(|c: char| !c.is_alphanumeric()))
+        .collect();
     let counted = |word: &str| {
         let number = !word.is_empty() && word.chars().all(|c| c.is_ascii_digit() || c == '.');
         number || word.is_empty()
@@ -75,7 +94,11 @@ fn normalized(heading: &str) -> String {
     while words.first().is_some_and(|w| counted(w)) {
         words.remove(0);
     }
-    while words.len() > 1 && words.last().is_some_and(|w| w.is_empty() || SUFFIXES.contains(w)) {
+    while words.len() > 1
+        && words
+            .last()
+            .is_some_and(|w| w.is_empty() || SUFFIXES.contains(w))
+    {
         words.pop();
     }
     words.join(" ")
@@ -140,16 +163,33 @@ mod tests {
     #[test]
     fn the_order_of_the_page_is_the_order_of_the_work() {
         use Phase::{Action, Preflight, Summarize, Validate, Verify};
-        let (pre, act, ver) = (Some(Part::In(Preflight)), Some(Part::In(Action)), Some(Part::In(Verify)));
-        let (val, sum, back) = (Some(Part::In(Validate)), Some(Part::In(Summarize)), Some(Part::Rollback));
+        let (pre, act, ver) = (
+            Some(Part::In(Preflight)),
+            Some(Part::In(Action)),
+            Some(Part::In(Verify)),
+        );
+        let (val, sum, back) = (
+            Some(Part::In(Validate)),
+            Some(Part::In(Summarize)),
+            Some(Part::Rollback),
+        );
         for (parts, phases) in [
             (vec![None, pre, act], vec![Preflight, Preflight, Action]),
             (vec![None, None], vec![Action, Action]),
-            (vec![val, pre, pre, act, ver, sum], vec![Validate, Preflight, Preflight, Action, Verify, Summarize]),
+            (
+                vec![val, pre, pre, act, ver, sum],
+                vec![Validate, Preflight, Preflight, Action, Verify, Summarize],
+            ),
             (vec![act, back, act, act], vec![Action; 4]),
             (vec![act, pre, act], vec![Action; 3]),
-            (vec![pre, act, ver, act], vec![Preflight, Action, Action, Action]),
-            (vec![pre, act, ver, None], vec![Preflight, Action, Action, Action]),
+            (
+                vec![pre, act, ver, act],
+                vec![Preflight, Action, Action, Action],
+            ),
+            (
+                vec![pre, act, ver, None],
+                vec![Preflight, Action, Action, Action],
+            ),
             (vec![pre, val, ver], vec![Preflight, Action, Verify]),
             (vec![pre, None], vec![Preflight, Action]),
             (vec![ver, sum], vec![Verify, Summarize]),

@@ -14,27 +14,51 @@ use crate::core::runbook::page::{Block, Page};
 use crate::core::runbook::shell_block;
 
 /// Attributes of an info string that are keys of a step, all texts.
-const ATTRIBUTES: [&str; 9] = ["name", "timeout", "on_failure", "when", "expect", "dir", "phase", "notes", "database"];
+const ATTRIBUTES: [&str; 9] = [
+    "name",
+    "timeout",
+    "on_failure",
+    "when",
+    "expect",
+    "dir",
+    "phase",
+    "notes",
+    "database",
+];
 /// Attributes without a value.
 const FLAGS: [&str; 2] = ["idempotent", "mutates"];
 
 /// Writes the steps; returns the problems with their lines.
 pub(super) fn write(page: &Page, toml: &mut Toml) -> Vec<(usize, String)> {
     let mut problems = Vec::new();
-    for block in page.blocks.iter().filter(|b| shell_block::is_shell(&b.language)) {
+    for block in page
+        .blocks
+        .iter()
+        .filter(|b| shell_block::is_shell(&b.language))
+    {
         typed(block, &mut problems);
     }
-    for block in page.blocks.iter().filter(|b| b.language == "sql" && !is_step(b)) {
+    for block in page
+        .blocks
+        .iter()
+        .filter(|b| b.language == "sql" && !is_step(b))
+    {
         let message = "this sql block names no database, so nothing would run it: write `sql database=NAME`, or `text` if it \
                        is there to be read";
         problems.push((block.line, message.to_owned()));
     }
     let mut names = HashSet::new();
-    let (undo, steps): (Vec<&Block>, Vec<&Block>) =
-        page.blocks.iter().filter(|b| is_step(b)).partition(|b| part_of(b) == Some(Part::Rollback));
+    let (undo, steps): (Vec<&Block>, Vec<&Block>) = page
+        .blocks
+        .iter()
+        .filter(|b| is_step(b))
+        .partition(|b| part_of(b) == Some(Part::Rollback));
     let first_action = steps.iter().position(|b| phase_of(b) == Phase::Action);
     if let (Some(block), None) = (undo.first(), first_action) {
-        problems.push((block.line, "there is no action step before it that could be rolled back".to_owned()));
+        problems.push((
+            block.line,
+            "there is no action step before it that could be rolled back".to_owned(),
+        ));
     }
     for (at, block) in steps.iter().enumerate() {
         let undo = undo.as_slice();
@@ -63,7 +87,10 @@ fn typed(block: &Block, problems: &mut Vec<(usize, String)>) -> String {
         Fence::Commands(typed) => typed.script,
         Fence::Shown => String::new(),
         Fence::Unclear(doubt) => {
-            let message = format!("{}; write it without a prompt, or mark it as `text`", doubt.why);
+            let message = format!(
+                "{}; write it without a prompt, or mark it as `text`",
+                doubt.why
+            );
             problems.push((block.line + 1 + doubt.line, message));
             String::new()
         }
@@ -86,7 +113,10 @@ fn step(
 ) {
     let line = block.line;
     let Attributes { mut texts, flags } = attributes(block, problems);
-    let database = texts.iter().position(|(key, _)| key == "database").map(|at| texts.remove(at).1);
+    let database = texts
+        .iter()
+        .position(|(key, _)| key == "database")
+        .map(|at| texts.remove(at).1);
     if database.is_some() && block.language != "sql" {
         problems.push((line, "database= is only for sql blocks".to_owned()));
     }
@@ -98,7 +128,10 @@ fn step(
         own_keys(block, &mut texts);
     }
     if !texts.iter().any(|(key, _)| key == "name") {
-        let heading = block.headings.last().map_or_else(|| format!("block at line {line}"), |h| plain(h));
+        let heading = block
+            .headings
+            .last()
+            .map_or_else(|| format!("block at line {line}"), |h| plain(h));
         let mut name = heading.clone();
         let mut n = 2;
         while names.contains(&name) {
@@ -107,7 +140,12 @@ fn step(
         }
         texts.push(("name".to_owned(), name));
     }
-    names.extend(texts.iter().filter(|(key, _)| key == "name").map(|(_, name)| name.clone()));
+    names.extend(
+        texts
+            .iter()
+            .filter(|(key, _)| key == "name")
+            .map(|(_, name)| name.clone()),
+    );
     if !texts.iter().any(|(key, _)| key == "phase") {
         texts.push(("phase".to_owned(), phase_of(block).name().to_owned()));
     }
@@ -126,11 +164,18 @@ fn step(
     if let Some(first) = undo.first() {
         match undo_of(undo, problems) {
             Some(work) => toml.line(first.line, &format!("undo = {{ {work} }}")),
-            None => problems.push((first.line, "a rollback is made of shell blocks, or of one request".to_owned())),
+            None => problems.push((
+                first.line,
+                "a rollback is made of shell blocks, or of one request".to_owned(),
+            )),
         }
     }
     match block.language.as_str() {
-        "step" => block.code.lines().zip(line + 1..).for_each(|(text, line)| toml.line(line, text)),
+        "step" => block
+            .code
+            .lines()
+            .zip(line + 1..)
+            .for_each(|(text, line)| toml.line(line, text)),
         _ => {
             if let Some(work) = work(block, problems) {
                 toml.line(line, &work);
@@ -142,11 +187,16 @@ fn step(
 /// `shell = …` or `http = …`.
 fn work(block: &Block, problems: &mut Vec<(usize, String)>) -> Option<String> {
     if block.language == "http" {
-        return http(block).map_err(|why| problems.push((block.line, why))).ok();
+        return http(block)
+            .map_err(|why| problems.push((block.line, why)))
+            .ok();
     }
     if block.language == "sql" {
         let Attributes { texts, flags } = attributes(block, &mut Vec::new());
-        let database = texts.iter().find(|(key, _)| key == "database").map_or("", |(_, name)| name);
+        let database = texts
+            .iter()
+            .find(|(key, _)| key == "database")
+            .map_or("", |(_, name)| name);
         let (database, statement) = (quoted(database), quoted(&block.code));
         return Some(format!(
             "sql = {{ database = {database}, statement = {statement}, mutates = {} }}",
@@ -180,18 +230,30 @@ fn http(block: &Block) -> Result<String, String> {
     let first = lines.next().unwrap_or("");
     let mut words = first.split_whitespace();
     let (Some(method), Some(url)) = (words.next(), words.next()) else {
-        return Err("an http block begins with a method and a URL, like `GET https://…`".to_owned());
+        return Err(
+            "an http block begins with a method and a URL, like `GET https://…`".to_owned(),
+        );
     };
     let mut headers = Vec::new();
     for line in lines.by_ref().take_while(|line| !line.trim().is_empty()) {
-        let (name, value) =
-            line.split_once(':').ok_or_else(|| format!("{line:?} is not a header like `Accept: text/plain`"))?;
-        headers.push(format!("{} = {}", quoted(name.trim()), quoted(value.trim())));
+        let (name, value) = line
+            .split_once(':')
+            .ok_or_else(|| format!("{line:?} is not a header like `Accept: text/plain`"))?;
+        headers.push(format!(
+            "{} = {}",
+            quoted(name.trim()),
+            quoted(value.trim())
+        ));
     }
     let body: Vec<&str> = lines.collect();
-    let mut toml = format!("http = {{ method = {}, url = {}", quoted(method), quoted(url));
+    let mut toml = format!(
+        "http = {{ method = {}, url = {}",
+        quoted(method),
+        quoted(url)
+    );
     if !headers.is_empty() {
-        let _ = write!(toml, ", headers = {{ {} }}", headers.join(", ")); // writing to a String cannot fail
+        // writing to a String cannot fail
+        let _ = write!(toml, ", headers = {{ {} }}", headers.join(", "));
     }
     let body = body.join("\n");
     if !body.trim().is_empty() {
@@ -227,9 +289,16 @@ fn has_key(block: &Block, key: &str) -> bool {
 fn attributes(block: &Block, problems: &mut Vec<(usize, String)>) -> Attributes {
     let mut found: Vec<(String, String)> = Vec::new();
     let mut flags = Vec::new();
-    let mut rest = block.info.trim().trim_start_matches('{').trim_end_matches('}').trim_start();
+    let mut rest = block
+        .info
+        .trim()
+        .trim_start_matches('{')
+        .trim_end_matches('}')
+        .trim_start();
     while !rest.is_empty() {
-        let end = rest.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| c.is_whitespace() || c == '=')
+            .unwrap_or(rest.len());
         let (key, tail) = rest.split_at(end);
         let Some(value) = tail.strip_prefix('=') else {
             match FLAGS.into_iter().find(|flag| *flag == key) {
@@ -242,8 +311,14 @@ fn attributes(block: &Block, problems: &mut Vec<(usize, String)>) -> Attributes 
         let (value, tail) = match value.chars().next().filter(|c| matches!(c, '"' | '\'')) {
             Some(quote) => {
                 let Some(parts) = value[1..].split_once(quote) else {
-                    problems.push((block.line, format!("the quote after {key}= is never closed")));
-                    return Attributes { texts: found, flags };
+                    problems.push((
+                        block.line,
+                        format!("the quote after {key}= is never closed"),
+                    ));
+                    return Attributes {
+                        texts: found,
+                        flags,
+                    };
                 };
                 parts
             }
@@ -258,9 +333,16 @@ fn attributes(block: &Block, problems: &mut Vec<(usize, String)>) -> Attributes 
         }
         rest = tail.trim_start();
     }
-    Attributes { texts: found, flags }
+    Attributes {
+        texts: found,
+        flags,
+    }
 }
 
 fn unknown(key: &str) -> String {
-    format!("unknown attribute {key:?}; known are {}, {}", ATTRIBUTES.join(", "), FLAGS.join(", "))
+    format!(
+        "unknown attribute {key:?}; known are {}, {}",
+        ATTRIBUTES.join(", "),
+        FLAGS.join(", ")
+    )
 }

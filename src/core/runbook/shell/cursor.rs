@@ -29,7 +29,13 @@ pub(super) struct Document {
 
 impl<'t> Cursor<'t> {
     pub fn new(text: &'t str, depth: usize) -> Self {
-        Self { text, at: 0, script: Script::default(), documents: Vec::new(), depth }
+        Self {
+            text,
+            at: 0,
+            script: Script::default(),
+            documents: Vec::new(),
+            depth,
+        }
     }
 
     pub fn rest(&self) -> &'t str {
@@ -103,7 +109,11 @@ impl<'t> Cursor<'t> {
         while self.at < self.text.len() {
             let begin = self.at;
             let line = self.take_while(|c| c != '\n').trim_end_matches('\r');
-            let line = if document.tabs { line.trim_start_matches('\t') } else { line };
+            let line = if document.tabs {
+                line.trim_start_matches('\t')
+            } else {
+                line
+            };
             let ended = line == document.mark;
             if self.peek().is_some() {
                 self.at += 1;
@@ -111,16 +121,28 @@ impl<'t> Cursor<'t> {
             if ended {
                 let body = &self.text[start..begin];
                 self.keep_document(document, body);
-                return if document.quoted { Ok(()) } else { self.inner_text(body) };
+                return if document.quoted {
+                    Ok(())
+                } else {
+                    self.inner_text(body)
+                };
             }
         }
-        Err(self.open(&format!("the here-document is never closed with {}", document.mark)))
+        Err(self.open(&format!(
+            "the here-document is never closed with {}",
+            document.mark
+        )))
     }
 
     /// The text becomes the target of its redirection: the newest one without a target.
     fn keep_document(&mut self, document: &Document, body: &str) {
-        let redirects = self.script.commands.iter_mut().flat_map(|c| c.redirects.iter_mut());
-        let waiting = redirects.filter(|r| r.operator == document.operator && r.target.text == document.mark);
+        let redirects = self
+            .script
+            .commands
+            .iter_mut()
+            .flat_map(|c| c.redirects.iter_mut());
+        let waiting =
+            redirects.filter(|r| r.operator == document.operator && r.target.text == document.mark);
         if let Some(redirect) = waiting.last() {
             body.clone_into(&mut redirect.target.text);
             redirect.target.quoted = document.quoted;
@@ -147,7 +169,13 @@ impl<'t> Cursor<'t> {
     }
 
     fn join(&mut self, inner: Cursor<'_>) {
-        let Script { commands, functions, variables, endless, bash } = inner.script;
+        let Script {
+            commands,
+            functions,
+            variables,
+            endless,
+            bash,
+        } = inner.script;
         self.script.commands.extend(commands);
         self.script.functions.extend(functions);
         self.script.variables.extend(variables);
@@ -177,12 +205,21 @@ impl<'t> Cursor<'t> {
     }
 
     pub fn wrong(&self, message: &str) -> Fault {
-        let line = self.text[..self.at.min(self.text.len())].matches('\n').count();
-        Fault { line, message: message.to_owned(), open: false }
+        let line = self.text[..self.at.min(self.text.len())]
+            .matches('\n')
+            .count();
+        Fault {
+            line,
+            message: message.to_owned(),
+            open: false,
+        }
     }
 
     pub fn open(&self, message: &str) -> Fault {
-        Fault { open: true, ..self.wrong(message) }
+        Fault {
+            open: true,
+            ..self.wrong(message)
+        }
     }
 
     /// The error for an unexpected token.
@@ -191,8 +228,16 @@ impl<'t> Cursor<'t> {
             None => self.open("it ends too early"),
             Some('\n') => self.wrong("a line ends too early"),
             Some(c) => {
-                let word: String = self.rest().chars().take_while(|c| !c.is_whitespace()).take(20).collect();
-                self.wrong(&format!("unexpected `{}`", if word.is_empty() { c.to_string() } else { word }))
+                let word: String = self
+                    .rest()
+                    .chars()
+                    .take_while(|c| !c.is_whitespace())
+                    .take(20)
+                    .collect();
+                self.wrong(&format!(
+                    "unexpected `{}`",
+                    if word.is_empty() { c.to_string() } else { word }
+                ))
             }
         }
     }

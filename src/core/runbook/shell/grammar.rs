@@ -5,8 +5,8 @@ use super::{Fault, Function, Word};
 
 /// Reserved words in the place of a command.
 const RESERVED: [&str; 17] = [
-    "if", "then", "elif", "else", "fi", "for", "select", "while", "until", "do", "done", "case", "esac", "function",
-    "{", "}", "[[",
+    "if", "then", "elif", "else", "fi", "for", "select", "while", "until", "do", "done", "case",
+    "esac", "function", "{", "}", "[[",
 ];
 
 impl Cursor<'_> {
@@ -14,7 +14,10 @@ impl Cursor<'_> {
     pub fn script(&mut self) -> Result<(), Fault> {
         self.list(&[])?;
         match self.documents.first() {
-            Some(document) => Err(self.open(&format!("the here-document is never closed with {}", document.mark))),
+            Some(document) => Err(self.open(&format!(
+                "the here-document is never closed with {}",
+                document.mark
+            ))),
             None => Ok(()),
         }
     }
@@ -33,7 +36,11 @@ impl Cursor<'_> {
         loop {
             self.lines()?;
             if self.peek().is_none() {
-                return if ends.is_empty() { Ok(()) } else { Err(self.open(&format!("`{}` is missing", ends[0]))) };
+                return if ends.is_empty() {
+                    Ok(())
+                } else {
+                    Err(self.open(&format!("`{}` is missing", ends[0])))
+                };
             }
             if self.ends_here(ends) {
                 return Ok(());
@@ -52,13 +59,16 @@ impl Cursor<'_> {
 
     fn ends_here(&self, ends: &[&str]) -> bool {
         let symbol = |end: &&&str| end.starts_with([')', ';']) && self.starts(end);
-        ends.iter().any(|end| symbol(&end) || (RESERVED.contains(end) && self.reserved() == Some(*end)))
+        ends.iter()
+            .any(|end| symbol(&end) || (RESERVED.contains(end) && self.reserved() == Some(*end)))
     }
 
     /// The reserved word at this place.
     fn reserved(&self) -> Option<&'static str> {
         let rest = self.rest();
-        let end = rest.find(|c: char| c.is_whitespace() || ";&|()<>".contains(c)).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| c.is_whitespace() || ";&|()<>".contains(c))
+            .unwrap_or(rest.len());
         RESERVED.into_iter().find(|word| *word == &rest[..end])
     }
 
@@ -102,9 +112,10 @@ impl Cursor<'_> {
     fn prefix(&mut self) {
         loop {
             let rest = self.rest();
-            let Some(word) =
-                ["!", "time"].into_iter().find(|w| rest.strip_prefix(w).is_some_and(|r| r.starts_with([' ', '\t'])))
-            else {
+            let Some(word) = ["!", "time"].into_iter().find(|w| {
+                rest.strip_prefix(w)
+                    .is_some_and(|r| r.starts_with([' ', '\t']))
+            }) else {
                 return;
             };
             self.at += word.len();
@@ -151,7 +162,11 @@ impl Cursor<'_> {
     }
 
     fn close(&mut self, end: &str) -> Result<(), Fault> {
-        if self.eat(end) { Ok(()) } else { Err(self.unexpected()) }
+        if self.eat(end) {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     /// At least one command, and its end.
@@ -161,7 +176,11 @@ impl Cursor<'_> {
             return Err(self.unexpected());
         }
         self.list(ends)?;
-        let end = ends.iter().find(|end| self.ends_here(&[end])).copied().unwrap_or("");
+        let end = ends
+            .iter()
+            .find(|end| self.ends_here(&[end]))
+            .copied()
+            .unwrap_or("");
         self.close(end)
     }
 
@@ -188,11 +207,14 @@ impl Cursor<'_> {
         let always = if word == "while" { "true" } else { "false" };
         let endless = condition.len() == 1
             && condition[0].words.len() == 1
-            && [always, if word == "while" { ":" } else { "" }].contains(&condition[0].words[0].text.as_str());
+            && [always, if word == "while" { ":" } else { "" }]
+                .contains(&condition[0].words[0].text.as_str());
         let body = self.script.commands.len();
         self.block(&["done"])?;
         let leaves = |c: &super::Command| {
-            c.words.first().is_some_and(|w| ["break", "exit", "return"].contains(&w.text.as_str()))
+            c.words
+                .first()
+                .is_some_and(|w| ["break", "exit", "return"].contains(&w.text.as_str()))
         };
         self.script.endless |= endless && !self.script.commands[body..].iter().any(leaves);
         Ok(())
@@ -237,7 +259,11 @@ impl Cursor<'_> {
             _ => {
                 let before = self.at;
                 let word = self.word()?;
-                if self.at == before { Err(self.unexpected()) } else { Ok(Some(word)) }
+                if self.at == before {
+                    Err(self.unexpected())
+                } else {
+                    Ok(Some(word))
+                }
             }
         }
     }
@@ -298,7 +324,11 @@ impl Cursor<'_> {
         self.command()?;
         let commands = self.script.commands[first..].to_vec();
         let arguments = names_arguments(&self.text[start..self.at]);
-        self.script.functions.push(Function { name, commands, arguments });
+        self.script.functions.push(Function {
+            name,
+            commands,
+            arguments,
+        });
         Ok(())
     }
 

@@ -28,8 +28,10 @@ impl Cursor<'_> {
                 names.push(name);
                 continue;
             }
-            let declares =
-                self.script.commands[index].words.first().is_some_and(|w| DECLARE.contains(&w.text.as_str()));
+            let declares = self.script.commands[index]
+                .words
+                .first()
+                .is_some_and(|w| DECLARE.contains(&w.text.as_str()));
             if declares && let Some(name) = self.assignment()? {
                 self.set(&name);
                 continue;
@@ -41,7 +43,11 @@ impl Cursor<'_> {
             }
             let first = self.script.commands[index].words.is_empty();
             if self.starts("(") {
-                return if first { self.function(index, word) } else { Err(self.unexpected()) };
+                return if first {
+                    self.function(index, word)
+                } else {
+                    Err(self.unexpected())
+                };
             }
             self.script.commands[index].words.push(word);
         }
@@ -78,7 +84,9 @@ impl Cursor<'_> {
     /// `NAME=value`, `NAME+=value`, `NAME=(…)`, `NAME[n]=value`: the name.
     fn assignment(&mut self) -> Result<Option<String>, Fault> {
         let rest = self.rest();
-        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .unwrap_or(rest.len());
         let name = rest[..end].to_owned();
         if !is_name(&name) {
             return Ok(None);
@@ -86,11 +94,17 @@ impl Cursor<'_> {
         let mut sign = end;
         if rest[sign..].starts_with('[') {
             match rest[sign..].find(']') {
-                Some(close) if rest[sign + close + 1..].starts_with(['=', '+']) => sign += close + 1,
+                Some(close) if rest[sign + close + 1..].starts_with(['=', '+']) => {
+                    sign += close + 1
+                }
                 _ => return Ok(None),
             }
         }
-        let Some(length) = ["+=", "="].into_iter().find(|s| rest[sign..].starts_with(s)).map(str::len) else {
+        let Some(length) = ["+=", "="]
+            .into_iter()
+            .find(|s| rest[sign..].starts_with(s))
+            .map(str::len)
+        else {
             return Ok(None);
         };
         let subscript = rest[end..sign].to_owned();
@@ -121,7 +135,10 @@ impl Cursor<'_> {
             self.blanks();
             match self.redirection()? {
                 Some(redirect) => {
-                    self.script.commands.push(Command { redirects: vec![redirect], ..Command::default() });
+                    self.script.commands.push(Command {
+                        redirects: vec![redirect],
+                        ..Command::default()
+                    });
                 }
                 None => return Ok(()),
             }
@@ -129,7 +146,9 @@ impl Cursor<'_> {
     }
 
     fn redirection(&mut self) -> Result<Option<Redirect>, Fault> {
-        const OPERATORS: [&str; 13] = ["&>>", "&>", "<<<", "<<-", "<<", "<&", "<>", "<", ">>", ">&", ">|", ">", ">!"];
+        const OPERATORS: [&str; 13] = [
+            "&>>", "&>", "<<<", "<<-", "<<", "<&", "<>", "<", ">>", ">&", ">|", ">", ">!",
+        ];
         let start = self.at;
         self.take_while(|c| c.is_ascii_digit());
         let Some(operator) = OPERATORS.into_iter().find(|o| self.starts(o)) else {
@@ -156,17 +175,26 @@ impl Cursor<'_> {
                 operator: operator.to_owned(),
             });
         }
-        Ok(Some(Redirect { operator: operator.to_owned(), target }))
+        Ok(Some(Redirect {
+            operator: operator.to_owned(),
+            target,
+        }))
     }
 
     /// Effects of builtins on variables.
     fn effects(&mut self, index: usize) {
         let words = std::mem::take(&mut self.script.commands[index].words);
         let rest = words.get(1..).unwrap_or_default();
-        let plain = || rest.iter().map(|w| w.text.as_str()).filter(|w| !w.starts_with('-') && is_name(w));
+        let plain = || {
+            rest.iter()
+                .map(|w| w.text.as_str())
+                .filter(|w| !w.starts_with('-') && is_name(w))
+        };
         match words.first().map_or("", |w| w.text.as_str()) {
             "read" | "mapfile" | "readarray" => plain().for_each(|name| self.set(name)),
-            "printf" if rest.first().is_some_and(|w| w.text == "-v") => plain().take(1).for_each(|n| self.set(n)),
+            "printf" if rest.first().is_some_and(|w| w.text == "-v") => {
+                plain().take(1).for_each(|n| self.set(n))
+            }
             "getopts" => plain().skip(1).for_each(|name| self.set(name)),
             "declare" | "local" | "typeset" => plain().for_each(|name| self.set(name)),
             "." | "source" | "eval" => self.script.variables.push(Variable::Unknown),

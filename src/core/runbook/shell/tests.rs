@@ -4,7 +4,13 @@ use super::*;
 
 fn commands_of(text: &str) -> Vec<String> {
     let script = parse(text).unwrap_or_else(|fault| panic!("{text}: {fault:?}"));
-    let joined = |c: &Command| c.words.iter().map(|w| w.text.clone()).collect::<Vec<_>>().join(" ");
+    let joined = |c: &Command| {
+        c.words
+            .iter()
+            .map(|w| w.text.clone())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
     script.commands.iter().map(joined).collect()
 }
 
@@ -13,20 +19,38 @@ fn commands_are_found_at_every_place() {
     for (text, commands) in [
         ("ls -l\n", vec!["ls -l"]),
         ("a | b && c; d &\n", vec!["a", "b", "c", "d"]),
-        ("for n in $(nodes); do drain \"$n\"; done", vec!["nodes", "drain $n"]),
-        ("if [ -f x ]; then rm x; else touch x; fi", vec!["[ -f x ]", "rm x", "touch x"]),
+        (
+            "for n in $(nodes); do drain \"$n\"; done",
+            vec!["nodes", "drain $n"],
+        ),
+        (
+            "if [ -f x ]; then rm x; else touch x; fi",
+            vec!["[ -f x ]", "rm x", "touch x"],
+        ),
         ("case $1 in a|b) up;; *) down ;; esac", vec!["up", "down"]),
         ("f() { rm -r \"$1\"; }\nf x", vec!["rm -r $1", "f x"]),
         ("(cd /x && make) > out", vec!["cd /x", "make", ""]),
         ("X=$(get `inner`) run", vec!["run", "get `inner`", "inner"]),
-        ("cat <<EOF | apply -f -\nname: $(whoami)\nEOF\nls", vec!["cat", "apply -f -", "whoami", "ls"]),
+        (
+            "cat <<EOF | apply -f -\nname: $(whoami)\nEOF\nls",
+            vec!["cat", "apply -f -", "whoami", "ls"],
+        ),
         ("diff <(a) <(b)", vec!["diff <(a) <(b)", "a", "b"]),
         ("echo 'a # b' # rm x\n", vec!["echo a # b"]),
         ("a \\\n  b\n", vec!["a b"]),
         ("[[ $a =~ (x|y) && -n $b ]] || c", vec!["c"]),
-        ("while read -r l; do echo $l; done < f", vec!["read -r l", "echo $l", ""]),
-        ("x=(a b) ; ((i++)); echo $((i + 1))", vec!["", "echo $((i + 1))"]),
-        ("echo ${a:-$(b)} \"${c}\"", vec!["echo ${a:-$(b)} ${c}", "b"]),
+        (
+            "while read -r l; do echo $l; done < f",
+            vec!["read -r l", "echo $l", ""],
+        ),
+        (
+            "x=(a b) ; ((i++)); echo $((i + 1))",
+            vec!["", "echo $((i + 1))"],
+        ),
+        (
+            "echo ${a:-$(b)} \"${c}\"",
+            vec!["echo ${a:-$(b)} ${c}", "b"],
+        ),
     ] {
         assert_eq!(commands_of(text), commands, "{text}");
     }
@@ -57,7 +81,8 @@ fn syntax_errors_have_a_line_and_unclosed_text_is_marked_open() {
 
 #[test]
 fn variables_are_set_and_used_in_their_order() {
-    let script = parse("A=1 ls $B; export C=$A D; read E F <<< x; echo ${G:-1} ${H} '$I' ${J:=2}").unwrap();
+    let script =
+        parse("A=1 ls $B; export C=$A D; read E F <<< x; echo ${G:-1} ${H} '$I' ${J:=2}").unwrap();
     let names: Vec<String> = script
         .variables
         .iter()

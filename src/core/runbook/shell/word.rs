@@ -12,7 +12,9 @@ impl Cursor<'_> {
                 ' ' | '\t' | '\n' | '\r' | ';' | '&' | '|' | ')' | '\u{a0}' => break,
                 '<' | '>' if self.rest()[1..].starts_with('(') => self.process(&mut word)?,
                 '<' | '>' => break,
-                '(' if word.text.ends_with(['?', '*', '+', '@', '!']) && !word.quoted => self.pattern(&mut word)?,
+                '(' if word.text.ends_with(['?', '*', '+', '@', '!']) && !word.quoted => {
+                    self.pattern(&mut word)?
+                }
                 '(' => break,
                 '\\' => self.escape(&mut word),
                 '\'' => self.single(&mut word)?,
@@ -87,7 +89,9 @@ impl Cursor<'_> {
                 return self.ansi(word);
             }
             Some('"') if !in_double => return self.double(word),
-            Some('(') if self.starts("((") && self.arithmetic_end().is_some() => self.arithmetic()?,
+            Some('(') if self.starts("((") && self.arithmetic_end().is_some() => {
+                self.arithmetic()?
+            }
             Some('(') => {
                 self.at += 1;
                 self.list_in(&[")"])?;
@@ -97,7 +101,9 @@ impl Cursor<'_> {
             }
             Some('{') => self.parameter(in_double)?,
             Some(c) if c.is_ascii_alphabetic() || c == '_' => {
-                let name = self.take_while(|c| c.is_ascii_alphanumeric() || c == '_').to_owned();
+                let name = self
+                    .take_while(|c| c.is_ascii_alphanumeric() || c == '_')
+                    .to_owned();
                 self.used(&name);
             }
             Some('0'..='9' | '?' | '#' | '@' | '*' | '!' | '$' | '-') => self.at += 1,
@@ -131,7 +137,9 @@ impl Cursor<'_> {
         let opened = self.open("${ is never closed");
         self.at += 1;
         let lengthy = self.eat("#") || self.eat("!");
-        let name = self.take_while(|c| c.is_ascii_alphanumeric() || c == '_').to_owned();
+        let name = self
+            .take_while(|c| c.is_ascii_alphanumeric() || c == '_')
+            .to_owned();
         if name.is_empty() && !self.starts("}") {
             self.next(); // ${@}, ${?} …
         }
@@ -159,7 +167,11 @@ impl Cursor<'_> {
                 Some('\'') => {
                     // Inside double quotes it is an ordinary character, and what follows is
                     // expanded.
-                    let end = if in_double { None } else { self.rest()[1..].find('\'') };
+                    let end = if in_double {
+                        None
+                    } else {
+                        self.rest()[1..].find('\'')
+                    };
                     self.at += end.map_or(1, |end| end + 2);
                 }
                 Some('"') => self.double(&mut ignored)?,
@@ -191,7 +203,9 @@ impl Cursor<'_> {
 
     /// `((…))`.
     pub fn arithmetic(&mut self) -> Result<(), Fault> {
-        let end = self.arithmetic_end().ok_or_else(|| self.open("(( is never closed"))?;
+        let end = self
+            .arithmetic_end()
+            .ok_or_else(|| self.open("(( is never closed"))?;
         let inside = self.rest()[2..end - 2].to_owned();
         self.at += end;
         self.inner_text(&inside)

@@ -81,32 +81,51 @@ const WHOLE: [&str; 22] = [
 
 /// The word at the start of `text`, as an input, and its length.
 pub(super) fn at(text: &str, before: &str) -> Option<(String, usize)> {
-    let first = text.chars().next().filter(|c| c.is_ascii_uppercase() || *c == 'y')?;
+    let first = text
+        .chars()
+        .next()
+        .filter(|c| c.is_ascii_uppercase() || *c == 'y')?;
     let previous = before.chars().next_back();
     if first == 'X' {
         return crosses(text, before);
     }
-    let word_before = before.trim_end().rsplit(char::is_whitespace).next().unwrap_or("");
+    let word_before = before
+        .trim_end()
+        .rsplit(char::is_whitespace)
+        .next()
+        .unwrap_or("");
     // The name of a variable follows.
-    if ["for", "read", "-r", "export", "unset", "local", "declare", "select", "readonly", "--arg"]
-        .contains(&word_before)
+    if [
+        "for", "read", "-r", "export", "unset", "local", "declare", "select", "readonly", "--arg",
+    ]
+    .contains(&word_before)
     {
         return None;
     }
     if !previous.is_none_or(|c| c.is_whitespace() || matches!(c, '/' | '@' | '=' | ':' | '"')) {
         return None;
     }
-    let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-')).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'))
+        .unwrap_or(text.len());
     let word = text[..end].trim_end_matches(['-', '_']);
     if !ends_well(&text[word.len()..]) {
         return None;
     }
     let lower = word.to_ascii_lowercase().replace('-', "_");
     let capital = !word.bytes().any(|b| b.is_ascii_lowercase());
-    let begins = BEGIN.iter().any(|b| lower == *b || lower.strip_prefix(b).is_some_and(|rest| rest.starts_with('_')));
+    let begins = BEGIN.iter().any(|b| {
+        lower == *b
+            || lower
+                .strip_prefix(b)
+                .is_some_and(|rest| rest.starts_with('_'))
+    });
     let yours = lower.starts_with("your_") && word.len() > 5;
-    let parts = lower.rsplit_once('_').is_some_and(|(_, last)| END.contains(&last));
-    let blank = (capital && (begins || parts || WHOLE.contains(&lower.as_str()))) || (yours && !capital);
+    let parts = lower
+        .rsplit_once('_')
+        .is_some_and(|(_, last)| END.contains(&last));
+    let blank =
+        (capital && (begins || parts || WHOLE.contains(&lower.as_str()))) || (yours && !capital);
     blank.then_some((lower, word.len()))
 }
 
@@ -121,7 +140,8 @@ fn crosses(text: &str, before: &str) -> Option<(String, usize)> {
         Some(c) => c.is_whitespace() || matches!(c, '.' | '_' | '/' | '@' | '=' | '"'),
     };
     let next = text[length..].chars().next();
-    let ends = next.is_none_or(|c| c.is_whitespace() || matches!(c, '-' | '.' | '_' | '/' | '"' | ';' | ')'));
+    let ends = next
+        .is_none_or(|c| c.is_whitespace() || matches!(c, '-' | '.' | '_' | '/' | '"' | ';' | ')'));
     (length >= 2 && inside && ends).then(|| ("xx".to_owned(), length))
 }
 

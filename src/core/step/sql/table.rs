@@ -15,16 +15,39 @@ pub fn lines(rows: &Rows) -> Vec<String> {
         return Vec::new();
     }
     let header: Vec<String> = rows.columns.iter().map(|name| cell(name)).collect();
-    let body: Vec<Vec<String>> = rows.rows.iter().map(|row| row.iter().map(|v| cell(&plain(v))).collect()).collect();
-    let width = |at: usize| body.iter().chain([&header]).filter_map(|row| row.get(at)).map(|c| text::width(c)).max();
+    let body: Vec<Vec<String>> = rows
+        .rows
+        .iter()
+        .map(|row| row.iter().map(|v| cell(&plain(v))).collect())
+        .collect();
+    let width = |at: usize| {
+        body.iter()
+            .chain([&header])
+            .filter_map(|row| row.get(at))
+            .map(|c| text::width(c))
+            .max()
+    };
     let widths: Vec<usize> = (0..header.len()).map(|at| width(at).unwrap_or(0)).collect();
-    let rule = widths.iter().map(|w| "-".repeat(*w)).collect::<Vec<_>>().join("-+-");
-    let numeric = |at: usize| rows.rows.iter().all(|row| matches!(row.get(at), Some(Value::Number(_) | Value::Null)));
-    let right: Vec<bool> = (0..header.len()).map(|at| !rows.rows.is_empty() && numeric(at)).collect();
+    let rule = widths
+        .iter()
+        .map(|w| "-".repeat(*w))
+        .collect::<Vec<_>>()
+        .join("-+-");
+    let numeric = |at: usize| {
+        rows.rows
+            .iter()
+            .all(|row| matches!(row.get(at), Some(Value::Number(_) | Value::Null)))
+    };
+    let right: Vec<bool> = (0..header.len())
+        .map(|at| !rows.rows.is_empty() && numeric(at))
+        .collect();
     let mut lines = vec![line(&header, &widths, &[]), rule];
     lines.extend(body.iter().map(|row| line(row, &widths, &right)));
     if rows.truncated {
-        lines.push(format!("… more than {} rows; the rest was not fetched", rows.rows.len()));
+        lines.push(format!(
+            "… more than {} rows; the rest was not fetched",
+            rows.rows.len()
+        ));
     }
     lines
 }
@@ -39,15 +62,32 @@ fn plain(value: &Value) -> String {
 }
 
 fn cell(value: &str) -> String {
-    let one_line: String = value.chars().map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c }).collect();
+    let one_line: String = value
+        .chars()
+        .map(|c| {
+            if matches!(c, '\n' | '\r' | '\t') {
+                ' '
+            } else {
+                c
+            }
+        })
+        .collect();
     text::show_limited(&one_line, MAX_WIDTH)
 }
 
 fn line(cells: &[String], widths: &[usize], right: &[bool]) -> String {
-    let padded = cells.iter().zip(widths).enumerate().map(|(at, (cell, width))| {
-        let blank = " ".repeat(width.saturating_sub(text::width(cell)));
-        if right.get(at).copied().unwrap_or(false) { blank + cell } else { cell.clone() + &blank }
-    });
+    let padded = cells
+        .iter()
+        .zip(widths)
+        .enumerate()
+        .map(|(at, (cell, width))| {
+            let blank = " ".repeat(width.saturating_sub(text::width(cell)));
+            if right.get(at).copied().unwrap_or(false) {
+                blank + cell
+            } else {
+                cell.clone() + &blank
+            }
+        });
     padded.collect::<Vec<_>>().join(" | ").trim_end().to_owned()
 }
 
@@ -61,7 +101,10 @@ mod tests {
     fn a_table_is_aligned_and_reports_missing_rows() {
         let mut rows = Rows {
             columns: vec!["id".to_owned(), "name".to_owned(), "paid".to_owned()],
-            rows: vec![vec![json!(7), json!("Zoë\nB"), json!(null)], vec![json!(1234), json!("日本"), json!({"a": 1})]],
+            rows: vec![
+                vec![json!(7), json!("Zoë\nB"), json!(null)],
+                vec![json!(1234), json!("日本"), json!({"a": 1})],
+            ],
             affected: 0,
             truncated: true,
             ms: 1,
@@ -77,7 +120,11 @@ mod tests {
             ]
         );
         rows.rows = vec![vec![json!(1), json!("\u{1b}[31mx".repeat(40)), json!(true)]];
-        assert!(lines(&rows).iter().all(|line| !line.contains('\u{1b}') && text::width(line) < 90));
+        assert!(
+            lines(&rows)
+                .iter()
+                .all(|line| !line.contains('\u{1b}') && text::width(line) < 90)
+        );
         rows.columns.clear();
         assert!(lines(&rows).is_empty());
     }

@@ -17,12 +17,22 @@ use crate::tui::view::canvas::safe;
 impl RunScreen {
     /// Opens the dialog to cancel the run.
     pub fn cancel(&self) -> Reaction {
-        let Some(detail) = &self.detail else { return Reaction::Say("the run is still being read".to_owned()) };
+        let Some(detail) = &self.detail else {
+            return Reaction::Say("the run is still being read".to_owned());
+        };
         let run = &detail.run;
         if run.status.is_terminal() {
-            return Reaction::Say(format!("run {} is {}: there is nothing to cancel", run.id, run_word(run.status)));
+            return Reaction::Say(format!(
+                "run {} is {}: there is nothing to cancel",
+                run.id,
+                run_word(run.status)
+            ));
         }
-        if let Some(by) = run.cancel_requested_by.as_ref().filter(|_| run.orders.ending >= Some(Ending::Cancel)) {
+        if let Some(by) = run
+            .cancel_requested_by
+            .as_ref()
+            .filter(|_| run.orders.ending >= Some(Ending::Cancel))
+        {
             return Reaction::Say(format!("{} has asked for that already", safe(by)));
         }
         Reaction::Popup(Box::new(Popup::Confirm(Confirm::cancel(run))))
@@ -34,43 +44,80 @@ impl RunScreen {
 
     /// Opens the form of the waiting step, with the note prefilled.
     pub fn answer_with(&self, note: Option<&str>) -> Reaction {
-        let Some(detail) = &self.detail else { return Reaction::Say("the run is still being read".to_owned()) };
+        let Some(detail) = &self.detail else {
+            return Reaction::Say("the run is still being read".to_owned());
+        };
         if let Some(approval) = &detail.approval {
             let question = approval.question(&detail.run);
             if let Some(Err(why)) = question.map(|q| q.may(&self.facts.actor)) {
                 return Reaction::Say(why.to_string());
             }
             let form = AnswerForm::approval(detail, approval, &self.facts.actor, note);
-            return form.map_or(Reaction::Done, |form| Reaction::Popup(Box::new(Popup::Answer(Box::new(form)))));
+            return form.map_or(Reaction::Done, |form| {
+                Reaction::Popup(Box::new(Popup::Answer(Box::new(form))))
+            });
         }
-        let waiting = detail.steps.iter().find(|s| s.status == StepStatus::Waiting);
-        let waiting = waiting.and_then(|step| Some((step.index, detail.run.plan.numbered_step(step.index)?.0)));
+        let waiting = detail
+            .steps
+            .iter()
+            .find(|s| s.status == StepStatus::Waiting);
+        let waiting = waiting
+            .and_then(|step| Some((step.index, detail.run.plan.numbered_step(step.index)?.0)));
         match waiting {
-            Some((index, PlanStep { name, spec: StepSpec::Manual(manual), rules, .. })) => {
+            Some((
+                index,
+                PlanStep {
+                    name,
+                    spec: StepSpec::Manual(manual),
+                    rules,
+                    ..
+                },
+            )) => {
                 let form = AnswerForm::work(self.run, index, name, &manual.prompt, rules);
                 Reaction::Popup(Box::new(Popup::Answer(Box::new(form))))
             }
-            Some(_) => Reaction::Say("the waiting step is not one to answer: it goes on by itself".to_owned()),
+            Some(_) => Reaction::Say(
+                "the waiting step is not one to answer: it goes on by itself".to_owned(),
+            ),
             None => Reaction::Say("no step of this run waits for an answer".to_owned()),
         }
     }
 
     /// Opens the dialog of operations, with `aim` preselected.
     pub fn control(&self, aim: Aim, reason: Option<&str>) -> Reaction {
-        let Some(detail) = &self.detail else { return Reaction::Say("the run is still being read".to_owned()) };
-        let selected = self.steps.key().copied().filter(|_| self.focus == Part::Steps);
+        let Some(detail) = &self.detail else {
+            return Reaction::Say("the run is still being read".to_owned());
+        };
+        let selected = self
+            .steps
+            .key()
+            .copied()
+            .filter(|_| self.focus == Part::Steps);
         let popup = Control::new(detail, selected, self.facts.read_only, aim, reason);
         Reaction::Popup(Box::new(Popup::Control(Box::new(popup))))
     }
 
     pub(super) fn let_go(&self) -> Reaction {
-        let Some(detail) = &self.detail else { return Reaction::Say("the run is still being read".to_owned()) };
+        let Some(detail) = &self.detail else {
+            return Reaction::Say("the run is still being read".to_owned());
+        };
         match to_let_go(&detail.run, &detail.steps) {
-            Some(step) => Reaction::Ask(Effect::Order { run: self.run, order: Order::LetGo(step), reason: None }),
-            None if detail.run.orders.pace == Pace::Stepping && !detail.run.status.is_terminal() => {
-                Reaction::Say("it does not wait before a step now: let the step in flight end first".to_owned())
+            Some(step) => Reaction::Ask(Effect::Order {
+                run: self.run,
+                order: Order::LetGo(step),
+                reason: None,
+            }),
+            None if detail.run.orders.pace == Pace::Stepping
+                && !detail.run.status.is_terminal() =>
+            {
+                Reaction::Say(
+                    "it does not wait before a step now: let the step in flight end first"
+                        .to_owned(),
+                )
             }
-            None => Reaction::Say("only a run that is gone through step by step lets a single step go".to_owned()),
+            None => Reaction::Say(
+                "only a run that is gone through step by step lets a single step go".to_owned(),
+            ),
         }
     }
 }

@@ -5,9 +5,15 @@ use proptest::prelude::*;
 
 /// Each key with the bytes terminals send for it.
 fn table() -> Vec<(&'static [u8], KeyEvent)> {
-    use KeyCode::{BackTab, Char, Delete, Down, End, Enter, F, Home, Insert, PageDown, PageUp, Tab, Up};
+    use KeyCode::{
+        BackTab, Char, Delete, Down, End, Enter, F, Home, Insert, PageDown, PageUp, Tab, Up,
+    };
     let none = KeyModifiers::NONE;
-    let (shift, alt, ctrl) = (KeyModifiers::SHIFT, KeyModifiers::ALT, KeyModifiers::CONTROL);
+    let (shift, alt, ctrl) = (
+        KeyModifiers::SHIFT,
+        KeyModifiers::ALT,
+        KeyModifiers::CONTROL,
+    );
     [
         (&b"\x1b[A"[..], Up, none),
         (b"\x1bOB", Down, none),
@@ -67,7 +73,10 @@ struct Harness {
 impl Harness {
     fn new() -> Self {
         let now = Instant::now();
-        Self { decoder: Decoder::new(now), now }
+        Self {
+            decoder: Decoder::new(now),
+            now,
+        }
     }
 
     fn feed(&mut self, bytes: &[u8]) -> Vec<Typed> {
@@ -78,7 +87,11 @@ impl Harness {
     fn pass(&mut self, ms: u64) -> Vec<Typed> {
         let until = self.now + Duration::from_millis(ms);
         let mut out = Vec::new();
-        while let Some(deadline) = self.decoder.deadline().filter(|deadline| *deadline <= until) {
+        while let Some(deadline) = self
+            .decoder
+            .deadline()
+            .filter(|deadline| *deadline <= until)
+        {
             out.extend(self.decoder.expire(deadline));
         }
         self.now = until;
@@ -102,10 +115,18 @@ fn keys_arrive_whole_and_split_at_every_byte() {
     for (bytes, key) in table() {
         let wanted = vec![Typed::Key(key)];
         for gap in [0, 5, 30, 120] {
-            assert_eq!(Harness::new().pieces(bytes.chunks(1), gap), wanted, "{bytes:?} byte by byte, {gap} ms");
+            assert_eq!(
+                Harness::new().pieces(bytes.chunks(1), gap),
+                wanted,
+                "{bytes:?} byte by byte, {gap} ms"
+            );
             for cut in 1..bytes.len() {
                 let (head, tail) = bytes.split_at(cut);
-                assert_eq!(Harness::new().pieces([head, tail], gap), wanted, "{bytes:?} cut at {cut}, {gap} ms");
+                assert_eq!(
+                    Harness::new().pieces([head, tail], gap),
+                    wanted,
+                    "{bytes:?} cut at {cut}, {gap} ms"
+                );
             }
         }
     }
@@ -113,10 +134,16 @@ fn keys_arrive_whole_and_split_at_every_byte() {
 
 #[test]
 fn keys_in_one_read_stay_in_order() {
-    let all: Vec<u8> =
-        table().iter().filter(|(bytes, _)| bytes[0] == 0x1b).flat_map(|(bytes, _)| bytes.to_vec()).collect();
-    let keys: Vec<Typed> =
-        table().into_iter().filter(|(bytes, _)| bytes[0] == 0x1b).map(|(_, key)| Typed::Key(key)).collect();
+    let all: Vec<u8> = table()
+        .iter()
+        .filter(|(bytes, _)| bytes[0] == 0x1b)
+        .flat_map(|(bytes, _)| bytes.to_vec())
+        .collect();
+    let keys: Vec<Typed> = table()
+        .into_iter()
+        .filter(|(bytes, _)| bytes[0] == 0x1b)
+        .map(|(_, key)| Typed::Key(key))
+        .collect();
     assert_eq!(Harness::new().pieces([&all[..]], 0), keys);
 }
 
@@ -126,28 +153,61 @@ fn a_lone_escape_waits_and_then_is_the_key() {
     assert_eq!(input.feed(b"\x1b"), []);
     assert_eq!(input.pass(149), []);
     assert_eq!(input.pass(1), [escape()]);
-    assert_eq!(input.feed(b"q"), [Typed::Key(sequence::plain('q'))], "what follows later is its own key");
-    assert_eq!(Harness::new().pieces([&b"\x1b\x1b"[..]], 0), [escape(), escape()]);
+    assert_eq!(
+        input.feed(b"q"),
+        [Typed::Key(sequence::plain('q'))],
+        "what follows later is its own key"
+    );
+    assert_eq!(
+        Harness::new().pieces([&b"\x1b\x1b"[..]], 0),
+        [escape(), escape()]
+    );
 }
 
 #[test]
 fn a_late_tail_of_a_sequence_never_becomes_letters() {
     let up = Typed::Key(KeyEvent::from(KeyCode::Up));
     let late = Harness::new().pieces([&b"\x1b"[..], b"[", b"A"], 300);
-    assert_eq!(late, [escape(), up], "Esc was sent at the timeout, the arrow is still an arrow");
+    assert_eq!(
+        late,
+        [escape(), up],
+        "Esc was sent at the timeout, the arrow is still an arrow"
+    );
     let bracket = Harness::new().pieces([&b"\x1b"[..], b"["], 300);
-    assert_eq!(bracket, [escape(), Typed::Key(sequence::plain('['))], "a typed bracket is only delayed");
-    assert_eq!(Harness::new().pieces([&b"\x1b"[..], b"[", b"q"], 1500).len(), 3, "much later it is just typing");
+    assert_eq!(
+        bracket,
+        [escape(), Typed::Key(sequence::plain('['))],
+        "a typed bracket is only delayed"
+    );
+    assert_eq!(
+        Harness::new()
+            .pieces([&b"\x1b"[..], b"[", b"q"], 1500)
+            .len(),
+        3,
+        "much later it is just typing"
+    );
 }
 
 #[test]
 fn unfinished_sequences_are_dropped() {
-    for bytes in [&b"\x1b[1;5"[..], b"\x1bO", b"\x1b[", b"\xe2\x82", b"\x1b]0;title", b"\x1b[M ", b"\x1b[["] {
+    for bytes in [
+        &b"\x1b[1;5"[..],
+        b"\x1bO",
+        b"\x1b[",
+        b"\xe2\x82",
+        b"\x1b]0;title",
+        b"\x1b[M ",
+        b"\x1b[[",
+    ] {
         let mut input = Harness::new();
         assert_eq!(input.feed(bytes), [], "{bytes:?}");
         assert_eq!(input.pass(499), [], "{bytes:?}");
         assert_eq!(input.pass(1), [], "{bytes:?}");
-        assert_eq!(input.feed(b"q"), [Typed::Key(sequence::plain('q'))], "{bytes:?}: the next key is itself again");
+        assert_eq!(
+            input.feed(b"q"),
+            [Typed::Key(sequence::plain('q'))],
+            "{bytes:?}: the next key is itself again"
+        );
     }
 }
 
@@ -170,25 +230,44 @@ fn unknown_sequences_are_swallowed_whole() {
         b"\xff\xfe\x80\xc0",
         b"\xed\xa0\x80",
     ] {
-        assert_eq!(Harness::new().pieces(bytes.chunks(1), 30), [], "{}", bytes.escape_ascii());
+        assert_eq!(
+            Harness::new().pieces(bytes.chunks(1), 30),
+            [],
+            "{}",
+            bytes.escape_ascii()
+        );
         let mut with_key = bytes.to_vec();
         with_key.push(b'q');
-        assert_eq!(Harness::new().feed(&with_key), [Typed::Key(sequence::plain('q'))], "{}", bytes.escape_ascii());
+        assert_eq!(
+            Harness::new().feed(&with_key),
+            [Typed::Key(sequence::plain('q'))],
+            "{}",
+            bytes.escape_ascii()
+        );
     }
 }
 
 #[test]
 fn focus_is_reported() {
-    assert_eq!(Harness::new().feed(b"\x1b[I\x1b[O"), [Typed::Focus(true), Typed::Focus(false)]);
+    assert_eq!(
+        Harness::new().feed(b"\x1b[I\x1b[O"),
+        [Typed::Focus(true), Typed::Focus(false)]
+    );
 }
 
 #[test]
 fn a_bracketed_paste_is_one_paste_however_it_is_cut() {
     let bytes = b"\x1b[200~deploy prod\r\n\x1b[A yes \x1b[201\rend\x1b\x1b[201~";
-    let wanted = [Typed::Paste("deploy prod\n\x1b[A yes \x1b[201\nend\x1b".to_owned())];
+    let wanted = [Typed::Paste(
+        "deploy prod\n\x1b[A yes \x1b[201\nend\x1b".to_owned(),
+    )];
     assert_eq!(Harness::new().pieces([&bytes[..]], 0), wanted);
     for size in 1..bytes.len() {
-        assert_eq!(Harness::new().pieces(bytes.chunks(size), 120), wanted, "pieces of {size}");
+        assert_eq!(
+            Harness::new().pieces(bytes.chunks(size), 120),
+            wanted,
+            "pieces of {size}"
+        );
     }
 }
 
@@ -207,8 +286,13 @@ fn a_huge_paste_is_cut_and_still_ends() {
     bytes.resize(PASTE_BYTES * 2, b'x');
     bytes.extend(b"\x1b[201~q");
     let mut input = Harness::new();
-    let typed: Vec<Typed> = bytes.chunks(4096).flat_map(|chunk| input.feed(chunk)).collect();
-    let [Typed::Paste(text), Typed::Key(_)] = &typed[..] else { panic!("one paste, one key") };
+    let typed: Vec<Typed> = bytes
+        .chunks(4096)
+        .flat_map(|chunk| input.feed(chunk))
+        .collect();
+    let [Typed::Paste(text), Typed::Key(_)] = &typed[..] else {
+        panic!("one paste, one key")
+    };
     assert_eq!(text.len(), PASTE_BYTES);
 }
 
@@ -217,15 +301,34 @@ fn a_burst_of_text_stays_together() {
     let mut input = Harness::new();
     assert_eq!(input.feed(b"deploy web to prod\r"), []);
     assert_eq!(input.pass(40), []);
-    assert_eq!(input.feed(b"yes\r"), [], "the tail of a long paste is part of it");
-    assert_eq!(input.pass(50), [Typed::Burst("deploy web to prod\nyes\n".to_owned())]);
+    assert_eq!(
+        input.feed(b"yes\r"),
+        [],
+        "the tail of a long paste is part of it"
+    );
+    assert_eq!(
+        input.pass(50),
+        [Typed::Burst("deploy web to prod\nyes\n".to_owned())]
+    );
     let q = Typed::Key(sequence::plain('q'));
     assert_eq!(input.feed(b"q"), std::slice::from_ref(&q));
     assert_eq!(input.feed(b"12345678").len(), 8, "a quick hand");
-    assert_eq!(input.feed(b"jjjjjjjjjjjjjjjjjjjj").len(), 20, "a held key on a slow link");
+    assert_eq!(
+        input.feed(b"jjjjjjjjjjjjjjjjjjjj").len(),
+        20,
+        "a held key on a slow link"
+    );
     assert_eq!(input.feed(b":services\r"), []);
-    assert_eq!(input.pass(50), [Typed::Burst(":services\n".to_owned())], "typed during a network stall");
-    assert_eq!(input.feed(b"a longer text\x1b[A").len(), 2, "a burst, then a key");
+    assert_eq!(
+        input.pass(50),
+        [Typed::Burst(":services\n".to_owned())],
+        "typed during a network stall"
+    );
+    assert_eq!(
+        input.feed(b"a longer text\x1b[A").len(),
+        2,
+        "a burst, then a key"
+    );
 }
 
 proptest! {

@@ -20,8 +20,13 @@ const COLOURS: [Color; 8] = [
     Color::Rgb(1, 2, 3),
 ];
 /// Modifiers that the emulator supports.
-const SHOWN: [Modifier; 5] =
-    [Modifier::BOLD, Modifier::DIM, Modifier::ITALIC, Modifier::UNDERLINED, Modifier::REVERSED];
+const SHOWN: [Modifier; 5] = [
+    Modifier::BOLD,
+    Modifier::DIM,
+    Modifier::ITALIC,
+    Modifier::UNDERLINED,
+    Modifier::REVERSED,
+];
 /// No wide symbols: terminals differ on half-overwritten ones, which ratatui handles.
 const SYMBOLS: [&str; 7] = [" ", "a", "Z", "│", "●", "é", "e\u{301}"];
 
@@ -31,12 +36,24 @@ type Spec = (usize, usize, usize, u8);
 fn spec() -> impl Strategy<Value = Spec> {
     // The emulator cannot combine bold and dim; terminals can.
     let modifiers = (0u8..32).prop_map(|bits| if bits & 3 == 3 { bits & !1 } else { bits });
-    (0..SYMBOLS.len(), 0..COLOURS.len(), 0..COLOURS.len(), modifiers)
+    (
+        0..SYMBOLS.len(),
+        0..COLOURS.len(),
+        0..COLOURS.len(),
+        modifiers,
+    )
 }
 
 fn style((_, fg, bg, modifiers): Spec) -> Style {
-    let set = SHOWN.iter().enumerate().filter(|(bit, _)| modifiers & (1 << bit) != 0).map(|(_, modifier)| *modifier);
-    Style::new().fg(COLOURS[fg]).bg(COLOURS[bg]).add_modifier(set.collect())
+    let set = SHOWN
+        .iter()
+        .enumerate()
+        .filter(|(bit, _)| modifiers & (1 << bit) != 0)
+        .map(|(_, modifier)| *modifier);
+    Style::new()
+        .fg(COLOURS[fg])
+        .bg(COLOURS[bg])
+        .add_modifier(set.collect())
 }
 
 fn frame(specs: &[Spec], width: u16) -> Buffer {
@@ -59,13 +76,30 @@ fn emulated(color: Color) -> vt100::Color {
 
 fn assert_shown(screen: &vt100::Screen, buffer: &Buffer) {
     for position in buffer.area.positions() {
-        let (cell, shown) = (&buffer[position], screen.cell(position.y, position.x).unwrap());
-        let text = if shown.contents().is_empty() { " " } else { shown.contents() };
+        let (cell, shown) = (
+            &buffer[position],
+            screen.cell(position.y, position.x).unwrap(),
+        );
+        let text = if shown.contents().is_empty() {
+            " "
+        } else {
+            shown.contents()
+        };
         assert_eq!(text, cell.symbol(), "{position:?}");
-        let flags = [shown.bold(), shown.dim(), shown.italic(), shown.underline(), shown.inverse()];
+        let flags = [
+            shown.bold(),
+            shown.dim(),
+            shown.italic(),
+            shown.underline(),
+            shown.inverse(),
+        ];
         let wanted = SHOWN.map(|modifier| cell.modifier.contains(modifier));
         assert_eq!(flags, wanted, "{position:?}");
-        assert_eq!((shown.fgcolor(), shown.bgcolor()), (emulated(cell.fg), emulated(cell.bg)), "{position:?}");
+        assert_eq!(
+            (shown.fgcolor(), shown.bgcolor()),
+            (emulated(cell.fg), emulated(cell.bg)),
+            "{position:?}"
+        );
     }
 }
 
@@ -106,7 +140,10 @@ fn bytes(lines: &[ratatui::text::Line<'_>]) -> String {
 #[test]
 fn sixteen_colours_are_written_as_such() {
     assert_eq!(bytes(&["x".red().into()]), "\x1b[H\x1b[31mx\x1b[0m");
-    assert_eq!(bytes(&["x".light_cyan().on_dark_gray().into()]), "\x1b[H\x1b[96;100mx\x1b[0m");
+    assert_eq!(
+        bytes(&["x".light_cyan().on_dark_gray().into()]),
+        "\x1b[H\x1b[96;100mx\x1b[0m"
+    );
 }
 
 #[test]
@@ -123,8 +160,16 @@ fn movement_is_as_short_as_is_safe() {
 
 #[test]
 fn a_style_changes_in_one_sequence() {
-    let line = ratatui::text::Line::from(vec!["a".bold().red(), "b".bold().green(), "c".dim(), "d".into()]);
-    assert_eq!(bytes(&[line]), "\x1b[H\x1b[1;31ma\x1b[32mb\x1b[0;2mc\x1b[0md");
+    let line = ratatui::text::Line::from(vec![
+        "a".bold().red(),
+        "b".bold().green(),
+        "c".dim(),
+        "d".into(),
+    ]);
+    assert_eq!(
+        bytes(&[line]),
+        "\x1b[H\x1b[1;31ma\x1b[32mb\x1b[0;2mc\x1b[0md"
+    );
 }
 
 #[test]

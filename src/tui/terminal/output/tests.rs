@@ -30,7 +30,11 @@ impl Pair {
         nonblocking(&master);
         let guard = Guard::enter(Tty::from(slave)).unwrap();
         let terminal = Terminal::new(Output::new(guard.held(), term)).unwrap();
-        let mut pair = Self { guard: Some(guard), terminal, master };
+        let mut pair = Self {
+            guard: Some(guard),
+            terminal,
+            master,
+        };
         pair.arrived();
         pair
     }
@@ -62,10 +66,16 @@ fn a_frame_is_one_write_inside_a_synchronized_update() {
     let mut pair = Pair::new("xterm-256color");
     pair.draw("hello", None);
     let frame = pair.arrived();
-    assert!(frame.starts_with("\x1b[?2026h") && frame.ends_with("\x1b[?2026l"), "{frame:?}");
+    assert!(
+        frame.starts_with("\x1b[?2026h") && frame.ends_with("\x1b[?2026l"),
+        "{frame:?}"
+    );
     assert!(frame.contains("\x1b[7mhello\x1b[0m"), "{frame:?}");
     let stats = pair.terminal.backend().stats();
-    assert_eq!((stats.frames, stats.writes, stats.bytes), (1, 1, frame.len() as u64));
+    assert_eq!(
+        (stats.frames, stats.writes, stats.bytes),
+        (1, 1, frame.len() as u64)
+    );
     assert_eq!(stats.last_frame, stats.bytes);
 }
 
@@ -80,9 +90,17 @@ fn nothing_changed_writes_nothing() {
     }
     assert_eq!(pair.arrived(), "");
     pair.draw("same", Some(Position::new(4, 0)));
-    assert_eq!(pair.arrived(), "\x1b[?2026h\x1b[1;5H\x1b[?2026l", "only the cursor moves");
+    assert_eq!(
+        pair.arrived(),
+        "\x1b[?2026h\x1b[1;5H\x1b[?2026l",
+        "only the cursor moves"
+    );
     pair.draw("same", None);
-    assert_eq!(pair.arrived(), "\x1b[?2026h\x1b[?25l\x1b[?2026l", "only the cursor goes");
+    assert_eq!(
+        pair.arrived(),
+        "\x1b[?2026h\x1b[?25l\x1b[?2026l",
+        "only the cursor goes"
+    );
 }
 
 #[test]
@@ -112,7 +130,10 @@ fn clearing_asks_the_terminal_nothing_and_repaints() {
     pair.terminal.clear().unwrap();
     pair.draw("again", None);
     let frame = pair.arrived();
-    assert!(frame.contains("\x1b[2J") && frame.contains("again") && !frame.contains("\x1b[6n"), "{frame:?}");
+    assert!(
+        frame.contains("\x1b[2J") && frame.contains("again") && !frame.contains("\x1b[6n"),
+        "{frame:?}"
+    );
 }
 
 #[test]
@@ -121,17 +142,25 @@ fn a_terminal_that_takes_nothing_blocks_nothing() {
     let mut text = String::new();
     for row in 0..1000 {
         text.clear();
-        text.extend((0..80 * 24).map(|cell| char::from(b'!' + u8::try_from((cell + row) % 90).unwrap())));
+        text.extend(
+            (0..80 * 24).map(|cell| char::from(b'!' + u8::try_from((cell + row) % 90).unwrap())),
+        );
         if !pair.terminal.backend().ready() {
             break;
         }
         pair.draw(&text, None);
     }
-    assert!(!pair.terminal.backend().ready(), "the terminal's buffer is full");
+    assert!(
+        !pair.terminal.backend().ready(),
+        "the terminal's buffer is full"
+    );
     let guard = pair.guard.take().unwrap();
     let started = Instant::now();
     guard.leave();
-    assert!(started.elapsed() < Duration::from_secs(2), "giving back does not wait for ever");
+    assert!(
+        started.elapsed() < Duration::from_secs(2),
+        "giving back does not wait for ever"
+    );
 
     guard.reenter().unwrap();
     let mut seen = pair.arrived();
@@ -142,7 +171,10 @@ fn a_terminal_that_takes_nothing_blocks_nothing() {
             break;
         }
     }
-    assert!(pair.terminal.backend().ready(), "once it takes output again, the frame is completed");
+    assert!(
+        pair.terminal.backend().ready(),
+        "once it takes output again, the frame is completed"
+    );
     assert!(seen.ends_with("\x1b[?2026l"));
 }
 
@@ -153,7 +185,10 @@ fn a_cut_frame_is_cancelled_before_giving_back() {
     guard.held().torn.store(true, Ordering::SeqCst);
     guard.leave();
     let bytes = pair.arrived();
-    assert!(bytes.starts_with('\x18') && bytes.ends_with("\x1b[?1049l\x1b[?25h"), "{bytes:?}");
+    assert!(
+        bytes.starts_with('\x18') && bytes.ends_with("\x1b[?1049l\x1b[?25h"),
+        "{bytes:?}"
+    );
     guard.leave();
     assert_eq!(pair.arrived(), "", "a second time does nothing");
 }
@@ -163,7 +198,9 @@ fn a_dead_terminal_is_an_error_not_a_wait() {
     let mut pair = Pair::new("xterm");
     let (other, _) = crate::tui::terminal::tests::pair();
     drop(std::mem::replace(&mut pair.master, other));
-    let drawn = pair.terminal.draw(|frame| frame.render_widget("nobody", frame.area()));
+    let drawn = pair
+        .terminal
+        .draw(|frame| frame.render_widget("nobody", frame.area()));
     assert!(drawn.is_err());
     let started = Instant::now();
     drop(pair.guard.take());

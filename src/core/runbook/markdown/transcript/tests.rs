@@ -19,12 +19,32 @@ fn prompts_are_removed_and_continuations_stay() {
         ("console", "$ uptime\n 10:00 up\nrm -rf /var/x y\n", None),
         ("console", "$ uptime\n 10:00 up\n", Some("uptime\n")),
         ("sh", "uptime\n", Some("uptime\n")),
-        ("console", "$ cat <<EOF\nname: x\nEOF\n$ date\n", Some("cat <<EOF\nname: x\nEOF\ndate\n")),
-        ("console", "$ oc patch x -p '\n> spec: 1'\nok\n", Some("oc patch x -p '\nspec: 1'\n")),
-        ("console", "$ for n in a b; do\n> echo $n\n> done\na\n", Some("for n in a b; do\necho $n\ndone\n")),
-        ("console", "$ kubectl get pods \\\n    -n web\nNAME\n", Some("kubectl get pods \\\n    -n web\n")),
+        (
+            "console",
+            "$ cat <<EOF\nname: x\nEOF\n$ date\n",
+            Some("cat <<EOF\nname: x\nEOF\ndate\n"),
+        ),
+        (
+            "console",
+            "$ oc patch x -p '\n> spec: 1'\nok\n",
+            Some("oc patch x -p '\nspec: 1'\n"),
+        ),
+        (
+            "console",
+            "$ for n in a b; do\n> echo $n\n> done\na\n",
+            Some("for n in a b; do\necho $n\ndone\n"),
+        ),
+        (
+            "console",
+            "$ kubectl get pods \\\n    -n web\nNAME\n",
+            Some("kubectl get pods \\\n    -n web\n"),
+        ),
         ("sh", "[root@a b]# id\n", Some("id\n")),
-        ("console", "kubectl get pods\nkubectl get nodes\n", Some("kubectl get pods\nkubectl get nodes\n")),
+        (
+            "console",
+            "kubectl get pods\nkubectl get nodes\n",
+            Some("kubectl get pods\nkubectl get nodes\n"),
+        ),
         ("sh", "ls \\\n  > out\n", Some("ls \\\n  > out\n")),
         ("sh", "# look\nls\n", Some("# look\nls\n")),
     ] {
@@ -60,7 +80,11 @@ fn prompts_of_other_programs_are_never_run() {
         "    -> from t;\n",
     ] {
         for tag in ["sh", "console", "bash"] {
-            assert!(matches!(fence(tag, code), Fence::Unclear(_)), "{tag} {code}: {:?}", fence(tag, code));
+            assert!(
+                matches!(fence(tag, code), Fence::Unclear(_)),
+                "{tag} {code}: {:?}",
+                fence(tag, code)
+            );
         }
     }
 }
@@ -91,7 +115,9 @@ fn possible_output_is_not_run_and_reported_with_its_line() {
     ] {
         assert_eq!(fence(tag, code), Fence::Shown, "{code}");
     }
-    let Fence::Commands(typed) = fence("console", "ana@db1:~$ uptime\n 10:00 up\n") else { panic!() };
+    let Fence::Commands(typed) = fence("console", "ana@db1:~$ uptime\n 10:00 up\n") else {
+        panic!()
+    };
     assert_eq!(typed.shown, [(1, " 10:00 up".to_owned())]);
     assert_eq!(typed.host.as_deref(), Some("ana@db1:~"));
 }
@@ -110,14 +136,27 @@ proptest::proptest! {
 #[test]
 fn long_documents_are_read_and_unclosed_commands_are_abandoned() {
     let text = "  - name: it's one of many\n".repeat(4000);
-    for code in [format!("cat <<EOF\n{text}EOF\ndate\n"), format!("$ cat <<EOF\n{text}EOF\n$ date\n")] {
-        let Fence::Commands(typed) = fence("sh", &code) else { panic!("it is shown") };
+    for code in [
+        format!("cat <<EOF\n{text}EOF\ndate\n"),
+        format!("$ cat <<EOF\n{text}EOF\n$ date\n"),
+    ] {
+        let Fence::Commands(typed) = fence("sh", &code) else {
+            panic!("it is shown")
+        };
         assert!(typed.script.ends_with("EOF\ndate\n") && typed.shown.is_empty());
     }
     let lines = "echo one of many\n".repeat(4000);
-    for code in [format!("$ while true; do\n{lines}"), format!("while true; do\n{lines}")] {
-        let Fence::Unclear(doubt) = fence("sh", &code) else { panic!("it is run") };
+    for code in [
+        format!("$ while true; do\n{lines}"),
+        format!("while true; do\n{lines}"),
+    ] {
+        let Fence::Unclear(doubt) = fence("sh", &code) else {
+            panic!("it is run")
+        };
         assert!(doubt.line < 1000, "read to line {} of 4000", doubt.line);
     }
-    assert!(matches!(fence("sh", &format!("echo it's\n{lines}")), Fence::Unclear(_)));
+    assert!(matches!(
+        fence("sh", &format!("echo it's\n{lines}")),
+        Fence::Unclear(_)
+    ));
 }
