@@ -16,10 +16,10 @@ use std::time::Instant;
 use opsroom::adapter::{Adapters, Script};
 use opsroom::bus::Bus;
 use opsroom::clock::Clock;
-use opsroom::core::plan::{Plan, PlanStep};
+use opsroom::core::run::plan::{Plan, PlanStep};
+use opsroom::core::run::step::{Call, StepSpec, http::Http, shell::Shell};
 use opsroom::core::run::{Phase, RunId, RunStatus};
-use opsroom::core::service::{HttpRequest, ShellCommand};
-use opsroom::core::step::{Call, StepSpec, http::Http, shell::Shell};
+use opsroom::core::stack::service::{HttpRequest, ShellCommand};
 use opsroom::engine::{Engine, EngineConfig};
 use opsroom::store::{NewRun, Store};
 
@@ -301,7 +301,7 @@ async fn output(store: &Store, workspace: i64, lines: usize) -> Result<(), Failu
         let Some(last) = page.last() else { break };
         after = last.seq;
         for entry in page {
-            if let opsroom::core::event::EntryBody::Output { text, .. } = entry.body {
+            if let opsroom::core::run::event::EntryBody::Output { text, .. } = entry.body {
                 if text.split(' ').nth(1) != Some(next.to_string().as_str()) {
                     return Err(format!("line {next} is {text}").into());
                 }
@@ -331,7 +331,7 @@ fn config() -> EngineConfig {
         lease_ms: 30_000,
         renew_ms: 10_000,
         sweep_ms: 5000,
-        lanes: opsroom::core::queue::Lanes::default(),
+        lanes: opsroom::core::run::queue::Lanes::default(),
         pulse: None,
         only: None,
         adopt_ms: 0,

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use opsroom::core::command::{Catalogue, RunbookName, complete, parse};
-use opsroom::core::service::{Environment, Routine, Service, Stack};
+use opsroom::core::stack::service::{Environment, Routine, Service, Stack};
 
 const ROUNDS: usize = 40;
 

@@ -4,10 +4,10 @@
 
 use std::time::{Duration, Instant};
 
-use opsroom::core::event::{EntryBody, Level, NewEntry, Stream};
-use opsroom::core::plan::Plan;
+use opsroom::core::base::time::Timestamp;
 use opsroom::core::run::Phase;
-use opsroom::core::time::Timestamp;
+use opsroom::core::run::event::{EntryBody, Level, NewEntry, Stream};
+use opsroom::core::run::plan::Plan;
 use opsroom::store::{Claim, NewRun, Store, StoreError};
 
 const NOW: Timestamp = Timestamp(1_795_000_000_000);

@@ -22,10 +22,10 @@ pub use self::context::AdapterContext;
 pub use self::process::{Birth, Remains, end_orphan};
 use self::rate_limiter::{Caller, RateLimiter};
 pub use self::script::{Act, Script, ScriptedAnswer};
-use crate::core::artifact::{self, ArtifactDraft, NotKept};
-use crate::core::event::Stream;
-use crate::core::redact::Redactor;
-use crate::core::step::{Call, Reply};
+use crate::core::base::redact::Redactor;
+use crate::core::run::artifact::{self, ArtifactDraft, NotKept};
+use crate::core::run::event::Stream;
+use crate::core::run::step::{Call, Reply};
 
 /// A captured line, before it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]

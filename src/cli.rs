@@ -42,8 +42,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::control::Refusal;
+use crate::core::base::text;
 use crate::core::command;
-use crate::core::text;
 
 pub use console::ConsoleSession;
 pub use session::Start;

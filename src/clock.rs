@@ -1,6 +1,6 @@
 //! The only place that reads the clock. Everything else gets `now` as an argument.
 
-use crate::core::time::Timestamp;
+use crate::core::base::time::Timestamp;
 
 /// The source of time. Cheap to copy.
 #[derive(Debug, Clone, Copy, Default)]

@@ -26,11 +26,11 @@ use tokio_util::sync::DropGuard;
 pub use crate::adapter::AdapterContext;
 use crate::bus::{Bus, Notice};
 use crate::clock::Clock;
-use crate::core::artifact::Artifact;
 use crate::core::command::Parsed;
-use crate::core::event::Entry;
-use crate::core::plan::Plan;
-use crate::core::queue::{Lanes, Queued};
+use crate::core::run::artifact::Artifact;
+use crate::core::run::event::Entry;
+use crate::core::run::plan::Plan;
+use crate::core::run::queue::{Lanes, Queued};
 use crate::core::run::{AuditRow, Run, RunId, RunStatus, RunStep};
 use crate::engine::Engine;
 pub use crate::store::{AuditFilter, Beginning, RunFilter, StoreError};
@@ -499,7 +499,7 @@ async fn changed(scope: &Scope, plan: &Plan) -> Result<Vec<String>, Refusal> {
         let last = scope.runs(&filter).await?.runs.pop();
         if let Some(run) = last.filter(|run| run.plan.definition_hash != link.definition_hash) {
             changed.push(planning::changed(&run, link));
-            changed.extend(crate::core::plan::diff(&run.plan, link));
+            changed.extend(crate::core::run::plan::diff(&run.plan, link));
         }
     }
     Ok(changed)

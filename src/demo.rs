@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::config;
 use crate::core::runbook::Problem;
-use crate::core::service::Stack;
+use crate::core::stack::service::Stack;
 
 /// The stack file of the demo; `{base}` is replaced by its server's address, `{dir}` by its folder.
 const STACK: &str = include_str!("../assets/demo/stack.toml");
@@ -106,7 +106,7 @@ fn stack(base: &str, folder: &Path) -> Result<Stack, DemoError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::service::{Action, ActionCall, Verb};
+    use crate::core::stack::service::{Action, ActionCall, Verb};
 
     /// Seconds with the default seed in which a target answers well, out of `seconds`.
     fn good_seconds(stack: &Stack, service: &str, env: &str, seconds: u64) -> u64 {

@@ -43,8 +43,8 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::adapter::Adapters;
 use crate::bus::Bus;
 use crate::clock::Clock;
-use crate::core::queue::{Lane, Lanes};
 use crate::core::run::RunId;
+use crate::core::run::queue::{Lane, Lanes};
 use crate::store::{EngineRow, Store, StoreError};
 
 /// Settings of an engine. Times in milliseconds.

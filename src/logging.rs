@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::settings::LogLevel;
-use crate::core::text;
+use crate::core::base::text;
 use crate::vault::Vault;
 
 /// Number of daily files kept.
@@ -151,8 +151,8 @@ mod tests {
         std::fs::write(&token, "pl4nted-value").unwrap();
         std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600))
             .unwrap();
-        let source = crate::core::secret::Source::File(token.display().to_string());
-        let vault = Vault::new(vec![crate::core::secret::Secret {
+        let source = crate::core::base::secret::Source::File(token.display().to_string());
+        let vault = Vault::new(vec![crate::core::base::secret::Secret {
             name: "T".to_owned(),
             source,
             hosts: vec![],

@@ -54,11 +54,11 @@ pub use scope::Scope;
 pub use submit::Beginning;
 pub use votes::{Ballot, open_question};
 
-use crate::core::approval::VoteError;
-use crate::core::plan::Plan;
-use crate::core::queue::Member;
+use crate::core::base::time::Timestamp;
+use crate::core::run::approval::VoteError;
+use crate::core::run::plan::Plan;
+use crate::core::run::queue::Member;
 use crate::core::run::{RunId, RunStatus};
-use crate::core::time::Timestamp;
 
 /// Store errors; each message says what to do next.
 #[derive(Debug, thiserror::Error)]

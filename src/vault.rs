@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use crate::core::redact::{MIN_LEN, Redactor};
-use crate::core::secret::{Secret, Source};
+use crate::core::base::redact::{MIN_LEN, Redactor};
+use crate::core::base::secret::{Secret, Source};
 
 /// Values of one secret kept for redaction; limited, because a token may change all the time.
 const KEEP: usize = 8;

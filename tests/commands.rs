@@ -7,7 +7,7 @@ use std::path::Path;
 use opsroom::core::command::{
     Catalogue, ParseOutcome, Parsed, RunbookName, complete, intents, parse,
 };
-use opsroom::core::service::{Environment, Routine, Service, Stack};
+use opsroom::core::stack::service::{Environment, Routine, Service, Stack};
 use proptest::prelude::*;
 use toml::{Table, Value};
 

@@ -10,17 +10,17 @@ use std::collections::BTreeMap;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use opsroom::bus::Notice;
-use opsroom::core::approval::Vote;
-use opsroom::core::breaker::{Breaker, BreakerKey, State};
-use opsroom::core::orders::{Order, Orders, Pace};
-use opsroom::core::plan::{Plan, Risk, RiskLevel, Target, plan_hash};
-use opsroom::core::queue::{Blocked, Concurrency, Lane, Lock, Policy, Priority, Queued};
-use opsroom::core::resume::Decision;
+use opsroom::core::base::time::Timestamp;
+use opsroom::core::command::run_ref::{Newest, RunRef};
+use opsroom::core::run::approval::Vote;
+use opsroom::core::run::breaker::{Breaker, BreakerKey, State};
+use opsroom::core::run::orders::{Order, Orders, Pace};
+use opsroom::core::run::plan::{Plan, Risk, RiskLevel, Target, plan_hash};
+use opsroom::core::run::queue::{Blocked, Concurrency, Lane, Lock, Policy, Priority, Queued};
+use opsroom::core::run::resume::Decision;
+use opsroom::core::run::step::StepSpec;
+use opsroom::core::run::step::approve::Approve;
 use opsroom::core::run::{RunId, RunStatus, StepStatus};
-use opsroom::core::run_ref::{Newest, RunRef};
-use opsroom::core::step::StepSpec;
-use opsroom::core::step::approve::Approve;
-use opsroom::core::time::Timestamp;
 use opsroom::logfile::source::LogUpdate;
 use opsroom::tui::app::Facts;
 use opsroom::tui::msg::{Approval, Effect, EnginePlace, LeftOver, Msg};
@@ -1403,8 +1403,8 @@ fn an_interrupted_run_is_resolved_with_a_reason() {
     let mut world = World::default();
     let detail = &mut world.detail;
     detail.run.status = RunStatus::Interrupted;
-    let unknown = opsroom::core::step::shell::Shell::new(
-        opsroom::core::service::ShellCommand::Script("deploy".to_owned()),
+    let unknown = opsroom::core::run::step::shell::Shell::new(
+        opsroom::core::stack::service::ShellCommand::Script("deploy".to_owned()),
     );
     detail.run.plan.steps[1].spec = StepSpec::Shell(unknown);
     detail.steps[1].status = StepStatus::Unknown;

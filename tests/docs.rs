@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use opsroom::control::library::Library;
 use opsroom::core::command::{self, ParseOutcome};
-use opsroom::core::product::{Arg, Product};
+use opsroom::core::integration::product::{Arg, Product};
 use opsroom::core::runbook;
 use opsroom::tui::keys::{Keymap, document};
 use opsroom::{cli, config};

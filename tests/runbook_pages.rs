@@ -1,10 +1,10 @@
 //! Markdown pages in the styles of public runbook collections, and the runbook that each becomes.
 
-use opsroom::core::plan::{Plan, RiskLevel};
+use opsroom::core::run::plan::{Plan, RiskLevel};
+use opsroom::core::run::step::StepSpec;
 use opsroom::core::runbook::definition::Origin;
 use opsroom::core::runbook::{Request, parse, plan};
-use opsroom::core::service::{ShellCommand, Stack};
-use opsroom::core::step::StepSpec;
+use opsroom::core::stack::service::{ShellCommand, Stack};
 
 /// The expected result of a page.
 enum Becomes {

@@ -8,10 +8,10 @@ use std::time::Duration;
 use opsroom::bus::Notice;
 use opsroom::clock::Clock;
 use opsroom::control::{AdapterContext, Control, EnginePlace, ProcessKind, Refusal, Settings};
-use opsroom::core::plan::{Plan, PlanStep, Rules};
+use opsroom::core::run::plan::{Plan, PlanStep, Rules};
+use opsroom::core::run::step::{StepSpec, manual::Manual, shell::Shell, wait::Wait};
 use opsroom::core::run::{Phase, Run, RunId, RunStatus, StepStatus};
-use opsroom::core::service::ShellCommand;
-use opsroom::core::step::{StepSpec, manual::Manual, shell::Shell, wait::Wait};
+use opsroom::core::stack::service::ShellCommand;
 use opsroom::store::{NewRun, Store};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -41,7 +41,7 @@ impl Home {
             simulated: false,
             pulse_ms: 0,
             lease_ms: 3000,
-            lanes: opsroom::core::queue::Lanes::default(),
+            lanes: opsroom::core::run::queue::Lanes::default(),
             adopt_ms: 900_000,
             runbook_dir: Some(dir.path().join("runbooks")),
             door: ProcessKind::Console,

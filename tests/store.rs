@@ -44,12 +44,12 @@ mod table;
 
 use std::collections::BTreeSet;
 
-use opsroom::core::event::{EntryBody, Level, NewEntry, Stream};
-use opsroom::core::plan::{Plan, PlanStep};
+use opsroom::core::base::time::Timestamp;
+use opsroom::core::run::event::{EntryBody, Level, NewEntry, Stream};
+use opsroom::core::run::plan::{Plan, PlanStep};
+use opsroom::core::run::step::{StepSpec, shell::Shell};
 use opsroom::core::run::{Phase, Run, RunId};
-use opsroom::core::service::ShellCommand;
-use opsroom::core::step::{StepSpec, shell::Shell};
-use opsroom::core::time::Timestamp;
+use opsroom::core::stack::service::ShellCommand;
 use opsroom::store::{Claim, NewRun, Store};
 
 /// A test's own database.

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Words with a plainer one: not in identifiers (also as a part: `told_by`), not in comments. Text in
-/// quotes is not looked at: it may be a user's word, or data of a test.
+/// Words with a plainer one: not in identifiers (also as a part: `told_by`), not in comments. Text
+/// in quotes is not looked at: it may be a user's word, or data of a test.
 const BANNED: &[(&str, &str)] = &[
     ("befell", "on_event, happened"),
     ("brakes", "cancel tokens"),

@@ -22,7 +22,7 @@ const CLAIM: [&str; 2] = [
 
 /// Fills a table of its own, claims all of it and drops it. Claims per second.
 pub async fn claims(url: &str, count: usize) -> Result<f64, Failure> {
-    let plan = serde_json::to_string(&opsroom::core::plan::Plan::default())?;
+    let plan = serde_json::to_string(&opsroom::core::run::plan::Plan::default())?;
     let count = i64::try_from(count)?;
     if url.starts_with("postgres") {
         let pool = sqlx::postgres::PgPoolOptions::new()

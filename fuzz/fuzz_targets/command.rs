@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use opsroom::core::command::{Catalogue, parse};
-use opsroom::core::service::{Environment, Service, Stack};
+use opsroom::core::stack::service::{Environment, Service, Stack};
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     let environment = |name: &str| Environment { name: name.to_owned(), aliases: vec![], protected: name == "prod" };

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use opsroom::core::runbook::{Request, parse, plan};
-use opsroom::core::service::Stack;
+use opsroom::core::stack::service::Stack;
 
 fuzz_target!(|text: &str| {
     match parse("fuzz.toml", text) {

@@ -1,10 +1,10 @@
 //! Context of all calls: secrets, outbound policy, limits, and the integrations declared by name.
 
 use crate::clock::Clock;
-use crate::core::artifact;
+use crate::core::base::outbound::Policy;
+use crate::core::base::rate::Limits;
 use crate::core::integration::Integrations;
-use crate::core::outbound::Policy;
-use crate::core::rate::Limits;
+use crate::core::run::artifact;
 use crate::vault::Vault;
 
 /// What all calls of a process may use. Cheap to clone.

@@ -12,9 +12,9 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{cancelled, deadline, elapsed_ms};
-use crate::core::header;
-use crate::core::outbound::{HostFrom, Policy, is_localhost};
-use crate::core::step::{Reply, SecretHeader};
+use crate::core::base::header;
+use crate::core::base::outbound::{HostFrom, Policy, is_localhost};
+use crate::core::run::step::{Reply, SecretHeader};
 use crate::vault::{Value, Vault};
 
 /// Longer bodies are cut here.

@@ -14,9 +14,9 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{AdapterContext, cancelled, deadline, elapsed_ms};
-use crate::core::notify::{Email, Message, Tls};
-use crate::core::outbound::{Policy, Written};
-use crate::core::step::Reply;
+use crate::core::base::outbound::{Policy, Written};
+use crate::core::integration::notify::{Email, Message, Tls};
+use crate::core::run::step::Reply;
 
 /// Sends the message to all of its receivers at once.
 pub(super) async fn perform(

@@ -2,9 +2,9 @@
 
 use super::rate_limiter::{Caller, RateLimiter};
 use super::{AdapterContext, cancelled, http, mail};
-use crate::core::notify::{Address, Channel, Message, Notifier};
-use crate::core::outbound::HostFrom;
-use crate::core::step::Reply;
+use crate::core::base::outbound::HostFrom;
+use crate::core::integration::notify::{Address, Channel, Message, Notifier};
+use crate::core::run::step::Reply;
 
 /// Sends the message to the notifier of that name.
 pub(super) async fn perform(

@@ -38,11 +38,11 @@ pub use self::orphan::{Birth, Remains, end_orphan};
 pub(super) use self::program::check;
 pub(super) use self::session::{end as end_session, names as sessions};
 use super::{AdapterContext, CallEvent, CancelTokens, OutputLine, cancelled, deadline, elapsed_ms};
-use crate::core::artifact::ArtifactSpec;
-use crate::core::event::Stream;
-use crate::core::redact::Redactor;
-use crate::core::step::shell::SessionRef;
-use crate::core::step::{Reply, SecretVariable};
+use crate::core::base::redact::Redactor;
+use crate::core::run::artifact::ArtifactSpec;
+use crate::core::run::event::Stream;
+use crate::core::run::step::shell::SessionRef;
+use crate::core::run::step::{Reply, SecretVariable};
 use crate::vault::{Value, Vault};
 
 /// Between TERM and KILL.

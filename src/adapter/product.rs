@@ -6,11 +6,11 @@ use tokio::time::Instant;
 
 use super::rate_limiter::{Caller, RateLimiter};
 use super::{AdapterContext, CallEvent, OutputLine, elapsed_ms, http};
-use crate::core::event::Stream;
-use crate::core::outbound::HostFrom;
-use crate::core::product::{self, Kept, Operation, Product, Stage};
-use crate::core::step::adapter::Progress;
-use crate::core::step::{Reply, SecretHeader};
+use crate::core::base::outbound::HostFrom;
+use crate::core::integration::product::{self, Kept, Operation, Product, Stage};
+use crate::core::run::event::Stream;
+use crate::core::run::step::adapter::Progress;
+use crate::core::run::step::{Reply, SecretHeader};
 
 /// An operation to perform, with its arguments.
 #[derive(Debug, Clone)]

@@ -12,11 +12,11 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::{CallEvent, cancelled, deadline, elapsed_ms};
-use crate::core::outbound::host_of;
-use crate::core::product::{Account, PER_MINUTE, Product};
-use crate::core::rate::{Limits, Recent};
-use crate::core::step::Reply;
-use crate::core::time::human_ms;
+use crate::core::base::outbound::host_of;
+use crate::core::base::rate::{Limits, Recent};
+use crate::core::base::time::human_ms;
+use crate::core::integration::product::{Account, PER_MINUTE, Product};
+use crate::core::run::step::Reply;
 
 /// Waits longer than this are reported.
 const REPORT_FROM: Duration = Duration::from_secs(1);

@@ -9,10 +9,10 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::{CallEvent, OutputLine, cancelled, deadline};
-use crate::core::product;
-use crate::core::step::adapter::Progress;
-use crate::core::step::sql::Rows;
-use crate::core::step::{Call, Reply};
+use crate::core::integration::product;
+use crate::core::run::step::adapter::Progress;
+use crate::core::run::step::sql::Rows;
+use crate::core::run::step::{Call, Reply};
 
 /// The answers, and the calls made so far.
 #[derive(Debug, Default)]

@@ -14,10 +14,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{AdapterContext, CallEvent, OutputLine, cancelled, deadline, elapsed_ms};
-use crate::core::event::Stream;
 use crate::core::integration::{Database, DatabaseAddress};
-use crate::core::step::Reply;
-use crate::core::step::sql::{Param, ParamKind, Rows, table};
+use crate::core::run::event::Stream;
+use crate::core::run::step::Reply;
+use crate::core::run::step::sql::{Param, ParamKind, Rows, table};
 
 /// Bytes of rows kept; rows beyond count as truncated.
 const MAX_BYTES: usize = 4 * 1024 * 1024;

@@ -4,7 +4,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{cancelled, deadline, elapsed_ms};
-use crate::core::step::Reply;
+use crate::core::run::step::Reply;
 
 /// Waits `ms` milliseconds, or until `cancel` fires.
 pub(super) async fn perform(ms: i64, cancel: CancellationToken) -> Reply {

@@ -11,7 +11,7 @@ use super::stop::{Code, Stop, print_message};
 use crate::config;
 use crate::control::Difference;
 use crate::core::runbook::Problem;
-use crate::core::service::Stack;
+use crate::core::stack::service::Stack;
 use crate::core::stack::{Change, Deletion, describe};
 
 /// Bring the store in line with stack files

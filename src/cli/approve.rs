@@ -5,7 +5,7 @@ use super::out::{Out, ask, can_ask};
 use super::session::Start;
 use super::stop::{Code, Stop, print_message};
 use crate::control::{Control, Refusal, RunDetail, StoreError};
-use crate::core::approval::{Tally, VoteError};
+use crate::core::run::approval::{Tally, VoteError};
 use crate::core::run::{RunId, RunStatus};
 
 /// Approve the step of a run that waits for it

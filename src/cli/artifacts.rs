@@ -9,8 +9,8 @@ use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
 use crate::control::Control;
-use crate::core::artifact::{Artifact, human_bytes};
 use crate::core::run::Run;
+use crate::core::run::artifact::{Artifact, human_bytes};
 use crate::logfile::file::Tracked;
 use crate::tui::{Log, View};
 
@@ -143,9 +143,9 @@ fn give(artifact: &Artifact, content: Vec<u8>) -> Result<Next, Stop> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::artifact::ArtifactKind;
+    use crate::core::base::time::Timestamp;
     use crate::core::run::RunId;
-    use crate::core::time::Timestamp;
+    use crate::core::run::artifact::ArtifactKind;
 
     #[test]
     fn a_name_comes_before_a_number_and_a_duplicate_name_is_refused() {

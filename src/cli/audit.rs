@@ -4,8 +4,8 @@ use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
 use crate::control::AuditFilter;
-use crate::core::audit_line;
-use crate::core::time::parse_since;
+use crate::core::access::audit_line;
+use crate::core::base::time::parse_since;
 
 /// List the audit log, newest first
 #[derive(Debug, clap::Args)]

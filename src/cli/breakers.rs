@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
-use crate::core::breaker::{Breaker, State};
+use crate::core::run::breaker::{Breaker, State};
 
 /// List circuit breakers that are open or counting failures, or close one
 #[derive(Debug, clap::Args)]

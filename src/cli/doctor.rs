@@ -11,8 +11,8 @@ use super::session::Start;
 use super::stop::{Code, Stop};
 use crate::control::integrations::{self, Answer};
 use crate::control::{Control, Refusal};
+use crate::core::base::time::human_ms;
 use crate::core::command;
-use crate::core::time::human_ms;
 use crate::tui::check_terminal;
 
 /// Check the terminal, settings, secrets and store

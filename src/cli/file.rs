@@ -8,9 +8,9 @@ use regex::bytes::Regex;
 use super::out::Out;
 use super::pick::{Picker, RunQuery};
 use super::stop::{Code, Stop, print_message};
-use crate::core::event::Level;
-use crate::core::record;
-use crate::core::time::Timestamp;
+use crate::core::base::time::Timestamp;
+use crate::core::logline;
+use crate::core::run::event::Level;
 use crate::logfile::file::Tracked;
 use crate::logfile::scan::{OVERLAP, matches_in_piece};
 use crate::logfile::unpack::{self, ByteSource};
@@ -179,10 +179,10 @@ impl Records {
     /// Adds the next line; returns the lines of its record to be printed now.
     fn take(&mut self, read: &Read<'_>) -> Vec<Vec<u8>> {
         let line = read.text;
-        if !(self.headed && record::continues(line)) {
-            self.headed = record::heads(line);
-            self.level = record::level(line).unwrap_or(Level::Info);
-            self.at = record::time(line, self.now).or(self.at);
+        if !(self.headed && logline::continues(line)) {
+            self.headed = logline::heads(line);
+            self.level = logline::level(line).unwrap_or(Level::Info);
+            self.at = logline::time(line, self.now).or(self.at);
             self.picker.begin(self.level, self.at);
         }
         match read.found {
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn records_are_picked_whole() {
         let text = "2026-11-21T09:00:00Z INFO a\n2026-11-21T09:10:00Z ERROR b\n  at b\n2026-11-21T09:20:00Z WARN c\nERROR no time\r\n";
-        let now = record::time(b"2026-11-21T09:30:00Z", Timestamp(0)).unwrap();
+        let now = logline::time(b"2026-11-21T09:30:00Z", Timestamp(0)).unwrap();
         let run = |grep: Option<&str>, level, minutes: Option<i64>| {
             let since = minutes.map(|minutes| now.plus_ms(-minutes * 60_000));
             let wanted = RunQuery::new(grep, Some(level), since).unwrap();

@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
-use crate::core::check::score::{Health, Score};
-use crate::core::time::{Timestamp, human_ms};
+use crate::core::base::time::{Timestamp, human_ms};
+use crate::core::health::check::score::{Health, Score};
 
 /// Show the health score and why it is what it is
 #[derive(Debug, clap::Args)]

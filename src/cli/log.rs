@@ -12,12 +12,12 @@ use super::session::Start;
 use super::stop::{Code, Stop, print_message};
 use super::{Next, file};
 use crate::control::Control;
+use crate::core::base::time::{Timestamp, parse_since};
+use crate::core::command::run_ref::RunRef;
 use crate::core::command::{self, ParseOutcome, Parsed};
-use crate::core::event::{Entry, EntryBody, Level, Stream};
-use crate::core::record;
+use crate::core::logline;
+use crate::core::run::event::{Entry, EntryBody, Level, Stream};
 use crate::core::run::{Phase, RunId};
-use crate::core::run_ref::RunRef;
-use crate::core::time::{Timestamp, parse_since};
 use crate::logfile::file::Tracked;
 use crate::logfile::run_spool::Joining;
 use crate::tui::{Log, RunLog, View};
@@ -300,7 +300,7 @@ impl Entries {
         let (level, text) = match &entry.body {
             EntryBody::Event { level, message, .. } => (*level, message.clone()),
             EntryBody::Output { text, .. } => (
-                record::level(text.as_bytes()).unwrap_or(Level::Info),
+                logline::level(text.as_bytes()).unwrap_or(Level::Info),
                 text.clone(),
             ),
         };

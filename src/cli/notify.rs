@@ -4,7 +4,7 @@ use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop, print_message};
 use crate::control::integrations;
-use crate::core::notify::{Event, Message, Severity};
+use crate::core::integration::notify::{Event, Message, Severity};
 
 /// List the notifiers, or send one of them a message
 #[derive(Debug, clap::Args)]

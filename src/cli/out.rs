@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use self::json::Safe;
 use super::stop::Stop;
-use crate::core::text;
+use crate::core::base::text;
 
 /// Maximum width of a cell of a list; `--json` has the full text.
 const CELL: usize = 200;

@@ -9,7 +9,7 @@ use super::understand;
 use crate::config;
 use crate::control::library::Library;
 use crate::core::command::{self, Catalogue, ParseOutcome, Parsed};
-use crate::core::service::Stack;
+use crate::core::stack::service::Stack;
 
 /// Print the meaning of a phrase without running it
 #[derive(Debug, clap::Args)]

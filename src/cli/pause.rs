@@ -5,7 +5,7 @@ use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
 use crate::control::orders::Order;
-use crate::core::plan::Plan;
+use crate::core::run::plan::Plan;
 
 /// Pause a run before its next step; `opsroom resume` lets it go on
 #[derive(Debug, clap::Args)]

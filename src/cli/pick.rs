@@ -4,8 +4,8 @@
 use regex::bytes::Regex;
 
 use super::stop::Stop;
-use crate::core::event::Level;
-use crate::core::time::Timestamp;
+use crate::core::base::time::Timestamp;
+use crate::core::run::event::Level;
 use crate::logfile::scan::pattern;
 
 /// The selection.

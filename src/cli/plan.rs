@@ -5,9 +5,9 @@ use super::session::Start;
 use super::stop::{Code, Stop};
 use super::understand;
 use crate::control::PlanCard;
-use crate::core::plan::{Plan, PlanStep};
+use crate::core::base::time::{human_ms, write_duration};
 use crate::core::run::Phase;
-use crate::core::time::{human_ms, write_duration};
+use crate::core::run::plan::{Plan, PlanStep};
 
 /// Show what a phrase would do, and do nothing
 #[derive(Debug, clap::Args)]

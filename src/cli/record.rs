@@ -6,8 +6,8 @@ use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
 use crate::control::record::Record;
+use crate::core::base::time::human_ms;
 use crate::core::run::{Change, Run, RunStep};
-use crate::core::time::human_ms;
 
 pub(super) async fn print(which: &Which, json: bool, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;

@@ -9,8 +9,8 @@ use super::stop::{Code, Stop, print_message};
 use crate::control::orders::Order;
 use crate::control::resume::Decision;
 use crate::control::{Control, PlanCard, RunDetail};
-use crate::core::orders::{Pace, next_step};
 use crate::core::run::RunStatus;
+use crate::core::run::orders::{Pace, next_step};
 
 /// Go on with an interrupted run at its first unfinished step, or let a paused one go on
 #[derive(Debug, clap::Args)]

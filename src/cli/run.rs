@@ -15,12 +15,12 @@ use super::session::Start;
 use super::stop::{Code, Stop, print_message};
 use super::understand;
 use crate::control::{Beginning, Control, RunDetail};
-use crate::core::event::Entry;
-use crate::core::orders::Pace;
-use crate::core::plan::Plan;
-use crate::core::queue::{Lane, Priority};
+use crate::core::run::event::Entry;
+use crate::core::run::orders::Pace;
+use crate::core::run::plan::Plan;
+use crate::core::run::queue::{Lane, Priority};
+use crate::core::run::step::StepSpec;
 use crate::core::run::{Run, RunId, RunStatus, StepStatus};
-use crate::core::step::StepSpec;
 
 /// Entries read at once, and how often the store is polled without a notice on the bus (the engine
 /// may be another process).

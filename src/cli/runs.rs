@@ -8,9 +8,9 @@ use super::session::Start;
 use super::stop::{Code, Stop, print_message};
 use crate::config::toml_doc::nearest;
 use crate::control::{RunFilter, RunPage, not_listed};
-use crate::core::queue::Queued;
+use crate::core::base::time::{Timestamp, human_ms, parse_since};
+use crate::core::run::queue::Queued;
 use crate::core::run::{Run, RunStatus};
-use crate::core::time::{Timestamp, human_ms, parse_since};
 
 /// List runs, newest first, or show the record of one
 #[derive(Debug, clap::Args)]

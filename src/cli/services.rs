@@ -6,10 +6,11 @@ use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop, print_message};
 use crate::control::{EnginePlace, Overview};
-use crate::core::observation::{State, TargetSummary};
-use crate::core::plan::Target;
-use crate::core::service::Service;
-use crate::core::time::{Timestamp, human_ms};
+use crate::core::base::time::{Timestamp, human_ms};
+use crate::core::health::observation::TargetSummary;
+use crate::core::run::plan::Target;
+use crate::core::stack::service::Service;
+use crate::core::stack::state::State;
 
 /// List services and how they are
 #[derive(Debug, clap::Args)]

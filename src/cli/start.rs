@@ -9,8 +9,8 @@ use super::run::{consent, follow_to_end};
 use super::session::Start;
 use super::stop::{Code, Stop, print_message};
 use crate::control::{Control, LeftOver, PlanCard, left_over};
+use crate::core::base::time::Timestamp;
 use crate::core::run::RunId;
-use crate::core::time::Timestamp;
 
 /// List queued runs that no engine takes by itself, or start one of them
 #[derive(Debug, clap::Args)]

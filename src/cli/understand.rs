@@ -2,9 +2,9 @@
 
 use super::stop::{Code, Stop, print_message};
 use crate::control::{Control, PlanCard};
+use crate::core::base::time::Timestamp;
+use crate::core::command::run_ref::RunRef;
 use crate::core::command::{self, ParseOutcome, Parsed};
-use crate::core::run_ref::RunRef;
-use crate::core::time::Timestamp;
 
 /// `key=value` on the command line.
 pub(super) fn key_value(text: &str) -> Result<(String, String), String> {

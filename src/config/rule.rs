@@ -175,7 +175,7 @@ pub(super) fn one_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, St
 
 /// The name of a secret, never its value.
 pub(super) fn secret_ref(text: &str) -> Result<String, String> {
-    if crate::core::secret::is_name(text) {
+    if crate::core::base::secret::is_name(text) {
         Ok(text.to_owned())
     } else {
         // Not quoted: it may be the secret itself.

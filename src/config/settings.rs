@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 
 use super::rule;
 use super::toml_doc::{Section, parse};
-use crate::core::artifact;
+use crate::core::base::outbound::Policy;
+use crate::core::base::rate::Limits;
+use crate::core::base::secret::Secret;
 use crate::core::integration::Integrations;
-use crate::core::outbound::Policy;
-use crate::core::queue::Lanes;
-use crate::core::rate::Limits;
+use crate::core::run::artifact;
+use crate::core::run::queue::Lanes;
 use crate::core::runbook::Problem;
-use crate::core::secret::Secret;
 
 pub use keys::{CONFIG_VARIABLE, KEYS, Key};
 pub use paths::Paths;

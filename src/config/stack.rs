@@ -71,7 +71,7 @@ use super::rule;
 use super::toml_doc::{Report, Section, parse, shown};
 use crate::core::command::is_available;
 use crate::core::runbook::Problem;
-use crate::core::service::{Contact, Environment, Stack};
+use crate::core::stack::service::{Contact, Environment, Stack};
 
 /// Reads a stack file's text. `file` is its name in messages.
 ///

@@ -3,7 +3,7 @@
 
 use super::{Control, Refusal};
 use crate::bus::Notice;
-use crate::core::service::Stack;
+use crate::core::stack::service::Stack;
 use crate::core::stack::{self, Attached, Change, Deletion, apply_to, routines_of};
 
 /// The changes of applying a stack. Applying makes exactly these, or refuses when the store has

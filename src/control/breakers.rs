@@ -2,7 +2,7 @@
 
 use super::{Control, Refusal};
 use crate::bus::Notice;
-use crate::core::breaker::{Breaker, BreakerKey};
+use crate::core::run::breaker::{Breaker, BreakerKey};
 
 impl Control {
     /// The breakers that are open or have counted failures.
@@ -62,7 +62,7 @@ fn matches(way: &BreakerKey, target: &str, env: Option<&str>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::plan::Target;
+    use crate::core::run::plan::Target;
 
     #[test]
     fn breakers_match_by_service_environment_or_host() {

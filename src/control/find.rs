@@ -2,8 +2,8 @@
 //! command bar and the subcommands.
 
 use super::{Control, Refusal, RunFilter, not_listed};
+use crate::core::command::run_ref::{Newest, RunRef, one_line};
 use crate::core::run::{Run, RunId, RunStatus};
-use crate::core::run_ref::{Newest, RunRef, one_line};
 use crate::store::Scope;
 
 /// The run that was found, and a line that describes it.

@@ -7,9 +7,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::AdapterContext;
 use crate::adapter::Adapters;
-use crate::core::notify::Message;
-use crate::core::outbound::HostFrom;
-use crate::core::step::{Call, Outcome, Reply, SecretHeader, Verdict, notify};
+use crate::core::base::outbound::HostFrom;
+use crate::core::integration::notify::Message;
+use crate::core::run::step::{Call, Outcome, Reply, SecretHeader, Verdict, notify};
 
 /// How long sending a message may take, milliseconds.
 const SEND_MS: i64 = 15_000;

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 
 use super::{Control, ProcessKind, Refusal};
 use crate::bus::Notice;
-use crate::core::queue::Untaken;
+use crate::core::base::time::Timestamp;
+use crate::core::run::queue::Untaken;
 use crate::core::run::{Run, RunId, RunStatus};
-use crate::core::time::Timestamp;
 use crate::store::{Orderer, Scope, StoreError};
 
 /// How many of them are read with their plans; the rest are only counted.

@@ -2,11 +2,11 @@
 
 use super::{Control, ProcessKind, Refusal};
 use crate::bus::Notice;
-use crate::core::approval::{Question, Tally, Vote};
-pub use crate::core::orders::{Ending, Order};
-use crate::core::plan::{Plan, plan_hash};
+use crate::core::base::time::Timestamp;
+use crate::core::run::approval::{Question, Tally, Vote};
+pub use crate::core::run::orders::{Ending, Order};
+use crate::core::run::plan::{Plan, plan_hash};
 use crate::core::run::{Run, RunId, RunStatus, RunStep};
-use crate::core::time::Timestamp;
 use crate::store::{Ballot, Orderer, Scope, open_question};
 
 /// An approval a run waits for, as its card shows it.
@@ -168,7 +168,7 @@ impl Approval {
     #[must_use]
     pub fn question<'a>(&'a self, run: &'a Run) -> Option<Question<'a>> {
         let (step, _) = run.plan.numbered_step(self.step)?;
-        let crate::core::step::StepSpec::Approve(ask) = &step.spec else {
+        let crate::core::run::step::StepSpec::Approve(ask) = &step.spec else {
             return None;
         };
         let (plan_hash, requesters, votes) = (&self.plan_hash, &self.requesters, &self.votes);
@@ -185,9 +185,9 @@ impl Approval {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::plan::PlanStep;
     use crate::core::run::Phase;
-    use crate::core::step::{StepSpec, approve::Approve};
+    use crate::core::run::plan::PlanStep;
+    use crate::core::run::step::{StepSpec, approve::Approve};
 
     #[test]
     fn requesters_of_the_run_or_of_the_one_it_repeats_do_not_count() {

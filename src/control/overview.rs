@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::{Control, EnginePlace, LeftOver, Refusal, RunFilter, not_listed};
-use crate::core::breaker::Breaker;
-use crate::core::check::score::{self, Score};
-use crate::core::observation::{State, TargetState, TargetSummary, current_state};
-use crate::core::plan::{Target, targets_of};
+use crate::core::base::time::Timestamp;
+use crate::core::health::check::score::{self, Score};
+use crate::core::health::observation::{TargetState, TargetSummary, current_state};
 use crate::core::run::Run;
-use crate::core::service::{Stack, Verb};
-use crate::core::time::Timestamp;
+use crate::core::run::breaker::Breaker;
+use crate::core::run::plan::{Target, targets_of};
+use crate::core::stack::service::{Stack, Verb};
+use crate::core::stack::state::State;
 
 /// The data of the home screen, read in one go.
 #[derive(Debug, Clone, PartialEq, Default)]

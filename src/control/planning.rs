@@ -4,10 +4,10 @@ use super::Refusal;
 use super::library::Library;
 use crate::core::command::{ParseOutcome, Parsed};
 use crate::core::integration::Integrations;
-use crate::core::plan::{Plan, Risk, RiskLevel};
 use crate::core::run::Run;
+use crate::core::run::plan::{Plan, Risk, RiskLevel};
 use crate::core::runbook::{self, Request};
-use crate::core::service::Stack;
+use crate::core::stack::service::Stack;
 
 /// The whole plan of a command: links in order, each with its own risks and condition.
 pub(super) fn plan(

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{Control, Refusal, RunFilter};
-use crate::core::plan::Plan;
-use crate::core::queue::{Lane, Lock, Queued, group_effect, rank};
+use crate::core::run::plan::Plan;
+use crate::core::run::queue::{Lane, Lock, Queued, group_effect, rank};
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::store::Found;
 

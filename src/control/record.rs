@@ -4,12 +4,12 @@
 use serde::Serialize;
 
 use super::{Control, Refusal};
-use crate::core::artifact::Artifact;
-use crate::core::message::{MAX_OUTCOME_BYTES, cut_to};
-use crate::core::plan::{Plan, PlanStep, plan_hash};
-use crate::core::redact::Redactor;
+use crate::core::base::message::{MAX_OUTCOME_BYTES, cut_to};
+use crate::core::base::redact::Redactor;
+use crate::core::run::artifact::Artifact;
+use crate::core::run::plan::{Plan, PlanStep, plan_hash};
 use crate::core::run::{Change, Run, RunId, RunStep};
-use crate::core::service::Stack;
+use crate::core::stack::service::Stack;
 
 /// All stored data of a run except its log and the contents of its artifacts.
 #[derive(Debug, Clone, PartialEq, Serialize)]

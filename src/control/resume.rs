@@ -2,8 +2,8 @@
 
 use super::{Beginning, Control, ProcessKind, Refusal};
 use crate::bus::Notice;
-use crate::core::plan::Plan;
-pub use crate::core::resume::Decision;
+use crate::core::run::plan::Plan;
+pub use crate::core::run::resume::Decision;
 use crate::core::run::{Run, RunId};
 use crate::store::{Resumer, StoreError};
 

@@ -1,7 +1,7 @@
 //! The store as `Control` may use it: directly for data of no workspace, and as one workspace for
 //! everything else.
 
-use crate::core::time::Timestamp;
+use crate::core::base::time::Timestamp;
 use crate::store::{Scope, Store, StoreError, Workspace};
 
 use super::{Control, Refusal};

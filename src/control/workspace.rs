@@ -6,7 +6,7 @@ use super::library::Library;
 use super::{Control, ProcessKind, Refusal};
 use crate::bus::Notice;
 use crate::core::command::Catalogue;
-use crate::core::service::Stack;
+use crate::core::stack::service::Stack;
 use crate::store::Workspace;
 
 /// The inventory as last read, so that the catalogue is built once per change.

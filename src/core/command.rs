@@ -5,6 +5,8 @@
 //! (`judge`) and restated (`explain`). The words themselves are in `assets/lexicon.toml`, the
 //! intents one file each under `intent/`.
 
+pub mod run_ref;
+
 mod ambiguity;
 mod answer;
 mod called;
@@ -42,7 +44,7 @@ use self::lexicon::lexicon;
 use self::names::{Name, NameTable};
 use self::pattern::PatternSet;
 use self::resolve::Understanding;
-use super::service::Stack;
+use crate::core::stack::service::Stack;
 
 pub use self::complete::Completion;
 

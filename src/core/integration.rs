@@ -1,12 +1,15 @@
 //! Integrations that runbooks may name: the databases, notifiers and product accounts that
 //! `opsroom.toml` declares. Names and addresses; passwords and tokens are references to secrets.
 
+pub mod notify;
+pub mod product;
+
 mod database;
 
 pub use database::{Database, DatabaseAddress};
 
-use super::notify::Notifier;
-use super::product::{Account, Product};
+use crate::core::integration::notify::Notifier;
+use crate::core::integration::product::{Account, Product};
 
 /// Everything declared.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,11 +1,23 @@
 //! Runs: their states, the total (state, transition) table, and the record kept of each.
 
+pub mod approval;
+pub mod artifact;
+pub mod breaker;
+pub mod event;
+pub mod lock_set;
+pub mod orders;
+pub mod plan;
+pub mod queue;
+pub mod repeat;
+pub mod resume;
+pub mod step;
+
 use serde::{Deserialize, Serialize};
 
-use super::orders::Orders;
-use super::plan::Plan;
-use super::queue::{Lane, Priority, Queued};
-use super::time::Timestamp;
+use crate::core::base::time::Timestamp;
+use crate::core::run::orders::Orders;
+use crate::core::run::plan::Plan;
+use crate::core::run::queue::{Lane, Priority, Queued};
 
 /// Number of a run, unique in a store, shown as `#41`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

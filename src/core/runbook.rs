@@ -32,11 +32,11 @@ use std::collections::BTreeMap;
 
 use definition::Definition;
 
-use super::command::RunbookName;
-use super::integration::Integrations;
-use super::plan::{OnFailure, Plan, PlanStep, RunCondition, Target, targets_of};
-use super::run::Phase;
-use super::service::{Stack, Verb};
+use crate::core::command::RunbookName;
+use crate::core::integration::Integrations;
+use crate::core::run::Phase;
+use crate::core::run::plan::{OnFailure, Plan, PlanStep, RunCondition, Target, targets_of};
+use crate::core::stack::service::{Stack, Verb};
 
 /// A loaded, checked runbook.
 #[derive(Debug, Clone, PartialEq, Default)]

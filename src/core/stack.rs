@@ -1,11 +1,14 @@
 //! Stack differences: the changes that turn one stack into another.
 
+pub mod service;
+pub mod state;
+
 mod deletion;
 mod describe;
 
 use serde::{Deserialize, Serialize};
 
-use super::service::{Contact, Environment, Routine, Service, Stack};
+use crate::core::stack::service::{Contact, Environment, Routine, Service, Stack};
 
 pub use deletion::{Attached, Deletion, Owner, routines_of};
 pub use describe::describe;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::rng::Dice;
 use super::simulated_health::{SimulatedHealth, simulate};
-use crate::core::service::Stack;
+use crate::core::stack::service::Stack;
 
 /// How long a target stays healthy after an operator acted on it, milliseconds.
 const HEALTHY_MS: u64 = 300_000;
@@ -271,7 +271,7 @@ fn is_version(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::service::Service;
+    use crate::core::stack::service::Service;
 
     fn town(folder: &Path) -> Simulation {
         let service = |name: &str| Service {

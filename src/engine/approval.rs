@@ -10,11 +10,11 @@ use super::attempt::StepRef;
 use super::drive::Drive;
 use super::pause::{POLL, Waiting};
 use super::stop_signal::StopSignal;
-use crate::core::approval::{Question, Tally, Vote};
-use crate::core::plan::plan_hash;
+use crate::core::run::approval::{Question, Tally, Vote};
+use crate::core::run::plan::plan_hash;
+use crate::core::run::step::Reply;
+use crate::core::run::step::approve::Approve;
 use crate::core::run::{StepStatus, Transition};
-use crate::core::step::Reply;
-use crate::core::step::approve::Approve;
 use crate::store::StoreError;
 
 impl Drive {

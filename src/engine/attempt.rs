@@ -12,15 +12,16 @@ use super::output::{self, CHANNEL, OutputOrigin};
 use super::ready::Ready;
 use super::record::Event;
 use super::stop_signal::{StopSignal, Why};
-use crate::core::event::{Level, NewEntry};
-use crate::core::observation::{Observation, State};
-use crate::core::plan::{Evaluation, PlanStep, Retry};
-use crate::core::repeat::is_safe;
-use crate::core::resume::is_timed;
+use crate::core::base::time::human_ms;
+use crate::core::health::observation::Observation;
+use crate::core::run::event::{Level, NewEntry};
+use crate::core::run::plan::{Evaluation, PlanStep, Retry};
+use crate::core::run::repeat::is_safe;
+use crate::core::run::resume::is_timed;
+use crate::core::run::step::document::Finding;
+use crate::core::run::step::{Call, Outcome, Reply, StepSpec, Verdict};
 use crate::core::run::{Phase, StepStatus};
-use crate::core::step::document::Finding;
-use crate::core::step::{Call, Outcome, Reply, StepSpec, Verdict};
-use crate::core::time::human_ms;
+use crate::core::stack::state::State;
 use crate::store::StoreError;
 
 /// The position of a step in its run.

@@ -1,16 +1,16 @@
 //! Before a call: whether the breaker of its target allows it; after it: the outcome. See
-//! [`crate::core::breaker`] for which calls are guarded, and why the others are not.
+//! [`crate::core::run::breaker`] for which calls are guarded, and why the others are not.
 
 use super::attempt::StepRef;
 use super::drive::Drive;
 use super::stop_signal::StopSignal;
-use crate::core::breaker::{
+use crate::core::run::Phase;
+use crate::core::run::breaker::{
     BreakerKey, Pass, State, THRESHOLD, is_read_only_request, is_targets_fault,
 };
-use crate::core::event::Level;
-use crate::core::plan::PlanStep;
-use crate::core::run::Phase;
-use crate::core::step::{Call, Reply, Verdict};
+use crate::core::run::event::Level;
+use crate::core::run::plan::PlanStep;
+use crate::core::run::step::{Call, Reply, Verdict};
 use crate::store::StoreError;
 
 /// More than a call's own time: its outcome has to be written as well.

@@ -19,9 +19,9 @@ use super::record::Recorder;
 use super::stop_signal::StopSignal;
 use super::sweep::{Abandoned, Steadiness};
 use super::{EngineConfig, Mode, State, World, delegation, pulse, resume, session, sweep};
-use crate::core::queue::Lane;
+use crate::core::base::time::Timestamp;
+use crate::core::run::queue::Lane;
 use crate::core::run::{Run, RunId, RunStatus};
-use crate::core::time::Timestamp;
 use crate::store::{Claim, Claimer, EngineRow, QueuePosition, StoreError};
 
 /// `control` wakes the engine for runs queued by another process; at the latest they are found
@@ -530,7 +530,7 @@ mod tests {
                 lease_ms: lease_s * 1000,
                 renew_ms: lease_s * 333,
                 sweep_ms: lease_s * 1000 / 6,
-                lanes: crate::core::queue::Lanes::default(),
+                lanes: crate::core::run::queue::Lanes::default(),
                 pulse: None,
                 only: None,
                 adopt_ms: 0,

@@ -3,10 +3,10 @@
 
 use super::attempt::StepRef;
 use super::drive::{Drive, Progress};
-use crate::core::event::Level;
-use crate::core::plan::{PlanStep, RunCondition};
+use crate::core::run::event::Level;
+use crate::core::run::plan::{PlanStep, RunCondition};
+use crate::core::run::step::Call;
 use crate::core::run::{Phase, StepStatus};
-use crate::core::step::Call;
 use crate::store::StoreError;
 
 impl Drive {

@@ -3,7 +3,7 @@
 
 use super::{Roll, World, identity};
 use crate::clock::Clock;
-use crate::core::time::Timestamp;
+use crate::core::base::time::Timestamp;
 use crate::store::{EngineRow, Store, StoreError};
 
 /// The kind of an engine without a screen.

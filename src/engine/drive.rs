@@ -12,12 +12,12 @@ use super::limit::Limit;
 use super::record::Recorder;
 use super::results::Results;
 use super::stop_signal::{StopSignal, Why};
-use crate::core::event::{Level, NewEntry};
-use crate::core::orders::Orders;
-use crate::core::plan::{OnFailure, Plan, PlanStep};
+use crate::core::base::time::{Timestamp, human_ms};
+use crate::core::run::event::{Level, NewEntry};
+use crate::core::run::orders::Orders;
+use crate::core::run::plan::{OnFailure, Plan, PlanStep};
+use crate::core::run::step::StepSpec;
 use crate::core::run::{Phase, Run, RunId, RunStep, StepStatus};
-use crate::core::step::StepSpec;
-use crate::core::time::{Timestamp, human_ms};
 use crate::store::StoreError;
 
 /// A `finally` step without a timeout must not hold a cancelled run for ever.

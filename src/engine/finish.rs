@@ -6,11 +6,11 @@ use serde_json::json;
 
 use super::drive::{Drive, Progress};
 use super::stop_signal::Why;
-use crate::core::artifact::{ArtifactDraft, ArtifactKind};
-use crate::core::event::{Level, NewEntry};
-use crate::core::plan::{Plan, plan_hash};
+use crate::core::base::time::{Timestamp, human_ms};
+use crate::core::run::artifact::{ArtifactDraft, ArtifactKind};
+use crate::core::run::event::{Level, NewEntry};
+use crate::core::run::plan::{Plan, plan_hash};
 use crate::core::run::{RunId, RunStatus, RunStep, StepStatus, Transition};
-use crate::core::time::{Timestamp, human_ms};
 use crate::store::{NewRun, StoreError};
 
 /// How the run ends.

@@ -5,8 +5,8 @@ use futures_util::stream::FuturesUnordered;
 
 use super::attempt::{Ended, StepRef};
 use super::drive::{Drive, Progress};
-use crate::core::event::Level;
-use crate::core::plan::{Each, PlanStep};
+use crate::core::run::event::Level;
+use crate::core::run::plan::{Each, PlanStep};
 use crate::core::run::{Phase, StepStatus};
 use crate::store::StoreError;
 

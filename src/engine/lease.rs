@@ -11,8 +11,8 @@ use super::Mode;
 use super::limit::Limit;
 use super::record::Recorder;
 use super::stop_signal::{StopSignal, Why};
-use crate::core::orders::Orders;
-use crate::core::time::Timestamp;
+use crate::core::base::time::Timestamp;
+use crate::core::run::orders::Orders;
 use crate::store::StoreError;
 
 /// How often the store is polled for requests by people (another console on the same store cannot

@@ -3,8 +3,8 @@
 
 use super::identity;
 use crate::adapter::{Birth, Remains, end_orphan};
+use crate::core::base::time::Timestamp;
 use crate::core::run::Run;
-use crate::core::time::Timestamp;
 use crate::store::{Process, Store, StoreError};
 
 /// Longer than ending them takes; if the engine that takes over dies, it is itself taken over at

@@ -8,9 +8,9 @@ use tokio::time::{Instant, sleep_until};
 
 use super::record::{Event, Kept, Recorder};
 use crate::adapter::{Birth, CallEvent, OutputLine};
-use crate::core::artifact::{ArtifactDraft, NotKept, human_bytes};
-use crate::core::event::{EntryBody, Level, NewEntry};
 use crate::core::run::Phase;
+use crate::core::run::artifact::{ArtifactDraft, NotKept, human_bytes};
+use crate::core::run::event::{EntryBody, Level, NewEntry};
 use crate::store::{Process, StoreError};
 
 /// Maximum delay before a line is written.

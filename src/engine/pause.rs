@@ -10,10 +10,10 @@ use tokio::time::sleep;
 
 use super::Signals;
 use super::drive::Drive;
-use crate::core::event::Level;
-use crate::core::plan::PlanStep;
-use crate::core::queue::Lane;
 use crate::core::run::Transition;
+use crate::core::run::event::Level;
+use crate::core::run::plan::PlanStep;
+use crate::core::run::queue::Lane;
 use crate::store::StoreError;
 
 /// Poll interval for requests by people: another console on the same store cannot wake us.

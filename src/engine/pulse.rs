@@ -7,11 +7,12 @@ use tokio::time::{sleep, timeout};
 
 use super::{World, redact};
 use crate::bus::Notice;
-use crate::core::observation::{Observation, State};
-use crate::core::plan::{PlanStep, Target};
+use crate::core::base::time::Timestamp;
+use crate::core::health::observation::Observation;
+use crate::core::run::plan::{PlanStep, Target};
+use crate::core::run::step::{Call, Reply};
 use crate::core::runbook;
-use crate::core::step::{Call, Reply};
-use crate::core::time::Timestamp;
+use crate::core::stack::state::State;
 use crate::store::StoreError;
 
 /// Probes run at once.

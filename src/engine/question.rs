@@ -8,8 +8,8 @@ use super::attempt::StepRef;
 use super::drive::Drive;
 use super::pause::{POLL, Waiting};
 use super::stop_signal::StopSignal;
+use crate::core::run::step::Reply;
 use crate::core::run::{StepStatus, Transition};
-use crate::core::step::Reply;
 use crate::store::StoreError;
 
 impl Drive {

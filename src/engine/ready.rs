@@ -6,12 +6,12 @@ use tokio::time::Instant;
 use super::attempt::{Ended, StepRef};
 use super::drive::Drive;
 use super::results;
-use crate::core::event::Level;
-use crate::core::plan::{Evaluation, PlanStep};
+use crate::core::base::time::human_ms;
 use crate::core::run::StepStatus;
+use crate::core::run::event::Level;
+use crate::core::run::plan::{Evaluation, PlanStep};
+use crate::core::run::step::Reply;
 use crate::core::runbook::deferred;
-use crate::core::step::Reply;
-use crate::core::time::human_ms;
 use crate::store::StoreError;
 
 /// Whether a step can begin.

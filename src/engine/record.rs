@@ -9,12 +9,12 @@ use tokio::time::{Instant, sleep};
 
 use super::{World, redact};
 use crate::bus::Notice;
-use crate::core::artifact::{ArtifactDraft, NotKept};
-use crate::core::breaker::{self, BreakerKey, Pass};
-use crate::core::event::{EntryBody, Level, NewEntry};
-use crate::core::observation::Observation;
+use crate::core::base::time::Timestamp;
+use crate::core::health::observation::Observation;
+use crate::core::run::artifact::{ArtifactDraft, NotKept};
+use crate::core::run::breaker::{self, BreakerKey, Pass};
+use crate::core::run::event::{EntryBody, Level, NewEntry};
 use crate::core::run::{Phase, Run, RunId, RunStatus, StepStatus, Transition, next};
-use crate::core::time::Timestamp;
 use crate::store::{Claim, NewArtifact, NewRun, Process, StoreError};
 
 /// Writes the records of one run.

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::core::artifact::ArtifactDraft;
-use crate::core::event::{EntryBody, NewEntry};
-use crate::core::observation::Observation;
-use crate::core::redact::Redactor;
+use crate::core::base::redact::Redactor;
+use crate::core::health::observation::Observation;
+use crate::core::run::artifact::ArtifactDraft;
+use crate::core::run::event::{EntryBody, NewEntry};
 
 /// Output lines and events; copied only when a secret is found.
 pub(super) fn entries<'a>(redactor: &Redactor, entries: &'a [NewEntry]) -> Cow<'a, [NewEntry]> {

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
 
 use crate::core::expr::Value;
-use crate::core::plan::{Evaluation, PlanStep, SENSITIVE, Scope};
+use crate::core::run::plan::{Evaluation, PlanStep, SENSITIVE, Scope};
 use crate::core::run::{RunStep, StepStatus};
 
 /// Results by sub-runbook, and when each sub-runbook must have ended.
@@ -192,9 +192,9 @@ pub(super) fn saved(seen: &Scope, step: &str, name: &str) -> Result<String, Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::plan::Rules;
     use crate::core::run::Phase;
-    use crate::core::step::{StepSpec, wait::Wait};
+    use crate::core::run::plan::Rules;
+    use crate::core::run::step::{StepSpec, wait::Wait};
 
     fn step(key: &str, when: Option<&str>) -> PlanStep {
         let rules = Rules {

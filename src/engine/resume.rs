@@ -7,9 +7,9 @@ use super::attempt::StepRef;
 use super::drive::{Drive, Progress};
 use super::results::Results;
 use super::{World, stop_signal::StopSignal};
-use crate::core::plan::{OnFailure, PlanStep};
+use crate::core::run::plan::{OnFailure, PlanStep};
+use crate::core::run::step::{Call, StepSpec};
 use crate::core::run::{Phase, Run, RunStep, StepStatus};
-use crate::core::step::{Call, StepSpec};
 use crate::store::StoreError;
 
 /// The step records and kept results of a run that was active before; empty for a new one.

@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering;
 
 use super::World;
 use super::drive::{Drive, Progress};
-use crate::core::plan::plan_hash;
+use crate::core::run::plan::plan_hash;
+use crate::core::run::step::shell::SessionRef;
+use crate::core::run::step::{Call, StepSpec};
 use crate::core::run::{Run, RunId, RunStatus, StepStatus};
-use crate::core::step::shell::SessionRef;
-use crate::core::step::{Call, StepSpec};
 
 impl Drive {
     /// The call with the name of its session, when it belongs to one.

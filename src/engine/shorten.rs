@@ -2,9 +2,9 @@
 
 use super::attempt::StepRef;
 use super::drive::Drive;
-use crate::core::artifact::{ArtifactDraft, ArtifactKind};
-use crate::core::message::{MAX_OUTCOME_BYTES, cut_to};
-use crate::core::plan::PlanStep;
+use crate::core::base::message::{MAX_OUTCOME_BYTES, cut_to};
+use crate::core::run::artifact::{ArtifactDraft, ArtifactKind};
+use crate::core::run::plan::PlanStep;
 use crate::store::StoreError;
 
 impl Drive {

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use tokio_util::sync::CancellationToken;
 
 use crate::adapter::CancelTokens;
-use crate::core::orders::Ending;
+use crate::core::run::orders::Ending;
 
 /// The reason; the first one counts.
 #[derive(Debug, Clone, PartialEq, Eq)]

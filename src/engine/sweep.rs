@@ -11,8 +11,8 @@ use super::orphans::{self, Left};
 use super::{World, identity};
 use crate::bus::{Bus, Notice};
 use crate::clock::Clock;
+use crate::core::base::time::Timestamp;
 use crate::core::run::{Run, RunId};
-use crate::core::time::Timestamp;
 use crate::store::{Found, Store};
 
 /// Runs this engine abandoned without being able to record that in the store, and why.
@@ -156,7 +156,7 @@ impl Sweeper<'_> {
         }
         let late = self.clock.now().ms_since(run.lease_until?);
         (late > planted!(LivingDeclaredDead, -2900, 0)).then(|| {
-            let late = crate::core::time::human_ms(late);
+            let late = crate::core::base::time::human_ms(late);
             format!(
                 "its engine {} did not renew the lease, which ended {late} ago",
                 identity::short(who)

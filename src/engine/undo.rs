@@ -5,9 +5,9 @@
 use super::attempt::StepRef;
 use super::drive::{Drive, FINALLY_TIMEOUT_MS, Progress};
 use super::stop_signal::Why;
-use crate::core::event::Level;
-use crate::core::plan::PlanStep;
 use crate::core::run::StepStatus;
+use crate::core::run::event::Level;
+use crate::core::run::plan::PlanStep;
 use crate::store::StoreError;
 
 impl Drive {

@@ -7,9 +7,9 @@ use std::os::unix::fs::FileExt;
 
 use super::records::Records;
 use super::run_spool::Head;
-use crate::core::event::Level;
-use crate::core::record;
-use crate::core::time::Timestamp;
+use crate::core::base::time::Timestamp;
+use crate::core::logline;
+use crate::core::run::event::Level;
 
 /// Lines between two stored offsets.
 const STRIDE: usize = 256;
@@ -158,7 +158,7 @@ impl Line {
     pub fn time(&self, now: Timestamp) -> Option<Timestamp> {
         self.head
             .as_ref()
-            .map_or_else(|| record::time(&self.bytes, now), |head| Some(head.at))
+            .map_or_else(|| logline::time(&self.bytes, now), |head| Some(head.at))
     }
 
     /// Its level: of a run's event, else as read from the text.
@@ -167,7 +167,7 @@ impl Line {
         self.head
             .as_ref()
             .and_then(Head::level)
-            .or_else(|| record::level(&self.bytes))
+            .or_else(|| logline::level(&self.bytes))
     }
 }
 

@@ -6,8 +6,8 @@ use std::io;
 use super::bits::Bits;
 use super::file::Tracked;
 use super::index::{BLOCK, read_some};
-use crate::core::event::Level;
-use crate::core::record;
+use crate::core::logline;
+use crate::core::run::event::Level;
 
 /// Bytes of a line that are searched for a level.
 const HEAD: usize = 4096;
@@ -148,7 +148,7 @@ impl Levels {
 
     fn push(&mut self, line: &[u8], known: Option<Level>, joined: bool) {
         let at = self.len();
-        let level = match known.or_else(|| if joined { None } else { record::level(line) }) {
+        let level = match known.or_else(|| if joined { None } else { logline::level(line) }) {
             Some(level) => level,
             None if joined && at > 0 => self.of(at - 1),
             None => Level::Info,

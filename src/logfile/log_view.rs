@@ -27,8 +27,8 @@ use super::levels::Levels;
 use super::order::Order;
 use super::records::LONGEST;
 use super::run_spool::Head;
-use crate::core::event::Level;
-use crate::core::time::Timestamp;
+use crate::core::base::time::Timestamp;
+use crate::core::run::event::Level;
 
 /// A request of the reader.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::file::Tracked;
-use crate::core::time::Timestamp;
+use crate::core::base::time::Timestamp;
 
 /// Lines between two stored counts.
 const STRIDE: usize = 4096;

@@ -1,7 +1,7 @@
 //! Which lines continue the record before (stack traces, indented objects). One bit a line.
 
 use super::bits::Bits;
-use crate::core::record;
+use crate::core::logline;
 
 /// Maximum number of lines of a record; longer ones are split.
 pub const LONGEST: usize = 500;
@@ -67,16 +67,16 @@ impl Records {
     pub fn open_joins(&self) -> bool {
         self.lines > 0
             && self.lines < LONGEST
-            && record::continues(&self.open)
+            && logline::continues(&self.open)
             && self.first_heads()
     }
 
     fn first_heads(&self) -> bool {
-        self.heads.unwrap_or_else(|| record::heads(&self.first))
+        self.heads.unwrap_or_else(|| logline::heads(&self.first))
     }
 
     fn add(&mut self, number: usize, line: &[u8]) {
-        if self.lines > 0 && self.lines < LONGEST && record::continues(line) {
+        if self.lines > 0 && self.lines < LONGEST && logline::continues(line) {
             let heads = self.first_heads();
             self.heads = Some(heads);
             if heads {

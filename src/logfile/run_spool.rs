@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::file::{CAUGHT_UP, ENDED, FULL};
 use super::index::read_some;
-use crate::core::event::{Entry, EntryBody, Level, Stream};
-use crate::core::record;
+use crate::core::base::time::Timestamp;
+use crate::core::logline;
 use crate::core::run::Phase;
-use crate::core::time::Timestamp;
+use crate::core::run::event::{Entry, EntryBody, Level, Stream};
 
 /// Bytes of a record.
 const SIZE: usize = 48;
@@ -258,9 +258,9 @@ impl Joining {
             self.before = Before::Closed;
             return false;
         };
-        let joined = self.before == Before::Open(entry.step) && record::continues(text.as_bytes());
+        let joined = self.before == Before::Open(entry.step) && logline::continues(text.as_bytes());
         if !joined {
-            let heads = record::heads(text.as_bytes());
+            let heads = logline::heads(text.as_bytes());
             self.before = if heads {
                 Before::Open(entry.step)
             } else {

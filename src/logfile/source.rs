@@ -153,7 +153,7 @@ fn pause(log_view: &LogView, grew: Instant) -> Duration {
 mod tests {
 
     use super::*;
-    use crate::core::time::Timestamp;
+    use crate::core::base::time::Timestamp;
     use crate::logfile::file::Tracked;
     use crate::logfile::log_view::{Move, Sought};
     use crate::logfile::scan::pattern;

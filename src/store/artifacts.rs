@@ -3,10 +3,10 @@
 
 use std::borrow::Cow;
 
-use crate::core::artifact::{Artifact, ArtifactDraft, ArtifactKind, Limits, NotKept};
-use crate::core::plan::hex_sha256;
+use crate::core::base::time::Timestamp;
 use crate::core::run::RunId;
-use crate::core::time::Timestamp;
+use crate::core::run::artifact::{Artifact, ArtifactDraft, ArtifactKind, Limits, NotKept};
+use crate::core::run::plan::hex_sha256;
 
 use super::db::text;
 use super::rows::{ArtifactRow, small};

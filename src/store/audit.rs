@@ -2,8 +2,8 @@
 
 use sqlx::QueryBuilder;
 
+use crate::core::base::time::Timestamp;
 use crate::core::run::{AuditRow, RunId};
-use crate::core::time::Timestamp;
 
 use super::db::{Tx, text, text_opt};
 use super::rows::AuditRecord;

@@ -1,9 +1,9 @@
 //! Circuit breakers, shared by all engines of a store: asked before a call, updated after it, reset
 //! by people.
 
-use crate::core::breaker::{Breaker, BreakerKey, Pass, State};
-use crate::core::plan::Target;
-use crate::core::time::Timestamp;
+use crate::core::base::time::Timestamp;
+use crate::core::run::breaker::{Breaker, BreakerKey, Pass, State};
+use crate::core::run::plan::Target;
 
 use super::audit::{self, Decision};
 use super::db::{self, Tx, text};

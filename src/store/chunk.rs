@@ -4,8 +4,8 @@
 //! byte for the stream (0 stdout, 1 stderr), 8 bytes time in milliseconds, 4 bytes length, both
 //! little endian, then the text as UTF-8.
 
-use crate::core::event::Stream;
-use crate::core::time::Timestamp;
+use crate::core::base::time::Timestamp;
+use crate::core::run::event::Stream;
 
 /// A chunk is closed when the next line would make it larger than this; a larger line gets a chunk
 /// of its own.

@@ -4,9 +4,9 @@
 
 use sqlx::Database;
 
-use crate::core::queue::Lane;
+use crate::core::base::time::Timestamp;
+use crate::core::run::queue::Lane;
 use crate::core::run::{Run, RunId};
-use crate::core::time::Timestamp;
 
 use super::db::{Either, text};
 use super::rows::RunRow;

@@ -1,6 +1,6 @@
 //! Data of consoles and engines themselves: lines of the command bar, and heartbeats.
 
-use crate::core::time::Timestamp;
+use crate::core::base::time::Timestamp;
 
 use super::db::text;
 use super::rows::EngineRecord;

@@ -8,7 +8,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use super::{StoreError, dialect, error};
-use crate::core::message::cut;
+use crate::core::base::message::cut;
 
 /// Something of either database: a pool, a connection, a transaction.
 #[derive(Debug, Clone)]

@@ -1,10 +1,10 @@
 //! Changes of a run without a claim: answers to manual steps, and the decision that its engine is
 //! gone.
 
-use crate::core::event::{Level, NewEntry};
-use crate::core::plan::Plan;
+use crate::core::base::time::Timestamp;
+use crate::core::run::event::{Level, NewEntry};
+use crate::core::run::plan::Plan;
 use crate::core::run::{Run, RunId, RunStatus, StepStatus};
-use crate::core::time::Timestamp;
 
 use super::audit::{self, Decision};
 use super::db::{self, Tx, text, text_opt};

@@ -1,9 +1,9 @@
 //! When a run and its steps changed: one row per change, written in the transaction that makes it.
 //! The log reports the same, but not every change has a line there.
 
-use crate::core::event::NewEntry;
+use crate::core::base::time::Timestamp;
+use crate::core::run::event::NewEntry;
 use crate::core::run::{Change, RunId, RunStatus, StepStatus};
-use crate::core::time::Timestamp;
 
 use super::db::{Tx, text_opt};
 use super::rows::ChangeRow;

@@ -5,9 +5,9 @@
 
 use sqlx::QueryBuilder;
 
-use crate::core::event::{Entry, EntryBody, NewEntry};
+use crate::core::base::time::Timestamp;
+use crate::core::run::event::{Entry, EntryBody, NewEntry};
 use crate::core::run::{Phase, RunId};
-use crate::core::time::Timestamp;
 
 use super::chunk::{self, ChunkLine};
 use super::db::{self, Session, Tx, text};
@@ -291,7 +291,7 @@ fn damaged_output(url: &str, run: RunId, first_seq: i64) -> StoreError {
 
 /// An event about a whole run, or one of its steps.
 pub(super) fn event(
-    level: crate::core::event::Level,
+    level: crate::core::run::event::Level,
     source: &str,
     step: Option<u32>,
     message: String,

@@ -1,8 +1,8 @@
 //! Queued runs that no engine claims by itself, and starting one of them.
 
-use crate::core::event::Level;
+use crate::core::base::time::Timestamp;
+use crate::core::run::event::Level;
 use crate::core::run::{RunId, RunStatus};
-use crate::core::time::Timestamp;
 
 use super::audit::{self, Decision};
 use super::db::text;

@@ -2,9 +2,9 @@
 
 use sqlx::QueryBuilder;
 
-use crate::core::queue::Priority;
+use crate::core::base::time::Timestamp;
+use crate::core::run::queue::Priority;
 use crate::core::run::{Run, RunId, RunStatus, RunStep, listed};
-use crate::core::time::Timestamp;
 
 use super::db::text;
 use super::rows::{RunRow, StepRow, all};
@@ -248,9 +248,9 @@ mod tests {
 
     #[test]
     fn the_title_is_read_from_the_beginning_of_a_plan() {
-        let plan = crate::core::plan::Plan {
+        let plan = crate::core::run::plan::Plan {
             title: "say \"hi\" → prod".into(),
-            ..crate::core::plan::Plan::default()
+            ..crate::core::run::plan::Plan::default()
         };
         let stored = serde_json::to_string(&plan).unwrap();
         assert_eq!(title(&stored[..200]).as_deref(), Some("say \"hi\" → prod"));

@@ -1,9 +1,9 @@
 //! Locks on targets and groups: a run takes all of its locks with its claim, or none, and releases
 //! them when it ends.
 
-use crate::core::plan::Plan;
-use crate::core::queue::{Lock, wanted};
 use crate::core::run::RunId;
+use crate::core::run::plan::Plan;
+use crate::core::run::queue::{Lock, wanted};
 
 use super::db::{Tx, text};
 use super::{Store, StoreError, processes};

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use sqlx::QueryBuilder;
 
-use crate::core::observation::{Observation, State, TargetSummary};
-use crate::core::plan::Target;
-use crate::core::time::Timestamp;
+use crate::core::base::time::Timestamp;
+use crate::core::health::observation::{Observation, TargetSummary};
+use crate::core::run::plan::Target;
+use crate::core::stack::state::State;
 
 use super::db::{self, Tx, text};
 use super::rows::{SummaryRow, all};

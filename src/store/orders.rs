@@ -2,11 +2,11 @@
 //! step through, go on, skip, end. Each is an event of the run and a row of the audit log, in one
 //! transaction.
 
-use crate::core::event::Level;
-use crate::core::orders::{Ending, Order, Orders, Pace, dependents, skippable};
-use crate::core::plan::Plan;
+use crate::core::base::time::Timestamp;
+use crate::core::run::event::Level;
+use crate::core::run::orders::{Ending, Order, Orders, Pace, dependents, skippable};
+use crate::core::run::plan::Plan;
 use crate::core::run::{Run, RunId, RunStatus, StepStatus};
-use crate::core::time::Timestamp;
 
 use super::audit::{self, Decision};
 use super::db::{self, Tx, text};

@@ -1,7 +1,7 @@
 //! Active process groups, so that an engine that takes over a run can end commands of the dead one.
 
+use crate::core::base::time::Timestamp;
 use crate::core::run::{Run, RunId};
-use crate::core::time::Timestamp;
 
 use super::db::{Tx, text};
 use super::rows::RunRow;

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::core::plan::{Plan, Target};
-use crate::core::queue::{Blocked, Lock, Queued, wanted};
 use crate::core::run::RunId;
+use crate::core::run::plan::{Plan, Target};
+use crate::core::run::queue::{Blocked, Lock, Queued, wanted};
 
 use super::db::text;
 use super::locks::columns;

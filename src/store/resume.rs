@@ -1,13 +1,13 @@
 //! Resumes an interrupted run: back into the queue, by a person's decision or, where it is
 //! harmless, automatically.
 
-use crate::core::event::Level;
-use crate::core::orders::next_step;
-use crate::core::plan::Plan;
-use crate::core::resume::{Decision, ResumeState, has_failed, is_timed, standing, step_at};
+use crate::core::base::time::Timestamp;
+use crate::core::run::event::Level;
+use crate::core::run::orders::next_step;
+use crate::core::run::plan::Plan;
+use crate::core::run::resume::{Decision, ResumeState, has_failed, is_timed, standing, step_at};
+use crate::core::run::step::StepSpec;
 use crate::core::run::{RunId, RunStatus, RunStep, StepStatus, Transition, next};
-use crate::core::step::StepSpec;
-use crate::core::time::Timestamp;
 
 use super::audit::{self, Decision as Decided};
 use super::db::{self, Tx};

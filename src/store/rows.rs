@@ -1,13 +1,14 @@
 //! Database rows, and their conversion to domain types.
 
-use crate::core::approval::Vote;
-use crate::core::event::{Entry, EntryBody, Level};
-use crate::core::observation::{Observation, Seen, State, TargetSummary};
-use crate::core::orders::{Ending, Orders, Pace};
-use crate::core::plan::{Plan, Target};
-use crate::core::queue::{Lane, Priority};
+use crate::core::base::time::Timestamp;
+use crate::core::health::observation::{Observation, Seen, TargetSummary};
+use crate::core::run::approval::Vote;
+use crate::core::run::event::{Entry, EntryBody, Level};
+use crate::core::run::orders::{Ending, Orders, Pace};
+use crate::core::run::plan::{Plan, Target};
+use crate::core::run::queue::{Lane, Priority};
 use crate::core::run::{AuditRow, Change, Phase, Run, RunId, RunStatus, RunStep, StepStatus};
-use crate::core::time::Timestamp;
+use crate::core::stack::state::State;
 
 use super::{EngineRow, StoreError, Workspace};
 

@@ -1,9 +1,9 @@
 //! A run while an engine drives it: renewals, steps, transitions. Every write carries the fencing
 //! token.
 
-use crate::core::event::NewEntry;
+use crate::core::base::time::Timestamp;
+use crate::core::run::event::NewEntry;
 use crate::core::run::{Run, RunId, RunStatus, StepStatus, Transition, next};
-use crate::core::time::Timestamp;
 
 use super::db::{Tx, message_opt};
 use super::rows;

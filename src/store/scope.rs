@@ -5,19 +5,19 @@
 //! workspaces, use [`Store`]'s queries by run number. A run never changes its workspace and is
 //! never deleted, so one check before a query or a change is enough.
 
-use crate::core::approval::{Tally, Vote};
-use crate::core::artifact::Artifact;
-use crate::core::breaker::{Breaker, BreakerKey};
-use crate::core::event::Entry;
-use crate::core::observation::TargetSummary;
-use crate::core::orders::Order;
-use crate::core::plan::{Plan, Target};
-use crate::core::queue::{Blocked, Member, Queued};
-use crate::core::resume::Decision;
+use crate::core::base::time::Timestamp;
+use crate::core::health::observation::TargetSummary;
+use crate::core::run::approval::{Tally, Vote};
+use crate::core::run::artifact::Artifact;
+use crate::core::run::breaker::{Breaker, BreakerKey};
+use crate::core::run::event::Entry;
+use crate::core::run::orders::Order;
+use crate::core::run::plan::{Plan, Target};
+use crate::core::run::queue::{Blocked, Member, Queued};
+use crate::core::run::resume::Decision;
 use crate::core::run::{AuditRow, Change, Run, RunId, RunStatus, RunStep};
-use crate::core::service::Stack;
 use crate::core::stack;
-use crate::core::time::Timestamp;
+use crate::core::stack::service::Stack;
 
 use super::{
     AuditFilter, Ballot, Beginning, Found, Glimpse, LeftOver, NewRun, Orderer, Resumer, RunFilter,

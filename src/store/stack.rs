@@ -4,9 +4,9 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::core::service::Stack;
+use crate::core::base::time::Timestamp;
+use crate::core::stack::service::Stack;
 use crate::core::stack::{Change, Delta};
-use crate::core::time::Timestamp;
 
 use super::audit::{self, Decision};
 use super::db::{Tx, text};

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use sqlx::QueryBuilder;
 
-use crate::core::event::Level;
-use crate::core::orders::Pace;
-use crate::core::queue::{Lane, Priority, rank};
+use crate::core::run::event::Level;
+use crate::core::run::orders::Pace;
+use crate::core::run::queue::{Lane, Priority, rank};
 use crate::core::run::{Run, RunId, RunStatus};
 
 use super::audit::{self, Decision};

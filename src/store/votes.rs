@@ -1,13 +1,13 @@
 //! Votes on a step that needs approval. A vote is checked, counted, logged in the run and audited
 //! in one transaction; the engine that drives the run polls for the result.
 
-use crate::core::approval::{Question, Tally, Vote, VoteError};
-use crate::core::event::Level;
-use crate::core::plan::plan_hash;
+use crate::core::base::time::Timestamp;
+use crate::core::run::approval::{Question, Tally, Vote, VoteError};
+use crate::core::run::event::Level;
+use crate::core::run::plan::plan_hash;
+use crate::core::run::step::StepSpec;
+use crate::core::run::step::approve::Approve;
 use crate::core::run::{Run, RunId, RunStep, StepStatus};
-use crate::core::step::StepSpec;
-use crate::core::step::approve::Approve;
-use crate::core::time::Timestamp;
 
 use super::audit::{self, Decision};
 use super::db::{Tx, text, text_opt};

@@ -1,7 +1,7 @@
 //! Whether a write that seemed to fail was committed after all, as when a connection is lost at the
 //! commit.
 
-use crate::core::event::{Entry, EntryBody, NewEntry};
+use crate::core::run::event::{Entry, EntryBody, NewEntry};
 use crate::core::run::{Run, RunId};
 
 use super::db::message;

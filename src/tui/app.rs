@@ -27,9 +27,9 @@ use super::theme::Theme;
 use super::view::layout;
 use super::viewer::{Facts as LogFacts, Named, Viewer, step_names, zone};
 use crate::control::left_over;
+use crate::core::base::time::Timestamp;
 use crate::core::command::Catalogue;
 use crate::core::run::{Run, RunId};
-use crate::core::time::Timestamp;
 
 /// Start options that are shown on screen.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -4,7 +4,7 @@
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::keys::{Action, Context, Keymap};
-use crate::core::text;
+use crate::core::base::text;
 
 /// Shown when the burst contained Enter: its text has to be confirmed with Enter again.
 pub const ENTER_NOT_TAKEN: &str =

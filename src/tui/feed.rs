@@ -11,8 +11,8 @@ use tokio::time::timeout;
 
 use crate::bus::Notice;
 use crate::control::{Control, ProcessKind, Refusal};
+use crate::core::base::time::Timestamp;
 use crate::core::run::{RunId, RunStatus};
-use crate::core::time::Timestamp;
 use crate::logfile::file::Tracked;
 use crate::logfile::log_view::{LogRequest, LogView};
 use crate::logfile::run_spool::Writer;

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use crossterm::event::KeyEvent;
 
 use crate::bus::Notice;
-use crate::core::approval::Tally;
-use crate::core::artifact::Artifact;
+use crate::core::base::time::Timestamp;
+use crate::core::command::run_ref::RunRef;
 use crate::core::command::{Catalogue, Parsed};
-use crate::core::orders::Order;
-use crate::core::plan::Plan;
-use crate::core::resume::Decision;
+use crate::core::run::approval::Tally;
+use crate::core::run::artifact::Artifact;
+use crate::core::run::orders::Order;
+use crate::core::run::plan::Plan;
+use crate::core::run::resume::Decision;
 use crate::core::run::{AuditRow, Run, RunId, RunStatus};
-use crate::core::run_ref::RunRef;
-use crate::core::time::Timestamp;
 use crate::logfile::log_view::LogRequest;
 use crate::logfile::source::LogUpdate;
 

@@ -23,8 +23,8 @@ use super::keys::{Action, Context};
 use super::msg::{Effect, Overview};
 use super::popup::Popup;
 use super::view::canvas::Canvas;
+use crate::core::base::time::Timestamp;
 use crate::core::run::RunId;
-use crate::core::time::Timestamp;
 
 /// Declares the enum of all views and its access to them as [`View`].
 macro_rules! views {

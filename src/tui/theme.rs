@@ -3,12 +3,12 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::core::check::score::Health;
-use crate::core::event::Level;
-use crate::core::observation::State;
-use crate::core::plan::RiskLevel;
+use crate::core::base::sgr::{Colour, TextStyle};
+use crate::core::health::check::score::Health;
+use crate::core::run::event::Level;
+use crate::core::run::plan::RiskLevel;
 use crate::core::run::{RunStatus, StepStatus};
-use crate::core::sgr::{Colour, TextStyle};
+use crate::core::stack::state::State;
 
 /// All styles on screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -29,9 +29,9 @@ use super::popup::help::Help;
 use super::terminal::output::Stats;
 use super::theme::Theme;
 use super::view::canvas::Canvas;
-use crate::core::event::Level;
+use crate::core::base::time::Timestamp;
 use crate::core::run::Run;
-use crate::core::time::Timestamp;
+use crate::core::run::event::Level;
 use crate::logfile::log_view::{Answer, LogRequest, Shown, Sought};
 use crate::logfile::source::LogUpdate;
 

@@ -11,7 +11,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::core::secret::Source;
+use crate::core::base::secret::Source;
 
 /// Longer values are refused.
 const MAX: usize = 64 * 1024;

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::core::secret::HostPattern;
+use crate::core::base::secret::HostPattern;
 
 const VALUE: &str = "pl4nted-value";
 

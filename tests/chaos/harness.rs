@@ -15,8 +15,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use opsroom::clock::Clock;
+use opsroom::core::base::time::Timestamp;
 use opsroom::core::run::{RunId, RunStatus};
-use opsroom::core::time::Timestamp;
 use opsroom::store::{NewRun, RunFilter, Store, StoreError};
 
 use self::runs::{Kind, TOKEN};

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use opsroom::clock::Clock;
-use opsroom::core::event::{Entry, EntryBody};
+use opsroom::core::base::time::Timestamp;
+use opsroom::core::run::event::{Entry, EntryBody};
 use opsroom::core::run::{Run, RunId, RunStatus, RunStep, StepStatus};
-use opsroom::core::time::Timestamp;
 
 use super::runs::{self, Kind, TOKEN, Work};
 use super::{Field, LEASE, LEASE_MS, SLACK, Verdict, retry};

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use opsroom::clock::Clock;
-use opsroom::core::plan::plan_hash;
-use opsroom::core::resume::Decision;
+use opsroom::core::base::time::Timestamp;
+use opsroom::core::run::plan::plan_hash;
+use opsroom::core::run::resume::Decision;
 use opsroom::core::run::{Run, RunStatus, StepStatus};
-use opsroom::core::time::Timestamp;
 use opsroom::store::{Ballot, Resumer, StoreError};
 
 use super::runs::{Kind, Work};

@@ -4,12 +4,12 @@
 
 use std::path::Path;
 
-use opsroom::core::plan::{Plan, PlanStep, Retry, Rules, Target};
-use opsroom::core::queue::{Concurrency, Policy, Priority};
 use opsroom::core::run::Phase;
-use opsroom::core::service::{HttpRequest, ShellCommand};
-use opsroom::core::step::approve::{Approve, Comment};
-use opsroom::core::step::{StepSpec, http::Http, shell::Shell, wait::Wait};
+use opsroom::core::run::plan::{Plan, PlanStep, Retry, Rules, Target};
+use opsroom::core::run::queue::{Concurrency, Policy, Priority};
+use opsroom::core::run::step::approve::{Approve, Comment};
+use opsroom::core::run::step::{StepSpec, http::Http, shell::Shell, wait::Wait};
+use opsroom::core::stack::service::{HttpRequest, ShellCommand};
 
 /// The value no log may show.
 pub const TOKEN: &str = "kq7-Zr3vW9-chaos-token";

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use opsroom::core::service::{
+use opsroom::core::stack::service::{
     Action, ActionCall, Contact, Contract, Cost, Environment, HttpRequest, Routine, RoutineRequest,
     Seats, Service, ShellCommand, Sla, Stack, Tier, Verb,
 };

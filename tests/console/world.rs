@@ -4,24 +4,25 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use opsroom::core::approval::Tally;
-use opsroom::core::artifact::{Artifact, ArtifactKind};
-use opsroom::core::check::score::{Health, Line, Score};
+use opsroom::core::base::time::Timestamp;
 use opsroom::core::command::Catalogue;
-use opsroom::core::event::{Entry, EntryBody, Level, Stream};
-use opsroom::core::observation::{Observation, State, TargetSummary};
-use opsroom::core::orders::Orders;
-use opsroom::core::plan::{Plan, PlanStep, Risk, RiskLevel, Target};
-use opsroom::core::queue::{Lane, Priority};
+use opsroom::core::command::run_ref::{RunRef, one_line};
+use opsroom::core::health::check::score::{Health, Line, Score};
+use opsroom::core::health::observation::{Observation, TargetSummary};
+use opsroom::core::run::approval::Tally;
+use opsroom::core::run::artifact::{Artifact, ArtifactKind};
+use opsroom::core::run::event::{Entry, EntryBody, Level, Stream};
+use opsroom::core::run::orders::Orders;
+use opsroom::core::run::plan::{Plan, PlanStep, Risk, RiskLevel, Target};
+use opsroom::core::run::queue::{Lane, Priority};
+use opsroom::core::run::step::StepSpec;
+use opsroom::core::run::step::http::Http;
+use opsroom::core::run::step::manual::Manual;
 use opsroom::core::run::{AuditRow, Phase, Run, RunId, RunStatus, RunStep, StepStatus};
-use opsroom::core::run_ref::{RunRef, one_line};
-use opsroom::core::service::{
+use opsroom::core::stack::service::{
     Action, ActionCall, Environment, HttpRequest, Service, Stack, Tier, Verb,
 };
-use opsroom::core::step::StepSpec;
-use opsroom::core::step::http::Http;
-use opsroom::core::step::manual::Manual;
-use opsroom::core::time::Timestamp;
+use opsroom::core::stack::state::State;
 use opsroom::logfile::file::Tracked;
 use opsroom::logfile::log_view::{LogRequest, LogView};
 use opsroom::logfile::run_spool::Writer;

@@ -5,12 +5,12 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use opsroom::adapter::{Act, AdapterContext, Script};
-use opsroom::core::artifact::{ArtifactSpec, Limits};
-use opsroom::core::message::MAX_BYTES;
-use opsroom::core::plan::{PlanStep, Rules};
+use opsroom::core::base::message::MAX_BYTES;
+use opsroom::core::base::secret::{Secret, Source};
+use opsroom::core::run::artifact::{ArtifactSpec, Limits};
+use opsroom::core::run::plan::{PlanStep, Rules};
+use opsroom::core::run::step::{Reply, StepSpec};
 use opsroom::core::run::{Phase, RunId, RunStatus, StepStatus};
-use opsroom::core::secret::{Secret, Source};
-use opsroom::core::step::{Reply, StepSpec};
 use opsroom::vault::Vault;
 
 use crate::bench::*;

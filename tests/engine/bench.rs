@@ -7,12 +7,12 @@ use std::time::Duration;
 use opsroom::adapter::{Act, AdapterContext, Adapters, Script};
 use opsroom::bus::Bus;
 use opsroom::clock::Clock;
-use opsroom::core::event::{Entry, EntryBody};
-use opsroom::core::plan::{Plan, PlanStep, Target};
-use opsroom::core::queue::Lanes;
+use opsroom::core::run::event::{Entry, EntryBody};
+use opsroom::core::run::plan::{Plan, PlanStep, Target};
+use opsroom::core::run::queue::Lanes;
+use opsroom::core::run::step::{Reply, StepSpec, http::Http, manual::Manual, shell::Shell};
 use opsroom::core::run::{Phase, Run, RunId, RunStatus, RunStep, StepStatus};
-use opsroom::core::service::{Action, ActionCall, HttpRequest, Service, ShellCommand, Verb};
-use opsroom::core::step::{Reply, StepSpec, http::Http, manual::Manual, shell::Shell};
+use opsroom::core::stack::service::{Action, ActionCall, HttpRequest, Service, ShellCommand, Verb};
 use opsroom::engine::{Engine, EngineConfig};
 use opsroom::store::{NewRun, Store};
 

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use opsroom::adapter::{Act, Script};
 use opsroom::clock::Clock;
-use opsroom::core::breaker::{BreakerKey, Pass, State, THRESHOLD};
-use opsroom::core::plan::{Plan, PlanStep, Retry};
-use opsroom::core::product::Kept;
+use opsroom::core::integration::product::Kept;
+use opsroom::core::run::breaker::{BreakerKey, Pass, State, THRESHOLD};
+use opsroom::core::run::plan::{Plan, PlanStep, Retry};
+use opsroom::core::run::step::adapter::{Adapter, Progress};
+use opsroom::core::run::step::notify::Notify;
+use opsroom::core::run::step::sql::Sql;
+use opsroom::core::run::step::{Reply, StepSpec};
 use opsroom::core::run::{Phase, RunStatus};
-use opsroom::core::step::adapter::{Adapter, Progress};
-use opsroom::core::step::notify::Notify;
-use opsroom::core::step::sql::Sql;
-use opsroom::core::step::{Reply, StepSpec};
 
 use crate::bench::*;
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use opsroom::adapter::{Act, Script};
 use opsroom::clock::Clock;
-use opsroom::core::orders::{Ending, Order, Pace};
-use opsroom::core::plan::{Each, Plan, PlanStep, Rules, RunCondition, plan_hash};
+use opsroom::core::run::orders::{Ending, Order, Pace};
+use opsroom::core::run::plan::{Each, Plan, PlanStep, Rules, RunCondition, plan_hash};
+use opsroom::core::run::step::approve::Approve;
+use opsroom::core::run::step::{Reply, StepSpec};
 use opsroom::core::run::{Phase, Run, RunId, RunStatus, StepStatus, Transition};
-use opsroom::core::step::approve::Approve;
-use opsroom::core::step::{Reply, StepSpec};
 use opsroom::engine::EngineConfig;
 use opsroom::store::{Ballot, Beginning, NewRun, Orderer};
 

@@ -1,12 +1,12 @@
 //! The progress of a run: phases, outcomes, retries, conditions, chains, questions, artifacts.
 
 use opsroom::adapter::{OutputLine, Script, ScriptedAnswer};
-use opsroom::core::artifact::ArtifactKind;
-use opsroom::core::event::{EntryBody, Stream};
-use opsroom::core::observation::State;
-use opsroom::core::plan::{OnFailure, Plan, PlanStep, Retry, RunCondition};
+use opsroom::core::run::artifact::ArtifactKind;
+use opsroom::core::run::event::{EntryBody, Stream};
+use opsroom::core::run::plan::{OnFailure, Plan, PlanStep, Retry, RunCondition};
+use opsroom::core::run::step::{StepSpec, document::Document};
 use opsroom::core::run::{Phase, RunStatus, StepStatus};
-use opsroom::core::step::{StepSpec, document::Document};
+use opsroom::core::stack::state::State;
 use opsroom::store::RunFilter;
 
 use crate::bench::*;
@@ -450,7 +450,7 @@ async fn documents_and_a_manifest_are_artifacts() {
     assert_eq!(manifest["actor"], "amos");
     assert_eq!(
         manifest["plan_hash"],
-        opsroom::core::plan::plan_hash(&run.plan)
+        opsroom::core::run::plan::plan_hash(&run.plan)
     );
     assert_eq!(manifest["steps"][0]["name"], "deploy");
     assert_eq!(manifest["steps"][1]["status"], "succeeded");
@@ -472,7 +472,7 @@ async fn probes_store_observations() {
             get(Phase::Verify, "plain"),
         ]))
         .await;
-    let since = opsroom::core::time::Timestamp(0);
+    let since = opsroom::core::base::time::Timestamp(0);
     let mut seen = bench.store.summaries(bench.workspace, since).await.unwrap();
     seen.sort_by(|a, b| a.0.cmp(&b.0));
     let states: Vec<_> = seen

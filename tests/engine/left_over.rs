@@ -2,7 +2,7 @@
 
 use opsroom::adapter::Script;
 use opsroom::clock::Clock;
-use opsroom::core::plan::Plan;
+use opsroom::core::run::plan::Plan;
 use opsroom::core::run::{Phase, RunId, RunStatus};
 use opsroom::engine::{Engine, EngineConfig};
 use opsroom::store::{EngineRow, NewRun, Orderer, Store};

@@ -3,14 +3,14 @@
 use opsroom::adapter::AdapterContext;
 use opsroom::bus::Notice;
 use opsroom::clock::Clock;
-use opsroom::core::plan::{Plan, PlanStep};
-use opsroom::core::rate::Limits;
+use opsroom::core::base::rate::Limits;
+use opsroom::core::base::time::Timestamp;
+use opsroom::core::run::plan::{Plan, PlanStep};
+use opsroom::core::run::step::StepSpec;
+use opsroom::core::run::step::http::Http;
 use opsroom::core::run::{Phase, RunStatus};
-use opsroom::core::service::{ActionCall, HttpRequest, Service};
+use opsroom::core::stack::service::{ActionCall, HttpRequest, Service};
 use opsroom::core::stack::{Change, Delta};
-use opsroom::core::step::StepSpec;
-use opsroom::core::step::http::Http;
-use opsroom::core::time::Timestamp;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 

@@ -1,16 +1,16 @@
 //! Notifiers against servers on this machine: what arrives, what is retried, what is never stored.
 
 use opsroom::adapter::AdapterContext;
+use opsroom::core::base::secret::{HostPattern, Secret, Source};
 use opsroom::core::integration::Integrations;
-use opsroom::core::notify::{
+use opsroom::core::integration::notify::{
     Address, Channel, Discord, Email, Event, Message, Notifier, PagerDuty, SIGNATURE, Severity,
     Slack, TIMESTAMP, Tls, Webhook, signature,
 };
-use opsroom::core::plan::{PlanStep, Retry};
+use opsroom::core::run::plan::{PlanStep, Retry};
+use opsroom::core::run::step::StepSpec;
+use opsroom::core::run::step::notify::Notify;
 use opsroom::core::run::{Phase, RunStatus};
-use opsroom::core::secret::{HostPattern, Secret, Source};
-use opsroom::core::step::StepSpec;
-use opsroom::core::step::notify::Notify;
 use opsroom::vault::Vault;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use opsroom::adapter::Script;
 use opsroom::clock::Clock;
-use opsroom::core::plan::Plan;
+use opsroom::core::run::plan::Plan;
 use opsroom::core::run::{Phase, RunId, RunStatus, StepStatus, Transition};
 use opsroom::store::Process;
 

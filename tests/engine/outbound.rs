@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use opsroom::adapter::AdapterContext;
-use opsroom::core::outbound::{Allowed, Policy};
-use opsroom::core::plan::Plan;
+use opsroom::core::base::outbound::{Allowed, Policy};
+use opsroom::core::run::plan::Plan;
 use opsroom::core::run::{RunStatus, StepStatus};
 use opsroom::core::runbook::{self, Request};
-use opsroom::core::service::Stack;
+use opsroom::core::stack::service::Stack;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 

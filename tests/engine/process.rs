@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use opsroom::clock::Clock;
-use opsroom::core::plan::{Plan, PlanStep};
+use opsroom::core::run::plan::{Plan, PlanStep};
 use opsroom::core::run::{Phase, RunStatus, StepStatus};
 
 use crate::bench::*;
@@ -203,7 +203,7 @@ async fn results_and_warnings_of_a_command_are_kept() {
     assert_ended(&run, RunStatus::Succeeded);
     let entries = bench.entries(run.id).await;
     let outputs = entries.iter().find_map(|e| match &e.body {
-        opsroom::core::event::EntryBody::Event {
+        opsroom::core::run::event::EntryBody::Event {
             data: Some(data), ..
         } => data.get("outputs"),
         _ => None,

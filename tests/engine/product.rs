@@ -1,11 +1,11 @@
 //! Operations of products, against a server that answers as their documentation describes.
 
 use opsroom::adapter::AdapterContext;
-use opsroom::core::plan::{PlanStep, Rules};
+use opsroom::core::base::secret::{HostPattern, Secret, Source};
+use opsroom::core::run::plan::{PlanStep, Rules};
+use opsroom::core::run::step::StepSpec;
+use opsroom::core::run::step::adapter::Adapter;
 use opsroom::core::run::{Phase, RunStatus, StepStatus};
-use opsroom::core::secret::{HostPattern, Secret, Source};
-use opsroom::core::step::StepSpec;
-use opsroom::core::step::adapter::Adapter;
 use opsroom::vault::Vault;
 use serde_json::{Value, json};
 use wiremock::matchers::{body_partial_json, header, method, path, query_param};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use opsroom::adapter::{Act, Script, ScriptedAnswer};
 use opsroom::clock::Clock;
-use opsroom::core::plan::Plan;
-use opsroom::core::queue::{Concurrency, Lane, Lanes, Policy, Priority};
+use opsroom::core::run::plan::Plan;
+use opsroom::core::run::queue::{Concurrency, Lane, Lanes, Policy, Priority};
 use opsroom::core::run::{Phase, RunId, RunStatus, StepStatus};
 use opsroom::engine::{Engine, EngineConfig};
 use opsroom::store::{Beginning, EngineRow, NewRun};

@@ -3,10 +3,10 @@
 
 use opsroom::adapter::{Act, Script};
 use opsroom::clock::Clock;
-use opsroom::core::plan::{Each, Plan, PlanStep, Rules};
-use opsroom::core::resume::Decision;
+use opsroom::core::run::plan::{Each, Plan, PlanStep, Rules};
+use opsroom::core::run::resume::Decision;
+use opsroom::core::run::step::{StepSpec, wait::Wait};
 use opsroom::core::run::{Phase, RunId, RunStatus, StepStatus, Transition};
-use opsroom::core::step::{StepSpec, wait::Wait};
 use opsroom::store::{Resumer, StoreError};
 
 use crate::bench::*;

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use opsroom::adapter::{Act, Script};
 use opsroom::core::expr::Value;
 use opsroom::core::integration::Integrations;
-use opsroom::core::plan::{Each, OnFailure, Plan, PlanStep, Rules, Within};
+use opsroom::core::run::plan::{Each, OnFailure, Plan, PlanStep, Rules, Within};
+use opsroom::core::run::step::{Call, Reply, StepSpec};
 use opsroom::core::run::{Phase, RunStatus, StepStatus};
 use opsroom::core::runbook::{self, Request, plan_in};
-use opsroom::core::service::Stack;
-use opsroom::core::step::{Call, Reply, StepSpec};
+use opsroom::core::stack::service::Stack;
 
 use crate::bench::*;
 

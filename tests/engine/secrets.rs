@@ -6,12 +6,12 @@ use std::path::Path;
 use opsroom::adapter::{AdapterContext, Adapters};
 use opsroom::bus::Bus;
 use opsroom::clock::Clock;
-use opsroom::core::artifact::ArtifactSpec;
+use opsroom::core::base::secret::{HostPattern, Secret, Source};
+use opsroom::core::run::artifact::ArtifactSpec;
+use opsroom::core::run::step::StepSpec;
+use opsroom::core::run::step::http::Http;
 use opsroom::core::run::{Phase, RunStatus, StepStatus};
-use opsroom::core::secret::{HostPattern, Secret, Source};
-use opsroom::core::service::HttpRequest;
-use opsroom::core::step::StepSpec;
-use opsroom::core::step::http::Http;
+use opsroom::core::stack::service::HttpRequest;
 use opsroom::store::Store;
 use opsroom::vault::Vault;
 
@@ -409,8 +409,8 @@ async fn a_missing_secret_fails_the_step_before_anything_is_called() {
         ..HttpRequest::default()
     };
     let mut call = step(Phase::Preflight, "call", StepSpec::Http(Http::new(request)));
-    call.on_failure = opsroom::core::plan::OnFailure::Continue;
-    call.retry = Some(opsroom::core::plan::Retry {
+    call.on_failure = opsroom::core::run::plan::OnFailure::Continue;
+    call.retry = Some(opsroom::core::run::plan::Retry {
         attempts: 3,
         base_ms: 10_000,
         cap_ms: 10_000,

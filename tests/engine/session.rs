@@ -3,10 +3,10 @@
 use std::os::unix::fs::DirBuilderExt as _;
 
 use opsroom::clock::Clock;
-use opsroom::core::plan::PlanStep;
+use opsroom::core::run::plan::PlanStep;
+use opsroom::core::run::step::StepSpec;
+use opsroom::core::run::step::shell::Session;
 use opsroom::core::run::{Phase, RunStatus, StepStatus, Transition};
-use opsroom::core::step::StepSpec;
-use opsroom::core::step::shell::Session;
 
 use crate::bench::*;
 
@@ -130,7 +130,7 @@ async fn sessions_of_runs_that_ended_without_an_engine_are_removed_at_the_next_s
     let mut folders = Vec::new();
     for id in [cancelled, queued] {
         let run = bench.store.run(id).await.unwrap();
-        let hash = opsroom::core::plan::plan_hash(&run.plan);
+        let hash = opsroom::core::run::plan::plan_hash(&run.plan);
         let folder = place.join(format!(
             "opsroom-session-{}-{}-{}",
             id.0,

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use opsroom::adapter::AdapterContext;
 use opsroom::core::integration::{Database, DatabaseAddress, Integrations};
-use opsroom::core::plan::{PlanStep, Rules};
+use opsroom::core::run::plan::{PlanStep, Rules};
+use opsroom::core::run::step::StepSpec;
+use opsroom::core::run::step::sql::{Param, ParamKind, Sql};
 use opsroom::core::run::{Phase, RunStatus, StepStatus};
-use opsroom::core::step::StepSpec;
-use opsroom::core::step::sql::{Param, ParamKind, Sql};
 use sqlx::{AssertSqlSafe, Connection};
 
 use crate::bench::*;

@@ -5,11 +5,11 @@ use std::time::Duration;
 use opsroom::adapter::Script;
 use opsroom::bus::Notice;
 use opsroom::clock::Clock;
-use opsroom::core::observation::State;
+use opsroom::core::base::time::Timestamp;
 use opsroom::core::run::{Phase, RunStatus, StepStatus};
-use opsroom::core::service::{ActionCall, HttpRequest, ShellCommand};
+use opsroom::core::stack::service::{ActionCall, HttpRequest, ShellCommand};
+use opsroom::core::stack::state::State;
 use opsroom::core::stack::{Change, Delta};
-use opsroom::core::time::Timestamp;
 use opsroom::engine::EngineConfig;
 
 use crate::bench::*;

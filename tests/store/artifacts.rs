@@ -1,7 +1,7 @@
 //! Artifacts of runs: listed per run, contents stored once, within limits.
 
-use opsroom::core::artifact::{ArtifactDraft, ArtifactKind, Limits};
 use opsroom::core::run::Transition;
+use opsroom::core::run::artifact::{ArtifactDraft, ArtifactKind, Limits};
 use opsroom::store::{NewArtifact, StoreError};
 
 use crate::{Place, at};

@@ -1,12 +1,12 @@
 //! Orders to a run under way, and votes on a step that needs approval.
 
-use opsroom::core::approval::{Tally, VoteError};
-use opsroom::core::event::EntryBody;
-use opsroom::core::orders::{Ending, Order, Orders, Pace};
-use opsroom::core::plan::{Plan, PlanStep, plan_hash};
+use opsroom::core::run::approval::{Tally, VoteError};
+use opsroom::core::run::event::EntryBody;
+use opsroom::core::run::orders::{Ending, Order, Orders, Pace};
+use opsroom::core::run::plan::{Plan, PlanStep, plan_hash};
+use opsroom::core::run::step::StepSpec;
+use opsroom::core::run::step::approve::Approve;
 use opsroom::core::run::{RunId, RunStatus, StepStatus, Transition};
-use opsroom::core::step::StepSpec;
-use opsroom::core::step::approve::Approve;
 use opsroom::store::{Ballot, Beginning, Claim, NewRun, Orderer, StoreError};
 
 use crate::{Place, at, plan};

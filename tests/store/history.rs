@@ -1,7 +1,7 @@
 //! The history of a run: the time of every change of it and of its steps.
 
-use opsroom::core::orders::{Ending, Order};
-use opsroom::core::resume::Decision;
+use opsroom::core::run::orders::{Ending, Order};
+use opsroom::core::run::resume::Decision;
 use opsroom::core::run::{RunId, StepStatus, Transition};
 use opsroom::store::{Orderer, Resumer};
 

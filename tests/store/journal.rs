@@ -1,6 +1,6 @@
 //! The journal: numbering, paging and exact text.
 
-use opsroom::core::event::{Entry, EntryBody, Level, NewEntry, Stream};
+use opsroom::core::run::event::{Entry, EntryBody, Level, NewEntry, Stream};
 use opsroom::core::run::{Phase, RunId};
 use opsroom::store::{Store, StoreError};
 

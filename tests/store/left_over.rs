@@ -1,11 +1,11 @@
 //! Which engines take a queued run by themselves, and the runs left over when a process is gone.
 
-use opsroom::core::plan::{Plan, PlanStep};
-use opsroom::core::queue::Lane;
+use opsroom::core::base::time::Timestamp;
+use opsroom::core::run::plan::{Plan, PlanStep};
+use opsroom::core::run::queue::Lane;
+use opsroom::core::run::step::StepSpec;
+use opsroom::core::run::step::approve::Approve;
 use opsroom::core::run::{Phase, RunId, RunStatus, StepStatus, Transition};
-use opsroom::core::step::StepSpec;
-use opsroom::core::step::approve::Approve;
-use opsroom::core::time::Timestamp;
 use opsroom::store::{Claimer, EngineRow, NewRun, Orderer, Store, StoreError};
 
 use crate::{Place, at, message_of, plan};

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use opsroom::core::plan::Plan;
-use opsroom::core::queue::{Concurrency, Lane, Member, Policy, Priority};
-use opsroom::core::resume::Decision;
+use opsroom::core::run::plan::Plan;
+use opsroom::core::run::queue::{Concurrency, Lane, Member, Policy, Priority};
+use opsroom::core::run::resume::Decision;
 use opsroom::core::run::{Run, RunId, RunStatus, Transition};
 use opsroom::store::{Beginning, Claim, NewRun, Resumer, RunFilter, Store, StoreError};
 

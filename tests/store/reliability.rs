@@ -1,7 +1,7 @@
 //! Breakers that all engines share, and the commands a dead engine may have left running.
 
-use opsroom::core::breaker::{BreakerKey, Pass, REST_MS, State, THRESHOLD};
-use opsroom::core::plan::Target;
+use opsroom::core::run::breaker::{BreakerKey, Pass, REST_MS, State, THRESHOLD};
+use opsroom::core::run::plan::Target;
 use opsroom::core::run::{RunStatus, Transition};
 use opsroom::store::{Process, StoreError};
 

@@ -1,12 +1,13 @@
 //! Observations, the command bar's history, engines, audit.
 
-use opsroom::core::breaker::BreakerKey;
-use opsroom::core::message::MAX_BYTES;
-use opsroom::core::observation::{Observation, Seen, State, TargetSummary};
-use opsroom::core::plan::{Plan, Target};
+use opsroom::core::base::message::MAX_BYTES;
+use opsroom::core::health::observation::{Observation, Seen, TargetSummary};
+use opsroom::core::run::breaker::BreakerKey;
+use opsroom::core::run::plan::{Plan, Target};
 use opsroom::core::run::{StepStatus, Transition};
-use opsroom::core::service::{Environment, Stack};
 use opsroom::core::stack::diff;
+use opsroom::core::stack::service::{Environment, Stack};
+use opsroom::core::stack::state::State;
 use opsroom::store::{AuditFilter, EngineRow};
 
 use crate::{Place, at, event, message_of, plan};

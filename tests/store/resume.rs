@@ -1,7 +1,7 @@
 //! Continuing a run: decisions about unknown outcomes, target locks, writes that seemed to fail.
 
-use opsroom::core::plan::Plan;
-use opsroom::core::resume::Decision;
+use opsroom::core::run::plan::Plan;
+use opsroom::core::run::resume::Decision;
 use opsroom::core::run::{RunId, RunStatus, StepStatus, Transition};
 use opsroom::store::{Claim, Resumer, StoreError};
 

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use opsroom::core::event::{EntryBody, Level};
-use opsroom::core::plan::Plan;
-use opsroom::core::queue::Lane;
+use opsroom::core::run::event::{EntryBody, Level};
+use opsroom::core::run::plan::Plan;
+use opsroom::core::run::queue::Lane;
 use opsroom::core::run::{RunId, RunStatus, RunStep, StepStatus, Transition};
 use opsroom::store::{Found, QueuePosition as Spot, RunFilter, StoreError};
 
@@ -365,8 +365,8 @@ pub async fn a_stale_token_changes_nothing(place: Place) {
 async fn is_stale_everywhere(place: &Place, claim: opsroom::store::Claim) {
     let (store, entries) = (&place.store, [event("late")]);
     let next = Some(place.new_run(plan("next")));
-    let left = opsroom::core::artifact::ArtifactDraft {
-        kind: opsroom::core::artifact::ArtifactKind::File,
+    let left = opsroom::core::run::artifact::ArtifactDraft {
+        kind: opsroom::core::run::artifact::ArtifactKind::File,
         title: "late".to_owned(),
         content: Vec::new(),
     };
@@ -380,7 +380,7 @@ async fn is_stale_everywhere(place: &Place, claim: opsroom::store::Claim) {
                 claim,
                 None,
                 &left,
-                opsroom::core::artifact::Limits::default(),
+                opsroom::core::run::artifact::Limits::default(),
                 at(40),
             )
             .await

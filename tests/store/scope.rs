@@ -9,13 +9,13 @@ use opsroom::control::resume::Decision;
 use opsroom::control::{
     AdapterContext, AuditFilter, Beginning, Control, ProcessKind, RunFilter, Settings,
 };
-use opsroom::core::artifact::{ArtifactDraft, ArtifactKind, Limits};
-use opsroom::core::breaker::BreakerKey;
-use opsroom::core::plan::{Plan, Target, plan_hash};
+use opsroom::core::command::run_ref::{Newest, RunRef};
+use opsroom::core::run::artifact::{ArtifactDraft, ArtifactKind, Limits};
+use opsroom::core::run::breaker::BreakerKey;
+use opsroom::core::run::plan::{Plan, Target, plan_hash};
 use opsroom::core::run::{RunId, RunStatus, StepStatus, Transition};
-use opsroom::core::run_ref::{Newest, RunRef};
-use opsroom::core::service::{Environment, Service, Stack};
 use opsroom::core::stack::diff;
+use opsroom::core::stack::service::{Environment, Service, Stack};
 use opsroom::store::NewArtifact;
 
 use crate::{Place, at, event, plan};
@@ -86,7 +86,7 @@ async fn open(place: &Place, workspace: &str) -> Control {
         simulated: false,
         pulse_ms: 0,
         lease_ms: 30_000,
-        lanes: opsroom::core::queue::Lanes::default(),
+        lanes: opsroom::core::run::queue::Lanes::default(),
         runbook_dir: None,
         adopt_ms: 0,
         door: ProcessKind::Cli,

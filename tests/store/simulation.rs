@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use opsroom::core::orders::{Ending, Order};
-use opsroom::core::plan::Plan;
-use opsroom::core::queue::{Concurrency, Lane, Lock, Policy, Priority, rank, wanted};
-use opsroom::core::resume::Decision;
+use opsroom::core::run::orders::{Ending, Order};
+use opsroom::core::run::plan::Plan;
+use opsroom::core::run::queue::{Concurrency, Lane, Lock, Policy, Priority, rank, wanted};
+use opsroom::core::run::resume::Decision;
 use opsroom::core::run::{Run, RunId, RunStatus, RunStep, StepStatus, Transition};
 use opsroom::store::{Beginning, Claim, NewRun, Orderer, Resumer, Store, StoreError};
 

@@ -1,12 +1,13 @@
 //! Stacks: applied whole or not at all, audited, read back the same.
 
-use opsroom::core::breaker::BreakerKey;
-use opsroom::core::observation::{Observation, State};
-use opsroom::core::plan::Target;
+use opsroom::core::health::observation::Observation;
 use opsroom::core::run::Transition;
-use opsroom::core::service::{
+use opsroom::core::run::breaker::BreakerKey;
+use opsroom::core::run::plan::Target;
+use opsroom::core::stack::service::{
     Action, ActionCall, Contact, Environment, Routine, Service, ShellCommand, Sla, Stack, Verb,
 };
+use opsroom::core::stack::state::State;
 use opsroom::core::stack::{Attached, Change, Delta, Owner};
 use opsroom::store::{Store, StoreError};
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use crate::core::outbound::{Policy, Written};
+use crate::core::base::outbound::{Policy, Written};
 
 /// The system's resolver behind the policy.
 pub(super) struct Checked {

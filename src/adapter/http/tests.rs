@@ -238,7 +238,7 @@ fn loopback_addresses_are_recognized() {
 
 /// A vault with one secret in a file of its own, and the folder of the file.
 fn vault(value: &str, hosts: &[&str]) -> (Vault, tempfile::TempDir) {
-    use crate::core::secret::{HostPattern, Secret, Source};
+    use crate::core::base::secret::{HostPattern, Secret, Source};
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
     std::fs::write(&file, value).unwrap();
@@ -420,7 +420,7 @@ async fn the_outbound_policy_holds_for_every_spelling() {
 
 #[tokio::test]
 async fn a_name_that_resolves_to_this_machine_is_refused_unless_allowed() {
-    use crate::core::outbound::Allowed;
+    use crate::core::base::outbound::Allowed;
     let server = MockServer::start().await;
     Mock::given(path("/"))
         .respond_with(ResponseTemplate::new(200))
@@ -443,7 +443,8 @@ async fn a_name_that_resolves_to_this_machine_is_refused_unless_allowed() {
         return;
     };
     let public = |ip: IpAddr| {
-        crate::core::outbound::Category::of(ip) == crate::core::outbound::Category::Public
+        crate::core::base::outbound::Category::of(ip)
+            == crate::core::base::outbound::Category::Public
     };
     if found.map(|a| a.ip()).all(public)
         || proxy_in_use(&format!("http://{name}/").parse().unwrap()).is_some()

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{CallEvent, Invocation};
-use crate::core::artifact::{ArtifactDraft, ArtifactKind, Limits, Pattern};
+use crate::core::run::artifact::{ArtifactDraft, ArtifactKind, Limits, Pattern};
 
 /// Limits of one step: files it can leave, and names examined to find them.
 const MOST_FILES: usize = 500;

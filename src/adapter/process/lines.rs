@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use super::OutputLine;
-use crate::core::event::Stream;
-use crate::core::redact::Redactor;
+use crate::core::base::redact::Redactor;
+use crate::core::run::event::Stream;
 
 /// A longer line is cut into pieces of this size.
 const MAX_LINE: usize = 10 * 1024 * 1024;

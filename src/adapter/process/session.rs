@@ -128,8 +128,8 @@ mod tests {
 
     use super::super::tests::{run, sh};
     use super::*;
-    use crate::core::step::Reply;
-    use crate::core::step::shell::{Session, SessionRef};
+    use crate::core::run::step::Reply;
+    use crate::core::run::step::shell::{Session, SessionRef};
 
     /// Output of each block in order, all of one session.
     async fn blocks(name: &str, shell: &str, blocks: &[&str]) -> Vec<(Option<i32>, Vec<String>)> {

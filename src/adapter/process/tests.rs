@@ -1,7 +1,7 @@
 //! Real commands: output complete, groups ended, escaped processes reported.
 
 use super::*;
-use crate::core::secret::variable;
+use crate::core::base::secret::variable;
 
 pub(super) fn sh(script: &str) -> Invocation {
     Invocation {
@@ -336,7 +336,7 @@ async fn dropping_the_call_kills_the_group() {
 
 #[tokio::test]
 async fn secrets_reach_only_the_commands_that_name_them_and_never_the_command_line() {
-    use crate::core::secret::{Secret, Source};
+    use crate::core::base::secret::{Secret, Source};
     // Any variable of ours will do as a secret.
     let value = std::env::var("CARGO_MANIFEST_DIR").unwrap();
     let source = Source::Env("CARGO_MANIFEST_DIR".to_owned());

@@ -6,7 +6,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 use crate::adapter::{AdapterContext, Adapters};
-use crate::core::step::Call;
+use crate::core::run::step::Call;
 
 /// The two ends of a caller: the notes sent to it, and its cancellation.
 struct Ends {
@@ -260,7 +260,7 @@ async fn no_more_calls_arrive_than_allowed() {
         ..AdapterContext::default()
     });
     let get = |timeout_ms| Call::Http {
-        host: crate::core::outbound::HostFrom::File,
+        host: crate::core::base::outbound::HostFrom::File,
         method: "GET".to_owned(),
         url: server.uri(),
         headers: BTreeMap::new(),

@@ -20,8 +20,8 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{Bound, Failure, Gathered, STOPPING, Statement, bound, declined, distinct, row::Row};
-use crate::core::outbound::{Policy, Written};
-use crate::core::step::sql::Rows;
+use crate::core::base::outbound::{Policy, Written};
+use crate::core::run::step::sql::Rows;
 
 /// The server ends a statement at its deadline; we wait this much longer for its answer.
 const GRACE: Duration = Duration::from_millis(500);

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Bound, Failure, Gathered, STOPPING, Statement, bound, declined, distinct};
-use crate::core::step::sql::Rows;
+use crate::core::run::step::sql::Rows;
 
 /// How long to wait for a write by another connection.
 const BUSY: Duration = Duration::from_secs(1);

@@ -33,8 +33,8 @@ fn rows_are_kept_up_to_the_limits() {
 /// The secret never arrives: the stop comes while it is being fetched.
 #[tokio::test]
 async fn fetching_a_secret_does_not_delay_a_stop() {
+    use crate::core::base::secret::{Secret, Source};
     use crate::core::integration::Integrations;
-    use crate::core::secret::{Secret, Source};
     use crate::vault::Vault;
     let folder = tempfile::tempdir().unwrap();
     let mark = folder.path().join("fetched");

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
-use crate::core::text;
+use crate::core::base::text;
 
 /// Escapes strings; delegates everything else to the inner formatter.
 pub(super) struct Safe<F>(F);

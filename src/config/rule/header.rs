@@ -1,6 +1,6 @@
 //! Rules for stored HTTP headers: none that carries a secret, none that the connection sets itself.
 
-use crate::core::header;
+use crate::core::base::header;
 
 const MAX_HEADER_NAME: usize = 100;
 const MAX_HEADER_VALUE: usize = 4096;

@@ -4,7 +4,7 @@ use croner::parser::{CronParser, Seconds, Year};
 use jiff::tz::TimeZone;
 
 use crate::config::toml_doc::quoted;
-use crate::core::time::{parse_duration, write_duration};
+use crate::core::base::time::{parse_duration, write_duration};
 
 /// The shortest time between two runs of a routine, milliseconds.
 pub(in crate::config) const MIN_INTERVAL_MS: i64 = 10_000;

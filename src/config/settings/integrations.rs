@@ -5,12 +5,12 @@ use std::path::Path;
 
 use crate::config::rule;
 use crate::config::toml_doc::{Field, Report, Section};
-use crate::core::integration::{Database, DatabaseAddress, Integrations};
-use crate::core::notify::{
+use crate::core::base::secret::Secret;
+use crate::core::integration::notify::{
     Address, Channel, Discord, Email, Kind, Notifier, PagerDuty, Slack, Tls, Webhook,
 };
-use crate::core::product::{Account, PER_MINUTE, Product};
-use crate::core::secret::Secret;
+use crate::core::integration::product::{Account, PER_MINUTE, Product};
+use crate::core::integration::{Database, DatabaseAddress, Integrations};
 
 /// Maximum of every setting in requests a minute.
 pub(super) const MOST_PER_MINUTE: i64 = 6_000;

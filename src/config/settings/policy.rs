@@ -5,11 +5,11 @@ use super::integrations::MOST_PER_MINUTE;
 use super::value;
 use crate::config::rule;
 use crate::config::toml_doc::{Field, Report, Section};
-use crate::core::artifact;
-use crate::core::outbound::{Allowed, Policy};
-use crate::core::queue::Lanes;
-use crate::core::rate::Limits;
-use crate::core::secret::{HostPattern, Secret, Source, variable};
+use crate::core::base::outbound::{Allowed, Policy};
+use crate::core::base::rate::Limits;
+use crate::core::base::secret::{HostPattern, Secret, Source, variable};
+use crate::core::run::artifact;
+use crate::core::run::queue::Lanes;
 
 /// Maximum of every setting for parallel commands or runs.
 const MOST_AT_ONCE: i64 = 1_000;

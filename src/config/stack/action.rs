@@ -6,8 +6,8 @@ use super::names::Names;
 use crate::config::rule::schedule::timeout;
 use crate::config::rule::{self, web};
 use crate::config::toml_doc::{Field, Report, Section, quoted, shown};
-use crate::core::secret::variable;
-use crate::core::service::{Action, ActionCall, ShellCommand, Verb};
+use crate::core::base::secret::variable;
+use crate::core::stack::service::{Action, ActionCall, ShellCommand, Verb};
 
 pub(super) use request::{auth, headers};
 

@@ -6,7 +6,7 @@ use crate::config::rule::{self, schedule, web};
 use crate::config::toml_doc::{Report, Section};
 use crate::core::expr::{Expr, ExprError};
 use crate::core::runbook::scope;
-use crate::core::service::{Routine, RoutineRequest, Service};
+use crate::core::stack::service::{Routine, RoutineRequest, Service};
 
 /// Kinds of routines; all of them send HTTP requests.
 const KINDS: [(&str, &str); 2] = [("http", "http"), ("collect", "collect")];

@@ -6,7 +6,7 @@ use super::action;
 use super::names::Names;
 use crate::config::rule;
 use crate::config::toml_doc::{Field, Report, Section, quoted};
-use crate::core::service::{Contract, Cost, Seats, Service, Sla, Tier};
+use crate::core::stack::service::{Contract, Cost, Seats, Service, Sla, Tier};
 
 const TIERS: [(&str, Tier); 3] = [
     ("low", Tier::Low),

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::action::{default_idempotent, default_timeout_ms};
-use crate::core::service::{
+use crate::core::base::text;
+use crate::core::base::time::write_duration;
+use crate::core::stack::service::{
     Action, ActionCall, Contact, Contract, Cost, Environment, HttpRequest, Routine, RoutineRequest,
     Seats, Service, ShellCommand, Sla, Stack, Tier,
 };
-use crate::core::text;
-use crate::core::time::write_duration;
 
 /// Writes a stack so that [`read`](super::read) returns the same one.
 #[must_use]

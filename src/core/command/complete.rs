@@ -357,7 +357,7 @@ fn other_verbs(lexicon: &Lexicon) -> impl Iterator<Item = String> {
 mod tests {
     use super::*;
     use crate::core::command::RunbookName;
-    use crate::core::service::{Environment, Routine, Service, Stack};
+    use crate::core::stack::service::{Environment, Routine, Service, Stack};
 
     fn catalogue() -> Catalogue {
         let service = |name: &str, alias: &str| Service {

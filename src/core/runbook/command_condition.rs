@@ -2,8 +2,8 @@
 
 use super::{Request, built_in, planner};
 use crate::core::integration::Integrations;
-use crate::core::plan::RunCondition;
-use crate::core::service::Stack;
+use crate::core::run::plan::RunCondition;
+use crate::core::stack::service::Stack;
 
 /// See [`super::gate`].
 pub(super) fn gate(

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{Problem, Runbook, built_in, call};
 use crate::core::command::{Catalogue, ParseOutcome, begins_like, parse};
-use crate::core::service::Stack;
+use crate::core::stack::service::Stack;
 
 /// Checks runbooks against each other; those that ship with opsroom are taken as right.
 #[must_use]
@@ -185,7 +185,7 @@ mod tests {
 
     use super::*;
     use crate::core::integration::Integrations;
-    use crate::core::plan::RiskLevel;
+    use crate::core::run::plan::RiskLevel;
     use crate::core::runbook::{Request, plan_in};
 
     fn book(name: &str, phrases: &[&str], calls: &[&str]) -> Runbook {

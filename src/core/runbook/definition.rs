@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use super::condition::Condition;
 use super::input::Input;
 use super::statement::Statement;
-use crate::core::artifact::ArtifactSpec;
 use crate::core::expr::Expr;
-use crate::core::notify::Message;
-use crate::core::plan::{OnFailure, Retry, RiskLevel};
-use crate::core::product;
-use crate::core::queue::{Policy, Priority};
+use crate::core::integration::notify::Message;
+use crate::core::integration::product;
 use crate::core::run::Phase;
-use crate::core::service::{HttpRequest, ShellCommand, Verb};
-use crate::core::step::approve::Approve;
+use crate::core::run::artifact::ArtifactSpec;
+use crate::core::run::plan::{OnFailure, Retry, RiskLevel};
+use crate::core::run::queue::{Policy, Priority};
+use crate::core::run::step::approve::Approve;
+use crate::core::stack::service::{HttpRequest, ShellCommand, Verb};
 
 /// A checked runbook file.
 #[derive(Debug, Clone, PartialEq, Default)]

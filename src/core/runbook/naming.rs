@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::definition::Origin;
 use super::{Problem, Runbook};
-use crate::core::text::show;
+use crate::core::base::text::show;
 
 /// Whether a name is that of an index page, which is named like its folder.
 pub(super) fn is_index(stem: &str) -> bool {

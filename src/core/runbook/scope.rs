@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use super::definition::Values;
 use super::fill::Filler;
 use super::input::{Input, InputKind};
+use crate::core::base::time::parse_duration;
 use crate::core::expr::{Type, Value};
 use crate::core::integration::Integrations;
-use crate::core::time::parse_duration;
 
 /// The names known when the plan is made.
 pub(super) const KNOWN_EARLY: [&str; 6] = [

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::core::service::{HttpRequest, ShellCommand};
-use crate::core::step::{http::Http, shell::Shell};
+use crate::core::run::step::{http::Http, shell::Shell};
+use crate::core::stack::service::{HttpRequest, ShellCommand};
 
 const RETRY: Retry = Retry {
     attempts: 3,

@@ -9,7 +9,7 @@ use super::*;
 use crate::adapter::{AdapterContext, Adapters};
 use crate::bus::Bus;
 use crate::clock::Clock;
-use crate::core::plan::Plan;
+use crate::core::run::plan::Plan;
 use crate::engine::{EngineConfig, Mode, Signals, State};
 use crate::store::Store;
 
@@ -46,7 +46,7 @@ async fn recorder() -> Recorder {
         lease_ms: 5000,
         renew_ms: 1000,
         sweep_ms: 1000,
-        lanes: crate::core::queue::Lanes::default(),
+        lanes: crate::core::run::queue::Lanes::default(),
         pulse: None,
         only: None,
         adopt_ms: 0,

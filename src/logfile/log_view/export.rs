@@ -6,8 +6,8 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::PathBuf;
 
 use super::{Answer, LogView};
-use crate::core::event::Stream;
 use crate::core::run::Phase;
+use crate::core::run::event::Stream;
 use crate::logfile::run_spool::SpoolEntry;
 
 /// Lines to write, and the file. A path that ends in `.jsonl` gets one JSON object a line.
@@ -166,7 +166,7 @@ impl LogView {
         let mut value = serde_json::json!({
             "line": line.number + 1,
             "file": self.files[self.order.owner(line.number)].name,
-            "time": line.time(self.now).map(crate::core::time::Timestamp::rfc3339),
+            "time": line.time(self.now).map(crate::core::base::time::Timestamp::rfc3339),
             "level": self.level(line).name(),
             "text": text,
         });

@@ -3,7 +3,7 @@
 
 use regex::bytes::Regex;
 
-use crate::core::event::Level;
+use crate::core::run::event::Level;
 use crate::logfile::bits::Bits;
 use crate::logfile::file::Tracked;
 use crate::logfile::index::Line;

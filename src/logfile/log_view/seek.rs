@@ -2,7 +2,7 @@
 //! once.
 
 use super::{Answer, LogView};
-use crate::core::time::Timestamp;
+use crate::core::base::time::Timestamp;
 
 /// Target of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

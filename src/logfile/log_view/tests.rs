@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::core::event::{Entry, EntryBody, Stream};
 use crate::core::run::RunId;
+use crate::core::run::event::{Entry, EntryBody, Stream};
 use crate::logfile::scan::pattern;
 
 const NOW: Timestamp = Timestamp(1_795_262_400_000);

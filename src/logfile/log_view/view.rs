@@ -2,7 +2,7 @@
 //! screen, so that lines that appear or are hidden elsewhere do not move it.
 
 use super::{KEEP, LogView};
-use crate::core::event::Level;
+use crate::core::run::event::Level;
 use crate::logfile::Bits;
 use crate::logfile::run_spool::Head;
 

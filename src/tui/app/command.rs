@@ -2,11 +2,11 @@
 
 use super::App;
 use super::bar::Taken;
-use crate::core::audit_line;
+use crate::core::access::audit_line;
+use crate::core::base::time::parse_since;
 use crate::core::command::Parsed;
+use crate::core::command::run_ref::RunRef;
 use crate::core::run::{AuditRow, RunId, RunStatus};
-use crate::core::run_ref::RunRef;
-use crate::core::time::parse_since;
 use crate::tui::msg::{AuditFilter, ChosenRun, Effect, RunFilter, Ticket};
 use crate::tui::pane::home::Pane;
 use crate::tui::pane::{Destination, Reaction, Screen, View};
@@ -338,7 +338,7 @@ impl App {
             .overview
             .as_ref()
             .map_or(&[][..], |o| &o.stack.contacts);
-        let line = |c: &crate::core::service::Contact| {
+        let line = |c: &crate::core::stack::service::Contact| {
             let or_dash = |v: &Option<String>| v.clone().unwrap_or_else(|| "–".to_owned());
             format!("{}  {}  {}", c.name, or_dash(&c.email), or_dash(&c.phone))
         };

@@ -4,10 +4,10 @@
 use super::command::RunRequest;
 use super::{App, MINUTE_MS};
 use crate::bus::Notice;
-use crate::core::approval::Tally;
-use crate::core::artifact::{Artifact, human_bytes};
+use crate::core::base::time::Timestamp;
+use crate::core::run::approval::Tally;
+use crate::core::run::artifact::{Artifact, human_bytes};
 use crate::core::run::{Run, RunId, RunStatus};
-use crate::core::time::Timestamp;
 use crate::logfile::source::LogUpdate;
 use crate::tui::msg::{Effect, Msg, Overview, PlanCard, RunPage, Ticket};
 use crate::tui::pane::home::Pane;

@@ -2,7 +2,7 @@
 
 use tui_textarea::{CursorMove, TextArea};
 
-use crate::core::text;
+use crate::core::base::text;
 use crate::tui::keys::Action;
 
 /// Maximum length in bytes, the limit of the command language.

@@ -1,7 +1,7 @@
 //! A filter text that narrows a list while it is typed.
 
 use super::field::Field;
-use crate::core::text;
+use crate::core::base::text;
 use crate::tui::keys::Action;
 
 /// A list's filter.

@@ -3,8 +3,8 @@
 
 use ratatui::layout::Rect;
 
+use crate::core::base::time::Timestamp;
 use crate::core::run::{Run, RunId};
-use crate::core::time::Timestamp;
 use crate::logfile::log_view::LogRequest;
 use crate::logfile::source::LogUpdate;
 use crate::tui::keys::{Action, Context};

@@ -5,13 +5,13 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use super::*;
 use crate::clock::Clock;
 use crate::control::{AdapterContext, Settings};
-use crate::core::plan::{Plan, PlanStep};
-use crate::core::resume::Decision;
+use crate::core::run::plan::{Plan, PlanStep};
+use crate::core::run::resume::Decision;
+use crate::core::run::step::StepSpec;
+use crate::core::run::step::shell::Shell;
+use crate::core::run::step::wait::Wait;
 use crate::core::run::{Phase, StepStatus, Transition};
-use crate::core::service::ShellCommand;
-use crate::core::step::StepSpec;
-use crate::core::step::shell::Shell;
-use crate::core::step::wait::Wait;
+use crate::core::stack::service::ShellCommand;
 use crate::logfile::log_view::Shown;
 use crate::store::{NewRun, Store};
 
@@ -72,7 +72,7 @@ async fn interrupted(home: &std::path::Path) -> (Control, RunId) {
         simulated: false,
         pulse_ms: 0,
         lease_ms: 3000,
-        lanes: crate::core::queue::Lanes::default(),
+        lanes: crate::core::run::queue::Lanes::default(),
         adopt_ms: 900_000,
         runbook_dir: None,
         door: ProcessKind::Console,

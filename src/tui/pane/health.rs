@@ -4,8 +4,8 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::reader::position;
-use crate::core::check::score::Score;
-use crate::core::time::{Timestamp, age};
+use crate::core::base::time::{Timestamp, age};
+use crate::core::health::check::score::Score;
 use crate::tui::app::App;
 use crate::tui::msg::Overview;
 use crate::tui::theme::{Theme, health_label};

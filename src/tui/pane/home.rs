@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 
 use super::stack::targets;
 use super::{Destination, Reaction, Scene, health, log, stack};
-use crate::core::plan::Target;
+use crate::core::run::plan::Target;
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::tui::app::App;
 use crate::tui::app::filter::Filter;

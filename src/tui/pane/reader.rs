@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::{Reaction, Scene, View};
-use crate::core::text;
+use crate::core::base::text;
 use crate::tui::app::App;
 use crate::tui::app::picker::moved;
 use crate::tui::keys::Action;

@@ -7,11 +7,11 @@ use ratatui::text::{Line, Span};
 
 use super::runs::took;
 use super::{Destination, Reaction, Scene, View, log};
-use crate::core::artifact::human_bytes;
-use crate::core::orders::{Ending, Pace};
-use crate::core::plan::PlanStep;
+use crate::core::base::time::human_ms;
+use crate::core::run::artifact::human_bytes;
+use crate::core::run::orders::{Ending, Pace};
+use crate::core::run::plan::PlanStep;
 use crate::core::run::{RunId, RunStatus, RunStep, StepStatus};
-use crate::core::time::human_ms;
 use crate::tui::app::logs::LogPane;
 use crate::tui::app::picker::{Picker, first_visible};
 use crate::tui::app::{App, Facts};

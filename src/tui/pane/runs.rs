@@ -6,9 +6,9 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::{Destination, Reaction, Scene, View};
-use crate::core::queue::Queued;
+use crate::core::base::time::{Timestamp, human_ms};
+use crate::core::run::queue::Queued;
 use crate::core::run::{Run, RunId, RunStatus, listed};
-use crate::core::time::{Timestamp, human_ms};
 use crate::tui::app::App;
 use crate::tui::app::filter::Filter;
 use crate::tui::app::picker::{Picker, first_visible};

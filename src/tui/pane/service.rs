@@ -6,9 +6,11 @@ use ratatui::text::{Line, Span};
 use super::reader::position;
 use super::stack::{facts, summary};
 use super::{Reaction, Scene, View};
-use crate::core::observation::State;
-use crate::core::plan::Target;
-use crate::core::service::{Action as Channel, ActionCall, Service, ShellCommand, Tier, Verb};
+use crate::core::run::plan::Target;
+use crate::core::stack::service::{
+    Action as Channel, ActionCall, Service, ShellCommand, Tier, Verb,
+};
+use crate::core::stack::state::State;
 use crate::tui::app::App;
 use crate::tui::app::picker::moved;
 use crate::tui::keys::Action;

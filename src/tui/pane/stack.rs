@@ -3,9 +3,10 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::core::observation::{State, TargetState, TargetSummary};
-use crate::core::plan::Target;
-use crate::core::time::{self, Timestamp, human_ms};
+use crate::core::base::time::{self, Timestamp, human_ms};
+use crate::core::health::observation::{TargetState, TargetSummary};
+use crate::core::run::plan::Target;
+use crate::core::stack::state::State;
 use crate::tui::app::App;
 use crate::tui::app::picker::first_visible;
 use crate::tui::msg::Overview;

@@ -6,9 +6,9 @@ use ratatui::text::{Line, Span};
 
 use super::Outcome;
 use super::confirm::buttons;
-use crate::core::plan::Rules;
 use crate::core::run::RunId;
-use crate::core::step::approve::Comment;
+use crate::core::run::plan::Rules;
+use crate::core::run::step::approve::Comment;
 use crate::tui::app::field::Field;
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Approval, Effect, RunDetail};

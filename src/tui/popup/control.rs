@@ -6,8 +6,8 @@ use ratatui::text::{Line, Span};
 
 use super::confirm::buttons;
 use super::{Outcome, Popup};
-use crate::core::orders::{Ending, Order, Pace, dependents, next_step, skippable, to_let_go};
-use crate::core::resume::{Decision, ResumeState, standing};
+use crate::core::run::orders::{Ending, Order, Pace, dependents, next_step, skippable, to_let_go};
+use crate::core::run::resume::{Decision, ResumeState, standing};
 use crate::core::run::{RunId, RunStatus, StepStatus};
 use crate::tui::app::field::Field;
 use crate::tui::keys::{Action, Context};

@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Cell;
 
-use crate::core::text::width;
+use crate::core::base::text::width;
 
 /// Symbols drawn by the console, and their replacements.
 const SYMBOLS: &[(&str, &str)] = &[

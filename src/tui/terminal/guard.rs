@@ -13,7 +13,7 @@ use rustix::termios::Termios;
 use tokio::sync::Notify;
 
 use super::tty::Tty;
-use crate::core::text;
+use crate::core::base::text;
 
 /// No mouse (all protocols), bracketed paste, focus events, no cursor, an empty alternate screen.
 const ENTER: &str = concat!(

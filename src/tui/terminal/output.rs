@@ -20,7 +20,7 @@ use super::guard::Held;
 use super::pace::{Pace, QUESTION};
 use super::shift::Shift;
 use super::{ascii, encode};
-use crate::core::text;
+use crate::core::base::text;
 
 /// A ratatui backend over the terminal.
 #[derive(Debug)]

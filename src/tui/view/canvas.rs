@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
-use crate::core::text;
+use crate::core::base::text;
 use crate::tui::app::field::Field;
 use crate::tui::theme::Theme;
 

@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, safe};
 use super::layout::Parts;
-use crate::core::text;
+use crate::core::base::text;
 use crate::tui::app::App;
 use crate::tui::keys::{Action, Context, Key};
 use crate::tui::msg::EnginePlace;

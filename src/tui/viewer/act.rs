@@ -2,7 +2,7 @@
 
 use super::prompt::{Prompt, PromptKind};
 use super::{Over, Times, Viewer};
-use crate::core::event::Level;
+use crate::core::run::event::Level;
 use crate::logfile::log_view::{LogRequest, Move, Sought};
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::Effect;

@@ -5,9 +5,9 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::columns::KnownLine;
-use crate::core::record::{self, Record};
-use crate::core::text;
-use crate::core::time::Timestamp;
+use crate::core::base::text;
+use crate::core::base::time::Timestamp;
+use crate::core::logline::{self, Record};
 use crate::tui::app::picker::{first_visible, moved};
 use crate::tui::keys::Action;
 use crate::tui::msg::Effect;
@@ -34,7 +34,7 @@ impl Card {
         note: Option<&String>,
     ) -> Self {
         let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
-        let record = record::read(first, now);
+        let record = logline::read(first, now);
         let mut rows = Vec::new();
         let mut row = |name: &str, value: String| rows.push((name.to_owned(), value));
         if let Some(note) = note.filter(|n| !n.is_empty()) {
@@ -58,7 +58,7 @@ impl Card {
                 "level",
                 record
                     .level
-                    .map_or("none known", crate::core::event::Level::name)
+                    .map_or("none known", crate::core::run::event::Level::name)
                     .to_owned(),
             );
         }

@@ -3,10 +3,10 @@
 use ratatui::text::Span;
 
 use super::Viewer;
-use crate::core::event::Stream;
+use crate::core::base::text;
+use crate::core::base::time::Timestamp;
 use crate::core::run::Phase;
-use crate::core::text;
-use crate::core::time::Timestamp;
+use crate::core::run::event::Stream;
 use crate::logfile::log_view::Row;
 use crate::logfile::run_spool::{Head, SpoolEntry};
 use crate::tui::view::canvas::column;

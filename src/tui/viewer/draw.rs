@@ -7,8 +7,9 @@ use ratatui::text::{Line, Span};
 
 use super::row::{self, Safe};
 use super::{Over, Times, Viewer};
-use crate::core::event::Level;
-use crate::core::{record, text};
+use crate::core::base::text;
+use crate::core::logline;
+use crate::core::run::event::Level;
 use crate::logfile::log_view::Row;
 use crate::tui::keys::Action;
 use crate::tui::view::canvas::{self, Canvas, column, fit};
@@ -188,7 +189,7 @@ impl Viewer {
     fn time(&self, row: &Row) -> String {
         let known = row.head.as_ref().map(|head| head.at);
         let width = self.times_width();
-        let Some(mut at) = known.or_else(|| record::time(&row.bytes, self.now)) else {
+        let Some(mut at) = known.or_else(|| logline::time(&row.bytes, self.now)) else {
             return " ".repeat(width);
         };
         if self.times == Times::Local {

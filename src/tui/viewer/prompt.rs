@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::{Over, Viewer};
-use crate::core::record;
-use crate::core::time::{Timestamp, parse_duration};
+use crate::core::base::time::{Timestamp, parse_duration};
+use crate::core::logline;
 use crate::logfile::log_view::{Export, Jump, LogRequest, Move, Sought, What};
 use crate::logfile::scan::pattern;
 use crate::tui::app::field::Field;
@@ -170,7 +170,7 @@ fn target(text: &str, lines: usize, now: Timestamp) -> Result<LogRequest, String
             )));
         }
     }
-    if let Some(at) = record::time(text.as_bytes(), now) {
+    if let Some(at) = logline::time(text.as_bytes(), now) {
         return Ok(LogRequest::Jump(Jump::To(at)));
     }
     let parts: Vec<Option<i64>> = text

@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 use regex::bytes::Regex;
 use unicode_segmentation::UnicodeSegmentation as _;
 
-use crate::core::text::{self, Coloured};
+use crate::core::base::text::{self, Coloured};
 use crate::logfile::log_view::Row;
 use crate::tui::theme::Theme;
 
@@ -170,7 +170,7 @@ pub(super) fn marked(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::event::Level;
+    use crate::core::run::event::Level;
     use crate::logfile::scan::pattern;
     use proptest::prelude::*;
 

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixListener;
 
 use super::*;
 use crate::adapter::process::tests::sh;
-use crate::core::artifact::{ArtifactSpec, NotKept};
+use crate::core::run::artifact::{ArtifactSpec, NotKept};
 
 const LONG: Duration = MAX_WAIT;
 

@@ -6,8 +6,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use super::Lines;
-use crate::core::event::Stream;
-use crate::core::redact::Redactor;
+use crate::core::base::redact::Redactor;
+use crate::core::run::event::Stream;
 
 /// This many consecutive letters of a value are a leak.
 const WINDOW: usize = 6;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::config::rule::schedule::MAX_TIMEOUT_MS;
 use crate::config::rule::{self, header, web};
 use crate::config::toml_doc::{Field, Report, Section};
-use crate::core::service::{HttpRequest, Verb};
+use crate::core::stack::service::{HttpRequest, Verb};
 
 pub(super) fn read(
     mut t: Section<'_>,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
 
-use crate::core::notify::{Event, Message, Severity};
-use crate::core::product::{self, Arg, Shape};
+use crate::core::integration::notify::{Event, Message, Severity};
+use crate::core::integration::product::{self, Arg, Shape};
 use crate::core::runbook::definition::{Does, Given, StepTemplate};
 use crate::core::runbook::fill::{Piece, pieces};
 use crate::core::runbook::read::{At, Reader, Section, as_i64, plain_text};

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::core::runbook::{Request, plan};
-use crate::core::service::Stack;
+use crate::core::stack::service::Stack;
 
 const GOOD: &str = r#"
 name = "rotate keys"
@@ -411,8 +411,8 @@ notify = { to = "ops", title = "nightly in {env}", text = "{results}", severity 
 fn nightly(
     declared: &crate::core::integration::Integrations,
     region: &str,
-) -> crate::core::plan::Plan {
-    use crate::core::service::{Environment, Stack};
+) -> crate::core::run::plan::Plan {
+    use crate::core::stack::service::{Environment, Stack};
     let staging = Environment {
         name: "staging".to_owned(),
         ..Environment::default()
@@ -433,9 +433,9 @@ fn nightly(
 
 #[test]
 fn named_integrations_are_resolved_and_undeclared_ones_block() {
+    use crate::core::integration::notify::{Address, Channel, Notifier, Slack};
+    use crate::core::integration::product::{Account, Product};
     use crate::core::integration::{Database, DatabaseAddress as At, Integrations};
-    use crate::core::notify::{Address, Channel, Notifier, Slack};
-    use crate::core::product::{Account, Product};
 
     let blocked = nightly(&Integrations::default(), "eu");
     let codes: Vec<&str> = blocked.blocks().map(|r| r.message.as_str()).collect();
@@ -634,7 +634,7 @@ proptest! {
     #[test]
     fn an_input_never_becomes_sql(value in "[^\\p{Cc}{]{1,40}".prop_filter("a blank value is none", |v| !v.trim().is_empty())) {
         let made = nightly(&crate::core::integration::Integrations::default(), &value);
-        let crate::core::step::StepSpec::Sql(sql) = &made.steps[0].spec else { panic!("{:?}", made.steps) };
+        let crate::core::run::step::StepSpec::Sql(sql) = &made.steps[0].spec else { panic!("{:?}", made.steps) };
         let text = "select count(*) as n from orders where region = $1 and total > $2";
         prop_assert_eq!((sql.statement.as_str(), sql.params[0].text.as_str()), (text, value.as_str()));
     }
@@ -648,8 +648,8 @@ fn approving(approve: &str) -> String {
 
 #[test]
 fn an_approval_is_read_with_how_many_who_and_how_long() {
-    use crate::core::step::StepSpec;
-    use crate::core::step::approve::{Approve, Comment};
+    use crate::core::run::step::StepSpec;
+    use crate::core::run::step::approve::{Approve, Comment};
 
     let from = || vec!["ana".to_owned(), "ben".to_owned()];
     let ask = |need, from, comment| Approve {

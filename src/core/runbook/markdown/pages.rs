@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::blocks::{Act, Blocks, Piece, Ready};
 use super::{phases, plain};
-use crate::core::artifact::ArtifactSpec;
-use crate::core::plan::OnFailure;
 use crate::core::run::Phase;
+use crate::core::run::artifact::ArtifactSpec;
+use crate::core::run::plan::OnFailure;
 use crate::core::runbook::condition::Condition;
 use crate::core::runbook::definition::{
     BlockOf, Definition, Does, Missing, Need, Origin, Source, StepTemplate,
@@ -19,7 +19,7 @@ use crate::core::runbook::page::{Block, Page};
 use crate::core::runbook::scope::{self, KnownStep};
 use crate::core::runbook::shell_block::{self, VALUE_PATTERN};
 use crate::core::runbook::{Problem, Runbook};
-use crate::core::service::ShellCommand;
+use crate::core::stack::service::ShellCommand;
 
 /// Longest text of a block in its question, in lines and letters.
 const LINES: usize = 12;

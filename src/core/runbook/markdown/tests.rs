@@ -1,11 +1,11 @@
 //! Pages with and without front matter, and mistakes in both.
 
 use super::*;
-use crate::core::plan::{OnFailure, Plan};
+use crate::core::run::plan::{OnFailure, Plan};
+use crate::core::run::step::StepSpec;
 use crate::core::runbook::definition::Origin;
 use crate::core::runbook::{Request, parse, plan};
-use crate::core::service::{ShellCommand, Stack};
-use crate::core::step::StepSpec;
+use crate::core::stack::service::{ShellCommand, Stack};
 
 const OURS: &str = r#"+++
 version = "2"

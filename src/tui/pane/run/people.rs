@@ -1,10 +1,10 @@
 //! Operations on a run from its view. All of them ask first, except releasing a single step.
 
 use super::{Part, RunScreen};
-use crate::core::orders::{Ending, Order, Pace, to_let_go};
-use crate::core::plan::PlanStep;
 use crate::core::run::StepStatus;
-use crate::core::step::StepSpec;
+use crate::core::run::orders::{Ending, Order, Pace, to_let_go};
+use crate::core::run::plan::PlanStep;
+use crate::core::run::step::StepSpec;
 use crate::tui::msg::Effect;
 use crate::tui::pane::Reaction;
 use crate::tui::popup::Popup;

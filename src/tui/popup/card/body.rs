@@ -2,9 +2,9 @@
 
 use ratatui::text::{Line, Span};
 
-use crate::core::plan::{OnFailure, Plan, PlanStep, RiskLevel};
+use crate::core::base::time::human_ms;
 use crate::core::run::Phase;
-use crate::core::time::human_ms;
+use crate::core::run::plan::{OnFailure, Plan, PlanStep, RiskLevel};
 use crate::tui::msg::PlanCard;
 use crate::tui::theme::{Theme, risk_symbol, run_symbol, run_word};
 use crate::tui::view::canvas::{safe, wrapped};

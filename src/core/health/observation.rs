@@ -1,0 +1,124 @@
+//! Observations: the result of a probe of a service in an environment, with its time and run.
+
+use serde::{Deserialize, Serialize};
+
+use crate::core::base::time::{self, Timestamp};
+use crate::core::run::RunId;
+use crate::core::run::plan::Target;
+use crate::core::stack::state::State;
+
+/// One result of a probe of one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    pub target: Target,
+    pub at: Timestamp,
+    /// [`State::Unknown`]: the target could not be probed, for a local reason; the message names
+    /// it.
+    pub state: State,
+    pub latency_ms: Option<i64>,
+    pub message: String,
+    /// The run it comes from; absent for a pulse.
+    pub run: Option<RunId>,
+}
+
+/// The stored state of a target: the newest observation and a window of the last 24 hours.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TargetSummary {
+    pub latest: Observation,
+    /// The newest answered probe; `latest` may be one that could not be made.
+    pub seen: Option<Seen>,
+    /// Answered observations in the window and how many of them were not failing.
+    pub samples: i64,
+    pub up: i64,
+}
+
+/// Time and state of the last answered probe of a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    pub at: Timestamp,
+    pub state: State,
+}
+
+/// The current state of a target, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetState {
+    /// [`State::Unknown`] when it was never observed, cannot be probed, or was last observed too
+    /// long ago.
+    pub state: State,
+    pub seen_at: Option<Timestamp>,
+    /// The last state of a target that was observed before, but is not any more.
+    pub lost: Option<State>,
+    /// Why it is in that state, with numbers and age: `HTTP 500 in 12 ms, under 1 min ago`.
+    pub detail: String,
+}
+
+/// The state of a target at `now`; an observation older than `max_age_ms` does not count.
+#[must_use]
+pub fn current_state(
+    summary: Option<&TargetSummary>,
+    now: Timestamp,
+    max_age_ms: i64,
+) -> TargetState {
+    let Some(summary) = summary else {
+        return TargetState {
+            state: State::Unknown,
+            seen_at: None,
+            lost: None,
+            detail: "never observed".to_owned(),
+        };
+    };
+    let (latest, seen) = (&summary.latest, summary.seen);
+    let ago = |at: Timestamp| time::age(now.ms_since(at).max(0));
+    let unknown = |detail| TargetState {
+        state: State::Unknown,
+        seen_at: seen.map(|seen| seen.at),
+        lost: seen.map(|seen| seen.state),
+        detail,
+    };
+    let last = |seen: Seen| format!("last seen {} ago, as {}", ago(seen.at), seen.state.name());
+    if latest.state == State::Unknown {
+        let before = seen.map_or_else(|| "never seen".to_owned(), last);
+        return unknown(format!("cannot be probed: {}; {before}", latest.message));
+    }
+    if now.ms_since(latest.at) > max_age_ms {
+        return unknown(last(Seen {
+            at: latest.at,
+            state: latest.state,
+        }));
+    }
+    let detail = format!("{}, {} ago", latest.message, ago(latest.at));
+    TargetState {
+        state: latest.state,
+        seen_at: Some(latest.at),
+        lost: None,
+        detail,
+    }
+}
+
+impl TargetSummary {
+    /// The summary of a target whose newest observation is also the last answered one.
+    #[must_use]
+    pub fn of(latest: Observation, samples: i64, up: i64) -> Self {
+        let seen = Some(Seen {
+            at: latest.at,
+            state: latest.state,
+        })
+        .filter(|seen| seen.state != State::Unknown);
+        Self {
+            latest,
+            seen,
+            samples,
+            up,
+        }
+    }
+
+    /// Percent of observations in the window that were not failing.
+    #[must_use]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "counts of a day stay far below 2^52"
+    )]
+    pub fn uptime_pct(&self) -> Option<f64> {
+        (self.samples > 0).then(|| self.up as f64 * 100.0 / self.samples as f64)
+    }
+}

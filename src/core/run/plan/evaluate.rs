@@ -1,0 +1,368 @@
+//! Evaluates an answer for a step with rules: first the answer itself, then the runbook's own
+//! expectation, then the values to save. What cannot be decided is a failure with its reason, never
+//! a success.
+
+use std::collections::BTreeMap;
+
+use super::PlanStep;
+use crate::core::base::time::Timestamp;
+use crate::core::expr::{Expr, Value};
+use crate::core::run::step::adapter::Progress;
+use crate::core::run::step::sql::Rows;
+use crate::core::run::step::{Outcome, Reply, StepSpec, Verdict};
+
+/// Names and values an expression is evaluated with.
+pub type Scope = BTreeMap<String, Value>;
+
+/// An evaluated answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    pub outcome: Outcome,
+    /// Values the step saves; empty unless it succeeded.
+    pub saved: BTreeMap<String, Value>,
+    /// The answer as later expressions see it.
+    pub result: BTreeMap<String, Value>,
+}
+
+/// Marker in the results of a sensitive step.
+pub const SENSITIVE: &str = "sensitive";
+
+impl PlanStep {
+    /// Evaluates an answer. `steps` are the results so far.
+    #[must_use]
+    pub fn evaluate(&self, reply: &Reply, steps: &Scope, now: Timestamp) -> Evaluation {
+        let mut outcome = self.default_outcome(reply);
+        let rules = &self.rules;
+        let mut evaluation = Evaluation {
+            outcome: outcome.clone(),
+            saved: BTreeMap::new(),
+            result: BTreeMap::new(),
+        };
+        if rules.key.is_empty() && rules.expect.is_none() && rules.save.is_empty() {
+            return evaluation;
+        }
+        let response = response_of(reply);
+        evaluation.result = result_of(reply, &response);
+        if outcome.verdict == Verdict::Succeeded {
+            let mut scope = self.scope(steps, now);
+            scope.insert("response".to_owned(), response);
+            let quiet = self.is_quiet(steps);
+            if let Some(expect) = &rules.expect {
+                expected(expect, &scope, quiet, &mut outcome);
+            }
+            for (name, from) in &rules.save {
+                if outcome.verdict != Verdict::Succeeded {
+                    break;
+                }
+                match Expr::stored(from).and_then(|expr| expr.eval(&scope)) {
+                    Ok(value) => {
+                        evaluation.saved.insert(name.clone(), value);
+                    }
+                    Err(_) if quiet => fail(
+                        &mut outcome,
+                        &format!("`{name}` cannot be saved (`{from}`)"),
+                        false,
+                    ),
+                    Err(why) => fail(
+                        &mut outcome,
+                        &format!("`{name}` cannot be saved: {why} (`{from}`)"),
+                        false,
+                    ),
+                }
+            }
+        }
+        if outcome.verdict != Verdict::Succeeded {
+            evaluation.saved.clear();
+        }
+        evaluation.result.extend(evaluation.saved.clone());
+        evaluation.outcome = outcome;
+        evaluation
+    }
+
+    /// Whether its condition, expectation, saved values or placeholders use the result of that
+    /// name.
+    #[must_use]
+    pub fn asks_about(&self, key: &str) -> bool {
+        let result = ("steps".to_owned(), Some(key.to_owned()));
+        let mut expressions = self
+            .rules
+            .expressions()
+            .filter_map(|text| Expr::stored(text).ok());
+        expressions.any(|expr| expr.uses().contains(&result))
+            || (self.rules.fills && crate::core::runbook::deferred::asks(&self.spec, key))
+    }
+
+    /// Whether its condition holds, and why.
+    ///
+    /// # Errors
+    /// Why it cannot be decided.
+    pub fn should_run(&self, steps: &Scope, now: Timestamp) -> Result<(bool, String), String> {
+        let Some(when) = &self.rules.when else {
+            return Ok((true, String::new()));
+        };
+        let scope = self.scope(steps, now);
+        let expr = Expr::stored(when).map_err(|why| why.with_caret(when))?;
+        if self.is_quiet(steps) {
+            let holds = expr
+                .holds(&scope)
+                .map_err(|_| format!("`{when}` cannot be decided"))?;
+            return Ok((holds, format!("`{when}` is {holds}")));
+        }
+        let holds = expr
+            .holds(&scope)
+            .map_err(|why| format!("`{when}` cannot be decided: {why}"))?;
+        Ok((holds, expr.explain(&scope).join("; ")))
+    }
+
+    /// Whether values of its expressions and placeholders must not be recorded: it is sensitive, or
+    /// uses a step that is.
+    #[must_use]
+    pub fn is_quiet(&self, steps: &Scope) -> bool {
+        let sensitive =
+            |result: &Value| matches!(result, Value::Map(fields) if fields.contains_key(SENSITIVE));
+        self.rules.sensitive
+            || steps
+                .iter()
+                .any(|(key, result)| sensitive(result) && self.asks_about(key))
+    }
+
+    fn scope(&self, steps: &Scope, now: Timestamp) -> Scope {
+        let mut scope = self.rules.known.clone();
+        scope.insert("now".to_owned(), Value::Time(now.0));
+        scope.insert("steps".to_owned(), Value::Map(steps.clone()));
+        scope
+    }
+
+    /// The default outcome, except for what the runbook checks itself: a status or an exit code it
+    /// uses.
+    fn default_outcome(&self, reply: &Reply) -> Outcome {
+        let asks = |field: &str| {
+            let expr = self
+                .rules
+                .expect
+                .as_ref()
+                .and_then(|expect| Expr::stored(expect).ok());
+            expr.is_some_and(|e| {
+                e.uses()
+                    .contains(&("response".to_owned(), Some(field.to_owned())))
+            })
+        };
+        match (&self.spec, reply) {
+            (StepSpec::Http(http), Reply::Http { status, .. })
+                if http.request.expect_status.is_empty() && asks("status") =>
+            {
+                let mut any = self.clone();
+                if let StepSpec::Http(http) = &mut any.spec {
+                    http.request.expect_status = vec![*status];
+                }
+                any.outcome(reply)
+            }
+            (
+                StepSpec::Shell(_),
+                Reply::Exited {
+                    code: Some(code),
+                    signal,
+                    outputs,
+                    lacks,
+                    ms,
+                },
+            ) if asks("exit_code") => {
+                let (signal, outputs, lacks) = (*signal, outputs.clone(), lacks.clone());
+                let ended = Reply::Exited {
+                    code: Some(0),
+                    signal,
+                    outputs,
+                    lacks,
+                    ms: *ms,
+                };
+                let mut outcome = self.outcome(&ended);
+                outcome.message =
+                    outcome
+                        .message
+                        .replacen("exit code 0", &format!("exit code {code}"), 1);
+                outcome
+            }
+            (StepSpec::Manual(_), Reply::Answered { done, by, note }) => {
+                self.answered(reply, *done, by, note.as_deref())
+            }
+            _ => self.outcome(reply),
+        }
+    }
+
+    fn answered(&self, reply: &Reply, done: bool, by: &str, note: Option<&str>) -> Outcome {
+        match &self.rules.word {
+            Some(word) if done && note.map(str::trim) != Some(word) => Outcome::failed(
+                format!("not confirmed: the note of {by} is not `{word}`"),
+                false,
+                None,
+            ),
+            _ if !done && self.rules.optional => {
+                let note = note.map(|n| format!(": {n}")).unwrap_or_default();
+                Outcome::ok(format!("no, says {by}{note}"), None)
+            }
+            _ => self.outcome(reply),
+        }
+    }
+}
+
+fn expected(expect: &str, scope: &Scope, quiet: bool, outcome: &mut Outcome) {
+    match Expr::stored(expect).and_then(|expr| expr.holds(scope).map(|holds| (holds, expr))) {
+        Ok((true, _)) => {}
+        Ok((false, _)) if quiet => fail(
+            outcome,
+            &format!("not as expected: `{expect}` is false"),
+            true,
+        ),
+        Err(_) if quiet => fail(
+            outcome,
+            &format!("expect `{expect}` cannot be decided"),
+            false,
+        ),
+        Ok((false, expr)) => {
+            let why = expr.explain(scope).join("; ");
+            fail(outcome, &format!("not as expected: {why}"), true);
+        }
+        Err(why) => fail(
+            outcome,
+            &format!("expect `{expect}` cannot be decided: {why}"),
+            false,
+        ),
+    }
+}
+
+fn fail(outcome: &mut Outcome, why: &str, again: bool) {
+    *outcome = Outcome::failed(
+        format!("{}, but {why}", outcome.message),
+        again,
+        outcome.latency_ms,
+    );
+}
+
+/// The answer as `response`.
+fn response_of(reply: &Reply) -> Value {
+    let fields = match reply {
+        Reply::Http {
+            status,
+            headers,
+            body,
+            truncated,
+            ms,
+        } => {
+            let json = if *truncated {
+                None
+            } else {
+                serde_json::from_str::<serde_json::Value>(body).ok()
+            };
+            let headers = headers
+                .iter()
+                .map(|(k, v)| (k.clone(), Value::Text(v.clone())))
+                .collect();
+            vec![
+                ("status", Value::Int(i64::from(*status))),
+                ("duration_ms", Value::Int(*ms)),
+                ("headers", Value::Map(headers)),
+                (
+                    "body",
+                    json.as_ref()
+                        .map_or_else(|| Value::Text(body.clone()), Value::from),
+                ),
+            ]
+        }
+        Reply::Exited {
+            code, outputs, ms, ..
+        } => {
+            let outputs = outputs
+                .iter()
+                .map(|(k, v)| (k.clone(), Value::Text(v.clone())))
+                .collect();
+            let mut fields = vec![
+                ("duration_ms", Value::Int(*ms)),
+                ("outputs", Value::Map(outputs)),
+            ];
+            fields.extend(code.map(|code| ("exit_code", Value::Int(i64::from(code)))));
+            fields
+        }
+        Reply::Answered { done, by, note } => vec![
+            ("done", Value::Bool(*done)),
+            ("by", Value::Text(by.clone())),
+            ("note", Value::Text(note.clone().unwrap_or_default())),
+        ],
+        Reply::Rows(rows) => rows_of(rows),
+        Reply::Operated(progress) => progress_of(progress),
+        Reply::Waited { .. }
+        | Reply::Stored
+        | Reply::Mailed { .. }
+        | Reply::Declined { .. }
+        | Reply::TimedOut { .. }
+        | Reply::Unreachable { .. }
+        | Reply::Refused { .. } => Vec::new(),
+    };
+    Value::Map(fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
+}
+
+fn rows_of(rows: &Rows) -> Vec<(&'static str, Value)> {
+    let count = |n: usize| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
+    let row = |row: &Vec<serde_json::Value>| {
+        Value::Map(
+            rows.columns
+                .iter()
+                .cloned()
+                .zip(row.iter().map(Value::from))
+                .collect(),
+        )
+    };
+    vec![
+        ("rows", Value::List(rows.rows.iter().map(row).collect())),
+        (
+            "columns",
+            Value::List(rows.columns.iter().cloned().map(Value::Text).collect()),
+        ),
+        ("row_count", count(rows.rows.len())),
+        (
+            "affected",
+            Value::Int(i64::try_from(rows.affected).unwrap_or(i64::MAX)),
+        ),
+        ("truncated", Value::Bool(rows.truncated)),
+        ("duration_ms", Value::Int(rows.ms)),
+    ]
+}
+
+/// The answer to the last request, and the values kept of all of them.
+fn progress_of(progress: &Progress) -> Vec<(&'static str, Value)> {
+    let Value::Map(last) = response_of(&progress.last) else {
+        return Vec::new();
+    };
+    let mut fields: Vec<_> = ["status", "body"]
+        .into_iter()
+        .filter_map(|name| Some((name, last.get(name)?.clone())))
+        .collect();
+    let kept = progress
+        .kept
+        .iter()
+        .map(|(name, value)| (name.clone(), Value::from(value)));
+    fields.push(("result", Value::Map(kept.collect())));
+    fields.push(("duration_ms", Value::Int(progress.ms)));
+    fields
+}
+
+/// The answer as `steps.NAME`: a request, a statement and an operation under `response`, a
+/// command's and a person's answer directly.
+fn result_of(reply: &Reply, response: &Value) -> BTreeMap<String, Value> {
+    match (reply, response) {
+        (
+            Reply::Http { ms, .. }
+            | Reply::Rows(Rows { ms, .. })
+            | Reply::Operated(Progress { ms, .. }),
+            _,
+        ) => BTreeMap::from([
+            ("response".to_owned(), response.clone()),
+            ("duration_ms".to_owned(), Value::Int(*ms)),
+        ]),
+        (_, Value::Map(fields)) => fields
+            .iter()
+            .filter(|(k, _)| *k != "by")
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect(),
+        _ => BTreeMap::new(),
+    }
+}

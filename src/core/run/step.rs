@@ -1,0 +1,357 @@
+//! Step kinds. A step does no I/O: it makes a `Call` and evaluates the `Reply`. One file per kind,
+//! its `mod` and one line in `kinds!`.
+
+pub mod adapter;
+pub mod approve;
+pub mod document;
+pub mod http;
+pub mod manual;
+pub mod notify;
+pub mod shell;
+pub mod sql;
+pub mod wait;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::core::base::outbound::HostFrom;
+use crate::core::run::artifact::{ArtifactDraft, ArtifactSpec};
+use crate::core::stack::state::State;
+
+/// Lists the step kinds: the closed set of them, and how any of them is reached.
+macro_rules! kinds {
+    ($($word:ident => $name:ident),+ $(,)?) => {
+        /// A step of a plan, fully resolved: nothing is left to interpolate.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        pub enum StepSpec {
+            $($name($word::$name),)+
+        }
+
+        impl StepSpec {
+            /// The kind's name, as runbooks write it.
+            #[must_use]
+            pub const fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$name(_) => stringify!($word),)+
+                }
+            }
+
+            /// The exact thing it will do, for the dry run: `GET http://…`, `sh -c ./deploy.sh`.
+            #[must_use]
+            pub fn describe(&self) -> String {
+                match self {
+                    $(Self::$name(step) => step.describe(),)+
+                }
+            }
+
+            /// Its call to the outside. `timeout_ms` is the total deadline of the call.
+            #[must_use]
+            pub fn call(&self, timeout_ms: i64) -> Call {
+                match self {
+                    $(Self::$name(step) => step.call(timeout_ms),)+
+                }
+            }
+
+            /// The outcome of an answer.
+            #[must_use]
+            pub fn outcome(&self, reply: &Reply) -> Outcome {
+                match self {
+                    $(Self::$name(step) => step.outcome(reply),)+
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    http => Http,
+    shell => Shell,
+    wait => Wait,
+    manual => Manual,
+    approve => Approve,
+    document => Document,
+    sql => Sql,
+    notify => Notify,
+    adapter => Adapter,
+}
+
+impl StepSpec {
+    /// Whether it is known to change something; for a command or a request the runbook declares it.
+    #[must_use]
+    pub fn mutates(&self) -> bool {
+        match self {
+            Self::Sql(sql) => sql.mutates,
+            Self::Adapter(adapter) => !adapter.is_read_only(),
+            _ => false,
+        }
+    }
+
+    /// Whether its text includes the findings of the run so far; see [`document::RESULTS`].
+    #[must_use]
+    pub fn wants_findings(&self) -> bool {
+        match self {
+            Self::Document(_) => true,
+            Self::Notify(notify) => notify.wants_findings(),
+            _ => false,
+        }
+    }
+
+    /// The same step with the findings of the run so far.
+    #[must_use]
+    pub fn with_findings(&self, findings: &[document::Finding<'_>]) -> Self {
+        match self {
+            Self::Document(document) => Self::Document(document.with_findings(findings)),
+            Self::Notify(notify) => Self::Notify(notify.with_findings(findings)),
+            other => other.clone(),
+        }
+    }
+}
+
+/// A call to the outside. Only adapters perform it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Call {
+    Http {
+        method: String,
+        url: String,
+        /// Who chose the host of the URL.
+        host: HostFrom,
+        headers: BTreeMap<String, String>,
+        body: Option<String>,
+        /// Headers only the adapter can fill in.
+        secrets: Vec<SecretHeader>,
+        timeout_ms: i64,
+    },
+    Shell {
+        argv: Vec<String>,
+        env: BTreeMap<String, String>,
+        dir: Option<String>,
+        secrets: Vec<SecretVariable>,
+        /// Artifact files to collect when it has ended.
+        artifacts: ArtifactSpec,
+        /// The session it shares with other commands of its run.
+        session: Option<shell::SessionRef>,
+        timeout_ms: i64,
+    },
+    Wait {
+        ms: i64,
+    },
+    Sql {
+        /// Name of the database.
+        database: String,
+        statement: String,
+        params: Vec<sql::Param>,
+        /// Without it the transaction is read-only.
+        write: bool,
+        max_rows: u32,
+        timeout_ms: i64,
+    },
+    Notify {
+        /// Name of the notifier.
+        to: String,
+        message: crate::core::integration::notify::Message,
+        timeout_ms: i64,
+    },
+    /// An operation of a product.
+    Operate {
+        operation: String,
+        args: BTreeMap<String, String>,
+        base_url: String,
+        /// Name of the secret sent as a bearer token.
+        token: String,
+        timeout_ms: i64,
+    },
+    /// Ask the operator; answered through `Control::answer`.
+    Manual {
+        prompt: String,
+        timeout_ms: i64,
+    },
+    /// Ask people whether the run may go on; answered through `Control::vote`.
+    Approve {
+        ask: approve::Approve,
+        timeout_ms: i64,
+    },
+    /// No call: the step only produces this artifact.
+    Leave(ArtifactDraft),
+}
+
+impl Call {
+    /// The total deadline of the call, where it has one.
+    #[must_use]
+    pub const fn timeout_ms(&self) -> Option<i64> {
+        match self {
+            Self::Http { timeout_ms, .. }
+            | Self::Shell { timeout_ms, .. }
+            | Self::Sql { timeout_ms, .. } => Some(*timeout_ms),
+            Self::Notify { timeout_ms, .. } | Self::Operate { timeout_ms, .. } => Some(*timeout_ms),
+            Self::Manual { timeout_ms, .. } | Self::Approve { timeout_ms, .. } => Some(*timeout_ms),
+            Self::Wait { .. } | Self::Leave(_) => None,
+        }
+    }
+}
+
+/// A variable of a command that holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretVariable {
+    pub variable: String,
+    /// The secret's name.
+    pub secret: String,
+}
+
+/// A header with a secret in it: `Authorization: Bearer ` and the name of the token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretHeader {
+    pub header: String,
+    /// Text before the value.
+    pub prefix: &'static str,
+    /// The secret's name.
+    pub secret: String,
+}
+
+/// The answer to a call.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    Http {
+        status: u16,
+        headers: BTreeMap<String, String>,
+        /// At most 1 MiB, lossily decoded; `truncated` says whether there was more.
+        body: String,
+        truncated: bool,
+        ms: i64,
+    },
+    /// The process ended by itself: its exit code, or the signal that ended it. `outputs`: its
+    /// `$OPSROOM_OUTPUT`, read only after exit 0. `lacks`: required artifacts that are missing, one
+    /// sentence each.
+    Exited {
+        code: Option<i32>,
+        signal: Option<i32>,
+        outputs: BTreeMap<String, String>,
+        lacks: Vec<String>,
+        ms: i64,
+    },
+    Waited {
+        ms: i64,
+    },
+    Answered {
+        done: bool,
+        by: String,
+        note: Option<String>,
+    },
+    Stored,
+    /// A statement went through.
+    Rows(sql::Rows),
+    /// The server took the mail.
+    Mailed {
+        ms: i64,
+    },
+    /// Progress of the requests of an operation.
+    Operated(adapter::Progress),
+    /// The other side understood and refused. `again`: it may accept later.
+    Declined {
+        message: String,
+        again: bool,
+    },
+    /// The deadline passed first.
+    TimedOut {
+        after_ms: i64,
+    },
+    /// It could not be reached or did not answer: refused connection, unknown host, no such program
+    /// …
+    Unreachable {
+        message: String,
+    },
+    /// The call was not made, for local reasons: a missing secret, an address that may not be
+    /// called. It gives no information about the target, and a retry would not help.
+    Refused {
+        message: String,
+    },
+}
+
+/// The outcome of a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    pub verdict: Verdict,
+    /// One line for people: `200 in 41 ms`, `exit code 2`.
+    pub message: String,
+    /// The state of the target by a probe.
+    pub state: State,
+    /// Latency of the answer where there was one, milliseconds.
+    pub latency_ms: Option<i64>,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Succeeded,
+    /// `again`: worth retrying (408, 425, 429, 5xx, refused connections).
+    Failed {
+        again: bool,
+    },
+    TimedOut,
+}
+
+/// Whether an error status may succeed later.
+pub(crate) const fn answered_again(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500..=599)
+}
+
+impl Outcome {
+    /// Answered as expected.
+    #[must_use]
+    pub fn ok(message: impl Into<String>, latency_ms: Option<i64>) -> Self {
+        Self {
+            verdict: Verdict::Succeeded,
+            message: message.into(),
+            state: State::Ok,
+            latency_ms,
+        }
+    }
+
+    /// It did not succeed.
+    #[must_use]
+    pub fn failed(message: impl Into<String>, again: bool, latency_ms: Option<i64>) -> Self {
+        Self {
+            verdict: Verdict::Failed { again },
+            message: message.into(),
+            state: State::Failing,
+            latency_ms,
+        }
+    }
+
+    /// The call was not made.
+    #[must_use]
+    pub fn refused(message: &str) -> Self {
+        let verdict = Verdict::Failed { again: false };
+        Self {
+            verdict,
+            message: message.to_owned(),
+            state: State::Unknown,
+            latency_ms: None,
+        }
+    }
+
+    /// The deadline passed.
+    #[must_use]
+    pub fn timed_out(after_ms: i64) -> Self {
+        Self {
+            verdict: Verdict::TimedOut,
+            message: format!(
+                "no answer within {}",
+                crate::core::base::time::human_ms(after_ms)
+            ),
+            state: State::Failing,
+            latency_ms: None,
+        }
+    }
+
+    /// An answer that does not fit the call: a bug in opsroom, reported as such.
+    #[must_use]
+    pub fn unexpected(kind: &str, reply: &Reply) -> Self {
+        Self::failed(
+            format!("{kind} step got an answer of another kind: {reply:?}"),
+            false,
+            None,
+        )
+    }
+}
