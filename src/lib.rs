@@ -11,7 +11,7 @@
 #[macro_use]
 pub mod fault;
 
-pub mod core;
+pub use opsroom_core as core;
 
 pub mod clock;
 

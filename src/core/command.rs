@@ -44,7 +44,7 @@ use self::lexicon::lexicon;
 use self::names::{Name, NameTable};
 use self::pattern::PatternSet;
 use self::resolve::Understanding;
-use crate::core::stack::service::Stack;
+use crate::stack::service::Stack;
 
 pub use self::complete::Completion;
 

@@ -65,8 +65,8 @@ impl Value {
             Self::Int(n) => J::from(*n),
             Self::Double(n) => J::from(*n),
             Self::Text(t) => J::String(t.clone()),
-            Self::Duration(ms) => J::String(crate::core::base::time::write_duration(*ms)),
-            Self::Time(ms) => J::String(crate::core::base::time::Timestamp(*ms).rfc3339()),
+            Self::Duration(ms) => J::String(crate::base::time::write_duration(*ms)),
+            Self::Time(ms) => J::String(crate::base::time::Timestamp(*ms).rfc3339()),
             Self::List(items) => J::Array(items.iter().map(Self::to_json).collect()),
             Self::Map(fields) => J::Object(
                 fields
@@ -96,8 +96,8 @@ impl std::fmt::Display for Value {
             Self::Int(n) => write!(f, "{n}"),
             Self::Double(n) => write!(f, "{n}"),
             Self::Text(t) => write!(f, "{t:?}"),
-            Self::Duration(ms) => f.write_str(&crate::core::base::time::write_duration(*ms)),
-            Self::Time(ms) => f.write_str(&crate::core::base::time::Timestamp(*ms).rfc3339()),
+            Self::Duration(ms) => f.write_str(&crate::base::time::write_duration(*ms)),
+            Self::Time(ms) => f.write_str(&crate::base::time::Timestamp(*ms).rfc3339()),
             Self::List(items) => write!(f, "a list of {}", items.len()),
             Self::Map(fields) => write!(f, "a map of {}", fields.len()),
         }

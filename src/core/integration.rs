@@ -8,8 +8,8 @@ mod database;
 
 pub use database::{Database, DatabaseAddress};
 
-use crate::core::integration::notify::Notifier;
-use crate::core::integration::product::{Account, Product};
+use crate::integration::notify::Notifier;
+use crate::integration::product::{Account, Product};
 
 /// Everything declared.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

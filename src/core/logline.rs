@@ -11,8 +11,8 @@ pub use self::level::{continues, heads, level};
 pub use self::shape::{Shape, read};
 pub use self::time::time;
 
-use crate::core::base::time::Timestamp;
-use crate::core::run::event::Level;
+use crate::base::time::Timestamp;
+use crate::run::event::Level;
 
 /// One parsed line.
 #[derive(Debug, Clone, PartialEq, Eq)]

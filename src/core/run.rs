@@ -14,10 +14,10 @@ pub mod step;
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::base::time::Timestamp;
-use crate::core::run::orders::Orders;
-use crate::core::run::plan::Plan;
-use crate::core::run::queue::{Lane, Priority, Queued};
+use crate::base::time::Timestamp;
+use crate::run::orders::Orders;
+use crate::run::plan::Plan;
+use crate::run::queue::{Lane, Priority, Queued};
 
 /// Number of a run, unique in a store, shown as `#41`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

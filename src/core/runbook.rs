@@ -32,11 +32,11 @@ use std::collections::BTreeMap;
 
 use definition::Definition;
 
-use crate::core::command::RunbookName;
-use crate::core::integration::Integrations;
-use crate::core::run::Phase;
-use crate::core::run::plan::{OnFailure, Plan, PlanStep, RunCondition, Target, targets_of};
-use crate::core::stack::service::{Stack, Verb};
+use crate::command::RunbookName;
+use crate::integration::Integrations;
+use crate::run::Phase;
+use crate::run::plan::{OnFailure, Plan, PlanStep, RunCondition, Target, targets_of};
+use crate::stack::service::{Stack, Verb};
 
 /// A loaded, checked runbook.
 #[derive(Debug, Clone, PartialEq, Default)]

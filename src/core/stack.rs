@@ -8,7 +8,7 @@ mod describe;
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::stack::service::{Contact, Environment, Routine, Service, Stack};
+use crate::stack::service::{Contact, Environment, Routine, Service, Stack};
 
 pub use deletion::{Attached, Deletion, Owner, routines_of};
 pub use describe::describe;

@@ -1,7 +1,7 @@
 //! A row of the audit log in a list: one line, however long the stored row is.
 
-use crate::core::base::text::show_limited;
-use crate::core::run::AuditRow;
+use crate::base::text::show_limited;
+use crate::run::AuditRow;
 
 /// Most characters of a decision in a list; `--json` has the whole.
 const SHOWN: usize = 80;
@@ -47,7 +47,7 @@ pub fn line(row: &AuditRow) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::base::time::Timestamp;
+    use crate::base::time::Timestamp;
 
     #[test]
     fn a_row_is_one_line() {

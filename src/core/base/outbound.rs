@@ -16,7 +16,7 @@ use ::core::net::{IpAddr, Ipv4Addr};
 pub use address::Category;
 pub use host::{HostFrom, called_instead, host_of, host_words};
 
-use crate::core::base::secret::HostPattern;
+use crate::base::secret::HostPattern;
 
 /// The exceptions to the rules: `[outbound] allow`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::core::base::sgr::{self, TextStyle};
+use crate::base::sgr::{self, TextStyle};
 
 const TAB: usize = 8;
 const MARKS: usize = 2;

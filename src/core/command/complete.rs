@@ -356,8 +356,8 @@ fn other_verbs(lexicon: &Lexicon) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::command::RunbookName;
-    use crate::core::stack::service::{Environment, Routine, Service, Stack};
+    use crate::command::RunbookName;
+    use crate::stack::service::{Environment, Routine, Service, Stack};
 
     fn catalogue() -> Catalogue {
         let service = |name: &str, alias: &str| Service {
@@ -447,7 +447,7 @@ mod tests {
             "show web p",
         ] {
             for offered in complete(begun, &catalogue(), 50) {
-                let parsed = crate::core::command::parse(&offered.line, &catalogue());
+                let parsed = crate::command::parse(&offered.line, &catalogue());
                 assert_eq!(parsed.unavailable, None, "{begun:?} → {offered:?}");
             }
         }

@@ -44,7 +44,7 @@ pub(super) fn text_of(p: &Parsed, name: &str) -> String {
 }
 
 /// "run 41", "the last failed run of web in prod since 02:00": the criteria of
-/// [`crate::core::command::run_ref::RunRef`].
+/// [`crate::command::run_ref::RunRef`].
 pub(super) fn run_of(p: &Parsed) -> String {
     let last = match p.inputs.get("run").map(String::as_str) {
         None | Some("last") => "the last run",

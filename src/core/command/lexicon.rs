@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     fn no_filler_is_a_verb_of_a_changing_plan() {
-        let plans = |i: &Intent| i.mutates && i.outcome == crate::core::command::ParseOutcome::Plan;
+        let plans = |i: &Intent| i.mutates && i.outcome == crate::command::ParseOutcome::Plan;
         for (pattern, intent) in lexicon().verbs.iter().filter(|(_, i)| plans(i)) {
             let Some(phrase) = pattern.plain() else {
                 continue;

@@ -9,7 +9,7 @@ use super::intent;
 use super::lexicon::{Lexicon, lexicon, literal_words};
 use super::pattern::{Element, PatternSet, Words, join};
 use super::{Catalogue, RunbookName};
-use crate::core::stack::service::Stack;
+use crate::stack::service::Stack;
 
 /// What a name refers to, in its canonical spelling.
 #[derive(Debug, Clone, PartialEq, Eq)]

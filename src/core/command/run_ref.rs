@@ -1,9 +1,9 @@
 //! A reference to a run: by its number, or the newest that matches, as in "the last failed run of
 //! web in prod".
 
-use crate::core::base::time::{Timestamp, age, parse_since};
-use crate::core::command::Parsed;
-use crate::core::run::{Run, RunId, RunStatus};
+use crate::base::time::{Timestamp, age, parse_since};
+use crate::command::Parsed;
+use crate::run::{Run, RunId, RunStatus};
 
 /// A run as a person refers to it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -376,7 +376,7 @@ pub(super) fn convert(name: &str, value: &Value, span: Span) -> Result<Value, Ex
         ("string", Value::Int(_) | Value::Double(_) | Value::Bool(_)) => {
             Ok(Value::Text(value.to_string()))
         }
-        ("duration", Value::Text(t)) => crate::core::base::time::parse_duration(t)
+        ("duration", Value::Text(t)) => crate::base::time::parse_duration(t)
             .map(Value::Duration)
             .map_err(|m| ExprError::new(m, span)),
         ("timestamp", Value::Text(t)) => chrono::DateTime::parse_from_rfc3339(t)

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::base::time::{self, Timestamp};
-use crate::core::run::RunId;
-use crate::core::run::plan::Target;
-use crate::core::stack::state::State;
+use crate::base::time::{self, Timestamp};
+use crate::run::RunId;
+use crate::run::plan::Target;
+use crate::stack::state::State;
 
 /// One result of a probe of one target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -18,7 +18,7 @@ pub use pagerduty::PagerDuty;
 pub use slack::Slack;
 pub use webhook::{SIGNATURE, TIMESTAMP, Webhook, signature};
 
-use crate::core::base::time::Timestamp;
+use crate::base::time::Timestamp;
 
 /// A notification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

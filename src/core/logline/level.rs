@@ -1,8 +1,8 @@
 //! The level of a line, from its first bytes, and whether a line belongs to the one before.
 
 use super::{json_value, time};
-use crate::core::base::time::Timestamp;
-use crate::core::run::event::Level;
+use crate::base::time::Timestamp;
+use crate::run::event::Level;
 
 const JSON_KEYS: [&str; 6] = [
     "level",

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Record, level, time};
-use crate::core::base::time::Timestamp;
+use crate::base::time::Timestamp;
 
 /// The known shapes of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,7 +4,7 @@
 use chrono::Datelike as _;
 
 use super::json_value;
-use crate::core::base::time::Timestamp;
+use crate::base::time::Timestamp;
 
 const JSON_KEYS: [&str; 6] = ["time", "ts", "timestamp", "@timestamp", "t", "date"];
 const LOGFMT_KEYS: [&str; 4] = ["time=", "ts=", "timestamp=", "t="];

@@ -4,8 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::base::time::Timestamp;
-use crate::core::run::step::approve::{Approve, Comment};
+use crate::base::time::Timestamp;
+use crate::run::step::approve::{Approve, Comment};
 
 /// The vote of one person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,7 +15,7 @@ pub struct Vote {
     pub actor: String,
     pub approved: bool,
     pub note: Option<String>,
-    /// Hash of the plan they saw; see [`plan_hash`](crate::core::run::plan::plan_hash).
+    /// Hash of the plan they saw; see [`plan_hash`](crate::run::plan::plan_hash).
     pub plan_hash: String,
     pub at: Timestamp,
 }

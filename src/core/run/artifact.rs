@@ -6,8 +6,8 @@ mod pattern;
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::base::time::Timestamp;
-use crate::core::run::RunId;
+use crate::base::time::Timestamp;
+use crate::run::RunId;
 
 pub use pattern::Pattern;
 

@@ -13,10 +13,10 @@
 //! not refused either: they clean up. A failure is what retries treat as a temporary error of the
 //! target: no connection, no answer in time, 5xx. Any other answer counts as a success.
 
-use crate::core::base::outbound::host_of;
-use crate::core::base::time::Timestamp;
-use crate::core::run::plan::Target;
-use crate::core::run::step::{Call, Reply};
+use crate::base::outbound::host_of;
+use crate::base::time::Timestamp;
+use crate::run::plan::Target;
+use crate::run::step::{Call, Reply};
 
 /// Whether a call is a request with a read-only HTTP method.
 #[must_use]
@@ -58,7 +58,7 @@ impl BreakerKey {
                 base_url,
                 ..
             } => {
-                let (_, operation) = crate::core::integration::product::find(operation).ok()?;
+                let (_, operation) = crate::integration::product::find(operation).ok()?;
                 operation.mutates().then(|| host_of(base_url)).flatten()?
             }
             Call::Sql {

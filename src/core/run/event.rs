@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::base::time::Timestamp;
-use crate::core::run::{Phase, RunId};
+use crate::base::time::Timestamp;
+use crate::run::{Phase, RunId};
 
 /// How much an event matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

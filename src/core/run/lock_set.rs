@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::core::run::plan::{Plan, Target};
+use crate::run::plan::{Plan, Target};
 
 /// The targets that a run of this plan holds while it is active. A read-only plan holds none.
 #[must_use]

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::run::plan::Plan;
-use crate::core::run::step::StepSpec;
-use crate::core::run::{Phase, Run, RunStatus, RunStep, StepStatus};
+use crate::run::plan::Plan;
+use crate::run::step::StepSpec;
+use crate::run::{Phase, Run, RunStatus, RunStep, StepStatus};
 
 /// How a run goes from one step to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
@@ -253,8 +253,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::core::run::plan::{PlanStep, Rules};
-    use crate::core::run::step::{approve::Approve, wait::Wait};
+    use crate::run::plan::{PlanStep, Rules};
+    use crate::run::step::{approve::Approve, wait::Wait};
 
     fn step(name: &str, phase: Phase, rules: Rules) -> PlanStep {
         PlanStep {

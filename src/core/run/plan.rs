@@ -16,10 +16,10 @@ pub use evaluate::{Evaluation, SENSITIVE, Scope};
 pub use rules::{Each, Rules, Within};
 pub use step::{OnFailure, PlanStep, Retry};
 
-use crate::core::run::queue::{Concurrency, Policy, Priority};
-use crate::core::run::step::StepSpec;
-use crate::core::run::step::approve::Approve;
-use crate::core::stack::service::Service;
+use crate::run::queue::{Concurrency, Policy, Priority};
+use crate::run::step::StepSpec;
+use crate::run::step::approve::Approve;
+use crate::stack::service::Service;
 
 /// Everything a run will do, decided before it starts. Serialised whole into the run record; its
 /// hash names it.
@@ -276,9 +276,9 @@ pub fn targets_of(service: &Service) -> Vec<Target> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::run::Phase;
-    use crate::core::run::step::StepSpec;
-    use crate::core::run::step::wait::Wait;
+    use crate::run::Phase;
+    use crate::run::step::StepSpec;
+    use crate::run::step::wait::Wait;
 
     fn deploy(env: &str, services: &[&str]) -> Plan {
         Plan {

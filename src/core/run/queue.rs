@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::base::time::Timestamp;
-use crate::core::run::lock_set::touched;
-use crate::core::run::plan::{Plan, Target};
-use crate::core::run::{RunId, RunStatus};
+use crate::base::time::Timestamp;
+use crate::run::lock_set::touched;
+use crate::run::plan::{Plan, Target};
+use crate::run::{RunId, RunStatus};
 
 /// Priority of a run in the queue.
 #[derive(

@@ -6,8 +6,8 @@
 //! step counts as safe unless its author declares otherwise: some webhooks deploy on GET. A step
 //! that only waits, asks people or records results has no effect that could happen twice.
 
-use crate::core::run::plan::PlanStep;
-use crate::core::run::step::StepSpec;
+use crate::run::plan::PlanStep;
+use crate::run::step::StepSpec;
 
 /// Kind of work of a step, for this rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

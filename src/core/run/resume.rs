@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::run::plan::{OnFailure, Plan, PlanStep};
-use crate::core::run::repeat::is_safe;
-use crate::core::run::step::StepSpec;
-use crate::core::run::{RunStep, StepStatus};
+use crate::run::plan::{OnFailure, Plan, PlanStep};
+use crate::run::repeat::is_safe;
+use crate::run::step::StepSpec;
+use crate::run::{RunStep, StepStatus};
 
 /// A person's decision about a step with an unknown outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,9 +111,9 @@ mod tests {
 
     use super::*;
 
-    use crate::core::run::Phase;
-    use crate::core::run::step::{manual::Manual, shell::Shell, wait::Wait};
-    use crate::core::stack::service::ShellCommand;
+    use crate::run::Phase;
+    use crate::run::step::{manual::Manual, shell::Shell, wait::Wait};
+    use crate::stack::service::ShellCommand;
 
     fn step(spec: StepSpec, idempotent: bool) -> PlanStep {
         PlanStep {

@@ -15,9 +15,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::base::outbound::HostFrom;
-use crate::core::run::artifact::{ArtifactDraft, ArtifactSpec};
-use crate::core::stack::state::State;
+use crate::base::outbound::HostFrom;
+use crate::run::artifact::{ArtifactDraft, ArtifactSpec};
+use crate::stack::state::State;
 
 /// Lists the step kinds: the closed set of them, and how any of them is reached.
 macro_rules! kinds {
@@ -150,7 +150,7 @@ pub enum Call {
     Notify {
         /// Name of the notifier.
         to: String,
-        message: crate::core::integration::notify::Message,
+        message: crate::integration::notify::Message,
         timeout_ms: i64,
     },
     /// An operation of a product.
@@ -336,10 +336,7 @@ impl Outcome {
     pub fn timed_out(after_ms: i64) -> Self {
         Self {
             verdict: Verdict::TimedOut,
-            message: format!(
-                "no answer within {}",
-                crate::core::base::time::human_ms(after_ms)
-            ),
+            message: format!("no answer within {}", crate::base::time::human_ms(after_ms)),
             state: State::Failing,
             latency_ms: None,
         }

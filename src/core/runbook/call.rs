@@ -10,7 +10,7 @@ use super::fill::{Escape, Filler};
 use super::planner::{Words, check_inputs, declared_risks, used_results};
 use super::targets::resolve;
 use super::{Request, Runbook};
-use crate::core::run::plan::{OnFailure, RiskLevel, Target, Within, hex_sha256};
+use crate::run::plan::{OnFailure, RiskLevel, Target, Within, hex_sha256};
 
 /// Maximum nesting of calls.
 pub const MAX_DEPTH: usize = 8;

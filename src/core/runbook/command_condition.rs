@@ -1,9 +1,9 @@
 //! Conditions of a command, "only if staging is healthy", built on the healthcheck runbook.
 
 use super::{Request, built_in, planner};
-use crate::core::integration::Integrations;
-use crate::core::run::plan::RunCondition;
-use crate::core::stack::service::Stack;
+use crate::integration::Integrations;
+use crate::run::plan::RunCondition;
+use crate::stack::service::Stack;
 
 /// See [`super::gate`].
 pub(super) fn gate(

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::scope::KNOWN_EARLY;
-use crate::core::expr::{Expr, ExprError, Type, Value};
+use crate::expr::{Expr, ExprError, Type, Value};
 
 /// A checked condition.
 #[derive(Debug, Clone, PartialEq)]

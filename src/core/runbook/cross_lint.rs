@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Problem, Runbook, built_in, call};
-use crate::core::command::{Catalogue, ParseOutcome, begins_like, parse};
-use crate::core::stack::service::Stack;
+use crate::command::{Catalogue, ParseOutcome, begins_like, parse};
+use crate::stack::service::Stack;
 
 /// Checks runbooks against each other; those that ship with opsroom are taken as right.
 #[must_use]
@@ -184,9 +184,9 @@ mod tests {
     use std::fmt::Write as _;
 
     use super::*;
-    use crate::core::integration::Integrations;
-    use crate::core::run::plan::RiskLevel;
-    use crate::core::runbook::{Request, plan_in};
+    use crate::integration::Integrations;
+    use crate::run::plan::RiskLevel;
+    use crate::runbook::{Request, plan_in};
 
     fn book(name: &str, phrases: &[&str], calls: &[&str]) -> Runbook {
         let mut text = format!(
@@ -199,8 +199,7 @@ mod tests {
             );
         }
         text.push_str("[[step]]\nname = \"wait\"\nphase = \"action\"\nwait = \"1s\"\n");
-        crate::core::runbook::parse(&format!("{name}.toml"), &text)
-            .unwrap_or_else(|p| panic!("{p:#?}"))
+        crate::runbook::parse(&format!("{name}.toml"), &text).unwrap_or_else(|p| panic!("{p:#?}"))
     }
 
     fn reported(books: &[Runbook]) -> Vec<String> {
@@ -324,7 +323,7 @@ mod tests {
                     "[[step]]\nname = \"s{i}\"\nphase = \"action\"\n{does}\n"
                 );
             }
-            crate::core::runbook::parse("w.toml", &text).unwrap()
+            crate::runbook::parse("w.toml", &text).unwrap()
         };
         let books: Vec<Runbook> = (0..6).map(wide).collect();
         let plan = plan_in(

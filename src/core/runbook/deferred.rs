@@ -6,15 +6,15 @@ use std::collections::HashSet;
 
 use super::definition::{Does, Given};
 use super::fill::{Escape, Piece, Slot, fill_saved, has_saved, pieces};
-use crate::core::base::outbound::HostFrom;
-use crate::core::integration::notify::Message;
-use crate::core::integration::product::Shape;
-use crate::core::run::step::StepSpec;
-use crate::core::run::step::adapter::Adapter;
-use crate::core::run::step::http::Http;
-use crate::core::run::step::notify::Notify;
-use crate::core::run::step::shell::Shell;
-use crate::core::run::step::sql::{Param, Sql};
+use crate::base::outbound::HostFrom;
+use crate::integration::notify::Message;
+use crate::integration::product::Shape;
+use crate::run::step::StepSpec;
+use crate::run::step::adapter::Adapter;
+use crate::run::step::http::Http;
+use crate::run::step::notify::Notify;
+use crate::run::step::shell::Shell;
+use crate::run::step::sql::{Param, Sql};
 
 /// Whether something is left to fill in.
 #[must_use]
@@ -265,7 +265,7 @@ mod tests {
             ("A", "{steps.build.sha}"),
             ("OPSROOM_INPUT_A", "{steps.typed.sha}"),
         ];
-        let command = crate::core::stack::service::ShellCommand::Script("true".to_owned());
+        let command = crate::stack::service::ShellCommand::Script("true".to_owned());
         let shell = StepSpec::Shell(Shell {
             env: env
                 .map(|(name, text)| (name.to_owned(), text.to_owned()))

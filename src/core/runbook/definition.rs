@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use super::condition::Condition;
 use super::input::Input;
 use super::statement::Statement;
-use crate::core::expr::Expr;
-use crate::core::integration::notify::Message;
-use crate::core::integration::product;
-use crate::core::run::Phase;
-use crate::core::run::artifact::ArtifactSpec;
-use crate::core::run::plan::{OnFailure, Retry, RiskLevel};
-use crate::core::run::queue::{Policy, Priority};
-use crate::core::run::step::approve::Approve;
-use crate::core::stack::service::{HttpRequest, ShellCommand, Verb};
+use crate::expr::Expr;
+use crate::integration::notify::Message;
+use crate::integration::product;
+use crate::run::Phase;
+use crate::run::artifact::ArtifactSpec;
+use crate::run::plan::{OnFailure, Retry, RiskLevel};
+use crate::run::queue::{Policy, Priority};
+use crate::run::step::approve::Approve;
+use crate::stack::service::{HttpRequest, ShellCommand, Verb};
 
 /// A checked runbook file.
 #[derive(Debug, Clone, PartialEq, Default)]

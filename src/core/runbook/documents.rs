@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use super::definition::Values;
 use super::targets::{Resolved, find_service};
-use crate::core::run::step::document::RESULTS;
-use crate::core::stack::service::{Contact, Service, Stack, Verb};
+use crate::run::step::document::RESULTS;
+use crate::stack::service::{Contact, Service, Stack, Verb};
 
 const OPEN: &str = "_to be written: the stack does not say_";
 
@@ -138,9 +138,9 @@ fn scope(service: &Service) -> Vec<String> {
 
 const fn tier(service: &Service) -> &'static str {
     match service.tier {
-        crate::core::stack::service::Tier::Low => "low",
-        crate::core::stack::service::Tier::Standard => "standard",
-        crate::core::stack::service::Tier::Critical => "critical",
+        crate::stack::service::Tier::Low => "low",
+        crate::stack::service::Tier::Standard => "standard",
+        crate::stack::service::Tier::Critical => "critical",
     }
 }
 

@@ -21,10 +21,10 @@ use super::fill::{Filler, is_input_name};
 use super::input::{Input, InputKind, compile};
 use super::read::{At, Reader, Section, plain_text};
 use super::{Problem, Runbook};
-use crate::core::base::text::show;
-use crate::core::expr::Type;
-use crate::core::run::plan::{RiskLevel, hex_sha256};
-use crate::core::run::queue::{Policy, Priority};
+use crate::base::text::show;
+use crate::expr::Type;
+use crate::run::plan::{RiskLevel, hex_sha256};
+use crate::run::queue::{Policy, Priority};
 
 pub(super) const FILE_KEYS: [&str; 15] = [
     "name",
@@ -361,7 +361,7 @@ fn check_default(
     // Environments and services are only known once there is a stack.
     let checked = match (kind, default) {
         (InputKind::Env | InputKind::Service, Some(_)) => Ok(String::new()),
-        (kind, Some(value)) => kind.check(value, &crate::core::stack::service::Stack::default()),
+        (kind, Some(value)) => kind.check(value, &crate::stack::service::Stack::default()),
         (_, None) => Err("must be a text, a whole number, true or false".to_owned()),
     };
     if let Err(why) = checked {

@@ -3,8 +3,8 @@
 use super::definition::{Definition, Group, Values};
 use super::fill::{Piece, Slot, pieces};
 use super::targets::{Resolved, block};
-use crate::core::run::plan::Risk;
-use crate::core::run::queue::{Concurrency, LONGEST_GROUP};
+use crate::run::plan::Risk;
+use crate::run::queue::{Concurrency, LONGEST_GROUP};
 
 /// The value of an omitted placeholder: everything there is. An input without a value is a case of
 /// its own.

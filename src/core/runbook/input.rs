@@ -2,9 +2,9 @@
 
 use regex::Regex;
 
-use crate::core::base::secret;
-use crate::core::base::time::{parse_duration, write_duration};
-use crate::core::stack::service::Stack;
+use crate::base::secret;
+use crate::base::time::{parse_duration, write_duration};
+use crate::stack::service::Stack;
 
 /// A declared input.
 #[derive(Debug, Clone, PartialEq)]
@@ -188,7 +188,7 @@ fn version(value: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::stack::service::Environment;
+    use crate::stack::service::Environment;
 
     #[test]
     fn values_are_checked_and_written_one_way() {

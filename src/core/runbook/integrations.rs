@@ -8,13 +8,13 @@ use super::expand::Expansion;
 use super::fill::{Escape, Filler, Piece, Slot, has_saved, pieces};
 use super::input::InputKind;
 use super::statement::Statement;
-use crate::core::integration::notify::Message;
-use crate::core::integration::product::{self, Arg, Operation, Product, Shape};
-use crate::core::run::plan::RiskLevel;
-use crate::core::run::step::StepSpec;
-use crate::core::run::step::adapter::Adapter;
-use crate::core::run::step::notify::Notify;
-use crate::core::run::step::sql::{Param, ParamKind, Sql};
+use crate::integration::notify::Message;
+use crate::integration::product::{self, Arg, Operation, Product, Shape};
+use crate::run::plan::RiskLevel;
+use crate::run::step::StepSpec;
+use crate::run::step::adapter::Adapter;
+use crate::run::step::notify::Notify;
+use crate::run::step::sql::{Param, ParamKind, Sql};
 
 /// Default deadlines of one attempt, in milliseconds.
 const SQL_MS: i64 = 30_000;

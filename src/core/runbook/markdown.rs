@@ -12,8 +12,8 @@ mod transcript;
 
 use super::page::{self, Page};
 use super::{Problem, Runbook, file, naming};
-use crate::core::base::text::show;
-use crate::core::run::plan::hex_sha256;
+use crate::base::text::show;
+use crate::run::plan::hex_sha256;
 
 const UNCLOSED: &str = "this code block is never closed; end it with the same fence";
 

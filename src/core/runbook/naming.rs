@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::definition::Origin;
 use super::{Problem, Runbook};
-use crate::core::base::text::show;
+use crate::base::text::show;
 
 /// Whether a name is that of an index page, which is named like its folder.
 pub(super) fn is_index(stem: &str) -> bool {
@@ -99,7 +99,7 @@ pub fn pages(runbooks: &mut [Runbook], folder: &str, taken: &BTreeSet<String>) -
         if taken.contains(&place[0].to_lowercase()) {
             problems.push(shadowed(runbook, &place[0], &name));
         }
-        if !name.chars().any(char::is_uppercase) && crate::core::command::is_own_word(&name) {
+        if !name.chars().any(char::is_uppercase) && crate::command::is_own_word(&name) {
             problems.push(own_word(runbook, &name));
         }
         runbook.also = place
@@ -130,7 +130,7 @@ fn candidates(file: &str) -> [String; 4] {
 fn shadowed(runbook: &Runbook, stem: &str, name: &str) -> Problem {
     let message = format!(
         "`{stem}` is a command of opsroom's own, which wins: this page is called by run {}",
-        crate::core::command::typed_name(name)
+        crate::command::typed_name(name)
     );
     Problem {
         file: runbook.definition.source.file.clone(),
@@ -178,7 +178,7 @@ fn titles(runbooks: &mut [Runbook], used: &BTreeSet<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::runbook::parse;
+    use crate::runbook::parse;
 
     fn named(files: &[(&str, &str)]) -> (Vec<(String, Vec<String>)>, Vec<String>) {
         let read = |(file, title): &(&str, &str)| {

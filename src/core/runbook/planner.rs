@@ -9,12 +9,12 @@ use super::fill::{Escape, Filler, Piece, Slot, pieces};
 use super::read::nearest;
 use super::targets::{Resolved, block, resolve};
 use super::{Request, Runbook};
-use crate::core::base::outbound::host_words;
-use crate::core::command::typed_name;
-use crate::core::integration::Integrations;
-use crate::core::run::plan::{OnFailure, Plan, PlanStep, Risk, RiskLevel};
-use crate::core::run::step::StepSpec;
-use crate::core::stack::service::Stack;
+use crate::base::outbound::host_words;
+use crate::command::typed_name;
+use crate::integration::Integrations;
+use crate::run::plan::{OnFailure, Plan, PlanStep, Risk, RiskLevel};
+use crate::run::step::StepSpec;
+use crate::stack::service::Stack;
 
 const DEFAULT_TIMEOUT_MS: i64 = 30 * 60_000;
 

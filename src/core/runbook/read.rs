@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Problem;
-use crate::core::base::time::parse_duration;
+use crate::base::time::parse_duration;
 
 /// Collects the problems of one file.
 pub(super) struct Reader<'f> {

@@ -2,10 +2,10 @@
 //! jumps, lists, calls.
 
 use super::*;
-use crate::core::integration::Integrations;
-use crate::core::run::plan::{Each, RiskLevel};
-use crate::core::run::step::StepSpec;
-use crate::core::stack::service::{Environment, Stack};
+use crate::integration::Integrations;
+use crate::run::plan::{Each, RiskLevel};
+use crate::run::step::StepSpec;
+use crate::stack::service::{Environment, Stack};
 
 const HEAD: &str =
     "name = \"x\"\ntitle = \"x\"\nversion = \"1\"\nmutates = false\nenv = \"optional\"\n";
@@ -452,7 +452,7 @@ fn a_runbook_called_by_a_finally_step_runs_its_own_finally_steps() {
 
 #[test]
 fn changes_between_two_plans_are_listed() {
-    use crate::core::run::plan::diff;
+    use crate::run::plan::diff;
     let old = planned(Some("prod"), &[("hosts", "a"), ("replicas", "3")]);
     assert_eq!(diff(&old, &old), Vec::<String>::new());
     let mut new = old.clone();
@@ -482,8 +482,8 @@ const WORK: &str = "\n[[step]]\nname = \"work\"\nphase = \"action\"\nshell = \"t
 
 #[test]
 fn the_name_of_a_group_is_filled_in_from_the_plan() {
-    use crate::core::run::queue::{Concurrency, Policy, Priority};
-    use crate::core::stack::service::Service;
+    use crate::run::queue::{Concurrency, Policy, Priority};
+    use crate::stack::service::Service;
 
     let service = |name: &str| Service {
         name: name.to_owned(),

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use super::definition::Values;
 use super::fill::Filler;
 use super::input::{Input, InputKind};
-use crate::core::base::time::parse_duration;
-use crate::core::expr::{Type, Value};
-use crate::core::integration::Integrations;
+use crate::base::time::parse_duration;
+use crate::expr::{Type, Value};
+use crate::integration::Integrations;
 
 /// The names known when the plan is made.
 pub(super) const KNOWN_EARLY: [&str; 6] = [

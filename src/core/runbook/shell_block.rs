@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::core::base::secret;
+use crate::base::secret;
 
 /// A shell block made ready to run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -3,8 +3,8 @@
 use super::Request;
 use super::definition::{Definition, Need};
 use super::read::nearest;
-use crate::core::run::plan::{Risk, RiskLevel, Target, targets_of};
-use crate::core::stack::service::{Environment, Service, Stack, Verb};
+use crate::run::plan::{Risk, RiskLevel, Target, targets_of};
+use crate::stack::service::{Environment, Service, Stack, Verb};
 
 /// The resolved environment and services of a request.
 #[derive(Debug, Default)]

@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::core::run::plan::{RiskLevel, plan_hash};
-use crate::core::run::step::StepSpec;
-use crate::core::stack::service::{
+use crate::run::plan::{RiskLevel, plan_hash};
+use crate::run::step::StepSpec;
+use crate::stack::service::{
     Action, ActionCall, Contact, Environment, HttpRequest, Service, ShellCommand, Sla, Tier,
 };
 
@@ -207,8 +207,8 @@ fn spec_dashboard_whole() {
 
 #[test]
 fn the_spec_becomes_a_pull_request_only_where_one_can_be_opened_and_after_a_question() {
-    use crate::core::integration::Integrations;
-    use crate::core::integration::product::{Account, Product};
+    use crate::integration::Integrations;
+    use crate::integration::product::{Account, Product};
 
     let (base_url, token) = (Product::GitHub.base_url().to_owned(), "GITHUB".to_owned());
     let account = Account {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Change, Delta};
-use crate::core::stack::service::Stack;
+use crate::stack::service::Stack;
 
 /// An object of a stack that runs and observations belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,8 +115,8 @@ impl std::fmt::Display for Attached {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::stack::diff;
-    use crate::core::stack::service::{Environment, Routine, Service};
+    use crate::stack::diff;
+    use crate::stack::service::{Environment, Routine, Service};
 
     #[test]
     fn a_deletion_lists_what_depends_on_it() {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Change, Delta};
-use crate::core::base::time::write_duration;
+use crate::base::time::write_duration;
 
 /// Longest value shown, characters.
 const MAX_SHOWN: usize = 80;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::*;
-use crate::core::stack::service::{Action, ActionCall, HttpRequest, ShellCommand, Sla, Verb};
+use crate::stack::service::{Action, ActionCall, HttpRequest, ShellCommand, Sla, Verb};
 
 fn service(name: &str) -> Service {
     Service {

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use unicode_width::UnicodeWidthChar;
 
-use crate::core::base::text::is_invisible;
+use crate::base::text::is_invisible;
 
 /// A longer string of an operating system command (title, hyperlink) is taken for text.
 const LONGEST_STRING: usize = 4096;

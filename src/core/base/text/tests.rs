@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use regex::Regex;
 
 use super::*;
-use crate::core::base::sgr::Colour;
+use crate::base::sgr::Colour;
 
 #[test]
 fn dangerous_characters_become_readable() {

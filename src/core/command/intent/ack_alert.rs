@@ -1,8 +1,8 @@
 //! Acknowledge an alert.
 
 use super::{Intent, Need, Object};
-use crate::core::command::explain::{in_env, target, text_of, until};
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::explain::{in_env, target, text_of, until};
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "ack_alert",

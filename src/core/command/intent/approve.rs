@@ -1,8 +1,8 @@
 //! Approve a run that waits for it.
 
 use super::{Free, Intent, Need, Object};
-use crate::core::command::explain::run_of;
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::explain::run_of;
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "approve",

@@ -1,8 +1,8 @@
 //! Who changed what.
 
 use super::{Intent, Object};
-use crate::core::command::explain::{in_env, input, services_of};
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::explain::{in_env, input, services_of};
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "audit",

@@ -1,8 +1,8 @@
 //! The operations calendar.
 
 use super::{Intent, Object};
-use crate::core::command::explain::input;
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::explain::input;
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "calendar",

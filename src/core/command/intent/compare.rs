@@ -1,9 +1,9 @@
 //! Compare two runs.
 
 use super::{Intent, Need};
-use crate::core::command::explain::text_of;
-use crate::core::command::reading::Reading;
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::explain::text_of;
+use crate::command::reading::Reading;
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "compare",

@@ -1,9 +1,9 @@
 //! Declare an incident.
 
 use super::{Free, Intent, Need};
-use crate::core::command::explain::input;
-use crate::core::command::reading::Reading;
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::explain::input;
+use crate::command::reading::Reading;
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "declare_incident",

@@ -1,8 +1,8 @@
 //! Show only the log lines that match.
 
 use super::{Free, Intent, Need};
-use crate::core::command::explain::text_of;
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::explain::text_of;
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "filter",

@@ -1,8 +1,8 @@
 //! Freeze deploys.
 
 use super::{Free, Intent, Need, Object};
-use crate::core::command::explain::{in_env, input, services_of, until};
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::explain::{in_env, input, services_of, until};
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "freeze",

@@ -1,8 +1,8 @@
 //! Help: how a command is typed.
 
 use super::{Free, Intent};
-use crate::core::command::explain::input;
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::explain::input;
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "help",

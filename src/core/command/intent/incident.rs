@@ -1,8 +1,8 @@
 //! Incident: gather evidence about a problem.
 
 use super::{Free, Intent, Object};
-use crate::core::command::explain::{in_env, input, target};
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::explain::{in_env, input, target};
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "incident",

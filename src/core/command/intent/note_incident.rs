@@ -1,8 +1,8 @@
 //! Note something in the incident timeline.
 
 use super::{Free, Intent, Need};
-use crate::core::command::explain::input;
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::explain::input;
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "note_incident",

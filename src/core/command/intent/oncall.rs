@@ -1,8 +1,8 @@
 //! Who is on call.
 
 use super::{Intent, Object};
-use crate::core::command::explain::{input, services_of};
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::explain::{input, services_of};
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "oncall",

@@ -1,8 +1,8 @@
 //! Who owns a service.
 
 use super::{Intent, Need, Object};
-use crate::core::command::explain::target;
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::explain::target;
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "owner",

@@ -1,8 +1,8 @@
 //! Pause a routine.
 
 use super::{Intent, Need, Object};
-use crate::core::command::explain::until;
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::explain::until;
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "pause_routine",

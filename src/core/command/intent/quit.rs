@@ -1,7 +1,7 @@
 //! Leave the console.
 
 use super::Intent;
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "quit",

@@ -1,9 +1,9 @@
 //! Close a circuit breaker by hand.
 
 use super::{Intent, Need, Object};
-use crate::core::command::explain::{in_env, text_of};
-use crate::core::command::reading::Reading;
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::explain::{in_env, text_of};
+use crate::command::reading::Reading;
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "reset_breaker",

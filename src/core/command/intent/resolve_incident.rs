@@ -1,8 +1,8 @@
 //! Resolve an incident.
 
 use super::{Free, Intent, Object};
-use crate::core::command::explain::{in_env, services_of, text_of};
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::explain::{in_env, services_of, text_of};
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "resolve_incident",

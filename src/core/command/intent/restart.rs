@@ -1,8 +1,8 @@
 //! Restart services.
 
 use super::{Intent, Need, Object};
-use crate::core::command::explain::{in_env, input, target};
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::explain::{in_env, input, target};
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "restart",

@@ -1,7 +1,7 @@
 //! Run a routine now.
 
 use super::{Intent, Need, Object};
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "run_routine",

@@ -1,8 +1,8 @@
 //! A user's runbook, by its name or one of its phrases.
 
 use super::{Intent, Object};
-use crate::core::command::explain::{in_env, services_of};
-use crate::core::command::{ParseOutcome, Parsed, typed_name};
+use crate::command::explain::{in_env, services_of};
+use crate::command::{ParseOutcome, Parsed, typed_name};
 
 pub(super) const INTENT: Intent = Intent {
     name: "runbook",

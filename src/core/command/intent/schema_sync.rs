@@ -1,9 +1,9 @@
 //! Schema sync: apply pending migrations.
 
 use super::{Intent, Need, Object};
-use crate::core::command::explain::{in_env, input};
-use crate::core::command::reading::Reading;
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::explain::{in_env, input};
+use crate::command::reading::Reading;
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "schema_sync",

@@ -1,8 +1,8 @@
 //! The inventory.
 
 use super::{Intent, Object};
-use crate::core::command::explain::in_env;
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::explain::in_env;
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "services",

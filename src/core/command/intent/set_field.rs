@@ -1,9 +1,9 @@
 //! Set a field of a service.
 
 use super::{Intent, Need, Object};
-use crate::core::command::explain::{input, target, text_of};
-use crate::core::command::reading::Reading;
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::explain::{input, target, text_of};
+use crate::command::reading::Reading;
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "set_field",

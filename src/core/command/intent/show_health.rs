@@ -1,7 +1,7 @@
 //! The overall health score and what lowers it.
 
 use super::Intent;
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "show_health",

@@ -1,8 +1,8 @@
 //! Start a run that waits in the queue because the process that queued it is gone.
 
 use super::{Intent, Need, Object};
-use crate::core::command::explain::run_of;
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::explain::run_of;
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "start_run",

@@ -1,8 +1,8 @@
 //! Lift a freeze.
 
 use super::{Intent, Need, Object};
-use crate::core::command::explain::{in_env, services_of};
-use crate::core::command::{ParseOutcome, Parsed};
+use crate::command::explain::{in_env, services_of};
+use crate::command::{ParseOutcome, Parsed};
 
 pub(super) const INTENT: Intent = Intent {
     name: "unfreeze",

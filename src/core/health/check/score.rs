@@ -5,11 +5,11 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::core::base::time::Timestamp;
-use crate::core::health::observation::{TargetSummary, current_state};
-use crate::core::run::plan::{Target, targets_of};
-use crate::core::stack::service::{Service, Stack, Tier, Verb};
-use crate::core::stack::state::State;
+use crate::base::time::Timestamp;
+use crate::health::observation::{TargetSummary, current_state};
+use crate::run::plan::{Target, targets_of};
+use crate::stack::service::{Service, Stack, Tier, Verb};
+use crate::stack::state::State;
 
 /// One component of the score.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -375,8 +375,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::core::health::observation::Observation;
-    use crate::core::stack::service::{Action, ActionCall, HttpRequest};
+    use crate::health::observation::Observation;
+    use crate::stack::service::{Action, ActionCall, HttpRequest};
 
     fn part(name: &str, state: State, weight: u32, critical: bool) -> Component {
         Component {
@@ -416,7 +416,7 @@ mod tests {
 
     #[test]
     fn critical_counts_in_protected_environments() {
-        use crate::core::stack::service::{Environment, Service};
+        use crate::stack::service::{Environment, Service};
         let env = |name: &str, protected| Environment {
             name: name.to_owned(),
             protected,

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{Event, Message, Post, Severity, shortened};
-use crate::core::base::time::Timestamp;
+use crate::base::time::Timestamp;
 
 /// Where events go, unless the account is in another region.
 pub const EVENTS: &str = "https://events.pagerduty.com/v2/enqueue";

@@ -11,7 +11,7 @@ use serde_json::json;
 use sha2::Sha256;
 
 use super::{Address, Message, Post};
-use crate::core::base::time::Timestamp;
+use crate::base::time::Timestamp;
 
 /// Header with the time of sending, Unix seconds.
 pub const TIMESTAMP: &str = "x-opsroom-timestamp";

@@ -257,7 +257,7 @@ proptest! {
 #[test]
 fn changing_calls_are_guarded_by_their_host() {
     let http = |url: &str| Call::Http {
-        host: crate::core::base::outbound::HostFrom::File,
+        host: crate::base::outbound::HostFrom::File,
         method: "POST".to_owned(),
         url: url.to_owned(),
         headers: BTreeMap::new(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{OnFailure, Plan, PlanStep, Risk};
-use crate::core::base::time::write_duration;
+use crate::base::time::write_duration;
 
 /// Each line starts with `+` (new), `-` (gone) or `~` (different). The typed text and the version
 /// and hash of the definition are left out: those are how the change was noticed.

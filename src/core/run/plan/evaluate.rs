@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 
 use super::PlanStep;
-use crate::core::base::time::Timestamp;
-use crate::core::expr::{Expr, Value};
-use crate::core::run::step::adapter::Progress;
-use crate::core::run::step::sql::Rows;
-use crate::core::run::step::{Outcome, Reply, StepSpec, Verdict};
+use crate::base::time::Timestamp;
+use crate::expr::{Expr, Value};
+use crate::run::step::adapter::Progress;
+use crate::run::step::sql::Rows;
+use crate::run::step::{Outcome, Reply, StepSpec, Verdict};
 
 /// Names and values an expression is evaluated with.
 pub type Scope = BTreeMap<String, Value>;
@@ -89,7 +89,7 @@ impl PlanStep {
             .expressions()
             .filter_map(|text| Expr::stored(text).ok());
         expressions.any(|expr| expr.uses().contains(&result))
-            || (self.rules.fills && crate::core::runbook::deferred::asks(&self.spec, key))
+            || (self.rules.fills && crate::runbook::deferred::asks(&self.spec, key))
     }
 
     /// Whether its condition holds, and why.

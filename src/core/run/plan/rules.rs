@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::expr::Value;
+use crate::expr::Value;
 
 /// Conditions and relations of a step.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Rules, Target};
-use crate::core::run::Phase;
-use crate::core::run::step::{Outcome, Reply, StepSpec, Verdict};
-use crate::core::stack::state::State;
+use crate::run::Phase;
+use crate::run::step::{Outcome, Reply, StepSpec, Verdict};
+use crate::stack::state::State;
 
 /// One step of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -118,8 +118,8 @@ mod tests {
 
     #[test]
     fn probes_are_retried_and_slow_work_has_failed() {
-        use crate::core::run::step::http::Http;
-        use crate::core::stack::service::HttpRequest;
+        use crate::run::step::http::Http;
+        use crate::stack::service::HttpRequest;
 
         let request = HttpRequest {
             max_ms: Some(100),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Call, Outcome, Reply, answered_again};
-use crate::core::base::text;
-use crate::core::integration::product::{self, Kept, Operation, Product, Stage};
+use crate::base::text;
+use crate::integration::product::{self, Kept, Operation, Product, Stage};
 
 /// Length limit of an error answer in messages, in terminal cells.
 const MAX_ANSWER: usize = 200;
@@ -202,7 +202,7 @@ fn reason(body: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::run::step::Verdict;
+    use crate::run::step::Verdict;
 
     fn pull_request() -> Adapter {
         let args = [

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Call, Outcome, Reply};
-use crate::core::base::time::human_ms;
+use crate::base::time::human_ms;
 
 /// Waits until `need` people have agreed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Call, Outcome, Reply};
-use crate::core::run::artifact::{ArtifactDraft, ArtifactKind};
-use crate::core::run::{StepStatus, without_status};
+use crate::run::artifact::{ArtifactDraft, ArtifactKind};
+use crate::run::{StepStatus, without_status};
 
 /// Where in a document the findings of the run go.
 pub const RESULTS: &str = "{results}";

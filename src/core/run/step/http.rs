@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Call, Outcome, Reply, SecretHeader, answered_again};
-use crate::core::base::outbound::{HostFrom, called_instead};
-use crate::core::stack::service::HttpRequest;
-use crate::core::stack::state::State;
+use crate::base::outbound::{HostFrom, called_instead};
+use crate::stack::service::HttpRequest;
+use crate::stack::state::State;
 
 /// A request with nothing left to interpolate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,7 +130,7 @@ impl Http {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::run::step::Verdict;
+    use crate::run::step::Verdict;
 
     fn answer(status: u16, body: &str, ms: i64) -> Reply {
         Reply::Http {

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::document::{Finding, RESULTS, findings_in};
 use super::{Call, Outcome, Reply, answered_again};
-use crate::core::base::text;
-use crate::core::integration::notify::Message;
+use crate::base::text;
+use crate::integration::notify::Message;
 
 /// Length limit of an error answer in messages, in terminal cells.
 const MAX_ANSWER: usize = 160;
@@ -104,9 +104,9 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::core::integration::notify::{Event, Severity};
-    use crate::core::run::StepStatus;
-    use crate::core::run::step::Verdict;
+    use crate::integration::notify::{Event, Severity};
+    use crate::run::StepStatus;
+    use crate::run::step::Verdict;
 
     fn notify() -> Notify {
         let message = Message {

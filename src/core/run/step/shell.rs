@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Call, Outcome, Reply, SecretVariable};
-use crate::core::base::secret::variable;
-use crate::core::base::time::human_ms;
-use crate::core::run::artifact::ArtifactSpec;
-use crate::core::stack::service::ShellCommand;
+use crate::base::secret::variable;
+use crate::base::time::human_ms;
+use crate::run::artifact::ArtifactSpec;
+use crate::stack::service::ShellCommand;
 
 /// A command and its environment. Inputs travel in `env`, never in the command's text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

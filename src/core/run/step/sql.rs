@@ -129,7 +129,7 @@ fn summary(rows: &Rows) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::run::step::Verdict;
+    use crate::run::step::Verdict;
 
     fn sql() -> Sql {
         let param = |text: &str, kind| Param {

@@ -1,7 +1,7 @@
 //! The arguments of a command: options with their values, and words.
 
 use super::table::Program;
-use crate::core::runbook::shell::Word;
+use crate::runbook::shell::Word;
 
 /// Arguments sorted out.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use super::tests::effect;
 use super::*;
-use crate::core::runbook::shell;
+use crate::runbook::shell;
 
 /// What was once judged as a look, and is none.
 const CHANGES: &[&str] = &[

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{Effect, of_commands, program};
-use crate::core::runbook::shell::{Command, Function, Script, Word};
+use crate::runbook::shell::{Command, Function, Script, Word};
 
 /// Functions by name.
 #[derive(Debug, Clone, Default)]
-pub(in crate::core::runbook) struct Functions(BTreeMap<String, Called>);
+pub(in crate::runbook) struct Functions(BTreeMap<String, Called>);
 
 /// What a call does.
 #[derive(Debug, Clone, Default)]

@@ -2,7 +2,7 @@
 
 use super::table::{Default, Runs};
 use super::{Effect, Functions, Look, of_commands, of_words, reads_input, short, sql};
-use crate::core::runbook::shell::{self, Command, Word};
+use crate::runbook::shell::{self, Command, Word};
 
 impl Look<'_> {
     /// The command, script or statement it is given, when that decides.

@@ -1,6 +1,6 @@
 //! Statements for databases: whether they only look.
 
-use crate::core::runbook::statement::READS;
+use crate::runbook::statement::READS;
 
 /// First words of statements that change nothing, besides those that runbook files may use for
 /// looking.

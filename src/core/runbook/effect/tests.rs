@@ -1,7 +1,7 @@
 //! What commands do: changes, looks, what never ends, what wants a terminal.
 
 use super::*;
-use crate::core::runbook::shell;
+use crate::runbook::shell;
 
 pub(super) fn effect(text: &str) -> Effect {
     of(

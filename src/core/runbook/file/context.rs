@@ -5,12 +5,12 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use crate::core::expr::{Expr, Type};
-use crate::core::runbook::definition::{Body, Does, Given};
-use crate::core::runbook::fill::{Piece, Slot, chosen_secret, pieces};
-use crate::core::runbook::input::{Input, InputKind};
-use crate::core::runbook::read::{Reader, Section, nearest};
-use crate::core::runbook::scope::{self, KnownStep};
+use crate::expr::{Expr, Type};
+use crate::runbook::definition::{Body, Does, Given};
+use crate::runbook::fill::{Piece, Slot, chosen_secret, pieces};
+use crate::runbook::input::{Input, InputKind};
+use crate::runbook::read::{Reader, Section, nearest};
+use crate::runbook::scope::{self, KnownStep};
 
 /// The place of a text decides what it may refer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
 
-use crate::core::integration::notify::{Event, Message, Severity};
-use crate::core::integration::product::{self, Arg, Shape};
-use crate::core::runbook::definition::{Does, Given, StepTemplate};
-use crate::core::runbook::fill::{Piece, pieces};
-use crate::core::runbook::read::{At, Reader, Section, as_i64, plain_text};
-use crate::core::runbook::statement::Statement;
+use crate::integration::notify::{Event, Message, Severity};
+use crate::integration::product::{self, Arg, Shape};
+use crate::runbook::definition::{Does, Given, StepTemplate};
+use crate::runbook::fill::{Piece, pieces};
+use crate::runbook::read::{At, Reader, Section, as_i64, plain_text};
+use crate::runbook::statement::Statement;
 
 const SQL_KEYS: [&str; 4] = ["database", "statement", "mutates", "max_rows"];
 const NOTIFY_KEYS: [&str; 7] = [

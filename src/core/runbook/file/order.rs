@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use toml::de::DeTable;
 
 use super::step::Spot;
-use crate::core::run::Phase;
-use crate::core::runbook::definition::StepTemplate;
-use crate::core::runbook::read::{At, Reader};
-use crate::core::runbook::scope::{self, KnownStep, key_of};
+use crate::run::Phase;
+use crate::runbook::definition::StepTemplate;
+use crate::runbook::read::{At, Reader};
+use crate::runbook::scope::{self, KnownStep, key_of};
 
 /// Data about the steps before they are read: names, order, saved values.
 pub(super) fn known_steps<'t>(

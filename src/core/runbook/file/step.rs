@@ -7,15 +7,15 @@ use toml::de::{DeTable, DeValue};
 use super::context::{Context, TextScope};
 use super::read_when;
 use super::work::{STEP_KINDS, read_does};
-use crate::core::expr::Expr;
-use crate::core::run::Phase;
-use crate::core::run::plan::{OnFailure, Retry};
-use crate::core::run::repeat::{Work, is_idempotent};
-use crate::core::runbook::condition::Condition;
-use crate::core::runbook::definition::{Bounds, Does, Items, Missing, StepTemplate, Tolerance};
-use crate::core::runbook::fill::is_input_name;
-use crate::core::runbook::read::{At, Reader, Section, as_i64};
-use crate::core::runbook::scope::{RESULT_FIELDS, key_of};
+use crate::expr::Expr;
+use crate::run::Phase;
+use crate::run::plan::{OnFailure, Retry};
+use crate::run::repeat::{Work, is_idempotent};
+use crate::runbook::condition::Condition;
+use crate::runbook::definition::{Bounds, Does, Items, Missing, StepTemplate, Tolerance};
+use crate::runbook::fill::is_input_name;
+use crate::runbook::read::{At, Reader, Section, as_i64};
+use crate::runbook::scope::{RESULT_FIELDS, key_of};
 
 const STEP_KEYS: [&str; 21] = [
     "name",
@@ -407,7 +407,7 @@ fn read_expect(
     section: &Section<'_>,
     context: &Context<'_>,
     does: &Does,
-    scope: &BTreeMap<String, crate::core::expr::Type>,
+    scope: &BTreeMap<String, crate::expr::Type>,
     order: (usize, usize),
 ) -> Option<Expr> {
     let text = section.text(r, "expect")?;
@@ -433,7 +433,7 @@ fn read_save(
     section: &Section<'_>,
     context: &Context<'_>,
     does: &Does,
-    scope: &BTreeMap<String, crate::core::expr::Type>,
+    scope: &BTreeMap<String, crate::expr::Type>,
     order: (usize, usize),
 ) -> BTreeMap<String, Expr> {
     let mut saved = BTreeMap::new();

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use proptest::prelude::*;
 
 use super::*;
-use crate::core::runbook::{Request, plan};
-use crate::core::stack::service::Stack;
+use crate::runbook::{Request, plan};
+use crate::stack::service::Stack;
 
 const GOOD: &str = r#"
 name = "rotate keys"
@@ -408,11 +408,8 @@ name = "tell"
 notify = { to = "ops", title = "nightly in {env}", text = "{results}", severity = "low", dedup_key = "nightly/{env}" }
 "#;
 
-fn nightly(
-    declared: &crate::core::integration::Integrations,
-    region: &str,
-) -> crate::core::run::plan::Plan {
-    use crate::core::stack::service::{Environment, Stack};
+fn nightly(declared: &crate::integration::Integrations, region: &str) -> crate::run::plan::Plan {
+    use crate::stack::service::{Environment, Stack};
     let staging = Environment {
         name: "staging".to_owned(),
         ..Environment::default()
@@ -428,14 +425,14 @@ fn nightly(
         ..Request::default()
     };
     let runbook = parse("nightly.toml", NAMED).unwrap_or_else(|problems| panic!("{problems:#?}"));
-    crate::core::runbook::plan_in(&runbook, &request, &stack, &[], declared)
+    crate::runbook::plan_in(&runbook, &request, &stack, &[], declared)
 }
 
 #[test]
 fn named_integrations_are_resolved_and_undeclared_ones_block() {
-    use crate::core::integration::notify::{Address, Channel, Notifier, Slack};
-    use crate::core::integration::product::{Account, Product};
-    use crate::core::integration::{Database, DatabaseAddress as At, Integrations};
+    use crate::integration::notify::{Address, Channel, Notifier, Slack};
+    use crate::integration::product::{Account, Product};
+    use crate::integration::{Database, DatabaseAddress as At, Integrations};
 
     let blocked = nightly(&Integrations::default(), "eu");
     let codes: Vec<&str> = blocked.blocks().map(|r| r.message.as_str()).collect();
@@ -633,8 +630,8 @@ proptest! {
     /// Whatever an input holds, the statement's text is the same and the value is a parameter.
     #[test]
     fn an_input_never_becomes_sql(value in "[^\\p{Cc}{]{1,40}".prop_filter("a blank value is none", |v| !v.trim().is_empty())) {
-        let made = nightly(&crate::core::integration::Integrations::default(), &value);
-        let crate::core::run::step::StepSpec::Sql(sql) = &made.steps[0].spec else { panic!("{:?}", made.steps) };
+        let made = nightly(&crate::integration::Integrations::default(), &value);
+        let crate::run::step::StepSpec::Sql(sql) = &made.steps[0].spec else { panic!("{:?}", made.steps) };
         let text = "select count(*) as n from orders where region = $1 and total > $2";
         prop_assert_eq!((sql.statement.as_str(), sql.params[0].text.as_str()), (text, value.as_str()));
     }
@@ -648,8 +645,8 @@ fn approving(approve: &str) -> String {
 
 #[test]
 fn an_approval_is_read_with_how_many_who_and_how_long() {
-    use crate::core::run::step::StepSpec;
-    use crate::core::run::step::approve::{Approve, Comment};
+    use crate::run::step::StepSpec;
+    use crate::run::step::approve::{Approve, Comment};
 
     let from = || vec!["ana".to_owned(), "ben".to_owned()];
     let ask = |need, from, comment| Approve {

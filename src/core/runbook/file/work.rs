@@ -6,9 +6,9 @@ use super::super::definition::{Body, Does};
 use super::super::fill::chosen_secret;
 use super::super::read::{Reader, Section, as_i64};
 use super::integrations::{read_adapter, read_notify, read_sql};
-use crate::core::run::artifact::{ArtifactSpec, Pattern};
-use crate::core::run::step::approve::{Approve, Comment};
-use crate::core::stack::service::{HttpRequest, ShellCommand, Verb};
+use crate::run::artifact::{ArtifactSpec, Pattern};
+use crate::run::step::approve::{Approve, Comment};
+use crate::stack::service::{HttpRequest, ShellCommand, Verb};
 
 pub(super) const STEP_KINDS: [&str; 11] = [
     "use", "http", "shell", "wait", "manual", "approve", "document", "runbook", "sql", "notify",
@@ -302,7 +302,7 @@ fn secret_ref<'v>(value: &'v DeValue<'_>) -> Option<&'v str> {
 }
 
 fn check_secret(r: &mut Reader<'_>, section: &Section<'_>, key: &str, text: &str) {
-    if chosen_secret(text).is_none() && !crate::core::base::secret::is_name(text) {
+    if chosen_secret(text).is_none() && !crate::base::secret::is_name(text) {
         // Not quoted: it may be the secret itself.
         section.wrong(
             r,

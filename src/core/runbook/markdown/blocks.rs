@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::transcript::{self, Doubt, Fence};
-use crate::core::runbook::effect::{self, Effect, Functions};
-use crate::core::runbook::page::{Block, Page};
-use crate::core::runbook::shell::{self, Variable};
-use crate::core::runbook::shell_block;
+use crate::runbook::effect::{self, Effect, Functions};
+use crate::runbook::page::{Block, Page};
+use crate::runbook::shell::{self, Variable};
+use crate::runbook::shell_block;
 
 /// A block that becomes a step.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 
 use toml::de::DeTable;
 
-use crate::core::runbook::page::Page;
+use crate::runbook::page::Page;
 
 /// Keys that mark opsroom front matter; others (`title`, `weight`, `tags`) are found on any web
 /// page.

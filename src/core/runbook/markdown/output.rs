@@ -1,8 +1,8 @@
 //! Detects blocks with a shell tag that are not commands: the output of a command, a query of a
 //! monitoring system. Without prompts only the text before the block and its shape show it.
 
-use crate::core::runbook::page::Block;
-use crate::core::runbook::shell_block;
+use crate::runbook::page::Block;
+use crate::runbook::shell_block;
 
 /// Phrases in the last sentence before a block that announce output.
 const SHOWN: [&str; 15] = [

@@ -7,19 +7,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::blocks::{Act, Blocks, Piece, Ready};
 use super::{phases, plain};
-use crate::core::run::Phase;
-use crate::core::run::artifact::ArtifactSpec;
-use crate::core::run::plan::OnFailure;
-use crate::core::runbook::condition::Condition;
-use crate::core::runbook::definition::{
+use crate::run::Phase;
+use crate::run::artifact::ArtifactSpec;
+use crate::run::plan::OnFailure;
+use crate::runbook::condition::Condition;
+use crate::runbook::definition::{
     BlockOf, Definition, Does, Missing, Need, Origin, Source, StepTemplate,
 };
-use crate::core::runbook::input::{Input, InputKind};
-use crate::core::runbook::page::{Block, Page};
-use crate::core::runbook::scope::{self, KnownStep};
-use crate::core::runbook::shell_block::{self, VALUE_PATTERN};
-use crate::core::runbook::{Problem, Runbook};
-use crate::core::stack::service::ShellCommand;
+use crate::runbook::input::{Input, InputKind};
+use crate::runbook::page::{Block, Page};
+use crate::runbook::scope::{self, KnownStep};
+use crate::runbook::shell_block::{self, VALUE_PATTERN};
+use crate::runbook::{Problem, Runbook};
+use crate::stack::service::ShellCommand;
 
 /// Longest text of a block in its question, in lines and letters.
 const LINES: usize = 12;

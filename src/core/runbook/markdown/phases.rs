@@ -1,8 +1,8 @@
 //! The phases of steps by their headings. Only known words count, and only when they are the whole
 //! heading (except for its number): "3. revert to 13.2" is not a rollback of the steps before it.
 
-use crate::core::run::Phase;
-use crate::core::runbook::page::Block;
+use crate::run::Phase;
+use crate::runbook::page::Block;
 
 /// Meaning of a heading for the steps under it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,9 +9,9 @@ use super::front::{Toml, quoted};
 use super::phases::{Part, part_of};
 use super::plain;
 use super::transcript::{self, Fence};
-use crate::core::run::Phase;
-use crate::core::runbook::page::{Block, Page};
-use crate::core::runbook::shell_block;
+use crate::run::Phase;
+use crate::runbook::page::{Block, Page};
+use crate::runbook::shell_block;
 
 /// Attributes of an info string that are keys of a step, all texts.
 const ATTRIBUTES: [&str; 9] = [

@@ -1,11 +1,11 @@
 //! Pages with and without front matter, and mistakes in both.
 
 use super::*;
-use crate::core::run::plan::{OnFailure, Plan};
-use crate::core::run::step::StepSpec;
-use crate::core::runbook::definition::Origin;
-use crate::core::runbook::{Request, parse, plan};
-use crate::core::stack::service::{ShellCommand, Stack};
+use crate::run::plan::{OnFailure, Plan};
+use crate::run::step::StepSpec;
+use crate::runbook::definition::Origin;
+use crate::runbook::{Request, parse, plan};
+use crate::stack::service::{ShellCommand, Stack};
 
 const OURS: &str = r#"+++
 version = "2"
@@ -491,10 +491,7 @@ workflow = "ship.yml"
         .as_ref()
         .expect("it has an undo");
     assert!(
-        matches!(
-            undo.does,
-            crate::core::runbook::definition::Does::Shell { .. }
-        ),
+        matches!(undo.does, crate::runbook::definition::Does::Shell { .. }),
         "{undo:?}"
     );
 }

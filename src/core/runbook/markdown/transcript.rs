@@ -3,8 +3,8 @@
 //! block unclear: it is shown with a question, never run.
 
 use super::output;
-use crate::core::runbook::page::Block;
-use crate::core::runbook::{effect, shell, shell_block};
+use crate::runbook::page::Block;
+use crate::runbook::{effect, shell, shell_block};
 
 /// Kind of a fenced block.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Rows;
-use crate::core::base::text;
+use crate::base::text;
 
 /// Columns wider than this are cut, terminal cells.
 const MAX_WIDTH: usize = 60;
