@@ -115,7 +115,7 @@ pub enum Command {
 #[derive(Debug)]
 pub enum Next {
     Exit(Code),
-    /// Open the console on the session, then [finish](Session::finish) it.
+    /// Open the console on the session, then [finish](ConsoleSession::finish) it.
     Console(Box<ConsoleSession>),
     /// Open the viewer of log files.
     View(Box<crate::tui::View>),

@@ -210,7 +210,7 @@ impl Control {
         control.refresh().await?;
         match control.0.settings.door {
             ProcessKind::Console | ProcessKind::Serve if control.0.settings.read_only => {
-                control.start_watch()
+                control.start_watch();
             }
             ProcessKind::Cli if control.0.settings.read_only => {}
             ProcessKind::Console | ProcessKind::Serve => {
@@ -219,7 +219,7 @@ impl Control {
             }
             ProcessKind::Cli => {
                 crate::engine::sweep_gone(control.0.store.for_engines(), &control.0.bus, clock)
-                    .await
+                    .await;
             }
         }
         Ok(control)

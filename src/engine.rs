@@ -2,7 +2,7 @@
 //! place that spawns work.
 //!
 //! One background task claims and sweeps; each active run is a task of its own in that task's set,
-//! so that dropping the last [`Engine`] ends them all, children included. `holder.rs` reads
+//! so that dropping the last [`Engine`] ends them all, children included. `identity.rs` reads
 //! `/proc`: the one place here that asks the system.
 
 mod approval;

@@ -3,7 +3,7 @@
 //!
 //! - [`index`], [`bits`], [`scan`], [`levels`] the offsets of lines, the matches, the levels
 //! - [`records`], [`whole`] which lines form a record: a stack trace is found, shown, hidden whole
-//! - `file` one file as it grows, shrinks or is replaced; [`spool`] a run's log as such a file
+//! - `file` one file as it grows, shrinks or is replaced; [`run_spool`] a run's log as such a file
 //! - [`order`] several files merged by time
 //! - [`sets`], [`log_view`] the view of one reader; [`source`] the thread that computes it
 

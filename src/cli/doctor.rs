@@ -175,7 +175,7 @@ fn terminal(report: &mut Report) {
         .or_else(|| set("LANG"))
     {
         Some(locale) if locale.to_uppercase().replace('-', "").contains("UTF8") => {
-            report.good("locale", locale)
+            report.good("locale", locale);
         }
         Some(locale) => {
             report.bad(

@@ -394,9 +394,9 @@ pub(super) fn shown(text: &str) -> String {
             break;
         }
         if c.is_control() || super::rule::is_invisible(c) {
-            out.extend(c.escape_unicode())
+            out.extend(c.escape_unicode());
         } else {
-            out.push(c)
+            out.push(c);
         }
     }
     out

@@ -141,7 +141,7 @@ fn files(dir: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
             let hidden = entry.file_name().to_string_lossy().starts_with('.');
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() && !hidden && depth < MAX_DEPTH => {
-                    folders.push((path, depth + 1))
+                    folders.push((path, depth + 1));
                 }
                 Ok(kind) if kind.is_dir() => {}
                 Ok(_) if is_runbook(&path) && path.is_file() && !hidden => found.push(path),

@@ -110,7 +110,7 @@ impl Drive {
                     Tally::Open(_) => {}
                 },
                 Err(e) => {
-                    tracing::warn!(run = %self.rec.run(), "cannot look for votes, trying again: {e}")
+                    tracing::warn!(run = %self.rec.run(), "cannot look for votes, trying again: {e}");
                 }
             }
             if over {

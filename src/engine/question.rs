@@ -63,7 +63,7 @@ impl Drive {
                 Ok(Some((done, by, note))) => return Reply::Answered { done, by, note },
                 Ok(None) => {}
                 Err(e) => {
-                    tracing::warn!(run = %self.rec.run(), "cannot look for an answer, trying again: {e}")
+                    tracing::warn!(run = %self.rec.run(), "cannot look for an answer, trying again: {e}");
                 }
             }
             if over {

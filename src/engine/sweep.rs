@@ -170,7 +170,7 @@ impl Sweeper<'_> {
         match orphans::end(self.store, run, self.holder, until).await {
             Ok(Left::Ended(run, None)) => self.interrupt(&run, &why).await,
             Ok(Left::Ended(run, Some(message))) => {
-                self.interrupt(&run, &format!("{why}; {message}")).await
+                self.interrupt(&run, &format!("{why}; {message}")).await;
             }
             // A renewal came in between: the engine is alive.
             Ok(Left::Alive) => {}

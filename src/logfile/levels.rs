@@ -159,9 +159,9 @@ impl Levels {
             (&mut self.infos, Level::Info),
         ] {
             if level >= least {
-                bits.set_next(at)
+                bits.set_next(at);
             } else {
-                bits.extend_to(at + 1)
+                bits.extend_to(at + 1);
             }
         }
     }

@@ -90,11 +90,11 @@ fn run(
     requests: &Receiver<LogRequest>,
     mut send: impl FnMut(LogUpdate) -> bool,
 ) {
-    let (mut sent, mut checked) = (None::<Instant>, Instant::now());
+    let (mut shown_at, mut checked) = (None::<Instant>, Instant::now());
     let mut idle = false;
     let mut grew = Instant::now();
     loop {
-        let mut urgent = sent.is_none();
+        let mut urgent = shown_at.is_none();
         let request = if idle {
             match requests.recv_timeout(pause(&log_view, grew)) {
                 Ok(request) => Some(request),
@@ -114,7 +114,7 @@ fn run(
             log_view.ask(request);
             next = requests.try_recv().ok();
         }
-        if !urgent || sent.is_none() {
+        if !urgent || shown_at.is_none() {
             idle = !log_view.work();
             grew = if idle { grew } else { Instant::now() };
         } else {
@@ -130,9 +130,9 @@ fn run(
                 return;
             }
         }
-        let due = urgent || sent.is_none_or(|at| at.elapsed() >= SCREEN_INTERVAL);
+        let due = urgent || shown_at.is_none_or(|at| at.elapsed() >= SCREEN_INTERVAL);
         if log_view.has_changed() && log_view.is_watched() && (due || idle) {
-            sent = Some(Instant::now());
+            shown_at = Some(Instant::now());
             if !send(LogUpdate::Shown(Box::new(log_view.shown()))) {
                 return;
             }

@@ -83,9 +83,9 @@ impl Whole {
 
     fn put(&mut self, at: usize, set: bool) {
         if set {
-            self.bits.set_next(at)
+            self.bits.set_next(at);
         } else {
-            self.bits.extend_to(at + 1)
+            self.bits.extend_to(at + 1);
         }
     }
 

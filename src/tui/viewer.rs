@@ -289,7 +289,7 @@ impl Viewer {
                 self.shown = *shown;
             }
             LogUpdate::Answer(Answer::Notice(text)) | LogUpdate::Unopened(text) => {
-                self.notice = Some(text)
+                self.notice = Some(text);
             }
             LogUpdate::Answer(Answer::Copy { text }) => return vec![Effect::Copy(text)],
             LogUpdate::Answer(Answer::Record {

@@ -841,7 +841,7 @@ pub async fn cancelling_races_with_finishing(place: Place) {
                 (RunStatus::Running, "end")
             ),
             Err(StoreError::Refused { status, .. }) => {
-                assert_eq!((status, lines.len()), (RunStatus::Succeeded, 2))
+                assert_eq!((status, lines.len()), (RunStatus::Succeeded, 2));
             }
             Err(other) => panic!("{other}"),
         }

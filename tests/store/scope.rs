@@ -38,7 +38,7 @@ const ABOUT_A_RUN: &[&str] = &[
     "start",
     "status",
     "submit_as",
-    "take_on",
+    "drive_here",
     "vote",
 ];
 /// Methods that show or change a whole workspace.
@@ -49,7 +49,7 @@ const ABOUT_A_WORKSPACE: &[&str] = &[
     "catalogue",
     "difference",
     "export",
-    "in_the_way",
+    "blockers",
     "left_over",
     "overview",
     "plan",
@@ -65,10 +65,10 @@ const ABOUT_NEITHER: &[&str] = &[
     "close",
     "idle",
     "library",
-    "listen",
+    "subscribe",
     "live",
     "open",
-    "parked",
+    "waiting",
     "queued_here",
     "reload",
     "require_workspace",
@@ -236,7 +236,7 @@ async fn answers(
         plain(control.find_run(&RunRef::Number(run)).await),
     );
     note("next_link", plain(control.next_link(run).await));
-    note("take_on", plain(control.drive_here(run).await));
+    note("drive_here", plain(control.drive_here(run).await));
     note("cancel", plain(control.cancel(run, Some("mine")).await));
     note("start", plain(control.start(run, None, None).await));
     note("drop_queued", plain(control.drop_queued(run, None).await));
@@ -306,7 +306,7 @@ pub async fn a_run_of_another_workspace_does_not_exist(place: Place) {
             "artifact",
             "find_run",
             "next_link",
-            "take_on",
+            "drive_here",
         ];
         let refused = answer.as_ref().err().map_or("", String::as_str);
         assert!(
@@ -468,7 +468,7 @@ fn every_public_method_of_control_is_behind_the_wall() {
         found,
         listed.iter().map(|name| (*name).to_owned()).collect()
     );
-    let this = include_str!("scope.rs");
+    let this: String = include_str!("scope.rs").split_whitespace().collect();
     for name in ABOUT_A_WORKSPACE {
         assert!(
             this.contains(&format!("other.{name}(")),

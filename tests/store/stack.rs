@@ -73,7 +73,7 @@ fn contact(name: &str) -> Contact {
 async fn changed_meanwhile(store: &Store, workspace: i64, changes: &[Change]) {
     match store.apply(workspace, changes, "ana", at(9)).await {
         Err(StoreError::Database(why)) => {
-            assert_eq!(why, "the stack changed meanwhile; run apply again")
+            assert_eq!(why, "the stack changed meanwhile; run apply again");
         }
         other => panic!("{other:?}"),
     }

@@ -342,7 +342,9 @@ impl Redactor {
                 }
             }
             serde_json::Value::Array(items) => {
-                items.iter_mut().for_each(|item| self.redact_json(item))
+                for item in items.iter_mut() {
+                    self.redact_json(item);
+                }
             }
             serde_json::Value::Object(fields) => {
                 let old = std::mem::take(fields);

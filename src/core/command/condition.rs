@@ -242,7 +242,7 @@ impl Subject {
             .find(|n| matches!(n, Name::Env(_) | Name::Service(_)))?
         {
             Name::Env(env) if self.env.as_ref().is_none_or(|e| e == env) => {
-                self.env = Some(env.clone())
+                self.env = Some(env.clone());
             }
             Name::Service(service) if !self.check.services.contains(service) => {
                 self.check.services.push(service.clone());

@@ -139,7 +139,7 @@ pub(super) fn read_only_commands(r: &Reading<'_>) -> Vec<String> {
         }
         None => match env {
             Some(env) if can_check => {
-                out.extend([format!("check {env}"), format!("runs in {env}")])
+                out.extend([format!("check {env}"), format!("runs in {env}")]);
             }
             Some(env) => out.push(format!("runs in {env}")),
             None => out.extend([

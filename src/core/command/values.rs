@@ -17,10 +17,10 @@ impl Reading<'_> {
             }
             match key.as_str() {
                 "env" | "environment" if intent.takes_object(Object::Env) => {
-                    self.pair_name(at, &value, true)
+                    self.pair_name(at, &value, true);
                 }
                 "service" | "services" if intent.takes_object(Object::Service) => {
-                    self.pair_name(at, &value, false)
+                    self.pair_name(at, &value, false);
                 }
                 _ if self.declares(intent, &key) => {
                     let value = if matches!(key.as_str(), "for" | "within") {
@@ -62,9 +62,9 @@ impl Reading<'_> {
         }
         for name in found {
             if env {
-                self.add_env(name)
+                self.add_env(name);
             } else {
-                self.add_service(name)
+                self.add_service(name);
             }
         }
         self.spend(&(at..at + 1), if env { "env" } else { "services" });

@@ -447,7 +447,9 @@ fn paths(node: &Node, scope: &BTreeMap<String, Value>, text: &str, into: &mut Ve
         }
         ExprKind::Literal(_) => {}
         ExprKind::List(nodes) | ExprKind::Call(_, nodes) => {
-            nodes.iter().for_each(|n| paths(n, scope, text, into))
+            for node in nodes {
+                paths(node, scope, text, into);
+            }
         }
         ExprKind::Not(a) | ExprKind::Negate(a) => paths(a, scope, text, into),
         ExprKind::Binary(_, a, b) => [a, b].iter().for_each(|n| paths(n, scope, text, into)),

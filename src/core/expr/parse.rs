@@ -47,7 +47,9 @@ pub(super) fn uses(node: &Node, found: &mut std::collections::BTreeSet<(String, 
             uses(index, found);
         }
         ExprKind::List(nodes) | ExprKind::Call(_, nodes) => {
-            nodes.iter().for_each(|n| uses(n, found))
+            for node in nodes {
+                uses(node, found);
+            }
         }
         ExprKind::Not(a) | ExprKind::Negate(a) => uses(a, found),
         ExprKind::Binary(_, a, b) => [a, b].into_iter().for_each(|n| uses(n, found)),

@@ -453,7 +453,7 @@ impl Expansion<'_> {
                     match (chosen_secret(text), filler.fill(text, Escape::Plain)) {
                         (None, _) => own.push(text.clone()),
                         (Some(input), Ok(name)) => {
-                            drop(chosen_secrets.insert(input.to_owned(), name))
+                            drop(chosen_secrets.insert(input.to_owned(), name));
                         }
                         (Some(_), Err(_)) if block.is_some() => {}
                         (Some(_), Err(slot)) => {

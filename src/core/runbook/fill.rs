@@ -135,7 +135,7 @@ impl Filler<'_> {
         for piece in pieces(text) {
             match (piece, stand_in) {
                 (Piece::Slot(slot), Some(stand_in)) if self.is_given(slot) => {
-                    out.push_str(stand_in)
+                    out.push_str(stand_in);
                 }
                 (piece, _) => self.piece(piece, escape, &mut out)?,
             }

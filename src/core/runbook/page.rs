@@ -57,7 +57,7 @@ pub fn read(text: &str) -> Page {
     for (event, range) in Parser::new_ext(body, Options::ENABLE_TABLES).into_offset_iter() {
         match event {
             Event::Start(Tag::Heading { level, .. }) => {
-                reader.heading = Some((level, String::new()))
+                reader.heading = Some((level, String::new()));
             }
             Event::End(TagEnd::Heading(_)) => {
                 if let Some((level, title)) = reader.heading.take() {

@@ -144,7 +144,7 @@ fn flatten_key(path: &str, key: &str, value: &Value, out: &mut BTreeMap<String, 
                         name,
                         out,
                     );
-                })
+                });
         }
         // The variant is not a level of the file.
         ("call", _) => flatten(path, value, out),

@@ -105,7 +105,7 @@ impl Bar {
             Action::PreviousChoice | Action::Older if choosing => self.pick(self.choices.len() - 1),
             Action::Complete => self.complete(world),
             Action::CharRight if self.line.at_end() && !self.ghost.is_empty() => {
-                self.complete(world)
+                self.complete(world);
             }
             Action::Older => self.older(world),
             Action::Newer => self.newer(world),

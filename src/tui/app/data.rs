@@ -140,7 +140,7 @@ impl App {
                 match result {
                     Ok(catalogue) => self.catalogue = Some(catalogue),
                     Err(why) => {
-                        self.show_error(format!("the names of the stack could not be read: {why}"))
+                        self.show_error(format!("the names of the stack could not be read: {why}"));
                     }
                 }
                 self.read_bar_again();
@@ -189,29 +189,29 @@ impl App {
                 self.invalidate(run);
             }
             Msg::Answered(run, Err(why)) => {
-                self.show_error(format!("run {run}: not answered: {why}"))
+                self.show_error(format!("run {run}: not answered: {why}"));
             }
             Msg::Ordered(run, order, Ok(_)) => self.done(run, order.label()),
             Msg::Ordered(run, _, Err(why)) => {
-                self.show_error(format!("nothing was done: run {run}: {why}"))
+                self.show_error(format!("nothing was done: run {run}: {why}"));
             }
             Msg::Resumed(run, Ok(now)) if now.status.is_terminal() => self.done(run, "given up"),
             Msg::Resumed(run, Ok(_)) => self.done(run, "goes on"),
             Msg::Resumed(run, Err(why)) => {
-                self.show_error(format!("run {run} does not go on: {why}"))
+                self.show_error(format!("run {run} does not go on: {why}"));
             }
             Msg::Voted(run, Ok(Tally::Approved(_))) => self.done(run, "approved; it goes on"),
             Msg::Voted(run, Ok(Tally::Denied { .. })) => {
-                self.done(run, "rejected; it is cancelled")
+                self.done(run, "rejected; it is cancelled");
             }
             Msg::Voted(run, Ok(Tally::Open(_))) => {
-                self.done(run, "your approval counts; more are needed")
+                self.done(run, "your approval counts; more are needed");
             }
             Msg::Voted(_, Err(why)) => {
-                self.show_error(format!("your answer does not count: {why}"))
+                self.show_error(format!("your answer does not count: {why}"));
             }
             Msg::BreakersReset(Ok(names)) => {
-                self.say(format!("closed: the breaker of {}", names.join(", ")))
+                self.say(format!("closed: the breaker of {}", names.join(", ")));
             }
             Msg::BreakersReset(Err(why)) => self.show_error(why),
             Msg::Noted(Err(why)) => self.show_error(format!("the history was not written: {why}")),
@@ -254,7 +254,7 @@ impl App {
                         Screen::Runs(s) => s.invalidate(),
                         // The reason why it is queued may have changed.
                         Screen::Run(s) if s.detail.as_ref().is_some_and(|d| d.queued.is_some()) => {
-                            s.invalidate()
+                            s.invalidate();
                         }
                         _ => {}
                     }

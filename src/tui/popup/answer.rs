@@ -133,10 +133,10 @@ impl AnswerForm {
     pub(super) fn act(&mut self, action: Action) -> Outcome {
         match action {
             Action::NextField | Action::Complete | Action::Newer | Action::Accept => {
-                self.move_focus(1)
+                self.move_focus(1);
             }
             Action::PreviousField | Action::PreviousChoice | Action::Older => {
-                self.move_focus(ORDER.len() - 1)
+                self.move_focus(ORDER.len() - 1);
             }
             Action::PickYes => self.focus = Focus::Yes,
             Action::PickNo => self.focus = Focus::No,

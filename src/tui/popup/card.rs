@@ -171,7 +171,7 @@ impl Card {
         match queue {
             Ok(queue) => self.card.queue = queue,
             Err(why) => {
-                self.message = Some(format!("what stands in its way could not be read: {why}"))
+                self.message = Some(format!("what stands in its way could not be read: {why}"));
             }
         }
     }
@@ -230,7 +230,7 @@ impl Card {
         match self.focus {
             Focus::Input(_) => self.insert(text),
             Focus::Confirm => {
-                self.message = Some("a paste does not confirm: type the word".to_owned())
+                self.message = Some("a paste does not confirm: type the word".to_owned());
             }
             Focus::Cancel | Focus::Start => return Some("a paste does nothing here".to_owned()),
         }
@@ -241,14 +241,14 @@ impl Card {
         match action {
             Action::NextField | Action::Complete => self.move_focus(1),
             Action::PreviousField | Action::PreviousChoice => {
-                self.move_focus(self.order().len() - 1)
+                self.move_focus(self.order().len() - 1);
             }
             Action::PickYes if self.can_start() => self.focus = Focus::Start,
             Action::PickYes => self.message = Some(self.why_not()),
             Action::PickNo => self.focus = Focus::Cancel,
             Action::Up | Action::Older => self.top = self.top.saturating_sub(1),
             Action::Down | Action::Newer => {
-                self.top = self.top.saturating_add(1).min(self.longest())
+                self.top = self.top.saturating_add(1).min(self.longest());
             }
             Action::PageUp => self.top = self.top.saturating_sub(PAGE),
             Action::PageDown => self.top = self.top.saturating_add(PAGE).min(self.longest()),

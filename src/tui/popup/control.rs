@@ -140,7 +140,7 @@ impl Control {
                 }
             }
             Action::Up | Action::PreviousField => {
-                self.index = self.index.checked_sub(1).unwrap_or(last)
+                self.index = self.index.checked_sub(1).unwrap_or(last);
             }
             Action::Top | Action::PickNo => self.index = 0,
             Action::Bottom => self.index = last,
@@ -160,10 +160,10 @@ impl Control {
         let at = ORDER.iter().position(|f| *f == self.focus).unwrap_or(1);
         match action {
             Action::NextField | Action::Complete | Action::Newer | Action::Accept => {
-                self.focus = ORDER[(at + 1) % 3]
+                self.focus = ORDER[(at + 1) % 3];
             }
             Action::PreviousField | Action::PreviousChoice | Action::Older => {
-                self.focus = ORDER[(at + 2) % 3]
+                self.focus = ORDER[(at + 2) % 3];
             }
             Action::Up | Action::Down => self.focus = Focus::Reason,
             Action::PickYes => self.focus = Focus::Do,
@@ -365,7 +365,7 @@ fn interrupted(detail: &RunDetail, all: &mut Vec<Choice>, choice: Make<'_>) {
 fn pace(detail: &RunDetail, all: &mut Vec<Choice>, choice: Make<'_>) {
     let pace = detail.run.orders.pace;
     let mut order = |label: &str, about: &str, order| {
-        all.push(choice(label, about, Operation::Order(order), false))
+        all.push(choice(label, about, Operation::Order(order), false));
     };
     if let Some(next) = to_let_go(&detail.run, &detail.steps) {
         let name = detail

@@ -125,7 +125,7 @@ impl LeftOvers {
                 }
             }
             Action::Up | Action::PreviousField => {
-                self.index = self.index.checked_sub(1).unwrap_or(last)
+                self.index = self.index.checked_sub(1).unwrap_or(last);
             }
             Action::Top | Action::PickNo => self.index = 0,
             Action::Bottom => self.index = last,

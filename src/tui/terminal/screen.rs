@@ -125,7 +125,7 @@ impl Screen {
                     return TerminalEvent::Retry;
                 }
                 TerminalEvent::Signal(SignalEvent::Resized) => {
-                    self.resize = Some(Resize::next(self.resize))
+                    self.resize = Some(Resize::next(self.resize));
                 }
                 happened => return happened,
             }

@@ -316,9 +316,9 @@ fn bytes(digits: &[u8], how: How, mut take: impl FnMut(usize, usize, u8)) -> boo
             let pair = |at: usize| nibble(digits[at]) << 4 | nibble(digits[at + 1]);
             for at in (0..len).step_by(2) {
                 if how == How::Hex {
-                    take(at, 2, pair(at))
+                    take(at, 2, pair(at));
                 } else {
-                    take(0, len, pair(len - 2 - at))
+                    take(0, len, pair(len - 2 - at));
                 }
             }
             return true;

@@ -67,7 +67,7 @@ fn of_inputs(
         match new.get(name) {
             None => lines.push(format!("- input {name}={value}")),
             Some(other) if other != value => {
-                lines.push(format!("~ input {name}: {value} → {other}"))
+                lines.push(format!("~ input {name}: {value} → {other}"));
             }
             Some(_) => {}
         }
@@ -112,7 +112,7 @@ fn of_steps(place: &str, old: &[PlanStep], new: &[PlanStep], lines: &mut Vec<Str
         match before.get(&step.name) {
             None => lines.push(format!("+ {place}step {}: {now}", step.name)),
             Some(then) if then != now => {
-                lines.push(format!("~ {place}step {}: {then} → {now}", step.name))
+                lines.push(format!("~ {place}step {}: {then} → {now}", step.name));
             }
             Some(_)
                 if old

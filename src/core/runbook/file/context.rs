@@ -353,16 +353,16 @@ impl<'i> Context<'i> {
                 }
             }
             Does::Manual(prompt) | Does::Ask { prompt, .. } => {
-                self.placeholders(r, section, "manual", prompt, place)
+                self.placeholders(r, section, "manual", prompt, place);
             }
             Does::Approve { ask, .. } => {
-                self.placeholders(r, section, "approve", &ask.prompt, place)
+                self.placeholders(r, section, "approve", &ask.prompt, place);
             }
             Does::Document { title, body } => {
                 self.placeholders(r, section, "document", title, place);
                 match body {
                     Body::Text(content) => {
-                        self.known_placeholders(r, section, "document", content, place)
+                        self.known_placeholders(r, section, "document", content, place);
                     }
                     Body::Spec if !self.inputs.contains(&"subject") => {
                         section.wrong(

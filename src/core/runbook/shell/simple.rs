@@ -95,7 +95,7 @@ impl Cursor<'_> {
         if rest[sign..].starts_with('[') {
             match rest[sign..].find(']') {
                 Some(close) if rest[sign + close + 1..].starts_with(['=', '+']) => {
-                    sign += close + 1
+                    sign += close + 1;
                 }
                 _ => return Ok(None),
             }
@@ -193,7 +193,7 @@ impl Cursor<'_> {
         match words.first().map_or("", |w| w.text.as_str()) {
             "read" | "mapfile" | "readarray" => plain().for_each(|name| self.set(name)),
             "printf" if rest.first().is_some_and(|w| w.text == "-v") => {
-                plain().take(1).for_each(|n| self.set(n))
+                plain().take(1).for_each(|n| self.set(n));
             }
             "getopts" => plain().skip(1).for_each(|name| self.set(name)),
             "declare" | "local" | "typeset" => plain().for_each(|name| self.set(name)),

@@ -13,7 +13,7 @@ impl Cursor<'_> {
                 '<' | '>' if self.rest()[1..].starts_with('(') => self.process(&mut word)?,
                 '<' | '>' => break,
                 '(' if word.text.ends_with(['?', '*', '+', '@', '!']) && !word.quoted => {
-                    self.pattern(&mut word)?
+                    self.pattern(&mut word)?;
                 }
                 '(' => break,
                 '\\' => self.escape(&mut word),
@@ -90,7 +90,7 @@ impl Cursor<'_> {
             }
             Some('"') if !in_double => return self.double(word),
             Some('(') if self.starts("((") && self.arithmetic_end().is_some() => {
-                self.arithmetic()?
+                self.arithmetic()?;
             }
             Some('(') => {
                 self.at += 1;
