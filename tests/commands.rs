@@ -232,31 +232,6 @@ fn our_own_examples() {
     run("commands_more.toml");
 }
 
-/// An intent is one file and one line in the list; this fails when the line is forgotten.
-#[test]
-fn every_intent_file_is_in_the_list() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/core/command/intent");
-    let mut files: Vec<String> = std::fs::read_dir(dir)
-        .unwrap()
-        .map(|e| {
-            e.unwrap()
-                .path()
-                .file_stem()
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .to_owned()
-        })
-        .collect();
-    let mut listed: Vec<String> = intents().map(|(name, ..)| name.to_owned()).collect();
-    files.sort();
-    listed.sort();
-    assert_eq!(
-        files, listed,
-        "src/core/command/intent/*.rs against ALL in src/core/command/intent.rs"
-    );
-}
-
 /// The form that is shown to people must parse as its intent.
 #[test]
 fn every_form_selects_its_intent() {

@@ -3,7 +3,7 @@
 //! A text becomes tokens and words (`lexer`), words become links of a chain (`clause`), each link
 //! finds its verb (`verb`), its condition (`condition`) and its slots (`slots`), is classified
 //! (`outcome`) and restated (`explain`). The words themselves are in `assets/lexicon.toml`, the
-//! intents one file each under `intent/`.
+//! intents three tables under `intent/`.
 
 pub mod run_ref;
 

@@ -1,54 +1,8 @@
-//! The intents: one file each and one line in [`ALL`].
+//! The intents: three tables, and one line each in [`ALL`].
 
-mod ack_alert;
-mod alerts;
-mod approve;
-mod audit;
-mod backup;
-mod calendar;
-mod cancel_run;
-mod compare;
-mod costs;
-mod declare_incident;
-mod deploy;
-mod filter;
-mod freeze;
-mod healthcheck;
-mod help;
-mod incident;
-mod incidents;
-mod list_runs;
-mod note_incident;
-mod oncall;
-mod owner;
-mod pause_routine;
-mod pause_run;
-mod quit;
-mod reject;
-mod renewals;
-mod reset_breaker;
-mod resolve_incident;
-mod restart;
-mod resume_routine;
-mod resume_run;
-mod retry_run;
-mod rollback;
-mod routines;
-mod run_routine;
-mod runbook;
-mod scale;
-mod schema_sync;
-mod services;
-mod set_field;
-mod show_health;
-mod show_run;
-mod show_service;
-mod silence_alert;
-mod spec;
-mod start_run;
-mod stop_run;
-mod tail_run;
-mod unfreeze;
+mod actions;
+mod plans;
+mod views;
 
 use super::reading::Reading;
 use super::{ParseOutcome, Parsed};
@@ -56,61 +10,61 @@ use super::{ParseOutcome, Parsed};
 /// Every intent, in display order. Where a phrase belongs to several, the named objects decide.
 pub(super) const ALL: &[&Intent] = &[
     // plans
-    &deploy::INTENT,
-    &rollback::INTENT,
-    &healthcheck::INTENT,
-    &restart::INTENT,
-    &scale::INTENT,
-    &spec::INTENT,
-    &incident::INTENT,
-    &schema_sync::INTENT,
-    &backup::INTENT,
+    &plans::DEPLOY,
+    &plans::ROLLBACK,
+    &plans::HEALTHCHECK,
+    &plans::RESTART,
+    &plans::SCALE,
+    &plans::SPEC,
+    &plans::INCIDENT,
+    &plans::SCHEMA_SYNC,
+    &plans::BACKUP,
     RUNBOOK,
     // actions
-    &run_routine::INTENT,
-    &pause_routine::INTENT,
-    &resume_routine::INTENT,
-    &start_run::INTENT,
-    &cancel_run::INTENT,
-    &stop_run::INTENT,
-    &pause_run::INTENT,
-    &retry_run::INTENT,
-    &resume_run::INTENT,
-    &ack_alert::INTENT,
-    &silence_alert::INTENT,
-    &declare_incident::INTENT,
-    &resolve_incident::INTENT,
-    &note_incident::INTENT,
-    &freeze::INTENT,
-    &unfreeze::INTENT,
-    &approve::INTENT,
-    &reject::INTENT,
-    &reset_breaker::INTENT,
-    &set_field::INTENT,
+    &actions::RUN_ROUTINE,
+    &actions::PAUSE_ROUTINE,
+    &actions::RESUME_ROUTINE,
+    &actions::START_RUN,
+    &actions::CANCEL_RUN,
+    &actions::STOP_RUN,
+    &actions::PAUSE_RUN,
+    &actions::RETRY_RUN,
+    &actions::RESUME_RUN,
+    &actions::ACK_ALERT,
+    &actions::SILENCE_ALERT,
+    &actions::DECLARE_INCIDENT,
+    &actions::RESOLVE_INCIDENT,
+    &actions::NOTE_INCIDENT,
+    &actions::FREEZE,
+    &actions::UNFREEZE,
+    &actions::APPROVE,
+    &actions::REJECT,
+    &actions::RESET_BREAKER,
+    &actions::SET_FIELD,
     // views
-    &show_run::INTENT,
-    &tail_run::INTENT,
-    &list_runs::INTENT,
-    &show_service::INTENT,
-    &owner::INTENT,
-    &renewals::INTENT,
-    &costs::INTENT,
-    &show_health::INTENT,
-    &alerts::INTENT,
-    &incidents::INTENT,
-    &routines::INTENT,
-    &services::INTENT,
-    &audit::INTENT,
-    &oncall::INTENT,
-    &calendar::INTENT,
-    &compare::INTENT,
-    &filter::INTENT,
-    &help::INTENT,
-    &quit::INTENT,
+    &views::SHOW_RUN,
+    &views::TAIL_RUN,
+    &views::LIST_RUNS,
+    &views::SHOW_SERVICE,
+    &views::OWNER,
+    &views::RENEWALS,
+    &views::COSTS,
+    &views::SHOW_HEALTH,
+    &views::ALERTS,
+    &views::INCIDENTS,
+    &views::ROUTINES,
+    &views::SERVICES,
+    &views::AUDIT,
+    &views::ONCALL,
+    &views::CALENDAR,
+    &views::COMPARE,
+    &views::FILTER,
+    &views::HELP,
+    &views::QUIT,
 ];
 
 /// The intent of runbooks that people wrote.
-pub(super) const RUNBOOK: &Intent = &runbook::INTENT;
+pub(super) const RUNBOOK: &Intent = &plans::RUNBOOK;
 
 /// Runbook kinds with an intent of their own name.
 pub(super) const BUILT_IN: &[&str] = &[

@@ -1,0 +1,441 @@
+//! Intents that act on something that exists: runs, routines, alerts, incidents.
+
+use super::{Free, Intent, Need, Object};
+use crate::command::explain::{in_env, input, run_of, services_of, target, text_of, until};
+use crate::command::reading::Reading;
+use crate::command::{ParseOutcome, Parsed};
+
+/// Run a routine now.
+pub(super) const RUN_ROUTINE: Intent = Intent {
+    name: "run_routine",
+    available: false,
+    outcome: ParseOutcome::Action,
+    form: "run ROUTINE now",
+    mutates: true,
+    needs: &[Need::Routine],
+    takes: &[Object::Routine, Object::Env],
+    inputs: &["reason"],
+    wants: &[Object::Routine],
+    restate: restate_run_routine,
+    ..Intent::BLANK
+};
+
+fn restate_run_routine(p: &Parsed) -> String {
+    format!("run {} now", p.routine.as_deref().unwrap_or("?"))
+}
+
+/// Pause a routine.
+pub(super) const PAUSE_ROUTINE: Intent = Intent {
+    name: "pause_routine",
+    available: false,
+    outcome: ParseOutcome::Action,
+    form: "pause ROUTINE for 2h",
+    mutates: true,
+    needs: &[Need::Routine],
+    takes: &[Object::Routine, Object::Env],
+    inputs: &["for", "until", "reason"],
+    wants: &[Object::Routine],
+    restate: restate_pause_routine,
+    ..Intent::BLANK
+};
+
+fn restate_pause_routine(p: &Parsed) -> String {
+    format!("pause {}{}", p.routine.as_deref().unwrap_or("?"), until(p))
+}
+
+/// Let a paused routine run again.
+pub(super) const RESUME_ROUTINE: Intent = Intent {
+    name: "resume_routine",
+    available: false,
+    outcome: ParseOutcome::Action,
+    form: "resume ROUTINE",
+    mutates: true,
+    needs: &[Need::Routine],
+    takes: &[Object::Routine, Object::Env],
+    inputs: &["for", "until", "reason"],
+    wants: &[Object::Routine],
+    restate: restate_resume_routine,
+    ..Intent::BLANK
+};
+
+fn restate_resume_routine(p: &Parsed) -> String {
+    format!("resume {}{}", p.routine.as_deref().unwrap_or("?"), until(p))
+}
+
+/// Start a run that waits in the queue because the process that queued it is gone.
+pub(super) const START_RUN: Intent = Intent {
+    name: "start_run",
+    outcome: ParseOutcome::Action,
+    form: "start run N",
+    mutates: true,
+    needs: &[Need::Run],
+    takes: &[Object::Run],
+    inputs: &["run", "reason"],
+    wants: &[Object::Run],
+    restate: restate_start_run,
+    ..Intent::BLANK
+};
+
+fn restate_start_run(p: &Parsed) -> String {
+    format!("start {}, which waits in the queue", run_of(p))
+}
+
+/// Cancel a run.
+pub(super) const CANCEL_RUN: Intent = Intent {
+    name: "cancel_run",
+    outcome: ParseOutcome::Action,
+    form: "cancel run N",
+    mutates: true,
+    needs: &[Need::Run],
+    takes: &[Object::Run, Object::Env, Object::Service],
+    inputs: &["run", "reason"],
+    wants: &[Object::Run],
+    restate: restate_cancel_run,
+    ..Intent::BLANK
+};
+
+fn restate_cancel_run(p: &Parsed) -> String {
+    format!("cancel {}", run_of(p))
+}
+
+/// Stop a run once its step in flight has ended.
+pub(super) const STOP_RUN: Intent = Intent {
+    name: "stop_run",
+    outcome: ParseOutcome::Action,
+    form: "stop run N after this step",
+    mutates: true,
+    needs: &[Need::Run],
+    takes: &[Object::Run, Object::Env, Object::Service],
+    inputs: &["run", "reason"],
+    wants: &[Object::Run],
+    free: Free::Quoted("reason"),
+    restate: restate_stop_run,
+    ..Intent::BLANK
+};
+
+fn restate_stop_run(p: &Parsed) -> String {
+    format!("stop {} after its step", run_of(p))
+}
+
+/// Pause a run before its next step.
+pub(super) const PAUSE_RUN: Intent = Intent {
+    name: "pause_run",
+    outcome: ParseOutcome::Action,
+    form: "pause run N",
+    mutates: true,
+    needs: &[Need::Run],
+    takes: &[Object::Run, Object::Env, Object::Service],
+    inputs: &["run", "reason"],
+    wants: &[Object::Run],
+    free: Free::Quoted("reason"),
+    restate: restate_pause_run,
+    ..Intent::BLANK
+};
+
+fn restate_pause_run(p: &Parsed) -> String {
+    format!("pause {}", run_of(p))
+}
+
+/// Run a finished run again.
+pub(super) const RETRY_RUN: Intent = Intent {
+    name: "retry_run",
+    outcome: ParseOutcome::Action,
+    form: "retry run N",
+    mutates: true,
+    needs: &[Need::Run],
+    takes: &[Object::Run, Object::Env, Object::Service],
+    inputs: &["run", "since", "reason"],
+    wants: &[Object::Run],
+    restate: restate_retry_run,
+    ..Intent::BLANK
+};
+
+fn restate_retry_run(p: &Parsed) -> String {
+    format!("retry {}", run_of(p))
+}
+
+/// Continue an interrupted run.
+pub(super) const RESUME_RUN: Intent = Intent {
+    name: "resume_run",
+    outcome: ParseOutcome::Action,
+    form: "resume run N",
+    mutates: true,
+    needs: &[Need::Run],
+    takes: &[Object::Run, Object::Env, Object::Service],
+    inputs: &["run", "reason"],
+    wants: &[Object::Run],
+    restate: restate_resume_run,
+    ..Intent::BLANK
+};
+
+fn restate_resume_run(p: &Parsed) -> String {
+    format!("resume {}", run_of(p))
+}
+
+/// Acknowledge an alert.
+pub(super) const ACK_ALERT: Intent = Intent {
+    name: "ack_alert",
+    available: false,
+    outcome: ParseOutcome::Action,
+    form: "ack SERVICE",
+    mutates: true,
+    needs: &[Need::AlertOrServices],
+    takes: &[Object::Alert, Object::Env, Object::Service],
+    inputs: &["alert", "for", "until", "reason"],
+    restate: restate_ack_alert,
+    ..Intent::BLANK
+};
+
+fn restate_ack_alert(p: &Parsed) -> String {
+    format!(
+        "acknowledge alert {}{}{}",
+        target(p, &text_of(p, "alert")),
+        in_env(p, " in "),
+        until(p)
+    )
+}
+
+/// Silence an alert.
+pub(super) const SILENCE_ALERT: Intent = Intent {
+    name: "silence_alert",
+    available: false,
+    outcome: ParseOutcome::Action,
+    form: "silence SERVICE for 2h",
+    mutates: true,
+    needs: &[Need::AlertOrServices],
+    takes: &[Object::Alert, Object::Env, Object::Service],
+    inputs: &["alert", "for", "until", "reason"],
+    restate: restate_silence_alert,
+    ..Intent::BLANK
+};
+
+fn restate_silence_alert(p: &Parsed) -> String {
+    format!(
+        "silence alerts of {}{}{}",
+        target(p, &text_of(p, "alert")),
+        in_env(p, " in "),
+        until(p)
+    )
+}
+
+/// Declare an incident.
+pub(super) const DECLARE_INCIDENT: Intent = Intent {
+    name: "declare_incident",
+    available: false,
+    outcome: ParseOutcome::Action,
+    form: "declare incident sev2 \"TITLE\"",
+    mutates: true,
+    needs: &[Need::Input("title")],
+    inputs: &["severity", "title"],
+    free: Free::Text("title"),
+    read: read_declare_incident,
+    restate: restate_declare_incident,
+    ..Intent::BLANK
+};
+
+fn restate_declare_incident(p: &Parsed) -> String {
+    format!(
+        "declare an incident{}{}",
+        input(p, "severity", ", "),
+        input(p, "title", ": ")
+    )
+}
+
+/// The severity may be before or after the title; the rest is the title.
+fn read_declare_incident(r: &mut Reading<'_>) {
+    r.take_severity();
+}
+
+/// Resolve an incident.
+pub(super) const RESOLVE_INCIDENT: Intent = Intent {
+    name: "resolve_incident",
+    available: false,
+    outcome: ParseOutcome::Action,
+    form: "resolve the incident",
+    mutates: true,
+    takes: &[Object::Incident, Object::Env, Object::Service],
+    inputs: &["incident", "text", "reason"],
+    free: Free::Quoted("text"),
+    restate: restate_resolve_incident,
+    ..Intent::BLANK
+};
+
+fn restate_resolve_incident(p: &Parsed) -> String {
+    format!(
+        "resolve {}{}{}",
+        if p.inputs.contains_key("incident") {
+            format!("incident {}", text_of(p, "incident"))
+        } else {
+            "the open incident".to_owned()
+        },
+        services_of(p, " of "),
+        in_env(p, " in ")
+    )
+}
+
+/// Note something in the incident timeline.
+pub(super) const NOTE_INCIDENT: Intent = Intent {
+    name: "note_incident",
+    available: false,
+    outcome: ParseOutcome::Action,
+    form: "note \"TEXT\"",
+    mutates: true,
+    needs: &[Need::Input("text")],
+    inputs: &["text", "incident"],
+    free: Free::Everything("text"),
+    restate: restate_note_incident,
+    ..Intent::BLANK
+};
+
+fn restate_note_incident(p: &Parsed) -> String {
+    format!("note{}", input(p, "text", ": "))
+}
+
+/// Freeze deploys.
+pub(super) const FREEZE: Intent = Intent {
+    name: "freeze",
+    available: false,
+    outcome: ParseOutcome::Action,
+    form: "freeze deploys in ENV for 4h",
+    mutates: true,
+    needs: &[Need::EnvOrServices],
+    takes: &[Object::Env, Object::Service],
+    inputs: &["for", "until", "reason"],
+    free: Free::Quoted("reason"),
+    restate: restate_freeze,
+    ..Intent::BLANK
+};
+
+fn restate_freeze(p: &Parsed) -> String {
+    format!(
+        "freeze deploys{}{}{}{}",
+        services_of(p, " of "),
+        in_env(p, " in "),
+        until(p),
+        input(p, "reason", ": ")
+    )
+}
+
+/// Lift a freeze.
+pub(super) const UNFREEZE: Intent = Intent {
+    name: "unfreeze",
+    available: false,
+    outcome: ParseOutcome::Action,
+    form: "lift the freeze on ENV",
+    mutates: true,
+    needs: &[Need::EnvOrServices],
+    takes: &[Object::Env, Object::Service],
+    inputs: &["for", "reason"],
+    restate: restate_unfreeze,
+    ..Intent::BLANK
+};
+
+fn restate_unfreeze(p: &Parsed) -> String {
+    format!(
+        "lift the freeze{}{}",
+        services_of(p, " on "),
+        in_env(p, " in ")
+    )
+}
+
+/// Approve a run that waits for it.
+pub(super) const APPROVE: Intent = Intent {
+    name: "approve",
+    outcome: ParseOutcome::Action,
+    form: "approve run N",
+    mutates: true,
+    needs: &[Need::Run],
+    takes: &[Object::Run, Object::Env, Object::Service],
+    inputs: &["run", "reason"],
+    free: Free::Quoted("reason"),
+    restate: restate_approve,
+    ..Intent::BLANK
+};
+
+fn restate_approve(p: &Parsed) -> String {
+    format!("approve {}", run_of(p))
+}
+
+/// Reject a run that waits for approval.
+pub(super) const REJECT: Intent = Intent {
+    name: "reject",
+    outcome: ParseOutcome::Action,
+    form: "reject run N",
+    mutates: true,
+    needs: &[Need::Run],
+    takes: &[Object::Run, Object::Env, Object::Service],
+    inputs: &["run", "reason"],
+    free: Free::Quoted("reason"),
+    restate: restate_reject,
+    ..Intent::BLANK
+};
+
+fn restate_reject(p: &Parsed) -> String {
+    format!("reject {}", run_of(p))
+}
+
+/// Close a circuit breaker by hand.
+pub(super) const RESET_BREAKER: Intent = Intent {
+    name: "reset_breaker",
+    outcome: ParseOutcome::Action,
+    form: "reset breaker for TARGET",
+    mutates: true,
+    needs: &[Need::Input("target")],
+    takes: &[Object::Env, Object::Service],
+    inputs: &["target", "reason"],
+    read: read_reset_breaker,
+    restate: restate_reset_breaker,
+    ..Intent::BLANK
+};
+
+fn restate_reset_breaker(p: &Parsed) -> String {
+    format!(
+        "reset the breaker of {}{}",
+        text_of(p, "target"),
+        in_env(p, " in ")
+    )
+}
+
+/// A breaker belongs to a service or to a host.
+fn read_reset_breaker(r: &mut Reading<'_>) {
+    r.service_is_target();
+    r.host_is_target();
+}
+
+/// Set a field of a service.
+pub(super) const SET_FIELD: Intent = Intent {
+    name: "set_field",
+    available: false,
+    outcome: ParseOutcome::Action,
+    form: "set FIELD of SERVICE to VALUE",
+    mutates: true,
+    needs: &[Need::Services, Need::Input("field"), Need::Input("value")],
+    takes: &[Object::Env, Object::Service],
+    inputs: &["field", "value"],
+    read: read_set_field,
+    restate: restate_set_field,
+    ..Intent::BLANK
+};
+
+fn restate_set_field(p: &Parsed) -> String {
+    format!(
+        "set {} of {}{}",
+        text_of(p, "field"),
+        target(p, "?"),
+        input(p, "value", " to ")
+    )
+}
+
+/// "owner of web to bo": the value is everything after "to", so it is taken before names are looked
+/// for.
+fn read_set_field(r: &mut Reading<'_>) {
+    if let Some(to) = r.find_free(|r, i| matches!(r.word(i), "to" | "=" | "as")) {
+        r.soften(to);
+        r.take_rest_from(to + 1, "value");
+    }
+    let found = r.find_free(|r, i| r.field_at(i).is_some());
+    if let Some((len, field)) = found.and_then(|at| r.field_at(at)) {
+        let at = found.unwrap_or_default();
+        r.set_input("field", field, &(at..at + len));
+    }
+}

@@ -1,0 +1,346 @@
+//! Intents that open a view.
+
+use super::{Free, Intent, Need, Object};
+use crate::command::explain::{in_env, input, run_of, services_of, target, text_of};
+use crate::command::reading::Reading;
+use crate::command::{ParseOutcome, Parsed};
+
+/// Show one run.
+pub(super) const SHOW_RUN: Intent = Intent {
+    name: "show_run",
+    outcome: ParseOutcome::View,
+    form: "show run N",
+    takes: &[Object::Run, Object::Env, Object::Service],
+    inputs: &["run", "since"],
+    wants: &[Object::Run],
+    restate: restate_show_run,
+    ..Intent::BLANK
+};
+
+fn restate_show_run(p: &Parsed) -> String {
+    format!("show {}", run_of(p))
+}
+
+/// Follow the log of a run.
+pub(super) const TAIL_RUN: Intent = Intent {
+    name: "tail_run",
+    outcome: ParseOutcome::View,
+    form: "tail run N",
+    takes: &[Object::Run, Object::Env, Object::Service],
+    inputs: &["run", "since"],
+    restate: restate_tail_run,
+    ..Intent::BLANK
+};
+
+fn restate_tail_run(p: &Parsed) -> String {
+    format!("follow the log of {}", run_of(p))
+}
+
+/// List runs.
+pub(super) const LIST_RUNS: Intent = Intent {
+    name: "list_runs",
+    outcome: ParseOutcome::View,
+    form: "failed runs since 02:00",
+    takes: &[Object::Env, Object::Service],
+    inputs: &["status", "since"],
+    restate: restate_list_runs,
+    ..Intent::BLANK
+};
+
+fn restate_list_runs(p: &Parsed) -> String {
+    format!(
+        "list {}runs{}{}{}",
+        input(p, "status", "").trim_start().to_owned()
+            + if p.inputs.contains_key("status") {
+                " "
+            } else {
+                ""
+            },
+        services_of(p, " of "),
+        in_env(p, " in "),
+        input(p, "since", " since ")
+    )
+}
+
+/// Show one service.
+pub(super) const SHOW_SERVICE: Intent = Intent {
+    name: "show_service",
+    outcome: ParseOutcome::View,
+    form: "show SERVICE",
+    needs: &[Need::Services],
+    takes: &[Object::Env, Object::Service],
+    restate: restate_show_service,
+    ..Intent::BLANK
+};
+
+fn restate_show_service(p: &Parsed) -> String {
+    format!("show {}{}", target(p, "?"), in_env(p, " in "))
+}
+
+/// Who owns a service.
+pub(super) const OWNER: Intent = Intent {
+    name: "owner",
+    outcome: ParseOutcome::View,
+    form: "who owns SERVICE",
+    needs: &[Need::Services],
+    takes: &[Object::Env, Object::Service],
+    restate: restate_owner,
+    ..Intent::BLANK
+};
+
+fn restate_owner(p: &Parsed) -> String {
+    format!("owner of {}", target(p, "?"))
+}
+
+/// Contract renewals.
+pub(super) const RENEWALS: Intent = Intent {
+    name: "renewals",
+    available: false,
+    outcome: ParseOutcome::View,
+    form: "what renews in the next 30 days",
+    takes: &[Object::Service],
+    inputs: &["within"],
+    restate: restate_renewals,
+    ..Intent::BLANK
+};
+
+fn restate_renewals(p: &Parsed) -> String {
+    format!(
+        "renewals{}{}",
+        services_of(p, " of "),
+        input(p, "within", " within ")
+    )
+}
+
+/// What services cost.
+pub(super) const COSTS: Intent = Intent {
+    name: "costs",
+    available: false,
+    outcome: ParseOutcome::View,
+    form: "costs of the DEPARTMENT department",
+    takes: &[Object::Service, Object::Department],
+    inputs: &["department", "since"],
+    restate: restate_costs,
+    ..Intent::BLANK
+};
+
+fn restate_costs(p: &Parsed) -> String {
+    format!(
+        "costs{}{}",
+        services_of(p, " of "),
+        input(p, "department", " of department ")
+    )
+}
+
+/// The overall health score and what lowers it.
+pub(super) const SHOW_HEALTH: Intent = Intent {
+    name: "show_health",
+    outcome: ParseOutcome::View,
+    form: "why is the score low",
+    with_objects: Some(&super::plans::HEALTHCHECK),
+    restate: restate_show_health,
+    ..Intent::BLANK
+};
+
+fn restate_show_health(_: &Parsed) -> String {
+    "show the health score".to_owned()
+}
+
+/// Alerts.
+pub(super) const ALERTS: Intent = Intent {
+    name: "alerts",
+    available: false,
+    outcome: ParseOutcome::View,
+    form: "show alerts",
+    takes: &[Object::Env, Object::Service],
+    inputs: &["status", "since", "severity"],
+    restate: restate_alerts,
+    ..Intent::BLANK
+};
+
+fn restate_alerts(p: &Parsed) -> String {
+    format!(
+        "alerts{}{}{}",
+        services_of(p, " of "),
+        in_env(p, " in "),
+        input(p, "since", " since ")
+    )
+}
+
+/// Incidents.
+pub(super) const INCIDENTS: Intent = Intent {
+    name: "incidents",
+    available: false,
+    outcome: ParseOutcome::View,
+    form: "incidents",
+    takes: &[Object::Incident, Object::Env, Object::Service],
+    inputs: &["status", "since", "severity", "incident"],
+    restate: restate_incidents,
+    ..Intent::BLANK
+};
+
+fn restate_incidents(p: &Parsed) -> String {
+    format!(
+        "incidents{}{}{}",
+        services_of(p, " of "),
+        in_env(p, " in "),
+        input(p, "since", " since ")
+    )
+}
+
+/// Routines.
+pub(super) const ROUTINES: Intent = Intent {
+    name: "routines",
+    available: false,
+    outcome: ParseOutcome::View,
+    form: "list routines",
+    takes: &[Object::Routine, Object::Env, Object::Service],
+    inputs: &["status"],
+    wants: &[Object::Routine],
+    restate: restate_routines,
+    ..Intent::BLANK
+};
+
+fn restate_routines(p: &Parsed) -> String {
+    format!("routines{}{}", services_of(p, " of "), in_env(p, " in "))
+}
+
+/// The inventory.
+pub(super) const SERVICES: Intent = Intent {
+    name: "services",
+    outcome: ParseOutcome::View,
+    form: "list services",
+    takes: &[Object::Env, Object::Service, Object::Department],
+    inputs: &["department", "status"],
+    restate: restate_services,
+    ..Intent::BLANK
+};
+
+fn restate_services(p: &Parsed) -> String {
+    format!("services{}", in_env(p, " in "))
+}
+
+/// Who changed what.
+pub(super) const AUDIT: Intent = Intent {
+    name: "audit",
+    outcome: ParseOutcome::View,
+    form: "what changed yesterday",
+    takes: &[Object::Env, Object::Service, Object::Routine, Object::Run],
+    inputs: &["since", "run"],
+    restate: restate_audit,
+    ..Intent::BLANK
+};
+
+fn restate_audit(p: &Parsed) -> String {
+    format!(
+        "changes{}{}{}",
+        services_of(p, " of "),
+        in_env(p, " in "),
+        input(p, "since", " since ")
+    )
+}
+
+/// Who is on call.
+pub(super) const ONCALL: Intent = Intent {
+    name: "oncall",
+    outcome: ParseOutcome::View,
+    form: "who is on call",
+    takes: &[Object::Env, Object::Service],
+    inputs: &["at"],
+    restate: restate_oncall,
+    ..Intent::BLANK
+};
+
+fn restate_oncall(p: &Parsed) -> String {
+    format!(
+        "who is on call{}{}",
+        services_of(p, " for "),
+        input(p, "at", " ")
+    )
+}
+
+/// The operations calendar.
+pub(super) const CALENDAR: Intent = Intent {
+    name: "calendar",
+    available: false,
+    outcome: ParseOutcome::View,
+    form: "show the calendar",
+    takes: &[Object::Env, Object::Service],
+    inputs: &["within"],
+    restate: restate_calendar,
+    ..Intent::BLANK
+};
+
+fn restate_calendar(p: &Parsed) -> String {
+    format!("calendar{}", input(p, "within", " within "))
+}
+
+/// Compare two runs.
+pub(super) const COMPARE: Intent = Intent {
+    name: "compare",
+    available: false,
+    outcome: ParseOutcome::View,
+    form: "compare run N and M",
+    needs: &[Need::TwoRuns],
+    inputs: &["from", "to"],
+    read: read_compare,
+    restate: restate_compare,
+    ..Intent::BLANK
+};
+
+fn restate_compare(p: &Parsed) -> String {
+    format!(
+        "compare run {} with run {}",
+        text_of(p, "from"),
+        text_of(p, "to")
+    )
+}
+
+fn read_compare(r: &mut Reading<'_>) {
+    r.take_run("from");
+    r.take_run("to");
+}
+
+/// Show only the log lines that match.
+pub(super) const FILTER: Intent = Intent {
+    name: "filter",
+    outcome: ParseOutcome::View,
+    form: "grep TEXT",
+    needs: &[Need::Input("text")],
+    inputs: &["text"],
+    free: Free::Everything("text"),
+    restate: restate_filter,
+    ..Intent::BLANK
+};
+
+fn restate_filter(p: &Parsed) -> String {
+    format!("only lines with {}", text_of(p, "text"))
+}
+
+/// Help: how a command is typed.
+pub(super) const HELP: Intent = Intent {
+    name: "help",
+    outcome: ParseOutcome::View,
+    form: "help TOPIC",
+    inputs: &["topic"],
+    free: Free::Everything("topic"),
+    restate: restate_help,
+    ..Intent::BLANK
+};
+
+fn restate_help(p: &Parsed) -> String {
+    format!("help{}", input(p, "topic", " on "))
+}
+
+/// Leave the console.
+pub(super) const QUIT: Intent = Intent {
+    name: "quit",
+    outcome: ParseOutcome::View,
+    form: "quit",
+    restate: restate_quit,
+    ..Intent::BLANK
+};
+
+fn restate_quit(_: &Parsed) -> String {
+    "quit".to_owned()
+}
