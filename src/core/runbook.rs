@@ -5,7 +5,6 @@ mod built_in;
 mod call;
 mod command_condition;
 mod condition;
-pub mod deferred;
 pub mod definition;
 mod documents;
 mod effect;
@@ -27,6 +26,7 @@ pub mod scope;
 mod shell;
 pub mod statement;
 mod targets;
+mod used_results;
 
 use std::collections::BTreeMap;
 

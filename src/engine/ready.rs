@@ -9,9 +9,9 @@ use super::results;
 use crate::core::base::time::human_ms;
 use crate::core::run::StepStatus;
 use crate::core::run::event::Level;
+use crate::core::run::plan::deferred;
 use crate::core::run::plan::{Evaluation, PlanStep};
 use crate::core::run::step::Reply;
-use crate::core::runbook::deferred;
 use crate::store::StoreError;
 
 /// Whether a step can begin.

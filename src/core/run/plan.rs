@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use sha2::Digest;
 
 mod changes;
+pub mod deferred;
 mod evaluate;
+pub(crate) mod placeholder;
 mod rules;
 mod step;
 

@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 
 use super::definition::{Need, StepTemplate};
 use super::expand::{Draft, Expansion, JumpTo, Nest};
-use super::fill::{Escape, Filler};
+use super::fill::Filler;
 use super::planner::{Words, check_inputs, declared_risks, used_results};
 use super::targets::resolve;
 use super::{Request, Runbook};
+use crate::run::plan::placeholder::Escape;
 use crate::run::plan::{OnFailure, RiskLevel, Target, Within, hex_sha256};
 
 /// Maximum nesting of calls.

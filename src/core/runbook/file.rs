@@ -17,12 +17,13 @@ use toml::de::DeTable;
 
 use super::condition::Condition;
 use super::definition::{Definition, Does, Group, Need, Origin, RiskRule, Source, StepTemplate};
-use super::fill::{Filler, is_input_name};
+use super::fill::Filler;
 use super::input::{Input, InputKind, compile};
 use super::read::{At, Reader, Section, plain_text};
 use super::{Problem, Runbook};
 use crate::base::text::show;
 use crate::expr::Type;
+use crate::run::plan::placeholder::is_input_name;
 use crate::run::plan::{RiskLevel, hex_sha256};
 use crate::run::queue::{Policy, Priority};
 

@@ -1,9 +1,9 @@
 //! The name of a plan's group: the same for the same services and values in any order.
 
 use super::definition::{Definition, Group, Values};
-use super::fill::{Piece, Slot, pieces};
 use super::targets::{Resolved, block};
 use crate::run::plan::Risk;
+use crate::run::plan::placeholder::{Piece, Slot, pieces};
 use crate::run::queue::{Concurrency, LONGEST_GROUP};
 
 /// The value of an omitted placeholder: everything there is. An input without a value is a case of

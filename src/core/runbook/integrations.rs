@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use super::definition::{Does, Given, StepTemplate};
 use super::expand::Expansion;
-use super::fill::{Escape, Filler, Piece, Slot, has_saved, pieces};
+use super::fill::Filler;
 use super::input::InputKind;
 use super::statement::Statement;
 use crate::integration::notify::Message;
 use crate::integration::product::{self, Arg, Operation, Product, Shape};
 use crate::run::plan::RiskLevel;
+use crate::run::plan::placeholder::{Escape, Piece, Slot, has_saved, pieces};
 use crate::run::step::StepSpec;
 use crate::run::step::adapter::Adapter;
 use crate::run::step::notify::Notify;

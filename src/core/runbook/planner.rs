@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::definition::{Definition, Need, Origin, RiskRule, Values};
 use super::expand::{Draft, Expansion, JumpTo, Nest, Shared};
-use super::fill::{Escape, Filler, Piece, Slot, pieces};
+use super::fill::Filler;
 use super::read::nearest;
 use super::targets::{Resolved, block, resolve};
 use super::{Request, Runbook};
 use crate::base::outbound::host_words;
 use crate::command::typed_name;
 use crate::integration::Integrations;
+use crate::run::plan::placeholder::{Escape, Piece, Slot, pieces};
 use crate::run::plan::{OnFailure, Plan, PlanStep, Risk, RiskLevel};
 use crate::run::step::StepSpec;
 use crate::stack::service::Stack;
@@ -184,7 +185,7 @@ pub(super) fn used_results(definition: &Definition) -> HashSet<String> {
                     .filter_map(|(_, step)| step),
             );
         }
-        super::deferred::names(&step.does, &mut used_results);
+        super::used_results::used_results(&step.does, &mut used_results);
     }
     used_results
 }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::fill::{Piece, Slot, name_of, pieces};
+use crate::run::plan::placeholder::{Piece, Slot, name_of, pieces};
 
 /// First words of read-only statements.
 pub(super) const READS: [&str; 6] = ["select", "with", "values", "table", "show", "explain"];

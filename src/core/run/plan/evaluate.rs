@@ -89,7 +89,7 @@ impl PlanStep {
             .expressions()
             .filter_map(|text| Expr::stored(text).ok());
         expressions.any(|expr| expr.uses().contains(&result))
-            || (self.rules.fills && crate::runbook::deferred::asks(&self.spec, key))
+            || (self.rules.fills && super::deferred::asks(&self.spec, key))
     }
 
     /// Whether its condition holds, and why.

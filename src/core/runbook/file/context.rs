@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use crate::expr::{Expr, Type};
+use crate::run::plan::placeholder::{Piece, Slot, chosen_secret, pieces};
 use crate::runbook::definition::{Body, Does, Given};
-use crate::runbook::fill::{Piece, Slot, chosen_secret, pieces};
 use crate::runbook::input::{Input, InputKind};
 use crate::runbook::read::{Reader, Section, nearest};
 use crate::runbook::scope::{self, KnownStep};

@@ -7,8 +7,8 @@ use toml::de::{DeTable, DeValue};
 
 use crate::integration::notify::{Event, Message, Severity};
 use crate::integration::product::{self, Arg, Shape};
+use crate::run::plan::placeholder::{Piece, pieces};
 use crate::runbook::definition::{Does, Given, StepTemplate};
-use crate::runbook::fill::{Piece, pieces};
 use crate::runbook::read::{At, Reader, Section, as_i64, plain_text};
 use crate::runbook::statement::Statement;
 

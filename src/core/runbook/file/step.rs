@@ -9,11 +9,11 @@ use super::read_when;
 use super::work::{STEP_KINDS, read_does};
 use crate::expr::Expr;
 use crate::run::Phase;
+use crate::run::plan::placeholder::is_input_name;
 use crate::run::plan::{OnFailure, Retry};
 use crate::run::repeat::{Work, is_idempotent};
 use crate::runbook::condition::Condition;
 use crate::runbook::definition::{Bounds, Does, Items, Missing, StepTemplate, Tolerance};
-use crate::runbook::fill::is_input_name;
 use crate::runbook::read::{At, Reader, Section, as_i64};
 use crate::runbook::scope::{RESULT_FIELDS, key_of};
 

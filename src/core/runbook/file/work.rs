@@ -3,10 +3,10 @@
 use toml::de::DeValue;
 
 use super::super::definition::{Body, Does};
-use super::super::fill::chosen_secret;
 use super::super::read::{Reader, Section, as_i64};
 use super::integrations::{read_adapter, read_notify, read_sql};
 use crate::run::artifact::{ArtifactSpec, Pattern};
+use crate::run::plan::placeholder::chosen_secret;
 use crate::run::step::approve::{Approve, Comment};
 use crate::stack::service::{HttpRequest, ShellCommand, Verb};
 
