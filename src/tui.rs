@@ -2,11 +2,17 @@
 
 pub mod app;
 mod burst;
+pub mod facts;
 pub mod feed;
+pub mod field;
+pub mod filter;
+pub mod frame;
 pub mod keys;
+pub mod logs;
 pub mod msg;
 pub mod pane;
 pub mod perform;
+pub mod picker;
 pub mod popup;
 pub mod terminal;
 pub mod theme;
@@ -98,7 +104,7 @@ pub async fn run(
     clock: Clock,
 ) -> io::Result<Exit> {
     let settings = control.settings();
-    let facts = app::Facts {
+    let facts = facts::Facts {
         actor: settings.actor.clone(),
         read_only: settings.read_only,
         simulated: settings.simulated,

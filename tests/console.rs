@@ -22,7 +22,7 @@ use opsroom::core::run::step::StepSpec;
 use opsroom::core::run::step::approve::Approve;
 use opsroom::core::run::{RunId, RunStatus, StepStatus};
 use opsroom::logfile::source::LogUpdate;
-use opsroom::tui::app::Facts;
+use opsroom::tui::facts::Facts;
 use opsroom::tui::msg::{Approval, Effect, EnginePlace, LeftOver, Msg};
 
 use self::screen::{Console, text, with_styles};

@@ -4,10 +4,6 @@ mod act;
 pub mod bar;
 mod command;
 mod data;
-pub mod field;
-pub mod filter;
-pub mod logs;
-pub mod picker;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +12,11 @@ use crossterm::event::{KeyEvent, KeyEventKind};
 use ratatui::layout::Rect;
 
 use self::bar::Bar;
-use self::logs::{LogPane, Logs, RunLog};
 use super::burst;
+use super::facts::Facts;
+use super::frame::Frame;
 use super::keys::{Action, Context, Key, Keymap};
+use super::logs::{LogPane, Logs, RunLog};
 use super::msg::{Effect, Msg, Overview, Ticket};
 use super::pane::home::Home;
 use super::pane::{Scene, Screen};
@@ -30,15 +28,6 @@ use crate::control::left_over;
 use crate::core::base::time::Timestamp;
 use crate::core::command::Catalogue;
 use crate::core::run::{Run, RunId};
-
-/// Start options that are shown on screen.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Facts {
-    pub actor: String,
-    pub read_only: bool,
-    /// Demo mode: all data is simulated.
-    pub simulated: bool,
-}
 
 /// One line about the last event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,6 +174,20 @@ impl App {
         self.overview
             .as_ref()
             .and_then(|o| o.runs.iter().find(|r| r.id == run))
+    }
+
+    /// What views and popups may read while they paint.
+    #[must_use]
+    pub fn frame(&self) -> Frame<'_> {
+        Frame {
+            facts: &self.facts,
+            keys: &self.keys,
+            theme: self.theme,
+            now: self.now,
+            overview: self.overview.as_ref(),
+            trouble: self.trouble.as_deref(),
+            logs: &self.logs,
+        }
     }
 
     /// The key context.

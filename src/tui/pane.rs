@@ -17,9 +17,9 @@ use self::run::RunScreen;
 use self::runs::RunsScreen;
 use self::service::ServiceScreen;
 use self::whole::WholeLog;
-use super::app::App;
-use super::app::logs::LogPane;
+use super::frame::Frame;
 use super::keys::{Action, Context};
+use super::logs::LogPane;
 use super::msg::{Effect, Overview};
 use super::popup::Popup;
 use super::view::canvas::Canvas;
@@ -97,7 +97,7 @@ pub trait View {
     fn crumb(&self) -> String;
 
     /// Paints it.
-    fn draw(&self, app: &App, area: Rect, canvas: &mut Canvas<'_>);
+    fn draw(&self, frame: Frame<'_>, area: Rect, canvas: &mut Canvas<'_>);
 }
 
 /// The data a view may read while it acts.

@@ -13,7 +13,7 @@ use self::confirm::{Confirm, Then};
 use self::control::Control;
 use self::help::Help;
 use self::left_over::LeftOvers;
-use super::app::App;
+use super::facts::Facts;
 use super::keys::{Action, Context, Keymap};
 use super::msg::{Effect, Ticket};
 use super::view::canvas::Canvas;
@@ -101,14 +101,14 @@ impl Popup {
     }
 
     /// Paints it over the screen.
-    pub fn draw(&self, app: &App, canvas: &mut Canvas<'_>) {
+    pub fn draw(&self, facts: &Facts, keys: &Keymap, canvas: &mut Canvas<'_>) {
         match self {
-            Self::Card(p) => p.draw(app, canvas),
+            Self::Card(p) => p.draw(facts, canvas),
             Self::Confirm(p) => p.draw(canvas),
             Self::Answer(p) => p.draw(canvas),
             Self::Control(p) => p.draw(canvas),
             Self::LeftOver(p) => p.draw(canvas),
-            Self::Help(p) => p.draw(&app.keys, canvas),
+            Self::Help(p) => p.draw(keys, canvas),
         }
     }
 }

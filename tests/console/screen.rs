@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use opsroom::tui::app::{App, Facts};
+use opsroom::tui::app::App;
+use opsroom::tui::facts::Facts;
 use opsroom::tui::keys::Keymap;
 use opsroom::tui::msg::{Effect, Msg};
 use opsroom::tui::theme::Theme;

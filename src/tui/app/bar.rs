@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use super::field::Field;
 use crate::core::command::{self, Catalogue, Completion, ParseOutcome, Parsed};
 use crate::core::run::Run;
 use crate::core::stack::service::Stack;
+use crate::tui::field::Field;
 use crate::tui::keys::Action;
 use crate::tui::msg::{Effect, Overview, PlanCard, Ticket};
 

@@ -3,19 +3,19 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::reader::position;
 use crate::core::base::time::{Timestamp, age};
 use crate::core::health::check::score::Score;
-use crate::tui::app::App;
+use crate::tui::frame::Frame;
 use crate::tui::msg::Overview;
 use crate::tui::theme::{Theme, health_label};
 use crate::tui::view::canvas::{Canvas, safe, wrapped};
 use crate::tui::view::layout;
 
 /// Paints the pane.
-pub fn draw(app: &App, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
+/// `top`: the first line shown.
+pub fn draw(frame: Frame<'_>, top: usize, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
-    let score = app.overview.as_ref().and_then(|o| o.score.as_ref());
+    let score = frame.overview.and_then(|o| o.score.as_ref());
     let mut title = vec![Span::styled(" Health ", theme.strong())];
     if let Some(score) = score {
         let (symbol, word) = health_label(score.health);
@@ -29,12 +29,9 @@ pub fn draw(app: &App, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
     } else {
         title.push(Span::styled("– ? unknown ", theme.strong()));
     }
-    let all = lines(app.overview.as_ref(), app.now, theme, layout::columns(area));
-    let top = app
-        .home
-        .health_top
-        .min(all.len().saturating_sub(layout::rows(area)));
-    let mark = position(top, layout::rows(area), all.len());
+    let all = lines(frame.overview, frame.now, theme, layout::columns(area));
+    let top = top.min(all.len().saturating_sub(layout::rows(area)));
+    let mark = layout::position(top, layout::rows(area), all.len());
     let inner = canvas.frame(area, Line::from(title), &mark.into(), focused);
     canvas.lines(inner, all.iter().skip(top));
 }

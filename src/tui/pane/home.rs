@@ -3,16 +3,16 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::stack::targets;
+use super::stack::{StackList, targets};
 use super::{Destination, Reaction, Scene, health, log, stack};
 use crate::core::run::plan::Target;
 use crate::core::run::{Run, RunId, RunStatus};
-use crate::tui::app::App;
-use crate::tui::app::filter::Filter;
-use crate::tui::app::logs::LogPane;
-use crate::tui::app::picker::{Picker, moved};
+use crate::tui::filter::Filter;
+use crate::tui::frame::Frame;
 use crate::tui::keys::{Action, Context};
+use crate::tui::logs::LogPane;
 use crate::tui::msg::{Effect, Overview};
+use crate::tui::picker::{Picker, moved};
 use crate::tui::theme::{Theme, run_symbol, run_word};
 use crate::tui::view::canvas::{Canvas, safe};
 use crate::tui::view::layout;
@@ -184,20 +184,27 @@ impl Home {
         std::mem::take(&mut self.full)
     }
 
+    const fn stack_list(&self) -> StackList<'_> {
+        StackList {
+            filter: &self.filter,
+            selected: self.stack.index(),
+        }
+    }
+
     /// Paints all panes, or the one that fills the screen.
-    pub fn draw(&self, app: &App, body: Rect, canvas: &mut Canvas<'_>) {
+    pub fn draw(&self, frame: Frame<'_>, body: Rect, canvas: &mut Canvas<'_>) {
         for pane in Pane::ALL
             .into_iter()
             .filter(|pane| !self.full || *pane == self.focus)
         {
             let (area, focused) = (self.area(pane, body), pane == self.focus);
             match pane {
-                Pane::Stack => stack::draw(app, area, focused, canvas),
-                Pane::Health => health::draw(app, area, focused, canvas),
+                Pane::Stack => stack::draw(frame, self.stack_list(), area, focused, canvas),
+                Pane::Health => health::draw(frame, self.health_top, area, focused, canvas),
                 Pane::Log => {
-                    let run = self.log.and_then(|run| app.run_of(run));
-                    let shown = self.log.and_then(|run| app.logs.get(run));
-                    log::draw(shown, log_title(app, run), area, focused, canvas);
+                    let run = self.log.and_then(|run| frame.run_of(run));
+                    let shown = self.log.and_then(|run| frame.logs.get(run));
+                    log::draw(shown, log_title(frame, run), area, focused, canvas);
                 }
             }
         }
@@ -206,8 +213,8 @@ impl Home {
 
 /// `Run #41 ▶ running  deploy web → staging`.
 #[must_use]
-pub fn log_title(app: &App, run: Option<&Run>) -> Line<'static> {
-    let theme = app.theme;
+pub fn log_title(frame: Frame<'_>, run: Option<&Run>) -> Line<'static> {
+    let theme = frame.theme;
     let Some(run) = run else {
         return Span::styled(" Run log ", theme.strong()).into();
     };
@@ -218,7 +225,7 @@ pub fn log_title(app: &App, run: Option<&Run>) -> Line<'static> {
     ];
     if run.status == RunStatus::Waiting {
         // The requester of a run cannot approve it.
-        let is_requester = run.actor == app.facts.actor && run.plan.approvals().next().is_some();
+        let is_requester = run.actor == frame.facts.actor && run.plan.approvals().next().is_some();
         let whom = if is_requester {
             "Enter opens it "
         } else {

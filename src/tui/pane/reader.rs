@@ -7,10 +7,10 @@ use ratatui::text::{Line, Span};
 
 use super::{Reaction, Scene, View};
 use crate::core::base::text;
-use crate::tui::app::App;
-use crate::tui::app::picker::moved;
+use crate::tui::frame::Frame;
 use crate::tui::keys::Action;
 use crate::tui::msg::Effect;
+use crate::tui::picker::moved;
 use crate::tui::view::canvas::{Canvas, wrapped};
 use crate::tui::view::layout;
 
@@ -77,11 +77,11 @@ impl View for TextReader {
         Reaction::Done
     }
 
-    fn draw(&self, _app: &App, area: Rect, canvas: &mut Canvas<'_>) {
+    fn draw(&self, _frame: Frame<'_>, area: Rect, canvas: &mut Canvas<'_>) {
         let title = Span::styled(format!(" {} ", self.title), canvas.theme.strong());
         let all = self.laid_out(layout::columns(area));
         let top = self.top.min(all.len().saturating_sub(layout::rows(area)));
-        let mark = position(top, layout::rows(area), all.len());
+        let mark = layout::position(top, layout::rows(area), all.len());
         let inner = canvas.frame(area, title.into(), &mark.into(), true);
         let lines: Vec<Line<'_>> = all
             .iter()
@@ -94,15 +94,5 @@ impl View for TextReader {
 
     fn crumb(&self) -> String {
         self.title.clone()
-    }
-}
-
-/// `12–34 of 80` if not everything fits.
-#[must_use]
-pub fn position(top: usize, height: usize, all: usize) -> String {
-    if all <= height {
-        String::new()
-    } else {
-        format!(" {}–{} of {all} ", top + 1, (top + height).min(all))
     }
 }

@@ -12,11 +12,12 @@ use crate::core::run::artifact::human_bytes;
 use crate::core::run::orders::{Ending, Pace};
 use crate::core::run::plan::PlanStep;
 use crate::core::run::{RunId, RunStatus, RunStep, StepStatus};
-use crate::tui::app::logs::LogPane;
-use crate::tui::app::picker::{Picker, first_visible};
-use crate::tui::app::{App, Facts};
+use crate::tui::facts::Facts;
+use crate::tui::frame::Frame;
 use crate::tui::keys::{Action, Context};
+use crate::tui::logs::LogPane;
 use crate::tui::msg::{Effect, RunDetail};
+use crate::tui::picker::{Picker, first_visible};
 use crate::tui::popup::control::Aim;
 use crate::tui::theme::{run_symbol, run_word, step_symbol, step_word};
 use crate::tui::view::canvas::{Canvas, column, row, safe, wrapped};
@@ -151,7 +152,7 @@ impl RunScreen {
         }
     }
 
-    fn draw_header(&self, app: &App, area: Rect, canvas: &mut Canvas<'_>) {
+    fn draw_header(&self, frame: Frame<'_>, area: Rect, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let Some(detail) = &self.detail else {
             let what = self.error.as_deref().unwrap_or("reading …");
@@ -168,7 +169,7 @@ impl RunScreen {
                 theme.strong(),
             ),
             Span::styled(status, theme.run(run.status)),
-            Span::raw(format!("  {}", took(run, app.now))),
+            Span::raw(format!("  {}", took(run, frame.now))),
         ]);
         let reason = run
             .reason
@@ -240,7 +241,7 @@ impl RunScreen {
         );
     }
 
-    fn draw_steps(&self, app: &App, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
+    fn draw_steps(&self, frame: Frame<'_>, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let plan = self.detail.as_ref().map(|d| &d.run.plan);
         let steps: Vec<_> = plan
@@ -271,7 +272,7 @@ impl RunScreen {
             let record = detail.steps.iter().find(|s| s.index as usize == i);
             canvas.line(
                 row(inner, y),
-                &step_line((step, place), record, app, usize::from(inner.width)),
+                &step_line((step, place), record, frame, usize::from(inner.width)),
             );
             if i == self.steps.index() {
                 canvas.restyle(
@@ -430,9 +431,9 @@ impl View for RunScreen {
         self.stale = true;
     }
 
-    fn draw(&self, app: &App, body: Rect, canvas: &mut Canvas<'_>) {
+    fn draw(&self, frame: Frame<'_>, body: Rect, canvas: &mut Canvas<'_>) {
         if !self.full {
-            self.draw_header(app, layout::run(body).header, canvas);
+            self.draw_header(frame, layout::run(body).header, canvas);
         }
         for part in PARTS
             .into_iter()
@@ -440,11 +441,17 @@ impl View for RunScreen {
         {
             let (area, focused) = (self.area(part, body), part == self.focus);
             match part {
-                Part::Steps => self.draw_steps(app, area, focused, canvas),
+                Part::Steps => self.draw_steps(frame, area, focused, canvas),
                 Part::Artifacts => self.draw_artifacts(area, focused, canvas),
                 Part::Log => {
                     let title = Span::styled(format!(" Log {} ", self.run), canvas.theme.strong());
-                    log::draw(app.logs.get(self.run), title.into(), area, focused, canvas);
+                    log::draw(
+                        frame.logs.get(self.run),
+                        title.into(),
+                        area,
+                        focused,
+                        canvas,
+                    );
                 }
             }
         }
@@ -458,13 +465,13 @@ impl View for RunScreen {
 fn step_line(
     (step, place): (&PlanStep, &str),
     record: Option<&RunStep>,
-    app: &App,
+    frame: Frame<'_>,
     width: usize,
 ) -> Line<'static> {
     let status = record.map_or(StepStatus::Pending, |r| r.status);
     let took = record.map_or_else(String::new, |r| match (r.started_at, r.finished_at) {
         (Some(from), Some(to)) => human_ms(to.ms_since(from)),
-        (Some(from), None) => human_ms(app.now.ms_since(from)),
+        (Some(from), None) => human_ms(frame.now.ms_since(from)),
         (None, _) => String::new(),
     });
     let again = record
@@ -484,9 +491,9 @@ fn step_line(
     Line::from(vec![
         Span::styled(
             format!("{} {:<10}", step_symbol(status), step_word(status)),
-            app.theme.step(status),
+            frame.theme.step(status),
         ),
-        Span::styled(phase, app.theme.dim()),
+        Span::styled(phase, frame.theme.dim()),
         Span::raw(format!(
             "{} {took:>8}{again}  {why}",
             column(&step.name, name)

@@ -9,11 +9,11 @@ use super::{Destination, Reaction, Scene, View};
 use crate::core::base::time::{Timestamp, human_ms};
 use crate::core::run::queue::Queued;
 use crate::core::run::{Run, RunId, RunStatus, listed};
-use crate::tui::app::App;
-use crate::tui::app::filter::Filter;
-use crate::tui::app::picker::{Picker, first_visible};
+use crate::tui::filter::Filter;
+use crate::tui::frame::Frame;
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, RunFilter, RunPage, Ticket, not_listed};
+use crate::tui::picker::{Picker, first_visible};
 use crate::tui::theme::{run_symbol, run_word};
 use crate::tui::view::canvas::{Canvas, column, row, safe, wrapped};
 use crate::tui::view::layout;
@@ -371,7 +371,7 @@ impl View for RunsScreen {
         self.stale = true;
     }
 
-    fn draw(&self, app: &App, area: Rect, canvas: &mut Canvas<'_>) {
+    fn draw(&self, frame: Frame<'_>, area: Rect, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let shown = self.shown();
         let more = if self.is_whole() { "" } else { "+" };
@@ -427,7 +427,7 @@ impl View for RunsScreen {
         let list = self.draw_waits(list, canvas);
         let first = first_visible(self.picker.index(), shown.len(), usize::from(list.height));
         for (y, (i, run)) in (list.y..list.bottom()).zip(shown.iter().enumerate().skip(first)) {
-            canvas.line(row(list, y), &line(run, app, title_width));
+            canvas.line(row(list, y), &line(run, frame, title_width));
             if i == self.picker.index() {
                 canvas.restyle(row(list, y), theme.selected());
             }
@@ -439,21 +439,21 @@ impl View for RunsScreen {
     }
 }
 
-fn line(run: &Run, app: &App, title_width: usize) -> Line<'static> {
+fn line(run: &Run, frame: Frame<'_>, title_width: usize) -> Line<'static> {
     let started = run
         .started_at
-        .map_or_else(|| "–".to_owned(), |at| when(at, app.now));
+        .map_or_else(|| "–".to_owned(), |at| when(at, frame.now));
     Line::from(vec![
         Span::raw(format!("  {:<6} ", run.id.to_string())),
         Span::styled(
             format!("{} {:<12} ", run_symbol(run.status), run_word(run.status)),
-            app.theme.run(run.status),
+            frame.theme.run(run.status),
         ),
         Span::raw(format!(
             "{} {} {started:<9} {}",
             column(&title(run), title_width),
             column(&run.actor, 12),
-            took(run, app.now)
+            took(run, frame.now)
         )),
     ])
 }

@@ -3,7 +3,6 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::reader::position;
 use super::stack::{facts, summary};
 use super::{Reaction, Scene, View};
 use crate::core::run::plan::Target;
@@ -11,10 +10,10 @@ use crate::core::stack::service::{
     Action as Channel, ActionCall, Service, ShellCommand, Tier, Verb,
 };
 use crate::core::stack::state::State;
-use crate::tui::app::App;
-use crate::tui::app::picker::moved;
+use crate::tui::frame::Frame;
 use crate::tui::keys::Action;
 use crate::tui::msg::{EnginePlace, Overview};
+use crate::tui::picker::moved;
 use crate::tui::theme::{Theme, run_symbol, run_word};
 use crate::tui::view::canvas::{Canvas, column, safe, wrapped};
 use crate::tui::view::layout;
@@ -46,16 +45,16 @@ impl View for ServiceScreen {
         Reaction::Done
     }
 
-    fn draw(&self, app: &App, area: Rect, canvas: &mut Canvas<'_>) {
+    fn draw(&self, frame: Frame<'_>, area: Rect, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let scene = Scene {
-            overview: app.overview.as_ref(),
-            now: app.now,
+            overview: frame.overview,
+            now: frame.now,
             body: area,
         };
         let all = lines(self, scene, theme, layout::columns(area));
         let top = self.top.min(all.len().saturating_sub(layout::rows(area)));
-        let mark = position(top, layout::rows(area), all.len());
+        let mark = layout::position(top, layout::rows(area), all.len());
         let title = Span::styled(format!(" Service {} ", safe(&self.name)), theme.strong());
         let inner = canvas.frame(area, title.into(), &mark.into(), true);
         canvas.lines(inner, all.iter().skip(top));

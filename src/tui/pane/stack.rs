@@ -7,9 +7,10 @@ use crate::core::base::time::{self, Timestamp, human_ms};
 use crate::core::health::observation::{TargetState, TargetSummary};
 use crate::core::run::plan::Target;
 use crate::core::stack::state::State;
-use crate::tui::app::App;
-use crate::tui::app::picker::first_visible;
+use crate::tui::filter::Filter;
+use crate::tui::frame::Frame;
 use crate::tui::msg::Overview;
+use crate::tui::picker::first_visible;
 use crate::tui::view::canvas::{Canvas, column, row, safe};
 use crate::tui::view::layout;
 
@@ -87,34 +88,46 @@ pub fn short_age(ms: i64) -> String {
     }
 }
 
+/// What home keeps of the list: the filter typed and the row selected.
+#[derive(Debug, Clone, Copy)]
+pub struct StackList<'a> {
+    pub filter: &'a Filter,
+    pub selected: usize,
+}
+
 /// Paints the pane.
-pub fn draw(app: &App, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
+pub fn draw(
+    frame: Frame<'_>,
+    list: StackList<'_>,
+    area: Rect,
+    focused: bool,
+    canvas: &mut Canvas<'_>,
+) {
     let theme = canvas.theme;
-    let home = &app.home;
-    let Some(overview) = &app.overview else {
+    let Some(overview) = frame.overview else {
         let inner = canvas.frame(
             area,
             Span::styled(" Stack ", theme.strong()).into(),
             &Line::default(),
             focused,
         );
-        let what = app.trouble.as_deref().unwrap_or("reading …");
+        let what = frame.trouble.unwrap_or("reading …");
         return canvas.line(inner, &Line::raw(safe(what)));
     };
-    let targets = targets(overview, home.filter.text());
+    let targets = targets(overview, list.filter.text());
     let title = Span::styled(format!(" Stack {} ", targets.len()), theme.strong());
-    let mark = Span::styled(home.filter.mark(), theme.attention());
+    let mark = Span::styled(list.filter.mark(), theme.attention());
     let inner = canvas.frame(area, title.into(), &mark.into(), focused);
     if targets.is_empty() {
-        return canvas.lines(inner, &empty(overview, home.filter.text(), theme.dim()));
+        return canvas.lines(inner, &empty(overview, list.filter.text(), theme.dim()));
     }
     let height = layout::rows(area);
-    let first = first_visible(home.stack.index(), targets.len(), height);
+    let first = first_visible(list.selected, targets.len(), height);
     for (y, (i, target)) in (inner.y..inner.bottom()).zip(targets.iter().enumerate().skip(first)) {
-        let selected = i == home.stack.index();
+        let selected = i == list.selected;
         canvas.line(
             row(inner, y),
-            &line(app, overview, target, selected, usize::from(inner.width)),
+            &line(frame, overview, target, selected, usize::from(inner.width)),
         );
         if selected {
             let style = if focused {
@@ -128,17 +141,17 @@ pub fn draw(app: &App, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
 }
 
 fn line(
-    app: &App,
+    frame: Frame<'_>,
     overview: &Overview,
     target: &Target,
     selected: bool,
     width: usize,
 ) -> Line<'static> {
     let summary = summary(overview, target);
-    let current_state = overview.current_state(target, app.now);
+    let current_state = overview.current_state(target, frame.now);
     let state = current_state.state;
-    let style = app.theme.state(state);
-    let up = age(&current_state, app.now, overview.stale_ms).map_or_else(
+    let style = frame.theme.state(state);
+    let up = age(&current_state, frame.now, overview.stale_ms).map_or_else(
         || uptime(summary),
         |age| format!("{} old", age.replace(' ', "")),
     );

@@ -4,9 +4,9 @@ use ratatui::layout::Rect;
 
 use super::{Reaction, Scene, View};
 use crate::core::run::RunId;
-use crate::tui::app::App;
-use crate::tui::app::logs::LogPane;
+use crate::tui::frame::Frame;
 use crate::tui::keys::{Action, Context, Table};
+use crate::tui::logs::LogPane;
 use crate::tui::view::canvas::Canvas;
 
 /// The full-screen log of a run.
@@ -37,8 +37,8 @@ impl View for WholeLog {
         })
     }
 
-    fn draw(&self, app: &App, body: Rect, canvas: &mut Canvas<'_>) {
-        if let Some(log) = app.logs.get(self.run) {
+    fn draw(&self, frame: Frame<'_>, body: Rect, canvas: &mut Canvas<'_>) {
+        if let Some(log) = frame.logs.get(self.run) {
             log.paint(body, canvas);
         }
     }

@@ -9,7 +9,7 @@ use super::confirm::buttons;
 use crate::core::run::RunId;
 use crate::core::run::plan::Rules;
 use crate::core::run::step::approve::Comment;
-use crate::tui::app::field::Field;
+use crate::tui::field::Field;
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Approval, Effect, RunDetail};
 use crate::tui::view::canvas::{Canvas, row, safe, wrapped};

@@ -12,12 +12,12 @@ use super::Outcome;
 use super::confirm::buttons;
 use crate::core::command::Parsed;
 use crate::core::run::{Run, RunId};
-use crate::tui::app::App;
-use crate::tui::app::field::Field;
+use crate::tui::facts::Facts;
+use crate::tui::field::Field;
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, PlanCard, Ticket};
-use crate::tui::pane::reader::position;
 use crate::tui::view::canvas::{Canvas, row, safe, wrapped};
+use crate::tui::view::layout;
 
 /// Rows per page when scrolling.
 const PAGE: usize = 8;
@@ -371,7 +371,7 @@ impl Card {
         format!("cannot be started: {}", blocks.join("; "))
     }
 
-    pub(super) fn draw(&self, app: &App, canvas: &mut Canvas<'_>) {
+    pub(super) fn draw(&self, facts: &Facts, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let screen = canvas.area();
         let width = screen.width.min(100);
@@ -394,7 +394,7 @@ impl Card {
             width,
             height,
             title.into(),
-            &position(top, room, lines.len()).into(),
+            &layout::position(top, room, lines.len()).into(),
         );
         let inner = Rect {
             x: inner.x.saturating_add(1),
@@ -419,13 +419,13 @@ impl Card {
                 ..inner
             },
             &message,
-            app,
+            facts,
             canvas,
         );
     }
 
     /// Inputs, confirmation, message and buttons. The buttons are always visible.
-    fn draw_foot(&self, area: Rect, message: &[String], app: &App, canvas: &mut Canvas<'_>) {
+    fn draw_foot(&self, area: Rect, message: &[String], facts: &Facts, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let last = area.bottom().saturating_sub(1);
         if area.is_empty() {
@@ -474,7 +474,7 @@ impl Card {
             },
             &lines,
         );
-        let start = if app.facts.simulated {
+        let start = if facts.simulated {
             "Start (simulated)"
         } else {
             "Start"

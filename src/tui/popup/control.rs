@@ -9,7 +9,7 @@ use super::{Outcome, Popup};
 use crate::core::run::orders::{Ending, Order, Pace, dependents, next_step, skippable, to_let_go};
 use crate::core::run::resume::{Decision, ResumeState, standing};
 use crate::core::run::{RunId, RunStatus, StepStatus};
-use crate::tui::app::field::Field;
+use crate::tui::field::Field;
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, RunDetail, Ticket};
 use crate::tui::popup::card::Card;

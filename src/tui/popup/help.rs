@@ -5,9 +5,9 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::Outcome;
-use crate::tui::app::field::Field;
-use crate::tui::app::picker::{first_visible, moved};
+use crate::tui::field::Field;
 use crate::tui::keys::{Action, Context, Key, Keymap};
+use crate::tui::picker::{first_visible, moved};
 use crate::tui::view::canvas::{Canvas, row};
 
 /// The help for one context.

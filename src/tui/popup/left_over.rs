@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 use super::Outcome;
 use super::confirm::buttons;
 use crate::core::run::RunId;
-use crate::tui::app::field::Field;
+use crate::tui::field::Field;
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, LeftOver};
 use crate::tui::view::canvas::{Canvas, row, safe, wrapped};

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
 use crate::core::base::text;
-use crate::tui::app::field::Field;
+use crate::tui::field::Field;
 use crate::tui::theme::Theme;
 
 /// The frame being painted.

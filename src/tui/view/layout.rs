@@ -151,6 +151,16 @@ fn split_top(area: Rect, height: u16) -> (Rect, Rect) {
     )
 }
 
+/// `12–34 of 80` if not everything fits.
+#[must_use]
+pub fn position(top: usize, height: usize, all: usize) -> String {
+    if all <= height {
+        String::new()
+    } else {
+        format!(" {}–{} of {all} ", top + 1, (top + height).min(all))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

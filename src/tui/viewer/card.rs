@@ -8,9 +8,9 @@ use super::columns::KnownLine;
 use crate::core::base::text;
 use crate::core::base::time::Timestamp;
 use crate::core::logline::{self, Record};
-use crate::tui::app::picker::{first_visible, moved};
 use crate::tui::keys::Action;
 use crate::tui::msg::Effect;
+use crate::tui::picker::{first_visible, moved};
 use crate::tui::view::canvas::{Canvas, row};
 
 /// The card of one record.

@@ -2,8 +2,8 @@
 
 use crate::logfile::log_view::Rule;
 use crate::logfile::scan::pattern;
-use crate::tui::app::picker::moved;
 use crate::tui::keys::Action;
+use crate::tui::picker::moved;
 
 /// The filters and the selected one.
 #[derive(Debug, Clone, Default)]

@@ -7,7 +7,7 @@ use crate::core::base::time::{Timestamp, parse_duration};
 use crate::core::logline;
 use crate::logfile::log_view::{Export, Jump, LogRequest, Move, Sought, What};
 use crate::logfile::scan::pattern;
-use crate::tui::app::field::Field;
+use crate::tui::field::Field;
 use crate::tui::keys::Action;
 use crate::tui::msg::Effect;
 
