@@ -29,6 +29,7 @@ mod results;
 mod resume;
 mod session;
 mod shorten;
+mod step_ref;
 mod stop_signal;
 mod sweep;
 mod undo;

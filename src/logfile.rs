@@ -9,10 +9,12 @@
 
 pub mod bits;
 pub mod file;
+pub mod head;
 pub mod index;
 pub mod levels;
 pub mod log_view;
 pub mod order;
+mod progress;
 pub mod records;
 pub mod run_spool;
 pub mod scan;

@@ -21,10 +21,9 @@ pub(super) fn name(text: &str) -> Result<String, String> {
             "is {length} characters long; a name has at most {MAX_NAME}"
         ));
     }
-    if let Some(c) = text
-        .chars()
-        .find(|c| !is_printable(*c) || is_invisible(*c) || (c.is_whitespace() && *c != ' '))
-    {
+    if let Some(c) = text.chars().find(|c| {
+        !is_printable(*c) || super::toml_doc::is_invisible(*c) || (c.is_whitespace() && *c != ' ')
+    }) {
         return Err(format!(
             "holds the invisible character {}; remove it",
             c.escape_unicode()
@@ -187,14 +186,6 @@ pub(super) fn secret_ref(text: &str) -> Result<String, String> {
 fn is_printable(c: char) -> bool {
     !c.is_control()
         && !matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// Has no width on screen, or changes the reading direction: two names could look the same.
-pub(super) fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
-        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 fn is_local_part(text: &str) -> bool {

@@ -11,6 +11,7 @@ mod effect;
 mod expand;
 mod file;
 mod fill;
+mod find;
 mod group;
 pub mod input;
 mod integrations;

@@ -11,35 +11,19 @@ use super::drive::Drive;
 use super::output::{self, CHANNEL, OutputOrigin};
 use super::ready::Ready;
 use super::record::Event;
+use super::step_ref::{Ended, StepRef};
 use super::stop_signal::{StopSignal, Why};
 use crate::core::base::time::human_ms;
 use crate::core::health::observation::Observation;
+use crate::core::run::StepStatus;
 use crate::core::run::event::{Level, NewEntry};
 use crate::core::run::plan::{Evaluation, PlanStep, Retry};
 use crate::core::run::repeat::is_safe;
 use crate::core::run::resume::is_timed;
 use crate::core::run::step::document::Finding;
 use crate::core::run::step::{Call, Outcome, Reply, StepSpec, Verdict};
-use crate::core::run::{Phase, StepStatus};
 use crate::core::stack::state::State;
 use crate::store::StoreError;
-
-/// The position of a step in its run.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct StepRef {
-    /// Absent for a condition's steps: they have no record of their own.
-    pub index: Option<u32>,
-    pub phase: Option<Phase>,
-}
-
-/// How a step ended.
-#[derive(Debug, Clone)]
-pub(super) struct Ended {
-    pub status: StepStatus,
-    pub message: String,
-    /// It was cut short from outside.
-    pub halted: bool,
-}
 
 /// Decision after a failed attempt.
 #[derive(Debug, PartialEq)]

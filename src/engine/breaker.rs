@@ -1,8 +1,8 @@
 //! Before a call: whether the breaker of its target allows it; after it: the outcome. See
 //! [`crate::core::run::breaker`] for which calls are guarded, and why the others are not.
 
-use super::attempt::StepRef;
 use super::drive::Drive;
+use super::step_ref::StepRef;
 use super::stop_signal::StopSignal;
 use crate::core::run::Phase;
 use crate::core::run::breaker::{

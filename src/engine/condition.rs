@@ -1,8 +1,8 @@
 //! The condition of a run: "only if staging is healthy". A condition that cannot be checked does
 //! not hold.
 
-use super::attempt::StepRef;
 use super::drive::{Drive, Progress};
+use super::step_ref::StepRef;
 use crate::core::run::event::Level;
 use crate::core::run::plan::{PlanStep, RunCondition};
 use crate::core::run::step::Call;

@@ -7,10 +7,10 @@ use std::sync::atomic::AtomicBool;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::attempt::{Ended, StepRef};
 use super::limit::Limit;
 use super::record::Recorder;
 use super::results::Results;
+use super::step_ref::{Ended, StepRef};
 use super::stop_signal::{StopSignal, Why};
 use crate::core::base::time::{Timestamp, human_ms};
 use crate::core::run::event::{Level, NewEntry};

@@ -3,8 +3,8 @@
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::attempt::{Ended, StepRef};
 use super::drive::{Drive, Progress};
+use super::step_ref::{Ended, StepRef};
 use crate::core::run::event::Level;
 use crate::core::run::plan::{Each, PlanStep};
 use crate::core::run::{Phase, StepStatus};

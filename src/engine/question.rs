@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::attempt::StepRef;
 use super::drive::Drive;
 use super::pause::{POLL, Waiting};
+use super::step_ref::StepRef;
 use super::stop_signal::StopSignal;
 use crate::core::run::step::Reply;
 use crate::core::run::{StepStatus, Transition};

@@ -3,9 +3,9 @@
 
 use tokio::time::Instant;
 
-use super::attempt::{Ended, StepRef};
 use super::drive::Drive;
 use super::results;
+use super::step_ref::{Ended, StepRef};
 use crate::core::base::time::human_ms;
 use crate::core::run::StepStatus;
 use crate::core::run::event::Level;

@@ -3,9 +3,9 @@
 
 use std::collections::HashMap;
 
-use super::attempt::StepRef;
 use super::drive::{Drive, Progress};
 use super::results::Results;
+use super::step_ref::StepRef;
 use super::{World, stop_signal::StopSignal};
 use crate::core::run::plan::{OnFailure, PlanStep};
 use crate::core::run::step::{Call, StepSpec};

@@ -1,7 +1,7 @@
 //! Outcome messages of bounded size. A longer text is kept whole, once, as an artifact of the step.
 
-use super::attempt::StepRef;
 use super::drive::Drive;
+use super::step_ref::StepRef;
 use crate::core::base::message::{MAX_OUTCOME_BYTES, cut_to};
 use crate::core::run::artifact::{ArtifactDraft, ArtifactKind};
 use crate::core::run::plan::PlanStep;

@@ -2,8 +2,8 @@
 //! failing undo does not keep the others from being tried. A cancelled run is not undone: that was
 //! not requested.
 
-use super::attempt::StepRef;
 use super::drive::{Drive, FINALLY_TIMEOUT_MS, Progress};
+use super::step_ref::StepRef;
 use super::stop_signal::Why;
 use crate::core::run::StepStatus;
 use crate::core::run::event::Level;

@@ -8,8 +8,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::head::Head;
 use super::index::{BLOCK, Index, Line, Lines, read_some};
-use super::run_spool::{Head, RunSpool, Writer};
+use super::progress::{ENDED, FULL, RUNNING};
+use super::run_spool::{RunSpool, Writer};
 use super::spool::{self, Pour};
 use super::unpack::{self, ByteSource, Packing};
 
@@ -66,11 +68,6 @@ pub enum FileEvent {
     Rotated(Box<Tracked>),
     Notice(String),
 }
-
-pub(super) const RUNNING: u8 = 0;
-pub(super) const ENDED: u8 = 1;
-pub(super) const FULL: u8 = 2;
-pub(super) const CAUGHT_UP: u8 = 3;
 
 impl Tracked {
     /// Opens a file.

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
+use super::head::Head;
 use super::records::Records;
-use super::run_spool::Head;
 use crate::core::base::time::Timestamp;
 use crate::core::logline;
 use crate::core::run::event::Level;

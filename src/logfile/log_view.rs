@@ -22,11 +22,11 @@ pub use self::seek::{Jump, Sought};
 use self::view::Viewport;
 pub use self::view::{Hits, Move, Row, Shown};
 use super::file::{FileEvent, Tracked};
+use super::head::Head;
 use super::index::Line;
 use super::levels::Levels;
 use super::order::Order;
 use super::records::LONGEST;
-use super::run_spool::Head;
 use crate::core::base::time::Timestamp;
 use crate::core::run::event::Level;
 

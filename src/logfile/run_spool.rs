@@ -8,8 +8,9 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::file::{CAUGHT_UP, ENDED, FULL};
+use super::head::{Head, SpoolEntry};
 use super::index::read_some;
+use super::progress::{CAUGHT_UP, ENDED, FULL};
 use crate::core::base::time::Timestamp;
 use crate::core::logline;
 use crate::core::run::Phase;
@@ -22,42 +23,7 @@ const SOURCE: usize = 12;
 /// Offset in a record of the position and size of the event's data.
 const DATA: usize = 24 + SOURCE;
 
-/// What the store knows about a line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
-    /// The entry's number in its run.
-    pub seq: i64,
-    pub at: Timestamp,
-    /// The step's number in the plan.
-    pub step: Option<u32>,
-    pub origin: SpoolEntry,
-    /// It belongs to the record of the line before.
-    pub joined: bool,
-    /// Position and size in bytes of an event's data.
-    pub data: Option<(u64, u32)>,
-}
-
-/// Origin of a line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SpoolEntry {
-    Event {
-        level: Level,
-        phase: Option<Phase>,
-        source: String,
-    },
-    Output(Stream),
-}
-
 impl Head {
-    /// The level of an event. `None` for output: its level is read from its text.
-    #[must_use]
-    pub const fn level(&self) -> Option<Level> {
-        match self.origin {
-            SpoolEntry::Event { level, .. } => Some(level),
-            SpoolEntry::Output(_) => None,
-        }
-    }
-
     fn of(entry: &Entry) -> Self {
         let origin = match &entry.body {
             EntryBody::Event {

@@ -6,8 +6,8 @@ use std::io::{self, Read as _, Write as _};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::file::{ENDED, FULL};
 use super::index::BLOCK;
+use super::progress::{ENDED, FULL};
 use super::unpack::ByteSource;
 
 /// One input being copied into a file.

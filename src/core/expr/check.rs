@@ -295,7 +295,8 @@ fn call(
             if name == "matches"
                 && let ExprKind::Literal(Value::Text(pattern)) = &arguments[1].kind
             {
-                regex(pattern).map_err(|message| ExprError::new(message, arguments[1].span))?;
+                super::eval::regex(pattern)
+                    .map_err(|message| ExprError::new(message, arguments[1].span))?;
             }
             Ok(Type::Bool)
         }
@@ -362,17 +363,4 @@ fn near(name: &str, known: &[&str]) -> String {
         .min();
     best.filter(|(distance, _)| *distance <= 2)
         .map_or_else(String::new, |(_, k)| format!(", did you mean `{k}`?"))
-}
-
-/// Compiles a pattern with a bounded program.
-pub(super) fn regex(pattern: &str) -> Result<regex::Regex, String> {
-    regex::RegexBuilder::new(pattern)
-        .size_limit(1 << 20)
-        .build()
-        .map_err(|error| {
-            format!(
-                "not a regular expression: {}",
-                error.to_string().lines().last().unwrap_or("").trim()
-            )
-        })
 }

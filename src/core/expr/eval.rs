@@ -305,7 +305,7 @@ fn call(
         }
         ("endsWith", [Value::Text(a), Value::Text(b)]) => Ok(Value::Bool(a.ends_with(b.as_str()))),
         ("contains", [Value::Text(a), Value::Text(b)]) => Ok(Value::Bool(a.contains(b.as_str()))),
-        ("matches", [Value::Text(a), Value::Text(b)]) => super::check::regex(b)
+        ("matches", [Value::Text(a), Value::Text(b)]) => regex(b)
             .map(|r| Value::Bool(r.is_match(a)))
             .map_err(|m| ExprError::new(m, span)),
         ("int" | "double" | "string" | "duration" | "timestamp", [value]) => {
@@ -455,4 +455,17 @@ fn paths(node: &Node, scope: &BTreeMap<String, Value>, text: &str, into: &mut Ve
         ExprKind::Binary(_, a, b) => [a, b].iter().for_each(|n| paths(n, scope, text, into)),
         ExprKind::Choice(a, b, c) => [a, b, c].iter().for_each(|n| paths(n, scope, text, into)),
     }
+}
+
+/// Compiles a pattern with a bounded program.
+pub(super) fn regex(pattern: &str) -> Result<regex::Regex, String> {
+    regex::RegexBuilder::new(pattern)
+        .size_limit(1 << 20)
+        .build()
+        .map_err(|error| {
+            format!(
+                "not a regular expression: {}",
+                error.to_string().lines().last().unwrap_or("").trim()
+            )
+        })
 }

@@ -366,6 +366,3 @@ impl Missing {
         }
     }
 }
-
-/// Checked input values by name.
-pub type Values = BTreeMap<String, String>;

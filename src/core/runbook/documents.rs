@@ -3,8 +3,9 @@
 
 use std::fmt::Write;
 
-use super::definition::Values;
-use super::targets::{Resolved, find_service};
+use super::find::find_service;
+use super::input::Values;
+use super::targets::Resolved;
 use crate::run::step::document::RESULTS;
 use crate::stack::service::{Contact, Service, Stack, Verb};
 

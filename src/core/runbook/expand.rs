@@ -5,8 +5,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashSet};
 
 use super::call::Call;
-use super::definition::{Body, Does, Items, Missing, StepTemplate, Values};
+use super::definition::{Body, Does, Items, Missing, StepTemplate};
 use super::fill::Filler;
+use super::input::Values;
 use super::planner::{Words, fill_or_keep, shell_env};
 use super::targets::{Resolved, configure_hint};
 use super::{Runbook, documents, scope, shell_block};
@@ -206,7 +207,7 @@ impl Expansion<'_> {
             self.risk(RiskLevel::Info, "LEFT_OUT", message);
             return Vec::new();
         };
-        scope::items_of(list).map(str::to_owned).collect()
+        super::input::items_of(list).map(str::to_owned).collect()
     }
 
     fn iteration(

@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use super::definition::Values;
+use super::input::Values;
 use crate::run::plan::placeholder::{Escape, Piece, Slot, name_of, pieces};
 
 /// Values of the placeholders at one place of a plan.

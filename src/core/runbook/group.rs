@@ -1,6 +1,7 @@
 //! The name of a plan's group: the same for the same services and values in any order.
 
-use super::definition::{Definition, Group, Values};
+use super::definition::{Definition, Group};
+use super::input::Values;
 use super::targets::{Resolved, block};
 use crate::run::plan::Risk;
 use crate::run::plan::placeholder::{Piece, Slot, pieces};

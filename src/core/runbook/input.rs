@@ -1,10 +1,23 @@
 //! Inputs of a runbook: their types, and the values they accept.
 
+use std::collections::BTreeMap;
+
 use regex::Regex;
 
+use super::find::{find_environment, find_service};
 use crate::base::secret;
 use crate::base::time::{parse_duration, write_duration};
 use crate::stack::service::Stack;
+
+/// Checked input values by name.
+pub type Values = BTreeMap<String, String>;
+
+/// The items of a list input.
+pub(super) fn items_of(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+}
 
 /// A declared input.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,9 +87,9 @@ impl InputKind {
             Self::Choice(choices) => Err(format!("is not one of {}", choices.join(", "))),
             Self::Version => version(value),
             Self::Duration { min, max } => duration(value, *min, *max),
-            Self::Env => super::targets::find_environment(stack, value).map(|e| e.name.clone()),
+            Self::Env => find_environment(stack, value).map(|e| e.name.clone()),
             Self::Secret => secret_name(value),
-            Self::Service => super::targets::find_service(stack, value).map(|s| s.name.clone()),
+            Self::Service => find_service(stack, value).map(|s| s.name.clone()),
         }
     }
 }
@@ -106,7 +119,7 @@ fn matches_all(value: &str, pattern: Option<&str>) -> Result<String, String> {
 const MAX_ITEMS: usize = 1_000;
 
 fn list(value: &str, pattern: Option<&str>) -> Result<String, String> {
-    let items: Vec<&str> = super::scope::items_of(value).collect();
+    let items: Vec<&str> = items_of(value).collect();
     if items.len() > MAX_ITEMS {
         return Err(format!(
             "holds {} items, more than {MAX_ITEMS}",

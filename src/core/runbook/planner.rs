@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::definition::{Definition, Need, Origin, RiskRule, Values};
+use super::definition::{Definition, Need, Origin, RiskRule};
 use super::expand::{Draft, Expansion, JumpTo, Nest, Shared};
 use super::fill::Filler;
+use super::input::Values;
 use super::read::nearest;
 use super::targets::{Resolved, block, resolve};
 use super::{Request, Runbook};

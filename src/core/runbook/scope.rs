@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::definition::Values;
 use super::fill::Filler;
-use super::input::{Input, InputKind};
+use super::input::Values;
+use super::input::{Input, InputKind, items_of};
 use crate::base::time::parse_duration;
 use crate::expr::{Type, Value};
 use crate::integration::Integrations;
@@ -97,13 +97,6 @@ fn value_of(kind: &InputKind, text: &str) -> Value {
         ),
         _ => Value::Text(text.to_owned()),
     }
-}
-
-/// The items of a list input.
-pub(super) fn items_of(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',')
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
 }
 
 /// Names and types a risk or an early condition may use.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::{Answer, LogView};
 use crate::core::run::Phase;
 use crate::core::run::event::Stream;
-use crate::logfile::run_spool::SpoolEntry;
+use crate::logfile::head::SpoolEntry;
 
 /// Lines to write, and the file. A path that ends in `.jsonl` gets one JSON object a line.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 use super::{KEEP, LogView};
 use crate::core::run::event::Level;
 use crate::logfile::Bits;
-use crate::logfile::run_spool::Head;
+use crate::logfile::head::Head;
 
 /// Lines evaluated directly for one screen where the background scan has not been yet.
 const TRIED: usize = 30_000;

@@ -7,8 +7,8 @@ use crate::core::base::text;
 use crate::core::base::time::Timestamp;
 use crate::core::run::Phase;
 use crate::core::run::event::Stream;
+use crate::logfile::head::{Head, SpoolEntry};
 use crate::logfile::log_view::Row;
-use crate::logfile::run_spool::{Head, SpoolEntry};
 use crate::tui::view::canvas::column;
 
 /// Widths of the columns in cells, with the blank after them.

@@ -1,0 +1,8 @@
+//! How far the thread has come that writes a spool or a run's log: one atomic byte.
+
+pub(super) const RUNNING: u8 = 0;
+pub(super) const ENDED: u8 = 1;
+/// The disk has no room: the log is incomplete.
+pub(super) const FULL: u8 = 2;
+/// Everything there was is written; more may come.
+pub(super) const CAUGHT_UP: u8 = 3;
