@@ -510,6 +510,11 @@ async fn a_console_pulses_at_the_period_of_its_settings() {
     tokio::time::timeout(TIMEOUT, wait).await.unwrap();
     let overview = control.overview().await.unwrap();
     assert_eq!(overview.store_kind, "sqlite");
+    let shown = control.store_url();
+    assert!(
+        shown.starts_with("sqlite:") && shown.ends_with("ops.db"),
+        "{shown}"
+    );
     let stale_ms = overview.stale_ms;
     assert!(
         stale_ms >= 3_600_000,
