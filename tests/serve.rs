@@ -12,7 +12,9 @@ use opsroom::core::health::observation::Observation;
 use opsroom::core::run::plan::{Plan, PlanStep, Rules, Target};
 use opsroom::core::run::step::{StepSpec, manual::Manual, shell::Shell, wait::Wait};
 use opsroom::core::run::{Phase, Run, RunId, RunStatus, StepStatus};
-use opsroom::core::stack::service::{Action, ActionCall, HttpRequest, Service, ShellCommand, Verb};
+use opsroom::core::stack::service::{
+    Action, ActionCall, Environment, HttpRequest, Service, ShellCommand, Verb,
+};
 use opsroom::core::stack::state::State;
 use opsroom::core::stack::{Change, Delta};
 use opsroom::store::{NewRun, Store};
@@ -205,6 +207,59 @@ async fn runbooks_written_meanwhile_are_loaded_by_a_reload() {
             .iter()
             .any(|problem| problem.contains("broken.toml:1")),
         "{problems:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_plan_says_what_changed_in_its_runbook_since_the_last_run() {
+    let home = Home::new().await;
+    let folder = home.dir.path().join("runbooks");
+    std::fs::create_dir(&folder).unwrap();
+    let write = |script: &str| {
+        let text = format!("# Tidy\n\n```sh\n{script}\n```\n");
+        std::fs::write(folder.join("tidy.md"), text).unwrap();
+    };
+    let staging = Change::Environment(Delta {
+        name: "staging".to_owned(),
+        before: None,
+        after: Some(Environment {
+            name: "staging".to_owned(),
+            ..Environment::default()
+        }),
+        position: 0,
+    });
+    let store = Store::open(&home.control.settings().store_url)
+        .await
+        .unwrap();
+    let workspace = store.workspaces().await.unwrap()[0].id;
+    store
+        .apply(workspace, &[staging], "amos", Clock::System.now())
+        .await
+        .unwrap();
+    let text = "run tidy in staging";
+    let card = async || {
+        home.control.reload().await.unwrap();
+        let catalogue = home.control.catalogue().await.unwrap();
+        let parsed = opsroom::core::command::parse(text, &catalogue);
+        home.control.plan(&parsed, &[], text).await.unwrap()
+    };
+    write("true");
+    let first = card().await;
+    assert!(
+        first.changed.is_empty(),
+        "it never ran: {:?}",
+        first.changed
+    );
+    home.control.submit(first.plan, None, None).await.unwrap();
+    let same = card().await.changed;
+    assert!(same.is_empty(), "it is the same file: {same:?}");
+    write("echo other");
+    let changed = card().await.changed;
+    assert!(changed.len() > 1, "{changed:?}");
+    assert!(changed[0].contains("tidy"), "{changed:?}");
+    assert!(
+        changed.iter().any(|line| line.contains("echo other")),
+        "{changed:?}"
     );
 }
 
