@@ -8,10 +8,15 @@ use std::time::Duration;
 use opsroom::bus::Notice;
 use opsroom::clock::Clock;
 use opsroom::control::{AdapterContext, Control, EnginePlace, ProcessKind, Refusal, Settings};
-use opsroom::core::run::plan::{Plan, PlanStep, Rules};
+use opsroom::core::health::observation::Observation;
+use opsroom::core::run::plan::{Plan, PlanStep, Rules, Target};
 use opsroom::core::run::step::{StepSpec, manual::Manual, shell::Shell, wait::Wait};
 use opsroom::core::run::{Phase, Run, RunId, RunStatus, StepStatus};
-use opsroom::core::stack::service::ShellCommand;
+use opsroom::core::stack::service::{
+    Action, ActionCall, Environment, HttpRequest, Service, ShellCommand, Verb,
+};
+use opsroom::core::stack::state::State;
+use opsroom::core::stack::{Change, Delta};
 use opsroom::store::{NewRun, Store};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -205,6 +210,59 @@ async fn runbooks_written_meanwhile_are_loaded_by_a_reload() {
     );
 }
 
+#[tokio::test]
+async fn a_plan_says_what_changed_in_its_runbook_since_the_last_run() {
+    let home = Home::new().await;
+    let folder = home.dir.path().join("runbooks");
+    std::fs::create_dir(&folder).unwrap();
+    let write = |script: &str| {
+        let text = format!("# Tidy\n\n```sh\n{script}\n```\n");
+        std::fs::write(folder.join("tidy.md"), text).unwrap();
+    };
+    let staging = Change::Environment(Delta {
+        name: "staging".to_owned(),
+        before: None,
+        after: Some(Environment {
+            name: "staging".to_owned(),
+            ..Environment::default()
+        }),
+        position: 0,
+    });
+    let store = Store::open(&home.control.settings().store_url)
+        .await
+        .unwrap();
+    let workspace = store.workspaces().await.unwrap()[0].id;
+    store
+        .apply(workspace, &[staging], "amos", Clock::System.now())
+        .await
+        .unwrap();
+    let text = "run tidy in staging";
+    let card = async || {
+        home.control.reload().await.unwrap();
+        let catalogue = home.control.catalogue().await.unwrap();
+        let parsed = opsroom::core::command::parse(text, &catalogue);
+        home.control.plan(&parsed, &[], text).await.unwrap()
+    };
+    write("true");
+    let first = card().await;
+    assert!(
+        first.changed.is_empty(),
+        "it never ran: {:?}",
+        first.changed
+    );
+    home.control.submit(first.plan, None, None).await.unwrap();
+    let same = card().await.changed;
+    assert!(same.is_empty(), "it is the same file: {same:?}");
+    write("echo other");
+    let changed = card().await.changed;
+    assert!(changed.len() > 1, "{changed:?}");
+    assert!(changed[0].contains("tidy"), "{changed:?}");
+    assert!(
+        changed.iter().any(|line| line.contains("echo other")),
+        "{changed:?}"
+    );
+}
+
 /// Killed when the test ends.
 struct Server(Child);
 
@@ -346,6 +404,144 @@ async fn a_read_only_process_claims_and_probes_nothing_and_says_what_could_run()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_stops_everything_is_listed_before_targets_and_targets_before_advice() {
+    let home = Home::new().await;
+    let settings = home.control.settings().clone();
+    let store = Store::open(&settings.store_url).await.unwrap();
+    let workspace = store.workspaces().await.unwrap()[0].id;
+    let probe = Action {
+        verb: Verb::Probe,
+        environments: Vec::new(),
+        call: ActionCall::Http(HttpRequest::default()),
+        timeout_ms: 1000,
+        idempotent: true,
+        secrets: Vec::new(),
+    };
+    let web = Service {
+        name: "web".to_owned(),
+        actions: vec![probe],
+        ..Service::default()
+    };
+    let added = Change::Service(Delta {
+        name: "web".to_owned(),
+        before: None,
+        after: Some(web),
+        position: 0,
+    });
+    let now = Clock::System.now();
+    store.apply(workspace, &[added], "amos", now).await.unwrap();
+    let seen = Observation {
+        target: Target {
+            service: "web".to_owned(),
+            env: None,
+        },
+        at: now,
+        state: State::Unknown,
+        latency_ms: None,
+        message: "curl is not installed".to_owned(),
+        run: None,
+    };
+    store.observe(workspace, &[seen]).await.unwrap();
+    let target = "web cannot be probed: curl is not installed";
+    let advice = "no on-call contacts: add [[contact]] to the stack file";
+    assert_eq!(
+        home.control.overview().await.unwrap().problems,
+        [target, advice]
+    );
+    home.control.close(false).await;
+    let read_only = Settings {
+        read_only: true,
+        ..settings
+    };
+    let control = Control::open(read_only, Clock::System).await.unwrap();
+    let none = EnginePlace::Nowhere.sentence(true);
+    assert_eq!(
+        control.overview().await.unwrap().problems,
+        [none.as_str(), target, advice]
+    );
+    control.close(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_looks_for_runs_of_dead_engines_and_a_read_only_one_does_not() {
+    let home = Home::new().await;
+    let settings = Settings {
+        door: ProcessKind::Cli,
+        ..home.control.settings().clone()
+    };
+    home.control.close(false).await;
+    let store = Store::open(&settings.store_url).await.unwrap();
+    let now = Clock::System.now();
+    let new = NewRun {
+        workspace: store.workspaces().await.unwrap()[0].id,
+        plan: Plan {
+            runbook: "test".into(),
+            title: "test".into(),
+            steps: vec![shell("true")],
+            ..Plan::default()
+        },
+        parent: None,
+        actor: "amos".to_owned(),
+        trigger: "console".to_owned(),
+        reason: None,
+        at: now,
+    };
+    let run = store.submit(new).await.unwrap().id;
+    // A process of this machine that has ended; its lease has not.
+    let mut ended = Command::new("true").spawn().unwrap();
+    ended.wait().unwrap();
+    let me = opsroom::engine::identity();
+    let mut parts: Vec<_> = me.split(':').map(str::to_owned).collect();
+    parts[1] = ended.id().to_string();
+    let lease = now.plus_ms(3_600_000);
+    store
+        .claim(Some(run), &parts.join(":"), lease)
+        .await
+        .unwrap()
+        .unwrap();
+
+    let read_only = Settings {
+        read_only: true,
+        ..settings.clone()
+    };
+    let control = Control::open(read_only, Clock::System).await.unwrap();
+    assert_eq!(control.status(run).await.unwrap(), RunStatus::Claimed);
+    control.close(false).await;
+
+    let control = Control::open(settings, Clock::System).await.unwrap();
+    let seen = control.status(run).await.unwrap();
+    assert_ne!(seen, RunStatus::Claimed, "its engine is gone");
+    control.close(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queued_runs_are_left_over_by_a_console_that_no_server_follows() {
+    let home = Home::new().await;
+    let settings = Settings {
+        lanes: opsroom::core::run::queue::Lanes {
+            interactive: 1,
+            routine: 1,
+        },
+        ..home.control.settings().clone()
+    };
+    home.control.close(false).await;
+    let home = Home {
+        control: Control::open(settings, Clock::System).await.unwrap(),
+        ..home
+    };
+    assert_eq!(home.control.queued_here().await.unwrap(), 0);
+    let first = home.submit(shell("sleep 60")).await;
+    home.until(first, |run| run.status == RunStatus::Running)
+        .await;
+    home.submit(shell("true")).await;
+    home.submit(shell("true")).await;
+    assert_eq!(home.control.queued_here().await.unwrap(), 2);
+    let _server = home.serve().await;
+    assert_eq!(home.control.queued_here().await.unwrap(), 0, "it adopts");
+    home.control.close(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_console_pulses_at_the_period_of_its_settings() {
     let home = Home::new().await;
     let settings = Settings {
@@ -369,6 +565,11 @@ async fn a_console_pulses_at_the_period_of_its_settings() {
     tokio::time::timeout(TIMEOUT, wait).await.unwrap();
     let overview = control.overview().await.unwrap();
     assert_eq!(overview.store_kind, "sqlite");
+    let shown = control.store_url();
+    assert!(
+        shown.starts_with("sqlite:") && shown.ends_with("ops.db"),
+        "{shown}"
+    );
     let stale_ms = overview.stale_ms;
     assert!(
         stale_ms >= 3_600_000,

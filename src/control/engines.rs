@@ -121,12 +121,7 @@ impl Control {
             renew_ms: settings.lease_ms / 3,
             sweep_ms: settings.lease_ms / 6,
             lanes: settings.lanes,
-            pulse: match (only, self.workspace()) {
-                (None, Some(workspace)) if settings.pulse_ms > 0 => {
-                    Some((workspace.id, settings.pulse_ms))
-                }
-                _ => None,
-            },
+            pulse: pulse(only, self.workspace().map(|w| w.id), settings.pulse_ms),
             only,
             adopt_ms: settings.adopt_ms,
         };
@@ -209,5 +204,37 @@ impl Control {
                 .filter(|period_ms| *period_ms > 0)
                 .unwrap_or(USUAL_PULSE_MS),
         ))
+    }
+}
+
+/// The workspace whose targets an engine probes, and the period in milliseconds. `None`: it drives
+/// one run only, there is no workspace yet, or the pulse is off (0): the engine raises every period
+/// it is given to a second.
+fn pulse(only: Option<RunId>, workspace: Option<i64>, period_ms: i64) -> Option<(i64, i64)> {
+    workspace
+        .filter(|_| only.is_none() && period_ms > 0)
+        .map(|workspace| (workspace, period_ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pulse_has_a_workspace_and_a_period_and_an_engine_of_one_run_has_none() {
+        for (only, workspace, period_ms, wanted) in [
+            (None, Some(7), 1, Some((7, 1))),
+            (None, Some(7), 60_000, Some((7, 60_000))),
+            (None, Some(7), 0, None),
+            (None, Some(7), -1, None),
+            (None, None, 60_000, None),
+            (Some(RunId(1)), Some(7), 60_000, None),
+        ] {
+            assert_eq!(
+                pulse(only, workspace, period_ms),
+                wanted,
+                "{only:?} {workspace:?} {period_ms}"
+            );
+        }
     }
 }

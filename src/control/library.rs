@@ -234,4 +234,25 @@ mod tests {
                 && library.problems[0].message.contains("larger than 8 MiB")
         );
     }
+
+    #[test]
+    fn a_folder_may_hold_as_many_files_as_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        for n in 0..MAX_FILES {
+            write(dir.path(), &format!("{n}.md"), "");
+        }
+        let load = || {
+            let mut problems = Vec::new();
+            let found = files(dir.path(), &mut problems).len();
+            let problems: Vec<String> = problems.into_iter().map(|p| p.message).collect();
+            (found, problems)
+        };
+        assert_eq!(load(), (MAX_FILES, vec![]));
+        write(dir.path(), "one more.md", "");
+        let message = format!(
+            "holds {} runbook files; only the first {MAX_FILES} are read",
+            MAX_FILES + 1
+        );
+        assert_eq!(load(), (MAX_FILES, vec![message]));
+    }
 }

@@ -163,3 +163,94 @@ fn not_probed(stack: &Stack, states: &[(Target, TargetSummary)]) -> Vec<String> 
     }
     problems
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::health::observation::Observation;
+    use crate::core::stack::service::{Action, ActionCall, HttpRequest, Service};
+
+    fn action(verb: Verb, timeout_ms: i64) -> Action {
+        Action {
+            verb,
+            environments: Vec::new(),
+            call: ActionCall::Http(HttpRequest::default()),
+            timeout_ms,
+            idempotent: true,
+            secrets: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_slowest_probe_counts_and_no_other_action() {
+        let service = |name: &str, actions| Service {
+            name: name.to_owned(),
+            actions,
+            ..Service::default()
+        };
+        let mut stack = Stack::default();
+        assert_eq!(longest_probe_ms(&stack), 0);
+        stack.services = vec![
+            service("web", vec![action(Verb::Probe, 90_000)]),
+            service("api", vec![action(Verb::Probe, 2000)]),
+            service("db", vec![action(Verb::Deploy, 600_000)]),
+        ];
+        assert_eq!(longest_probe_ms(&stack), 90_000);
+    }
+
+    #[test]
+    fn only_targets_of_the_stack_that_have_a_probe_are_reported_as_not_probed() {
+        let envs = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+        let only_in = |env: &str, verb| Action {
+            environments: envs(&[env]),
+            ..action(verb, 1000)
+        };
+        let web = Service {
+            name: "web".to_owned(),
+            environments: envs(&["prod", "staging"]),
+            actions: vec![only_in("prod", Verb::Probe), only_in("old", Verb::Probe)],
+            ..Service::default()
+        };
+        let stack = Stack {
+            services: vec![web],
+            ..Stack::default()
+        };
+        let seen = |service: &str, env: &str, state| {
+            let target = Target {
+                service: service.to_owned(),
+                env: Some(env.to_owned()),
+            };
+            let latest = Observation {
+                target: target.clone(),
+                at: Timestamp(0),
+                state,
+                latency_ms: None,
+                message: "secret TOKEN is not set".to_owned(),
+                run: None,
+            };
+            let summary = TargetSummary {
+                latest,
+                seen: None,
+                samples: 0,
+                up: 0,
+            };
+            (target, summary)
+        };
+        let reported = "web in prod cannot be probed: secret TOKEN is not set";
+        for (service, env, state, wanted) in [
+            ("web", "prod", State::Unknown, vec![reported]),
+            ("web", "prod", State::Failing, vec![]),
+            // It has no probe there.
+            ("web", "staging", State::Unknown, vec![]),
+            // It is no longer in that environment.
+            ("web", "old", State::Unknown, vec![]),
+            ("gone", "prod", State::Unknown, vec![]),
+        ] {
+            assert_eq!(
+                not_probed(&stack, &[seen(service, env, state)]),
+                wanted,
+                "{service} in {env}"
+            );
+        }
+    }
+}

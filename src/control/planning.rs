@@ -123,3 +123,28 @@ fn request(parsed: &Parsed, raw_text: &str) -> Request {
         raw_text: raw_text.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_names_its_services_and_its_environment() {
+        for (services, env, wanted) in [
+            (&["web"][..], None, "web is healthy"),
+            (&["web", "api"], None, "web and api is healthy"),
+            (&["web"], Some("prod"), "web in prod is healthy"),
+            (&["*"], None, "everything is healthy"),
+            (&["*"], Some("prod"), "everything in prod is healthy"),
+            (&[], Some("prod"), "prod is healthy"),
+            (&[], None, "everything is healthy"),
+        ] {
+            let condition = Parsed {
+                services: services.iter().map(|s| (*s).to_owned()).collect(),
+                env: env.map(str::to_owned),
+                ..Parsed::default()
+            };
+            assert_eq!(describe_condition(&condition), wanted);
+        }
+    }
+}

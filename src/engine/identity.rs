@@ -190,4 +190,13 @@ mod tests {
         assert!(is_gone(&with(&zombie.to_string(), &born, boot)));
         child.wait().unwrap();
     }
+
+    /// A number, as the inode of the namespace's file has it: a process of another container has
+    /// another one, and its processes are not visible here.
+    #[test]
+    fn the_namespace_is_that_of_this_process() {
+        use std::os::unix::fs::MetadataExt;
+        let inode = fs::metadata("/proc/self/ns/pid").unwrap().ino();
+        assert_eq!(identity().rsplit(':').nth(1), Some(&*inode.to_string()));
+    }
 }

@@ -267,6 +267,18 @@ async fn a_condition_decides_whether_anything_runs() {
         );
         if !runs {
             assert!(run.message.unwrap().contains("staging is healthy"));
+            // A condition that does not hold is an answer and no failure of its phase.
+            let log = bench.log(run.id).await;
+            assert!(
+                log.iter()
+                    .any(|line| line.starts_with("info validate finished in ")
+                        && line.ends_with(": the condition is not met")),
+                "{log:#?}"
+            );
+            assert!(
+                log.iter().all(|line| !line.contains("validate failed")),
+                "{log:#?}"
+            );
             assert!(
                 bench
                     .statuses(run.id)

@@ -588,6 +588,18 @@ pub async fn places_in_the_queue_are_reported(place: Place) {
             .unwrap()
             .is_empty()
     );
+    // A free target that an earlier run waits for.
+    let free = Plan {
+        mutates: true,
+        services: vec!["db".to_owned()],
+        ..plan("restart")
+    };
+    place.submit(free.clone()).await;
+    for (rank, wanted) in [(at(20).0, vec![(None, 1)]), (at(5).0, vec![])] {
+        let met = store.blockers(place.workspace, &free, rank).await.unwrap();
+        let met: Vec<_> = met.iter().map(|b| (b.holder, b.ahead)).collect();
+        assert_eq!(met, wanted, "at rank {rank}");
+    }
 }
 
 pub async fn an_unreadable_run_hides_no_other(place: Place) {

@@ -150,6 +150,14 @@ fn retries_by_status_code() {
     );
 }
 
+/// Equal pauses would bring the retries of many runs at the same moment.
+#[test]
+fn jitter_spreads_to_both_sides() {
+    let drawn: Vec<f64> = (0..100).map(|_| jitter()).collect();
+    assert!(drawn.iter().any(|j| *j < 0.0), "{drawn:?}");
+    assert!(drawn.iter().any(|j| *j > 0.0), "{drawn:?}");
+}
+
 proptest! {
     #[test]
     fn pauses_stay_within_a_quarter_and_under_the_cap(attempt in 1u32..70, jitter in -1.0f64..=1.0) {

@@ -133,3 +133,20 @@ async fn a_transition_committed_before_the_connection_was_lost_is_not_refused() 
         rec.advance_to(store.run(rec.run()).await.unwrap().last_seq);
     }
 }
+
+/// A person may write to a run after the engine last read how far its log reaches: the numbers that
+/// the engine publishes itself then end too early.
+#[tokio::test]
+async fn the_last_number_published_counts_the_entries_of_others() {
+    let rec = recorder().await;
+    let store = &rec.world.store;
+    rec.append(&[rec.note(None, Level::Info, "ours")])
+        .await
+        .unwrap();
+    let theirs = [rec.note(None, Level::Info, "theirs")];
+    let last = store.append(rec.claim, &theirs).await.unwrap();
+    let mut news = rec.world.bus.subscribe();
+    rec.publish_last().await;
+    assert_eq!(news.try_recv(), Ok(Notice::Entries(rec.run(), last)));
+    assert!(news.try_recv().is_err(), "it is published once");
+}
