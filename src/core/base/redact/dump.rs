@@ -555,7 +555,7 @@ mod tests {
         ] {
             let mut found = Vec::new();
             let fits = bytes(digits.as_bytes(), how, |at, len, byte| {
-                found.push((at, len, byte))
+                found.push((at, len, byte));
             });
             assert_eq!(fits, expected.is_some(), "{digits}");
             assert_eq!(
