@@ -322,6 +322,165 @@ mod tests {
         ] {
             assert!(Allowed::parse(bad).is_err(), "{bad}");
         }
+        for (text, entry) in [
+            ("127.0.0.1", Allowed::Network(ip("127.0.0.1"), 32)),
+            ("10.0.0.0/8", Allowed::Network(ip("10.0.0.0"), 8)),
+            ("0.0.0.0/0", Allowed::Network(ip("0.0.0.0"), 0)),
+            ("10.0.0.0/32", Allowed::Network(ip("10.0.0.0"), 32)),
+            ("[::1]", Allowed::Network(ip("::1"), 128)),
+            ("fd00::/128", Allowed::Network(ip("fd00::"), 128)),
+        ] {
+            assert_eq!(Allowed::parse(text), Ok(entry), "{text}");
+        }
+        let error = |text| Allowed::parse(text).unwrap_err();
+        assert_eq!(
+            error("10.0.0.0/33"),
+            "has no prefix of 0 to 32 bits after the /"
+        );
+        assert_eq!(
+            error("::/129"),
+            "has no prefix of 0 to 128 bits after the /"
+        );
+        assert!(error("x/8").starts_with("is not a network"));
+    }
+
+    #[test]
+    fn a_name_of_this_machine_or_of_a_metadata_service_needs_an_entry() {
+        let none = policy(&[]);
+        for (policy, name, written, fine) in [
+            (&none, "acme.test", Written::ByAnswer, true),
+            (&none, "localhost", Written::Literally, true),
+            (&none, "LOCALHOST.", Written::ByAnswer, false),
+            (
+                &policy(&["localhost"]),
+                "localhost",
+                Written::ByAnswer,
+                true,
+            ),
+            (
+                &policy(&["127.0.0.1"]),
+                "localhost",
+                Written::ByAnswer,
+                true,
+            ),
+            (
+                &policy(&["127.0.0.2"]),
+                "localhost",
+                Written::ByAnswer,
+                false,
+            ),
+            (
+                &policy(&["127.0.0.1"]),
+                "metadata.goog",
+                Written::Literally,
+                false,
+            ),
+            (
+                &policy(&["metadata.goog"]),
+                "metadata.goog",
+                Written::Literally,
+                true,
+            ),
+            (
+                &policy(&["metadata.goog"]),
+                "metadata",
+                Written::Literally,
+                false,
+            ),
+        ] {
+            assert_eq!(
+                policy.check_name(name, written).is_ok(),
+                fine,
+                "{name} {written:?}"
+            );
+        }
+        assert_eq!(
+            none.check_name("Localhost.", Written::ByAnswer)
+                .unwrap_err(),
+            "the outbound policy refuses Localhost.: it is this machine, and its host came from an input or an earlier \
+             answer, not from a file; if that is meant, add \"localhost\" to allow of [outbound] in opsroom.toml"
+        );
+        assert_eq!(
+            none.check_name("metadata.goog", Written::Literally)
+                .unwrap_err(),
+            "the outbound policy refuses metadata.goog: it is the name of a cloud's metadata service, which hands out \
+             credentials; if that is meant, add \"metadata.goog\" and its address to allow of [outbound] in opsroom.toml"
+        );
+    }
+
+    #[test]
+    fn a_refusal_names_the_rule_and_what_to_add() {
+        let none = policy(&[]);
+        for (address, written, error) in [
+            (
+                "0.0.0.0",
+                Written::Literally,
+                "0.0.0.0: it is no address of a machine (unspecified)",
+            ),
+            (
+                "127.0.0.1",
+                Written::ByAnswer,
+                "127.0.0.1: it is an address of this machine (loopback), and its host came from an input or an earlier answer, not from a file",
+            ),
+            (
+                "fe80::1",
+                Written::As("a.test"),
+                "a.test: it resolves to fe80::1, a link-local address",
+            ),
+        ] {
+            assert_eq!(
+                none.check(ip(address), written).unwrap_err(),
+                format!(
+                    "the outbound policy refuses {error}; if that is meant, add \"{address}\" to allow of [outbound] in opsroom.toml"
+                )
+            );
+        }
+        assert!(
+            policy(&["fd00::/8"])
+                .check(ip("fd12::1"), Written::ByAnswer)
+                .is_ok()
+        );
+        assert!(
+            policy(&["fd00::/8"])
+                .check(ip("fe80::1"), Written::Literally)
+                .is_err()
+        );
+        assert!(
+            policy(&["::/0"])
+                .check(ip("10.0.0.1"), Written::ByAnswer)
+                .is_err()
+        );
+        assert!(
+            policy(&["0.0.0.0/0"])
+                .check(ip("fd12::1"), Written::ByAnswer)
+                .is_err()
+        );
+        assert!(
+            policy(&["db.test"])
+                .check(ip("127.0.0.1"), Written::As("db.test"))
+                .is_ok()
+        );
+        assert!(
+            policy(&["db.test"])
+                .check(ip("127.0.0.1"), Written::Literally)
+                .is_ok()
+        );
+        assert!(
+            policy(&["db.test"])
+                .check(ip("127.0.0.1"), Written::As("web.test"))
+                .is_err()
+        );
+        assert_eq!(Written::from(HostFrom::File), Written::Literally);
+        assert_eq!(Written::from(HostFrom::Value), Written::ByAnswer);
+        for (name, is) in [
+            ("localhost", true),
+            ("LocalHost.", true),
+            ("a.localhost", true),
+            ("alocalhost", false),
+            ("localhost.test", false),
+        ] {
+            assert_eq!(is_localhost(name), is, "{name}");
+        }
     }
 
     proptest! {
@@ -330,6 +489,17 @@ mod tests {
             let network = Allowed::Network(Ipv4Addr::from_bits(bits).into(), prefix);
             let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
             prop_assert_eq!(network.holds(Ipv4Addr::from_bits(other).into()), bits & mask == other & mask);
+        }
+
+        #[test]
+        fn a_wide_network_holds_what_begins_alike(bits: u128, flip in 0u32..=128, prefix in 0u8..=128) {
+            let network = Allowed::Network(::core::net::Ipv6Addr::from_bits(bits).into(), prefix);
+            // The first bit that differs, or none.
+            let other = bits ^ 1_u128.checked_shl(127_u32.wrapping_sub(flip)).unwrap_or(0);
+            prop_assert_eq!(
+                network.holds(::core::net::Ipv6Addr::from_bits(other).into()),
+                flip >= u32::from(prefix)
+            );
         }
     }
 }

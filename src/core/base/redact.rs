@@ -66,7 +66,10 @@ impl Redactor {
         let mut known = HashSet::new();
         let mut codes = Vec::new();
         let mut values = Vec::new();
-        for (name, value) in secrets {
+        let long = secrets
+            .into_iter()
+            .filter(|(_, value)| value.len() >= MIN_LEN);
+        for (name, value) in long {
             let mark = format!("[secret {name}]");
             let whole = spelling::codes(value.as_bytes());
             // Also without the first letters, which may be on the line before.
@@ -89,7 +92,6 @@ impl Redactor {
         if patterns.is_empty() {
             return Self::default();
         }
-        values.retain(|value| value.len() >= MIN_LEN);
         let longest = patterns.iter().map(Vec::len).max().unwrap_or(0);
         let has_space = values.iter().any(|value| value.contains(&b' '));
         Self {

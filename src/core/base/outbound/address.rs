@@ -261,6 +261,144 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_ends_of_every_network_have_its_category() {
+        use Category::{LinkLocal, Loopback, Metadata, Multicast, Private, Public, Unspecified};
+        for (before, first, last, after, category) in [
+            (
+                "9.255.255.255",
+                "10.0.0.0",
+                "10.255.255.255",
+                "11.0.0.0",
+                Private,
+            ),
+            (
+                "172.15.255.255",
+                "172.16.0.0",
+                "172.31.255.255",
+                "172.32.0.0",
+                Private,
+            ),
+            (
+                "192.167.255.255",
+                "192.168.0.0",
+                "192.168.255.255",
+                "192.169.0.0",
+                Private,
+            ),
+            (
+                "100.63.255.255",
+                "100.64.0.0",
+                "100.127.255.255",
+                "100.128.0.0",
+                Private,
+            ),
+            (
+                "191.255.255.255",
+                "192.0.0.0",
+                "192.0.0.255",
+                "192.0.1.0",
+                Private,
+            ),
+            (
+                "198.17.255.255",
+                "198.18.0.0",
+                "198.19.255.255",
+                "198.20.0.0",
+                Private,
+            ),
+            (
+                "126.255.255.255",
+                "127.0.0.0",
+                "127.255.255.255",
+                "128.0.0.0",
+                Loopback,
+            ),
+            (
+                "169.253.255.255",
+                "169.254.0.0",
+                "169.254.255.255",
+                "169.255.0.0",
+                LinkLocal,
+            ),
+            (
+                "223.255.255.255",
+                "224.0.0.0",
+                "255.255.255.255",
+                "1.0.0.0",
+                Multicast,
+            ),
+            (
+                "1.0.0.0",
+                "0.0.0.0",
+                "0.255.255.255",
+                "1.0.0.0",
+                Unspecified,
+            ),
+            ("fbff::", "fc00::", "fdff::", "fe00::", Private),
+            ("fe7f::", "fe80::", "febf::", "fe00::", LinkLocal),
+            ("fe00::", "fec0::", "feff::", "fe00::", Private),
+            ("fe00::", "ff00::", "ffff::", "fe00::", Multicast),
+        ] {
+            let categories = [before, first, last, after].map(|a| Category::of(a.parse().unwrap()));
+            assert_eq!(categories, [Public, category, category, Public], "{first}");
+        }
+        for address in METADATA_V4 {
+            assert_eq!(Category::of(address.into()), Metadata, "{address}");
+        }
+        for address in METADATA_V6 {
+            assert_eq!(Category::of(address.into()), Metadata, "{address}");
+        }
+        assert!(is_metadata_name("metadata") && !is_metadata_name("metadata.acme.test"));
+    }
+
+    #[test]
+    fn every_category_is_described() {
+        use Category::{LinkLocal, Loopback, Metadata, Multicast, Private, Public, Unspecified};
+        for (category, word) in [
+            (Public, "public"),
+            (Private, "private network"),
+            (Loopback, "this machine"),
+            (Multicast, "multicast"),
+            (Unspecified, "unspecified"),
+            (LinkLocal, "link-local"),
+            (Metadata, "metadata service"),
+        ] {
+            assert!(category.describe().contains(word), "{category:?}");
+        }
+    }
+
+    #[test]
+    fn a_carried_address_is_read_from_its_place() {
+        let carries = |text: &str| -> Vec<String> {
+            carried(text.parse().unwrap())
+                .map(|v4| v4.to_string())
+                .collect()
+        };
+        for (address, expected) in [
+            ("::", &[][..]),
+            ("::1", &[]),
+            ("::2", &["0.0.0.2"]),
+            ("::1.2.3.4", &["1.2.3.4"]),
+            ("::ffff:1.2.3.4", &["1.2.3.4"]),
+            ("::ffff:0:1.2.3.4", &["1.2.3.4"]),
+            ("64:ff9b::1.2.3.4", &["1.2.3.4"]),
+            ("64:ff9b:0:0:1::1.2.3.4", &[]),
+            ("64:ff9b:1:102:3:400::", &["1.2.3.4"]),
+            ("64:ff9b:1::1.2.3.4", &["1.2.3.4"]),
+            ("64:ff9b:1:102:3:400:506:708", &["1.2.3.4", "5.6.7.8"]),
+            ("2002:102:304::9", &["1.2.3.4"]),
+            ("2001:0:102:304::fafe:f8f7", &["1.2.3.4", "5.1.7.8"]),
+            ("2001:db8::5efe:1.2.3.4", &["1.2.3.4"]),
+            ("2001:db8::200:5efe:1.2.3.4", &["1.2.3.4"]),
+            ("2001:db8::1:5efe:1.2.3.4", &[]),
+            ("2001:db8::1.2.3.4", &[]),
+            ("2001:db8::169.254.169.254", &["169.254.169.254"]),
+        ] {
+            assert_eq!(carries(address), expected, "{address}");
+        }
+    }
+
     proptest! {
         #[test]
         fn wrapping_never_makes_an_address_harmless(a: u16, b: u16, server in 0x0100_u16..0x0900, client: u16) {

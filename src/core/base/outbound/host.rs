@@ -163,6 +163,8 @@ mod tests {
     #[test]
     fn only_what_a_missing_line_means_goes_unsaid() {
         assert!(HostFrom::unknown().is_unknown() && !HostFrom::File.is_unknown());
+        assert!(HostFrom::File.is_file() && !HostFrom::Value.is_file());
+        assert_eq!(HostFrom::default(), HostFrom::File);
     }
 
     #[test]
@@ -177,6 +179,16 @@ mod tests {
             ("http://10.0.0.7:{x}/", "8080", HostFrom::Value),
             ("http://localhost:{x}/", "8080", HostFrom::Value),
             ("http://203.0.113.9:{x}/", "8080", HostFrom::File),
+            ("http://192.168.0.7:{x}/", "8080", HostFrom::Value),
+            ("http://169.254.1.1:{x}/", "8080", HostFrom::Value),
+            ("http://0.0.0.0:{x}/", "8080", HostFrom::Value),
+            ("http://[fd12::1]:{x}/", "8080", HostFrom::Value),
+            ("http://[fe80::1]:{x}/", "8080", HostFrom::Value),
+            ("http://[::]:{x}/", "8080", HostFrom::Value),
+            ("http://[2001:db8::1]:{x}/", "8080", HostFrom::File),
+            ("http://[::ffff:10.0.0.7]:{x}/", "8080", HostFrom::Value),
+            ("http://[::ffff:203.0.113.9]:{x}/", "8080", HostFrom::File),
+            ("http://[fd12::1]/{x}", "a", HostFrom::File),
             ("http://{x}@127.0.0.1/", "ana", HostFrom::File),
             ("http://{x}/", "127.0.0.1", HostFrom::Value),
             ("http://{x}/", "0.0.0.1", HostFrom::Value),
@@ -192,5 +204,40 @@ mod tests {
         ] {
             assert_eq!(from(template, value), whose, "{template} {value}");
         }
+        // What has no host is from no file; neither is what a value can take the host from.
+        assert_eq!(from("mailto:ana@acme.test", ""), HostFrom::Value);
+        assert_eq!(HostFrom::of(|_| None), HostFrom::Value);
+        let some = |which: &'static str| {
+            HostFrom::of(move |stand_in| {
+                (stand_in.unwrap_or("none") != which).then(|| "http://127.0.0.1/".to_owned())
+            })
+        };
+        assert_eq!(
+            ["1", "2", "none", "never"].map(some),
+            [
+                HostFrom::Value,
+                HostFrom::Value,
+                HostFrom::Value,
+                HostFrom::File
+            ]
+        );
+    }
+
+    #[test]
+    fn the_called_host_has_its_port_where_the_port_matters() {
+        for (url, port) in [
+            ("http://localhost/", Some(80)),
+            ("https://127.0.0.1:8443/", Some(8443)),
+            ("https://web.acme.test/", Some(443)),
+            ("https://203.0.113.9:8443/", None),
+            ("https://[2001:db8::1]:8443/", None),
+            ("https://[fd12::1]:8443/", Some(8443)),
+        ] {
+            assert_eq!(called(url).map(|(_, port)| port), Some(port), "{url}");
+        }
+        assert_eq!(called("mailto:ana@acme.test"), None);
+        assert_eq!(called("no URL"), None);
+        assert_eq!(host_of("mailto:ana@acme.test"), None);
+        assert_eq!(called_instead("mailto:ana@acme.test"), None);
     }
 }

@@ -287,3 +287,219 @@ const NAMED: [(&str, char); 36] = [
     ("lcub", '{'),
     ("rcub", '}'),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::super::view::ViewSource;
+    use super::*;
+
+    /// The bytes an escape encodes, and its length.
+    type Read<'b> = Option<(&'b [u8], usize)>;
+
+    fn check(read: impl Fn(&[u8]) -> Option<(Bytes, usize)>, table: &[(&str, Read<'_>)]) {
+        for (text, expected) in table {
+            let found = read(text.as_bytes());
+            let found = found.as_ref().map(|(bytes, len)| (bytes.get(), *len));
+            assert_eq!(found, *expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_follows_a_backslash_is_read() {
+        check(
+            backslash,
+            &[
+                (r"\", None),
+                (r"\q", None),
+                (r"\/x", Some((b"/", 2))),
+                (r"\ x", Some((b" ", 2))),
+                (r"\\", Some((b"\\", 2))),
+                ("\\\nx", Some((b"", 2))),
+                (r"\x2", Some((b"\x02", 3))),
+                (r"\x2g", Some((b"\x02", 3))),
+                (r"\x2f", Some((b"/", 4))),
+                (r"\x2f2", Some((b"/", 4))),
+                (r"\xff", Some((b"\xff", 4))),
+                (r"\xg", None),
+                (r"\x", None),
+                (r"\x{2f}", Some((b"/", 6))),
+                (r"\x{2f", None),
+                (r"\u002f2", Some((b"/", 6))),
+                (r"\u002", None),
+                (r"\u{2f}", Some((b"/", 6))),
+                (r"\u{e9}", Some((b"\xc3\xa9", 6))),
+                (r"\u{00002f}", Some((b"/", 10))),
+                (r"\u{000002f}", None),
+                (r"\u{110000}", None),
+                (r"\u{}", None),
+                (r"\ud83d\ude00", Some((b"\xf0\x9f\x98\x80", 12))),
+                (r"\ud83d", None),
+                (r"\ud83d%ude00", None),
+                (r"\ud83d\u0041", None),
+                (r"\U0000002fa", Some((b"/", 10))),
+                (r"\U0000002", None),
+                (r"\U00110000", None),
+                (r"\0", Some((b"\0", 2))),
+                (r"\7", Some((b"\x07", 2))),
+                (r"\57", Some((b"/", 3))),
+                (r"\057", Some((b"/", 4))),
+                (r"\0571", Some((b"/", 4))),
+                (r"\58", Some((b"\x05", 2))),
+                (r"\377", Some((b"\xff", 4))),
+                (r"\400", None),
+                (r"\8", None),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_follows_a_percent_sign_is_read() {
+        check(
+            percent,
+            &[
+                ("%", None),
+                ("%2", None),
+                ("%2g", None),
+                ("%2f", Some((b"/", 3))),
+                ("%2F2", Some((b"/", 3))),
+                ("%ff", Some((b"\xff", 3))),
+                ("%u002f", Some((b"/", 6))),
+                ("%u00", None),
+                ("%ud83d%ude00", Some((b"\xf0\x9f\x98\x80", 12))),
+            ],
+        );
+    }
+
+    #[test]
+    fn entities_are_read_by_name_and_by_number() {
+        check(
+            entity,
+            &[
+                ("&amp", None),
+                ("&;", None),
+                ("&nope;", None),
+                ("&#;", None),
+                ("&#x;", None),
+                ("&#4f;", None),
+                ("&#47;x", Some((b"/", 5))),
+                ("&#x2F;x", Some((b"/", 6))),
+                ("&#X2f;x", Some((b"/", 6))),
+                ("&#233;", Some((b"\xc3\xa9", 6))),
+                ("&#1114112;", None),
+                ("&#000000047;", Some((b"/", 12))),
+                ("&#0000000047;", None),
+            ],
+        );
+        for (name, c) in NAMED {
+            let text = format!("&{name};");
+            let (bytes, len) = entity(text.as_bytes()).unwrap();
+            assert_eq!((bytes.get(), len), (c.to_string().as_bytes(), text.len()));
+        }
+    }
+
+    #[test]
+    fn hexadecimal_digits_are_read_up_to_a_number_of_them() {
+        for (text, most, expected) in [
+            ("", 2, None),
+            ("g", 2, None),
+            ("fF", 2, Some((255, 2))),
+            ("123", 2, Some((0x12, 2))),
+            ("1g", 2, Some((1, 1))),
+        ] {
+            assert_eq!(hex(text.as_bytes(), most), expected, "{text}");
+        }
+        assert_eq!(exact(b"12f", 2), Some(0x12));
+        assert_eq!((exact(b"1", 2), exact(b"1g", 2)), (None, None));
+    }
+
+    #[test]
+    fn the_kinds_of_a_text_are_those_of_its_first_bytes() {
+        for (text, plus, kinds) in [
+            ("", true, 0),
+            ("a\\", false, 0),
+            ("a\\ ", false, 1),
+            ("a%", false, 0),
+            ("%z", false, 0),
+            ("0%a", false, 2),
+            ("0%u", false, 2),
+            ("0%9", false, 2),
+            ("a&", false, 0),
+            ("a& b", false, 0),
+            ("1&a", false, 8),
+            ("1&#", false, 8),
+            ("1&1", false, 0),
+            ("a+b", false, 0),
+            ("a+b", true, 4),
+            ("% \\n &lt; 5%2", true, 11),
+            ("+\\n &lt; 5%2", true, 15),
+        ] {
+            assert!(Kinds::of(text.as_bytes(), plus) == Kinds(kinds), "{text}");
+        }
+    }
+
+    #[test]
+    fn kinds_are_a_set() {
+        let (a, b) = (Kinds::BACKSLASH, Kinds::PERCENT);
+        let both = a.and(b);
+        assert!(both.is_mixed() && !a.is_mixed() && !b.and(Kinds::PLUS).is_mixed());
+        assert!(both.covers(a) && !a.covers(both) && a.covers(a) && a.covers(Kinds::default()));
+        assert!(both.only(a) == a && a.only(b).is_none() && !a.is_none());
+        assert!(both.has_backslash() && !b.has_backslash() && !Kinds::default().has_backslash());
+        assert!(Kinds::ALL.and(Kinds::PLUS).plain() == Kinds::ALL && Kinds::PLUS.plain().is_none());
+        // A plus is a blank only in a form, which has percent signs too.
+        let each: Vec<u8> = Kinds(15).each().map(|kind| kind.0).collect();
+        assert_eq!(each, [1, 2, 6, 8]);
+        assert_eq!(Kinds::ENTITY.each().count(), 1);
+    }
+
+    #[test]
+    fn the_next_escape_is_the_first_of_the_kinds() {
+        for (text, kinds, at) in [
+            ("a+b%2f", 6, Some(1)),
+            ("a%2f+b", 6, Some(1)),
+            ("a+b%2f", 2, Some(3)),
+            ("a+b", 4, Some(1)),
+            ("ab", 15, None),
+            ("a%&\\", 1, Some(3)),
+            ("a%&\\", 8, Some(2)),
+            ("a%&\\+", 4, Some(4)),
+        ] {
+            assert_eq!(Kinds(kinds).next(text.as_bytes()), at, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_the_escapes_of_these_kinds_are_resolved() {
+        let text = br"a\x2fb%2fc+d&sol;e\q%z&";
+        for (kinds, expected) in [
+            (1, &br"a/b%2fc+d&sol;e\q%z&"[..]),
+            (2, br"a\x2fb/c+d&sol;e\q%z&"),
+            (4, br"a\x2fb%2fc d&sol;e\q%z&"),
+            (8, br"a\x2fb%2fc+d/e\q%z&"),
+            (15, br"a/b/c d/e\q%z&"),
+        ] {
+            let view = resolved(text, Kinds(kinds)).unwrap();
+            assert_eq!(view.text(), expected, "{kinds}");
+        }
+        assert!(resolved(br"\q %z & +", Kinds::ALL).is_none());
+        assert!(resolved(text, Kinds::default()).is_none());
+        assert_eq!(resolved(b"\0%2f", Kinds::PERCENT).unwrap().text(), b"\0/");
+        let source = ViewSource::new(text);
+        let view = resolved(text, Kinds(15)).unwrap();
+        let read = view.of(&source);
+        let places: Vec<_> = (0..9).map(|at| read.place(at..at + 1)).collect();
+        let expected = [
+            0..1,
+            1..5,
+            5..6,
+            6..9,
+            9..10,
+            10..11,
+            11..12,
+            12..17,
+            17..18,
+        ];
+        assert_eq!(places, expected);
+        assert_eq!(read.place(9..14), 18..23);
+    }
+}

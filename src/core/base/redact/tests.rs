@@ -323,3 +323,235 @@ proptest! {
         prop_assert!(!shown.contains(&value));
     }
 }
+
+#[test]
+fn escapes_are_resolved_up_to_a_depth() {
+    let r = Redactor::new([("X", "s3cr3t/Va&lue")]);
+    for (nested, found) in [(1, true), (DEPTH, true), (DEPTH + 1, false)] {
+        let escape = r"\".repeat(1 << (nested - 1));
+        let text = format!("s3cr3t{escape}x2fVa&lue");
+        assert_eq!(r.finds(&text), found, "{text}");
+    }
+}
+
+#[test]
+fn the_shortest_values_and_the_rests_of_codes_are_found() {
+    assert_eq!(Redactor::new([("X", "s3cr3")]).redact("s3cr3"), "s3cr3");
+    let short = Redactor::new([("X", "s3cr3")]);
+    assert!(short.is_empty() && short.redact("7333637233") == "7333637233");
+    assert_eq!(
+        Redactor::new([("X", "s3cr3t")]).redact("s3cr3ts"),
+        "[secret X]s"
+    );
+    let r = Redactor::new([("X", "s3cr3t/Va&lue")]);
+    assert!(!r.is_empty() && Redactor::default().is_empty());
+    let hex = "7333637233742f5661266c7565";
+    for cut in 0..=BEFORE {
+        assert_eq!(r.redact(&hex[cut..]), "[secret X]", "{cut}");
+    }
+    assert!(!r.finds(&hex[BEFORE + 1..]));
+}
+
+#[test]
+fn a_redactor_says_how_much_text_to_hold_back() {
+    // The longest spelling of eight letters is hexadecimal.
+    let r = Redactor::new([("X", "abcdefgh"), ("Y", "ijklmn")]);
+    assert_eq!(r.longest(), 16 * WIDEST);
+    assert_eq!(Redactor::default().longest(), 0);
+    // Far from both ends of a text.
+    let text = [&[b'.'; 1000][..], b"abcdefgh", &[b'.'; 1000]].concat();
+    for (at, cut) in [
+        (999, 999),
+        (1000, 1000),
+        (1001, 1000),
+        (1007, 1000),
+        (1008, 1008),
+    ] {
+        assert_eq!(r.cut_before(&text, at), cut, "{at}");
+    }
+    // A value with codes between its letters.
+    let spread = "a\x1b[1mb\x1b[0mcdefgh";
+    let text = format!("{}{spread}{}", ".".repeat(500), ".".repeat(500));
+    assert_eq!(r.cut_before(text.as_bytes(), 510), 500);
+}
+
+#[test]
+fn values_that_touch_or_overlap_are_replaced_once() {
+    let r = Redactor::new([
+        ("A", "abcdefgh"),
+        ("B", "fghijklm"),
+        ("C", "cdefgh"),
+        ("D", r"q\x61bc"),
+    ]);
+    for (text, shown) in [
+        ("abcdefghijklm", "[secret A]ijklm"),
+        ("abcdefghabcdefgh", "[secret A][secret A]"),
+        ("abcdefghfghijklm", "[secret A][secret B]"),
+        ("-cdefgh-", "-[secret C]-"),
+        (r"abcde\x66ghijklm", "[secret A]ijklm"),
+        // The second is found in another reading than the first.
+        (r"-q\x61bcdefgh-", "-[secret D]-"),
+    ] {
+        assert_eq!(r.redact(text), shown, "{text}");
+    }
+}
+
+#[test]
+fn a_line_end_inside_a_value_stays() {
+    let r = Redactor::new([("X", "s3cr3t/Va&lue")]);
+    assert_eq!(r.redact("s3cr3t\\\n/Va&lue!"), "[secret X]\\\n[secret X]!");
+    assert_eq!(
+        r.redact("s3cr3t\x1b[1m/Va\\\n&lue"),
+        "[secret X]\\\n[secret X]"
+    );
+}
+
+#[test]
+fn a_plus_is_a_blank_only_where_a_value_has_one() {
+    let r = Redactor::new([("X", "one two three")]);
+    assert_eq!(r.redact("q=one+two+three"), "q=[secret X]");
+    assert_eq!(r.redact("q=one+tw%6f+three"), "q=[secret X]");
+    assert!(!Redactor::new([("X", "onetwothree")]).finds("one+two+three"));
+}
+
+#[test]
+fn a_line_goes_on_that_ends_inside_an_encoded_value() {
+    let r = Redactor::new([("X", "s3cr3t/Va&lue")]);
+    let coded = encode(b"s3cr3t/Va&lue");
+    let wrapped = format!("{}{}", "A".repeat(24), &coded[..12]);
+    let dump = |n: usize| format!("{}7333 6372 3374", "0000000 7e7e 7e7e 7e7e\n".repeat(n));
+    for (lines, goes_on) in [
+        (wrapped.clone(), true),
+        (wrapped.clone() + "\x1b[0m", true),
+        (wrapped.clone() + "\x1b[0m=", false),
+        ("A".repeat(36), false),
+        ("A".repeat(36) + "\x1b[0m", false),
+        (format!("{}\x1b[0m", &coded[..12]), false),
+        ("s3cr3t".to_owned(), false),
+        (dump(0), true),
+        (dump(3), true),
+        (dump(1000), false),
+        ("7e7e 7e7e 7e7e 7e7e".to_owned(), false),
+        ("~ 7333 6372 3374".to_owned(), false),
+    ] {
+        assert_eq!(r.goes_on(lines.as_bytes()), goes_on, "{lines:?}");
+        assert!(!Redactor::default().goes_on(lines.as_bytes()));
+    }
+    let most = r.longest * dump::WIDEST + LEAST_HELD;
+    let filled = |len: usize| {
+        let end = "\n7333 6372 3374";
+        format!("{}{end}", "~".repeat(len - end.len()))
+    };
+    assert!(r.goes_on(filled(most).as_bytes()) && !r.goes_on(filled(most + 1).as_bytes()));
+}
+
+#[test]
+fn a_text_ends_within_a_value_after_its_first_bytes() {
+    let r = Redactor::new([("X", "abcdefgh")]);
+    for (text, within) in [
+        ("xxabc", true),
+        ("xxabcdefg", true),
+        ("a", true),
+        ("ab", true),
+        ("xxabcdefgh", false),
+        ("abcdefgh", false),
+        ("bcd", false),
+        ("abx", false),
+        ("", false),
+    ] {
+        assert_eq!(r.ends_within_a_value(text.as_bytes()), within, "{text}");
+    }
+}
+
+#[test]
+fn a_text_that_cannot_be_searched_is_not_shown() {
+    let r = Redactor {
+        finder: None,
+        marks: vec!["[secret X]".to_owned()],
+        ..Redactor::default()
+    };
+    assert!(r.finds("anything"));
+    assert_eq!(r.redact("anything"), NOT_SEARCHED);
+    assert!(!Redactor::default().finds("anything"));
+    assert_eq!(Redactor::default().redact("anything"), "anything");
+}
+
+#[test]
+fn json_is_redacted_in_every_string_key_and_number() {
+    let mut json = serde_json::json!({
+        "list": [{"s3cr3t": "a s3cr3t b"}, "other", null, true, 1.5],
+        "n": 123_456, "s": "say \"s3cr3t\"",
+    });
+    Redactor::new([("X", "s3cr3t"), ("N", "123456")]).redact_json(&mut json);
+    assert_eq!(
+        json,
+        serde_json::json!({
+            "list": [{"[secret X]": "a [secret X] b"}, "other", null, true, 1.5],
+            "n": "[secret N]", "s": "say \"[secret X]\"",
+        })
+    );
+}
+
+#[test]
+fn every_form_of_a_value_is_a_pattern() {
+    let forms = |value: &str| -> Vec<String> {
+        spelling::forms(value)
+            .iter()
+            .map(|form| String::from_utf8_lossy(form).into_owned())
+            .collect()
+    };
+    assert_eq!(forms("abc"), ["abc", "cba"]);
+    assert_eq!(
+        forms("a'b"),
+        ["a'b", "b'a", "a''b", r"a'\''b", r#"a'"'"'b"#]
+    );
+    assert_eq!(forms(r#"a"b"#), [r#"a"b"#, r#"b"a"#, r#"a""b"#]);
+    assert_eq!(
+        forms(" 1234567 \n1234567\n12345678"),
+        [
+            " 1234567 \n1234567\n12345678",
+            "1234567",
+            "12345678",
+            "87654321\n7654321\n 7654321 "
+        ]
+    );
+    let wide = spelling::forms("é");
+    assert_eq!(
+        wide[2..],
+        [
+            b"\xef\xbf\xbd\0".to_vec(),
+            b"\xe9\0".to_vec(),
+            b"\0\xef\xbf\xbd".to_vec(),
+            b"\0\xe9".to_vec()
+        ]
+    );
+}
+
+/// The letters that RFC 4648 encoders write for the value inside `?`, `??` and so on.
+#[test]
+fn every_code_of_a_value_is_found() {
+    let codes = |value: &[u8]| -> Vec<String> {
+        spelling::codes(value)
+            .iter()
+            .map(|code| String::from_utf8_lossy(code).into_owned())
+            .collect()
+    };
+    assert_eq!(
+        codes(b"fo~?\xffar"),
+        [
+            "666f7e3fff6172",
+            "666F7E3FFF6172",
+            "Zm9+P/9hc",
+            "Zvfj//YX",
+            "mb34//2Fy",
+            "Zm9-P_9hc",
+            "Zvfj__YX",
+            "mb34__2Fy",
+            "MZXX4P77MFZ",
+            "TG67R775QX",
+            "M336H77WC4",
+            "ZTPPY776YLS",
+            "GN57D773BO",
+        ]
+    );
+}

@@ -191,3 +191,140 @@ pub(super) fn ends_in_letters<'b>(end: impl IntoIterator<Item = &'b u8>) -> bool
 const fn is_letter(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_end_is_taken_with_the_indentation_after_it() {
+        for (text, len) in [
+            ("\nx", 1),
+            ("\r\n \tx", 4),
+            (r"\nx", 2),
+            ("\\n\tx", 3),
+            (r"\r\n  x", 6),
+            ("\r", 0),
+            (r"\r", 0),
+            (" \n", 0),
+            ("x\n", 0),
+            ("", 0),
+        ] {
+            assert_eq!(line_end(text.as_bytes()), len, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_wrapped_line_ends_in_many_letters() {
+        let ends = |text: &str| ends_in_letters(text.as_bytes().iter().rev());
+        assert!(!ends(&"a".repeat(LEAST_RUN - 1)) && ends(&"a".repeat(LEAST_RUN)));
+        assert!(ends(&"a".repeat(LEAST_RUN + 1)) && ends("~ABCXYZabcxyz0189+/-_"));
+        assert!(!ends(&format!("{}=", "a".repeat(LEAST_RUN))));
+        for byte in 0..=255_u8 {
+            let letter = byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte);
+            assert_eq!(is_letter(byte), letter, "{byte}");
+        }
+    }
+
+    #[test]
+    fn line_ends_between_letters_are_removed() {
+        for (text, joined, breaks, lengths) in [
+            ("ab\ncd", "abcd", &[(2, 3)][..], &[1][..]),
+            ("ab\r\n  cd\\nef", "abcdef", &[(2, 6), (4, 10)], &[4, 2]),
+            ("ab \ncd", "ab \ncd", &[], &[]),
+            ("ab\n", "ab\n", &[], &[]),
+            ("\nab", "\nab", &[], &[]),
+            ("ab\n=cd", "ab\n=cd", &[], &[]),
+            ("ab\n\ncd", "ab\n\ncd", &[], &[]),
+            ("ab\rcd\\ef", "ab\rcd\\ef", &[], &[]),
+            ("=\n  ab\ncd", "=\n  abcd", &[(6, 7)], &[1]),
+        ] {
+            let found = Joined::of(text.as_bytes());
+            assert_eq!(found.text, joined.as_bytes(), "{text:?}");
+            assert_eq!(
+                (&found.breaks[..], &found.lengths[..]),
+                (breaks, lengths),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_parts_of_a_value_are_those_of_each_line() {
+        let joined = Joined::of(b"ab\r\n  cd\\nef");
+        for (range, parts) in [
+            (0..6, &[0..2, 6..8, 10..12][..]),
+            (0..4, &[0..2, 6..8]),
+            (0..3, &[0..2, 6..7]),
+            (1..3, &[1..2, 6..7]),
+            (2..6, &[6..8, 10..12]),
+            (3..5, &[7..8, 10..11]),
+            (0..2, &[]),
+            (2..4, &[]),
+            (4..6, &[]),
+        ] {
+            assert_eq!(joined.parts(range.clone()), parts, "{range:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_found_across_line_ends_alone() {
+        let wrapped = Wrapped::new(vec![
+            (b"QUJDREVG".to_vec(), "[one]".to_owned()),
+            (b"73333363".to_vec(), "[two]".to_owned()),
+        ]);
+        let found = |text: &str, backslash| {
+            let mut parts = Vec::new();
+            wrapped.search(text.as_bytes(), backslash, &mut |part, mark| {
+                parts.push((part.start, part.end, mark.to_owned()));
+            });
+            parts
+        };
+        let part = |from, to, mark: &str| (from, to, mark.to_owned());
+        assert_eq!(
+            found("aQUJD\nREVGa 7333\n3363", false),
+            [
+                part(1, 5, "[one]"),
+                part(6, 10, "[one]"),
+                part(12, 16, "[two]"),
+                part(17, 21, "[two]")
+            ]
+        );
+        assert_eq!(found("QUJDREVG\nab", false), []);
+        assert_eq!(found("QUJDREVG", true), []);
+        assert_eq!(found(r"QUJD\nREVG", false), []);
+        assert_eq!(
+            found(r"QUJD\nREVG", true),
+            [part(0, 4, "[one]"), part(6, 10, "[one]")]
+        );
+        let mut none = 0;
+        Wrapped::default().search(b"QUJD\nREVG", true, &mut |_, _| none += 1);
+        assert_eq!(none, 0);
+    }
+
+    #[test]
+    fn a_value_goes_on_that_is_not_whole_at_the_end_of_a_wrapped_line() {
+        let code = "QUJDREVGRw1234ABCDEFGHIJ";
+        let wrapped = Wrapped::new(vec![(code.as_bytes().to_vec(), String::new())]);
+        let filled = |n: usize, end: usize| format!("{}{}", "x".repeat(n), &code[..end]);
+        for (lines, goes_on) in [
+            (filled(16, START), true),
+            (filled(15, START), false),
+            (filled(17, START - 1), false),
+            (filled(100, START), true),
+            (filled(9, code.len() - 1), true),
+            (filled(0, code.len() - 1), true),
+            (filled(9, code.len()), false),
+            (filled(16, START) + "=", false),
+            (filled(16, START) + "y", false),
+            (filled(16, START) + "\n", false),
+            ("QU\nJDREVGRw1234ABCDEFGHI".to_owned(), true),
+            (format!("=\n{}", filled(16, START)), true),
+            (code[1..].to_owned(), false),
+            (String::new(), false),
+        ] {
+            assert_eq!(wrapped.goes_on(lines.as_bytes()), goes_on, "{lines:?}");
+        }
+        assert!(!Wrapped::default().goes_on(filled(16, START).as_bytes()));
+    }
+}
