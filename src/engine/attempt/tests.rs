@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::core::run::Phase;
 use crate::core::run::step::{http::Http, shell::Shell};
 use crate::core::stack::service::{HttpRequest, ShellCommand};
 
