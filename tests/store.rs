@@ -246,6 +246,7 @@ suite! {
         a_chain_belongs_to_the_process_that_continues_it;
     changes: writes_of_others_are_noticed;
     reliability: a_breaker_opens_for_all_engines_and_one_of_them_probes, a_reset_is_audited, commands_are_known_until_they_end,
+        a_command_is_not_recorded_while_the_run_is_taken_over,
         a_takeover_fences_the_old_engine_off;
     simulation: any_interleaving_keeps_the_invariants;
     journal: numbers_have_no_gaps_under_racing_writers, pages_cut_chunks_anywhere, entries_are_read_as_they_were_written,

@@ -3,15 +3,22 @@
 use crate::core::base::time::Timestamp;
 use crate::core::run::{Run, RunId};
 
-use super::db::{Tx, text};
+use super::db::{Either, Tx, text};
 use super::rows::RunRow;
 use super::{Claim, Store, StoreError};
 
-const BEGAN: &str = "insert into run_process (run_id, position, holder, pgid, started, mark) \
-     select id, $3, coalesce(holder, ''), $4, $5, $6 from run where id = $1 and token = $2 \
-     and status in ('claimed', 'running', 'waiting') \
-     on conflict (run_id, position) do update set holder = excluded.holder, pgid = excluded.pgid, \
-     started = excluded.started, mark = excluded.mark";
+macro_rules! began {
+    ($lock:literal) => {
+        concat!(
+            "insert into run_process (run_id, position, holder, pgid, started, mark) ",
+            "select id, $3, coalesce(holder, ''), $4, $5, $6 from run where id = $1 and token = $2 ",
+            "and status in ('claimed', 'running', 'waiting')",
+            $lock,
+            " on conflict (run_id, position) do update set holder = excluded.holder, ",
+            "pgid = excluded.pgid, started = excluded.started, mark = excluded.mark",
+        )
+    };
+}
 const ENDED: &str =
     "delete from run_process where run_id = $1 and position = $2 and pgid = $3 and mark = $4";
 const OF_RUN: &str = "select position, holder, pgid, started, mark from run_process where run_id = $1 order by position";
@@ -45,9 +52,15 @@ impl Store {
             ..
         } = process;
         let (run, token, pgid) = (claim.run.0, claim.token, i64::from(*pgid));
+        // The row of the run is locked until the commit: an engine that takes the run over meanwhile
+        // waits for it, and then finds this command.
+        let began = match &self.db.pools {
+            Either::Sqlite(_) => began!(""),
+            Either::Postgres(_) => began!(" for no key update"),
+        };
         match execute!(
             tx,
-            BEGAN,
+            began,
             run,
             token,
             position(*step),

@@ -1,9 +1,12 @@
 //! Breakers that all engines share, and the commands a dead engine may have left running.
 
+use std::time::Duration;
+
 use opsroom::core::run::breaker::{BreakerKey, Pass, REST_MS, State, THRESHOLD};
 use opsroom::core::run::plan::Target;
 use opsroom::core::run::{RunStatus, Transition};
 use opsroom::store::{Process, StoreError};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
 use crate::{Place, at, event};
 
@@ -197,6 +200,50 @@ fn process(step: Option<u32>, pgid: i32) -> Process {
         started: "77".into(),
         mark: "/tmp/opsroom-output-1".into(),
     }
+}
+
+/// An engine that takes a run over reads its commands after it has changed the token; a command that
+/// is recorded at that moment must not begin.
+pub async fn a_command_is_not_recorded_while_the_run_is_taken_over(place: Place) {
+    let claim = place.claimed().await;
+    place
+        .store
+        .transition(claim, Transition::Start, None, &[], at(21))
+        .await
+        .unwrap();
+    let take_over = format!(
+        "update run set token = token + 1 where id = {}",
+        claim.run.0
+    );
+    let command = process(Some(0), 40);
+    let (store, recorded) = (place.store.clone(), command.clone());
+    let began = if let Some(file) = place.url.strip_prefix("sqlite:") {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+        let mut conn = SqliteConnection::connect_with(&options).await.unwrap();
+        let text = format!("begin immediate; {take_over}");
+        sqlx::raw_sql(AssertSqlSafe(text))
+            .execute(&mut conn)
+            .await
+            .unwrap();
+        let began = tokio::spawn(async move { store.process_began(claim, &recorded).await });
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        sqlx::raw_sql("commit").execute(&mut conn).await.unwrap();
+        began
+    } else {
+        let mut conn = PgConnection::connect(&place.url).await.unwrap();
+        let text = format!("begin; {take_over}");
+        sqlx::raw_sql(AssertSqlSafe(text))
+            .execute(&mut conn)
+            .await
+            .unwrap();
+        let began = tokio::spawn(async move { store.process_began(claim, &recorded).await });
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        sqlx::raw_sql("commit").execute(&mut conn).await.unwrap();
+        began
+    };
+    let began = began.await.unwrap();
+    assert!(matches!(began, Err(StoreError::StaleToken(_))), "{began:?}");
+    assert_eq!(place.store.processes(claim.run).await.unwrap(), []);
 }
 
 pub async fn commands_are_known_until_they_end(place: Place) {
