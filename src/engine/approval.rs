@@ -121,7 +121,7 @@ impl Drive {
             tokio::select! {
                 Ok(()) = wake.changed() => {}
                 () = sleep(POLL) => {}
-                () = stop_signal.fired() => return Reply::Unreachable { message: "nobody decided".to_owned() },
+                () = stop_signal.fired() => return Reply::Unreachable { message: "no decision was made".to_owned() },
                 () = sleep_until(limit) => {}
             }
         }

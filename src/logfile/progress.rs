@@ -2,7 +2,7 @@
 
 pub(super) const RUNNING: u8 = 0;
 pub(super) const ENDED: u8 = 1;
-/// The disk has no room: the log is incomplete.
+/// Nothing more can be kept, because of a limit or the disk: the log is incomplete.
 pub(super) const FULL: u8 = 2;
 /// Everything there was is written; more may come.
 pub(super) const CAUGHT_UP: u8 = 3;

@@ -171,9 +171,7 @@ impl App {
     /// The run in the overview.
     #[must_use]
     pub fn run_of(&self, run: RunId) -> Option<&Run> {
-        self.overview
-            .as_ref()
-            .and_then(|o| o.runs.iter().find(|r| r.id == run))
+        self.frame().run_of(run)
     }
 
     /// What views and popups may read while they paint.

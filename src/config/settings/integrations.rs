@@ -189,7 +189,7 @@ fn email(table: &mut Section<'_>, report: &mut Report, known: &Known<'_>) -> Opt
                 .filter_map(|e| e.text_by(report, mailbox))
                 .collect();
             if all.is_empty() {
-                field.wrong(report, "names nobody");
+                field.wrong(report, "has no address");
             }
             Some(all)
         });

@@ -159,7 +159,7 @@ fn every_mistake_is_reported_and_no_value_repeated() {
         ),
         (
             "[notify.x]\nkind = \"email\"\nserver = \"h\"\nfrom = \"a@b.test\"\nto = []",
-            "names nobody",
+            "has no address",
         ),
         (
             "[notify.x]\nkind = \"email\"\nserver = \"smtp.acme.test\"\ntls = \"none\"\nuser = \"u\"\n\
