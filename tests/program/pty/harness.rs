@@ -8,7 +8,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -238,7 +238,11 @@ impl Console {
     #[track_caller]
     fn wait(&self, what: &str, fact: impl Fn(&State) -> bool) {
         let until = Instant::now() + limit();
-        let mut state = self.seen.state.lock().unwrap();
+        let mut state = self
+            .seen
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         while !fact(&state) {
             let left = until.saturating_duration_since(Instant::now());
             assert!(
@@ -562,7 +566,10 @@ impl Console {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.seen.state.lock().unwrap()
+        self.seen
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -594,7 +601,7 @@ impl Seen {
 
     /// Processes bytes and counts how often `text` ends in them.
     pub fn take(&self, bytes: &[u8], text: &str) -> usize {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mark = state
             .bytes
             .len()
