@@ -146,6 +146,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("src/tui/app", &["tokio", "crate::control::Control"]),
     ("src/tui/msg", &["tokio", "crate::control::Control"]),
     ("src/tui/keys", &["tokio", "crate::control"]),
+    ("src/tui/home", &["tokio", "crate::control::Control"]),
     ("src/tui/pane", &["tokio", "crate::control::Control"]),
     ("src/tui/popup", &["tokio", "crate::control::Control"]),
     ("src/tui/viewer", &["tokio", "crate::control"]),
@@ -252,6 +253,138 @@ fn rooms_of_the_core_use_only_earlier_ones() {
         }
     }
     assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+/// The frame of the console: it opens views and popups, hands them messages and paints them, all
+/// without knowing which there are.
+const FRAME: &[&str] = &[
+    "src/tui/app.rs",
+    "src/tui/app/",
+    "src/tui/msg.rs",
+    "src/tui/perform.rs",
+    "src/tui/view.rs",
+    "src/tui/view/",
+];
+
+#[test]
+fn the_frame_of_the_console_names_no_view_and_no_popup() {
+    let (mut wrong, mut seen) = (String::new(), 0);
+    for file in sources() {
+        let name = file.display().to_string();
+        if !FRAME.iter().any(|frame| name.starts_with(frame)) {
+            continue;
+        }
+        seen += 1;
+        let text = fs::read_to_string(&file).unwrap();
+        for (number, path) in paths(&text) {
+            if names_a_view(&path) {
+                let _ = writeln!(
+                    wrong,
+                    "{name}:{number}: only pane.rs and popup.rs name a view or popup: {path}"
+                );
+            }
+        }
+    }
+    assert!(seen > 10, "{seen} files");
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+#[test]
+fn a_named_view_is_found() {
+    for (line, found) in [
+        ("use crate::tui::pane::run::RunScreen;", 1),
+        ("use crate::tui::pane::{Destination, View};", 0),
+        (
+            "use super::{\n    keys::Key,\n    pane::{Screen, reader::{self, TextReader}},\n};",
+            2,
+        ),
+        ("use super::popup::{Popup, help::Help};", 1),
+        ("use crate::tui::pane::*;", 1),
+        ("let view = pane::runs::RunsScreen::open(filter);", 1),
+        ("if matches!(top, Some(Screen::Run(_))) {}", 1),
+        ("popups.push(Popup::Help(Box::new(help)));", 1),
+        ("popups.push(Popup::help(context));", 0),
+        (
+            "self.open(Destination::Run { run, request }); // Screen::Run",
+            0,
+        ),
+    ] {
+        let named = paths(line)
+            .into_iter()
+            .filter(|(_, path)| names_a_view(path))
+            .count();
+        assert_eq!(named, found, "{line}: {:?}", paths(line));
+    }
+}
+
+/// A module of a view or popup, or a variant of the enums of all of them.
+fn names_a_view(path: &str) -> bool {
+    let segments: Vec<&str> = path.split("::").collect();
+    segments.windows(2).any(|pair| {
+        let upper = pair[1].starts_with(char::is_uppercase);
+        match pair[0] {
+            "pane" | "popup" => !upper && pair[1] != "self",
+            "Screen" | "Popup" => upper,
+            _ => false,
+        }
+    })
+}
+
+/// All paths of more than one part, with their lines; those of a `use` one by one.
+fn paths(text: &str) -> Vec<(usize, String)> {
+    let (mut found, mut import) = (Vec::new(), None::<(usize, String)>);
+    for (number, line) in production_lines(text) {
+        let begins = line
+            .trim_start()
+            .trim_start_matches("pub ")
+            .trim_start_matches("pub(crate) ")
+            .trim_start_matches("pub(super) ")
+            .starts_with("use ");
+        if import.is_none() && !begins {
+            let inline = line
+                .split(|c: char| !c.is_alphanumeric() && !"_:".contains(c))
+                .filter(|path| path.contains("::"));
+            found.extend(inline.map(|path| (number, path.to_owned())));
+            continue;
+        }
+        let (begin, mut whole) = import.take().unwrap_or((number, String::new()));
+        whole.push_str(line);
+        if whole.contains(';') {
+            let path = whole.split_once("use ").unwrap().1;
+            let path = path.split(';').next().unwrap_or_default();
+            found.extend(imported(path).into_iter().map(|path| (begin, path)));
+        } else {
+            import = Some((begin, whole));
+        }
+    }
+    found
+}
+
+/// The paths of a `use`: `a::{b, c::{d}}` is `a::b` and `a::c::d`.
+fn imported(path: &str) -> Vec<String> {
+    let Some((before, group)) = path.split_once('{') else {
+        return vec![path.trim().to_owned()];
+    };
+    let group = group.rsplit_once('}').map_or(group, |(inside, _)| inside);
+    let (mut parts, mut depth) = (vec![String::new()], 0);
+    for c in group.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                parts.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        parts.last_mut().unwrap().push(c);
+    }
+    parts
+        .iter()
+        .filter(|part| !part.trim().is_empty())
+        .flat_map(|part| imported(part))
+        .map(|part| format!("{}{part}", before.trim()))
+        .collect()
 }
 
 /// A file that its parent module does not declare would be ignored silently.

@@ -7,23 +7,13 @@ use crate::core::base::time::parse_since;
 use crate::core::command::Parsed;
 use crate::core::command::run_ref::RunRef;
 use crate::core::run::{AuditRow, RunId, RunStatus};
+use crate::tui::home::Pane;
 use crate::tui::msg::{AuditFilter, ChosenRun, Effect, RunFilter, Ticket};
-use crate::tui::pane::home::Pane;
-use crate::tui::pane::{Destination, Reaction, Screen, View};
-use crate::tui::popup::control::Aim;
-use crate::tui::theme::run_word;
+use crate::tui::pane::{Destination, RunRequest};
+use crate::tui::popup::Aim;
 
 /// Rows of the audit log shown at once; `opsroom audit --limit` shows more.
 const AUDIT_ROWS: u32 = 500;
-
-/// A request about a run that has to be read first.
-#[derive(Debug, Clone)]
-pub(super) enum RunRequest {
-    Cancel,
-    /// Answer its waiting step, with the note prefilled.
-    Answer(Option<String>),
-    Control(Aim, Option<String>),
-}
 
 impl App {
     pub(super) fn taken(&mut self, taken: Taken) -> Vec<Effect> {
@@ -74,7 +64,7 @@ impl App {
         match (parsed.intent.as_str(), service) {
             ("show_run" | "tail_run", _) => return self.find_run(parsed, None),
             ("list_runs", _) => self.list_runs(parsed),
-            ("show_service", Some(name)) => self.open(Destination::Service(name)),
+            ("show_service", Some(name)) => self.open(Destination::Service { name }),
             ("owner", Some(name)) => self.show_owner(&name),
             ("oncall", _) => self.show_contacts(),
             ("services", _) => self.go_home(Pane::Stack),
@@ -146,7 +136,7 @@ impl App {
     /// store.
     fn find_run(&mut self, parsed: &Parsed, then: Option<RunRequest>) -> Vec<Effect> {
         match RunRef::of(parsed, self.now) {
-            Ok(RunRef::Number(run)) => self.open_for(run, then),
+            Ok(RunRef::Number(run)) => self.open(Destination::Run { run, request: then }),
             Ok(reference) => {
                 let ticket = self.ticket();
                 self.requests.finding = Some((ticket, then));
@@ -175,70 +165,14 @@ impl App {
                 ));
             }
             Ok(chosen) => {
-                self.open_for(chosen.run, then);
+                self.open(Destination::Run {
+                    run: chosen.run,
+                    request: then,
+                });
                 self.say(chosen.line);
             }
             Err(why) => self.show_error(why),
         }
-    }
-
-    fn open_for(&mut self, run: RunId, then: Option<RunRequest>) {
-        match then {
-            Some(request) => self.request(run, request),
-            None => self.open(Destination::Run(run)),
-        }
-    }
-
-    /// Opens the run and performs the request once the run has been read and is on screen.
-    fn request(&mut self, run: RunId, request: RunRequest) {
-        let on_screen = self
-            .screens
-            .last()
-            .is_some_and(|s| matches!(s, Screen::Run(s) if s.run == run));
-        if !on_screen {
-            self.open(Destination::Run(run));
-        }
-        if let Some(Screen::Run(screen)) = self.screens.last_mut() {
-            screen.invalidate();
-        }
-        self.requests.pending = Some((run, request));
-    }
-
-    /// The run was read: performs the pending request.
-    pub(super) fn perform_pending(&mut self, run: RunId, trouble: Option<&str>) -> Vec<Effect> {
-        let Some((_, request)) = self
-            .requests
-            .pending
-            .take_if(|(requested, _)| *requested == run)
-        else {
-            return Vec::new();
-        };
-        let Some(Screen::Run(screen)) = self.screens.last().filter(|_| self.popups.is_empty())
-        else {
-            return Vec::new();
-        };
-        if let Some(why) = trouble {
-            self.show_error(format!("{why}; nothing was done"));
-            return Vec::new();
-        }
-        let ended = screen
-            .detail
-            .as_ref()
-            .map(|d| &d.run)
-            .filter(|r| r.status.is_terminal());
-        let reaction = match request {
-            // An interrupted run can still be resumed.
-            RunRequest::Control(Aim::Pause | Aim::Stop | Aim::Resume, _)
-                if ended.is_some_and(|r| r.status != RunStatus::Interrupted) =>
-            {
-                let status = ended.map(|r| run_word(r.status)).unwrap_or_default();
-                Reaction::Say(format!("run {run} has ended ({status}): nothing was done"))
-            }
-            RunRequest::Cancel => screen.cancel(),
-            RunRequest::Answer(note) => screen.answer_with(note.as_deref()),
-            RunRequest::Control(aim, reason) => screen.control(aim, reason.as_deref()),
-        };
-        self.react(reaction)
     }
 
     fn list_runs(&mut self, parsed: &Parsed) {
@@ -255,12 +189,14 @@ impl App {
             .inputs
             .get("status")
             .and_then(|s| RunStatus::from_name(s));
-        self.open_runs(RunFilter {
-            status: status.into_iter().collect(),
-            service: parsed.services.first().filter(|s| *s != "*").cloned(),
-            env: parsed.env.clone(),
-            since,
-            ..RunFilter::default()
+        self.open(Destination::Runs {
+            filter: RunFilter {
+                status: status.into_iter().collect(),
+                service: parsed.services.first().filter(|s| *s != "*").cloned(),
+                env: parsed.env.clone(),
+                since,
+                ..RunFilter::default()
+            },
         });
     }
 
@@ -350,12 +286,6 @@ impl App {
         }
         lines.push("(A rotation, and who is on call now, are not in this version.)".to_owned());
         self.read("Contacts", lines.join("\n"));
-    }
-
-    pub(super) fn go_home(&mut self, pane: Pane) {
-        self.screens.clear();
-        self.home.focus = pane;
-        self.home.full = false;
     }
 
     /// "filter TEXT" searches the log at home.

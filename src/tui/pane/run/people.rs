@@ -1,22 +1,53 @@
 //! Operations on a run from its view. All of them ask first, except releasing a single step.
 
 use super::{Part, RunScreen};
-use crate::core::run::StepStatus;
 use crate::core::run::orders::{Ending, Order, Pace, to_let_go};
 use crate::core::run::plan::PlanStep;
 use crate::core::run::step::StepSpec;
+use crate::core::run::{RunStatus, StepStatus};
 use crate::tui::msg::Effect;
-use crate::tui::pane::Reaction;
-use crate::tui::popup::Popup;
+use crate::tui::pane::{Cover, Reaction, RunRequest};
+use crate::tui::popup::Aim;
 use crate::tui::popup::answer::AnswerForm;
 use crate::tui::popup::confirm::Confirm;
-use crate::tui::popup::control::{Aim, Control};
+use crate::tui::popup::control::Control;
 use crate::tui::theme::run_word;
 use crate::tui::view::canvas::safe;
 
 impl RunScreen {
+    /// The run was read: performs the request that waits for it, unless something has been opened
+    /// over the view.
+    pub(super) fn perform_request(&mut self, cover: Cover) -> Reaction {
+        let Some(request) = self.request.take().filter(|_| cover != Cover::Popup) else {
+            return Reaction::Done;
+        };
+        if let Some(why) = &self.error {
+            return Reaction::Fail(format!("{why}; nothing was done"));
+        }
+        let ended = self
+            .detail
+            .as_ref()
+            .map(|d| &d.run)
+            .filter(|r| r.status.is_terminal());
+        match request {
+            // An interrupted run can still be resumed.
+            RunRequest::Control(Aim::Pause | Aim::Stop | Aim::Resume, _)
+                if ended.is_some_and(|r| r.status != RunStatus::Interrupted) =>
+            {
+                let status = ended.map(|r| run_word(r.status)).unwrap_or_default();
+                Reaction::Say(format!(
+                    "run {} has ended ({status}): nothing was done",
+                    self.run
+                ))
+            }
+            RunRequest::Cancel => self.cancel(),
+            RunRequest::Answer(note) => self.answer_with(note.as_deref()),
+            RunRequest::Control(aim, reason) => self.control(aim, reason.as_deref()),
+        }
+    }
+
     /// Opens the dialog to cancel the run.
-    pub fn cancel(&self) -> Reaction {
+    pub(super) fn cancel(&self) -> Reaction {
         let Some(detail) = &self.detail else {
             return Reaction::Say("the run is still being read".to_owned());
         };
@@ -35,7 +66,7 @@ impl RunScreen {
         {
             return Reaction::Say(format!("{} has asked for that already", safe(by)));
         }
-        Reaction::Popup(Box::new(Popup::Confirm(Confirm::cancel(run))))
+        Reaction::Popup(Confirm::cancel(run).into())
     }
 
     pub(super) fn answer(&self) -> Reaction {
@@ -43,7 +74,7 @@ impl RunScreen {
     }
 
     /// Opens the form of the waiting step, with the note prefilled.
-    pub fn answer_with(&self, note: Option<&str>) -> Reaction {
+    fn answer_with(&self, note: Option<&str>) -> Reaction {
         let Some(detail) = &self.detail else {
             return Reaction::Say("the run is still being read".to_owned());
         };
@@ -53,9 +84,7 @@ impl RunScreen {
                 return Reaction::Say(why.to_string());
             }
             let form = AnswerForm::approval(detail, approval, &self.facts.actor, note);
-            return form.map_or(Reaction::Done, |form| {
-                Reaction::Popup(Box::new(Popup::Answer(Box::new(form))))
-            });
+            return form.map_or(Reaction::Done, |form| Reaction::Popup(form.into()));
         }
         let waiting = detail
             .steps
@@ -74,7 +103,7 @@ impl RunScreen {
                 },
             )) => {
                 let form = AnswerForm::work(self.run, index, name, &manual.prompt, rules);
-                Reaction::Popup(Box::new(Popup::Answer(Box::new(form))))
+                Reaction::Popup(form.into())
             }
             Some(_) => Reaction::Say(
                 "the waiting step is not one to answer: it goes on by itself".to_owned(),
@@ -84,7 +113,7 @@ impl RunScreen {
     }
 
     /// Opens the dialog of operations, with `aim` preselected.
-    pub fn control(&self, aim: Aim, reason: Option<&str>) -> Reaction {
+    pub(super) fn control(&self, aim: Aim, reason: Option<&str>) -> Reaction {
         let Some(detail) = &self.detail else {
             return Reaction::Say("the run is still being read".to_owned());
         };
@@ -94,7 +123,7 @@ impl RunScreen {
             .copied()
             .filter(|_| self.focus == Part::Steps);
         let popup = Control::new(detail, selected, self.facts.read_only, aim, reason);
-        Reaction::Popup(Box::new(Popup::Control(Box::new(popup))))
+        Reaction::Popup(popup.into())
     }
 
     pub(super) fn let_go(&self) -> Reaction {

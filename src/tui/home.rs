@@ -1,21 +1,23 @@
-//! Home: stack, health score and live log side by side; any of them on the whole screen.
+//! Home: stack, health score and live log side by side; any of them on the whole screen. The view
+//! under all others.
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::stack::{StackList, targets};
-use super::{Destination, Reaction, Scene, health, log, stack};
+use super::filter::Filter;
+use super::frame::Frame;
+use super::keys::{Action, Context};
+use super::logs::{LogPane, Logs};
+use super::msg::{Effect, Msg, Overview};
+use super::pane::stack::{StackList, targets};
+use super::pane::{Delivery, Destination, Reaction, Scene, View, health, log, stack};
+use super::picker::{Picker, moved};
+use super::theme::{Theme, run_symbol, run_word};
+use super::view::canvas::{Canvas, safe};
+use super::view::layout;
+use super::viewer::Viewer;
 use crate::core::run::plan::Target;
 use crate::core::run::{Run, RunId, RunStatus};
-use crate::tui::filter::Filter;
-use crate::tui::frame::Frame;
-use crate::tui::keys::{Action, Context};
-use crate::tui::logs::LogPane;
-use crate::tui::msg::{Effect, Overview};
-use crate::tui::picker::{Picker, moved};
-use crate::tui::theme::{Theme, run_symbol, run_word};
-use crate::tui::view::canvas::{Canvas, safe};
-use crate::tui::view::layout;
 
 /// The panes at home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,30 +36,25 @@ impl Pane {
 /// The state of home.
 #[derive(Debug, Clone, Default)]
 pub struct Home {
-    pub focus: Pane,
+    focus: Pane,
     /// The focused pane fills the screen.
     pub full: bool,
-    pub stack: Picker<Target>,
-    pub filter: Filter,
-    pub health_top: usize,
+    stack: Picker<Target>,
+    filter: Filter,
+    health_top: usize,
     /// The run whose log is shown.
     pub log: Option<RunId>,
+    /// The run just started; shown once the overview has it.
+    started: Option<RunId>,
 }
 
 impl Home {
-    /// The key context.
-    #[must_use]
-    pub fn context(&self) -> Context {
-        match self.focus {
-            Pane::Stack if self.filter.is_typing() => Context::Text,
-            Pane::Log => Context::Log,
-            Pane::Stack | Pane::Health => Context::List,
-        }
+    /// Gives focus to a pane, beside the others.
+    pub const fn show(&mut self, pane: Pane) {
+        (self.focus, self.full) = (pane, false);
     }
 
-    /// The area of a pane.
-    #[must_use]
-    pub fn area(&self, pane: Pane, body: Rect) -> Rect {
+    fn area(&self, pane: Pane, body: Rect) -> Rect {
         let areas = layout::home(body);
         match pane {
             _ if self.full => body,
@@ -68,33 +65,31 @@ impl Home {
     }
 
     /// Updates the selection after a change of the stack.
-    pub fn sync(&mut self, overview: &Overview) {
+    fn sync(&mut self, overview: &Overview) {
         self.stack.sync(&targets(overview, self.filter.text()));
     }
 
-    /// Performs an action.
-    pub fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
-        match action {
-            Action::NextPane => self.move_focus(1),
-            Action::PreviousPane => self.move_focus(Pane::ALL.len() - 1),
-            Action::Pane1 => self.focus = Pane::Stack,
-            Action::Pane2 => self.focus = Pane::Health,
-            Action::Pane3 => self.focus = Pane::Log,
-            Action::Fullscreen => match self.log {
-                Some(run) if self.focus == Pane::Log => {
-                    return Reaction::Open(Destination::Log(run));
-                }
-                _ => self.full = !self.full,
-            },
-            other => {
-                return match self.focus {
-                    Pane::Stack => self.act_stack(other, scene),
-                    Pane::Health => self.act_health(other, scene),
-                    Pane::Log => self.act_log(other),
-                };
-            }
+    /// Shows the log of the newest run, unless the operator is reading another one.
+    fn choose_log(&mut self, overview: &Overview, logs: &Logs) {
+        let started = self
+            .started
+            .take_if(|id| overview.runs.iter().any(|r| r.id == *id));
+        let newest = started.or_else(|| {
+            overview
+                .runs
+                .iter()
+                .find(|r| r.trigger != "pulse")
+                .map(|r| r.id)
+        });
+        let shown = self.log;
+        let reading = shown
+            .and_then(|run| logs.get(run))
+            .is_some_and(Viewer::is_read);
+        if let Some(run) =
+            newest.filter(|run| Some(*run) != shown && (!reading || started.is_some()))
+        {
+            self.log = Some(run);
         }
-        Reaction::Done
     }
 
     fn move_focus(&mut self, step: usize) {
@@ -114,7 +109,9 @@ impl Home {
         match (action, self.stack.key().cloned()) {
             (Action::Find, _) => self.filter.open(),
             (Action::Open, Some(target)) => {
-                return Reaction::Open(Destination::Service(target.service));
+                return Reaction::Open(Destination::Service {
+                    name: target.service,
+                });
             }
             (Action::CopyLine, Some(target)) => {
                 return Reaction::Ask(Effect::Copy(target.to_string()));
@@ -147,15 +144,72 @@ impl Home {
 
     fn act_log(&self, action: Action) -> Reaction {
         match self.log {
-            Some(run) if action == Action::Open => Reaction::Open(Destination::Run(run)),
+            Some(run) if action == Action::Open => Reaction::Open(Destination::run(run)),
             Some(_) => log::act(action),
             None => Reaction::Ignored,
         }
     }
 
+    const fn stack_list(&self) -> StackList<'_> {
+        StackList {
+            filter: &self.filter,
+            selected: self.stack.index(),
+        }
+    }
+}
+
+impl View for Home {
+    fn context(&self) -> Context {
+        match self.focus {
+            Pane::Stack if self.filter.is_typing() => Context::Text,
+            Pane::Log => Context::Log,
+            Pane::Stack | Pane::Health => Context::List,
+        }
+    }
+
+    fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
+        match action {
+            Action::NextPane => self.move_focus(1),
+            Action::PreviousPane => self.move_focus(Pane::ALL.len() - 1),
+            Action::Pane1 => self.focus = Pane::Stack,
+            Action::Pane2 => self.focus = Pane::Health,
+            Action::Pane3 => self.focus = Pane::Log,
+            Action::Fullscreen => match self.log {
+                Some(run) if self.focus == Pane::Log => {
+                    return Reaction::Open(Destination::Log { run });
+                }
+                _ => self.full = !self.full,
+            },
+            other => {
+                return match self.focus {
+                    Pane::Stack => self.act_stack(other, scene),
+                    Pane::Health => self.act_health(other, scene),
+                    Pane::Log => self.act_log(other),
+                };
+            }
+        }
+        Reaction::Done
+    }
+
+    /// Esc: closes the innermost layer.
+    fn back(&mut self, scene: Scene<'_>) -> bool {
+        if self.focus == Pane::Stack && self.filter.clear() {
+            scene.overview.inspect(|o| self.sync(o));
+            return true;
+        }
+        std::mem::take(&mut self.full)
+    }
+
+    /// Types text into the filter.
+    fn insert(&mut self, text: &str, scene: Scene<'_>) {
+        if self.focus == Pane::Stack && self.filter.is_typing() {
+            self.filter.insert(text);
+            scene.overview.inspect(|o| self.sync(o));
+        }
+    }
+
     /// The log shown, unless another pane fills the screen.
-    #[must_use]
-    pub fn log(&self, body: Rect) -> Option<LogPane> {
+    fn log(&self, body: Rect) -> Option<LogPane> {
         let focused = self.focus == Pane::Log;
         let area = layout::inner(self.area(Pane::Log, body));
         let run = self.log.filter(|_| focused || !self.full)?;
@@ -167,32 +221,26 @@ impl Home {
         })
     }
 
-    /// Types text into the filter.
-    pub fn insert(&mut self, text: &str, overview: Option<&Overview>) {
-        if self.focus == Pane::Stack && self.filter.is_typing() {
-            self.filter.insert(text);
-            overview.inspect(|o| self.sync(o));
+    fn receive(&mut self, msg: &Msg, delivery: Delivery<'_>) -> Reaction {
+        match msg {
+            Msg::Overview(Ok(overview)) => {
+                self.sync(overview);
+                self.choose_log(overview, delivery.logs);
+            }
+            Msg::Submitted(_, Ok(run)) => {
+                (self.started, self.log) = (Some(run.id), Some(run.id));
+            }
+            _ => return Reaction::Ignored,
         }
+        Reaction::Done
     }
 
-    /// Esc: closes the innermost layer.
-    pub fn back(&mut self, overview: Option<&Overview>) -> bool {
-        if self.focus == Pane::Stack && self.filter.clear() {
-            overview.inspect(|o| self.sync(o));
-            return true;
-        }
-        std::mem::take(&mut self.full)
-    }
-
-    const fn stack_list(&self) -> StackList<'_> {
-        StackList {
-            filter: &self.filter,
-            selected: self.stack.index(),
-        }
+    fn crumb(&self) -> String {
+        "home".to_owned()
     }
 
     /// Paints all panes, or the one that fills the screen.
-    pub fn draw(&self, frame: Frame<'_>, body: Rect, canvas: &mut Canvas<'_>) {
+    fn draw(&self, frame: Frame<'_>, body: Rect, canvas: &mut Canvas<'_>) {
         for pane in Pane::ALL
             .into_iter()
             .filter(|pane| !self.full || *pane == self.focus)
