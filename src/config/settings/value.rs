@@ -6,7 +6,7 @@ use super::keys::Key;
 use super::paths::Paths;
 use crate::config::rule;
 use crate::config::rule::schedule::within;
-use crate::config::toml_doc::quoted;
+use crate::core::base::toml_doc::quoted;
 
 const DAY_MS: i64 = 86_400_000;
 const HOUR_MS: i64 = 3_600_000;
