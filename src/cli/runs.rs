@@ -164,8 +164,6 @@ fn row(run: &Run, now: Timestamp, queue: &[Queued]) -> [String; 6] {
 }
 
 fn status(text: &str) -> Result<RunStatus, String> {
-    RunStatus::from_name(text).ok_or_else(|| {
-        let names: Vec<_> = RunStatus::ALL.iter().map(|s| s.name()).collect();
-        format!("`{text}` is none of {}", names.join(", "))
-    })
+    RunStatus::from_name(text)
+        .ok_or_else(|| format!("`{text}` is none of {}", RunStatus::NAMES.join(", ")))
 }

@@ -13,3 +13,4 @@ pub mod suggest;
 pub mod text;
 pub mod time;
 pub mod toml_doc;
+mod words;

@@ -36,7 +36,7 @@ pub(super) fn integrations(
     });
     each(root, report, "adapter", |name, table, report| {
         let Some(product) = Product::from_name(&name) else {
-            let products = Product::ALL.map(Product::name).join(", ");
+            let products = Product::NAMES.join(", ");
             report.wrong(
                 table.at,
                 table.path().to_owned(),

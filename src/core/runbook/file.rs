@@ -376,14 +376,10 @@ fn read_risk(r: &mut Report, table: &Section<'_>, context: &Context<'_>) -> Opti
         r.wrong(
             section.at,
             section.key("level"),
-            "is missing; one of info, warn, block",
+            format!("is missing; one of {}", RiskLevel::NAMES.join(", ")),
         );
     }
-    let level = section.word(r, "level", &["info", "warn", "block"], |name| {
-        [RiskLevel::Info, RiskLevel::Warn, RiskLevel::Block]
-            .into_iter()
-            .find(|l| l.name() == name)
-    });
+    let level = section.word(r, "level", &RiskLevel::NAMES, RiskLevel::from_name);
     let when = read_when(r, &section, context, context.early());
     Some(RiskRule {
         level: level?,

@@ -90,11 +90,8 @@ fn first_conflict(base: &[Binding], lines: &[Line]) -> Option<(usize, String)> {
 
 /// The bindings of a table of the file.
 fn table(report: &mut Report, name: &str, field: &Field<'_>) -> Vec<Line> {
-    let Some(table) = Table::ALL.into_iter().find(|t| t.name() == name) else {
-        let known: Vec<_> = Table::ALL
-            .iter()
-            .map(|t| format!("[{}]", t.name()))
-            .collect();
+    let Some(table) = Table::from_name(name) else {
+        let known = Table::NAMES.map(|name| format!("[{name}]"));
         let message = format!("there is no table [{name}]; there are {}", known.join(", "));
         report.wrong(field.at, "", message);
         return Vec::new();

@@ -52,14 +52,9 @@ pub(super) fn read_notify(r: &mut Report, step: &Section<'_>) -> Option<Does> {
     let to = section.required_text(r, "to");
     let title = section.required_text(r, "title");
     let text = section.text(r, "text").unwrap_or_default().to_owned();
-    let severity = section.word(
-        r,
-        "severity",
-        &Severity::ALL.map(Severity::name),
-        Severity::from_name,
-    );
+    let severity = section.word(r, "severity", &Severity::NAMES, Severity::from_name);
     let event = section
-        .word(r, "event", &Event::ALL.map(Event::name), Event::from_name)
+        .word(r, "event", &Event::NAMES, Event::from_name)
         .unwrap_or_default();
     let dedup_key = section.text(r, "dedup_key").map(str::to_owned);
     if event != Event::Trigger && dedup_key.is_none() {

@@ -288,15 +288,14 @@ fn read_body(
 }
 
 fn read_phase(r: &mut Report, section: &Section<'_>) -> Option<Phase> {
-    let names = Phase::ALL.map(Phase::name);
     if !section.has("phase") {
         r.wrong(
             section.at,
             section.key("phase"),
-            format!("is missing; one of {}", names.join(", ")),
+            format!("is missing; one of {}", Phase::NAMES.join(", ")),
         );
     }
-    section.word(r, "phase", &names, Phase::from_name)
+    section.word(r, "phase", &Phase::NAMES, Phase::from_name)
 }
 
 /// `stop`, `continue`, or the name of a later step, which is checked when all steps are known.

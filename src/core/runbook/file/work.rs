@@ -61,7 +61,7 @@ pub(super) fn read_does(r: &mut Report, section: &Section<'_>) -> Option<Does> {
         "notify" => read_notify(r, section),
         "adapter" => read_adapter(r, section),
         "use" => section
-            .word(r, "use", &Verb::ALL.map(Verb::name), verb_from_name)
+            .word(r, "use", &Verb::NAMES, Verb::from_name)
             .map(Does::Use),
         "http" => read_http(r, section).map(Does::Http),
         "shell" => read_shell(r, section),
@@ -162,10 +162,6 @@ fn read_env(r: &mut Report, section: &Section<'_>) -> Vec<(String, String)> {
         }
     }
     env
-}
-
-fn verb_from_name(name: &str) -> Option<Verb> {
-    Verb::ALL.into_iter().find(|verb| verb.name() == name)
 }
 
 fn read_http(r: &mut Report, step: &Section<'_>) -> Option<HttpRequest> {
