@@ -1,7 +1,7 @@
 //! Stack files: every mistake is reported with its line in one pass; written files read the same.
 
 use opsroom::config;
-use opsroom::core::runbook::Problem;
+use opsroom::core::base::problem::Problem;
 use proptest::prelude::*;
 
 mod generate;

@@ -1,13 +1,14 @@
-//! Strict TOML: typed access to tables with the position of every value. Reading continues after a
-//! problem, all are collected. Keys that were not read are unknown; the nearest known one is
-//! suggested.
+//! Strict TOML: typed access to tables with the position of every value. Every file that people write is
+//! read here: settings, stack files, runbooks, front matter, keymaps. Reading continues after a problem,
+//! all are collected. Unknown keys are problems; the nearest known one is suggested.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::core::runbook::Problem;
+use super::problem::Problem;
+use super::suggest::nearest;
 
 /// Limit of problems: a file with more is probably of another kind; the other values are skipped.
 const MAX_PROBLEMS: usize = 500;
@@ -17,7 +18,7 @@ const MAX_SUGGESTED: usize = 100;
 const MAX_QUOTED: usize = 60;
 
 /// Parses a document as far as possible; syntax errors become problems of the report.
-pub(super) fn parse<'t>(file: &str, text: &'t str) -> (Spanned<DeTable<'t>>, Report) {
+pub fn parse<'t>(file: &str, text: &'t str) -> (Spanned<DeTable<'t>>, Report) {
     let mut report = Report::new(file, text);
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in errors {
@@ -30,7 +31,7 @@ pub(super) fn parse<'t>(file: &str, text: &'t str) -> (Spanned<DeTable<'t>>, Rep
 }
 
 /// The problems of one file.
-pub(super) struct Report {
+pub struct Report {
     file: String,
     line_starts: Vec<usize>,
     /// With the byte offset of each.
@@ -58,6 +59,21 @@ impl Report {
         }
     }
 
+    /// The file's name in messages.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Whether a part of the file is not TOML.
+    pub fn is_broken(&self) -> bool {
+        !self.broken.is_empty()
+    }
+
+    /// Whether the line of a byte offset is not TOML: what was recovered from it may be wrong.
+    pub fn is_broken_at(&self, at: usize) -> bool {
+        self.broken.contains(&self.line(at))
+    }
+
     /// The line (from 1) of a byte offset.
     pub fn line(&self, at: usize) -> usize {
         self.line_starts.partition_point(|start| *start <= at)
@@ -65,7 +81,7 @@ impl Report {
 
     /// A problem of one value, at a byte offset.
     pub fn wrong(&mut self, at: usize, key: impl Into<String>, message: impl Into<String>) {
-        if !self.broken.contains(&self.line(at)) {
+        if !self.is_broken_at(at) {
             self.push(at, key.into(), message.into());
         }
     }
@@ -73,7 +89,7 @@ impl Report {
     /// A problem between values (missing, duplicate, not found). Not reported for a file with
     /// syntax errors, where the other value may just not have been parsed.
     pub fn conflict(&mut self, at: usize, key: impl Into<String>, message: impl Into<String>) {
-        if self.broken.is_empty() {
+        if !self.is_broken() {
             self.wrong(at, key, message);
         }
     }
@@ -89,12 +105,14 @@ impl Report {
             return Ok(value);
         }
         self.problems.sort_by_key(|(at, _)| *at);
+        let mut seen = HashSet::new();
+        self.problems
+            .retain(|(_, problem)| seen.insert(problem.clone()));
         let mut problems: Vec<Problem> = self
             .problems
             .into_iter()
             .map(|(_, problem)| problem)
             .collect();
-        problems.dedup();
         if problems.len() > MAX_PROBLEMS {
             problems.truncate(MAX_PROBLEMS);
             let message = "there are more problems; correct these first".to_owned();
@@ -130,8 +148,10 @@ impl Report {
     }
 }
 
-/// A table that records which keys were read.
-pub(super) struct Section<'t> {
+/// A table that records which keys were read. A table whose keys are all known before is opened with them
+/// instead: [`Section::open`].
+#[derive(Clone)]
+pub struct Section<'t> {
     table: &'t DeTable<'t>,
     /// Byte offset of its header or brace: the position of problems about missing keys.
     pub at: usize,
@@ -147,6 +167,17 @@ impl<'t> Section<'t> {
             path: String::new(),
             known: Vec::new(),
         }
+    }
+
+    /// The same table, named `path` in messages; keys not in `known` are problems.
+    pub fn open(&self, report: &mut Report, path: &str, known: &[&'static str]) -> Self {
+        let opened = Self {
+            path: path.to_owned(),
+            known: known.to_vec(),
+            ..self.clone()
+        };
+        opened.refuse_unknown(report);
+        opened
     }
 
     /// Names this table in messages: `service "web"` instead of `service`.
@@ -171,6 +202,11 @@ impl<'t> Section<'t> {
     /// The value of a key, if present. Makes the key known.
     pub fn field(&mut self, key: &'static str) -> Option<Field<'t>> {
         self.known.push(key);
+        self.get(key)
+    }
+
+    /// The value of a key, if present. Does not make the key known.
+    pub fn get(&self, key: &str) -> Option<Field<'t>> {
         let (found, value) = self.table.get_key_value(key)?;
         Some(Field {
             key: self.key(key),
@@ -199,7 +235,7 @@ impl<'t> Section<'t> {
     }
 
     /// A text checked and converted by a rule.
-    pub fn text<T>(
+    pub fn text_by<T>(
         &mut self,
         report: &mut Report,
         key: &'static str,
@@ -212,6 +248,10 @@ impl<'t> Section<'t> {
     /// problems.
     pub fn peek(&self, key: &str) -> Option<&'t str> {
         self.table.get(key)?.get_ref().as_str()
+    }
+
+    pub fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
     }
 
     /// Every key with its value: for tables with arbitrary keys.
@@ -231,6 +271,10 @@ impl<'t> Section<'t> {
 
     /// Reports every key that was not read.
     pub fn close(self, report: &mut Report) {
+        self.refuse_unknown(report);
+    }
+
+    fn refuse_unknown(&self, report: &mut Report) {
         if report.lost_header {
             return;
         }
@@ -254,7 +298,7 @@ impl<'t> Section<'t> {
 }
 
 /// A value, its full key and the byte offset for problems.
-pub(super) struct Field<'t> {
+pub struct Field<'t> {
     pub key: String,
     pub at: usize,
     value: &'t Spanned<DeValue<'t>>,
@@ -357,7 +401,8 @@ impl<'t> Field<'t> {
         checked.map_err(|message| self.wrong(report, message)).ok()
     }
 
-    fn typed<T>(
+    /// What `read` makes of the value; a problem if it is not `wanted`.
+    pub fn typed<T>(
         &self,
         report: &mut Report,
         wanted: &str,
@@ -381,12 +426,12 @@ impl<'t> Field<'t> {
 }
 
 /// Quotes a piece of the file for a message: one line, printable, not long, in backquotes.
-pub(super) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     format!("`{}`", shown(text))
 }
 
 /// [`quoted`] without the quotes.
-pub(super) fn shown(text: &str) -> String {
+pub fn shown(text: &str) -> String {
     let mut out = String::new();
     for (n, c) in text.chars().enumerate() {
         if n == MAX_QUOTED {
@@ -402,30 +447,8 @@ pub(super) fn shown(text: &str) -> String {
     out
 }
 
-/// The known word nearest to a misspelt one: few letters differ, or one is a prefix of the other.
-pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    let word = word.to_lowercase();
-    let length = word.chars().count();
-    let far = if length > 4 { 2 } else { 1 };
-    // Words of very different length cannot be near, so long input is never compared.
-    let alike = known
-        .iter()
-        .filter(|k| k.chars().count().abs_diff(length) <= far);
-    let distances = alike.map(|k| (strsim::damerau_levenshtein(&word, &k.to_lowercase()), *k));
-    let near = distances
-        .filter(|(distance, _)| *distance <= far)
-        .min()
-        .map(|(_, k)| k);
-    near.or_else(|| {
-        known
-            .iter()
-            .copied()
-            .find(|k| k.starts_with(&word) || word.starts_with(k))
-            .filter(|_| length > 2)
-    })
-}
-
-fn whole(value: &DeValue<'_>) -> Option<i64> {
+/// A TOML integer of any radix.
+pub fn whole(value: &DeValue<'_>) -> Option<i64> {
     let integer = value.as_integer()?;
     i64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
@@ -456,7 +479,7 @@ fn kind(value: &DeValue<'_>) -> &'static str {
 }
 
 /// Has no width on screen, or changes the reading direction: two names could look the same.
-pub(super) fn is_invisible(c: char) -> bool {
+pub fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
         | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
