@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Outcome, Reply};
+use super::{CallKind, Outcome, Reply};
 use crate::base::time::human_ms;
 
 /// Waits until `need` people have agreed.
@@ -71,11 +71,8 @@ impl Approve {
         format!("wants the approval of {people}{from}: {}", self.prompt)
     }
 
-    pub(super) fn call(&self, timeout_ms: i64) -> Call {
-        Call::Approve {
-            ask: self.clone(),
-            timeout_ms,
-        }
+    pub(super) fn call(&self) -> CallKind {
+        CallKind::Approve(self.clone())
     }
 
     #[expect(clippy::unused_self, reason = "every step kind has the same shape")]
