@@ -1696,11 +1696,15 @@ fn a_value_that_looks_like_shell_stays_a_value() {
         "`id`; touch pwned",
         "two\nlines",
         "--help",
+        "with who=me",
+        "me then run greet",
+        "an open \"quotation",
+        "if dev is healthy",
     ] {
         let ended = home
             .run(&[
                 "run",
-                "run greet",
+                "run greet please",
                 "--yes",
                 "--set",
                 &format!("who={value}"),
@@ -1716,6 +1720,17 @@ fn a_value_that_looks_like_shell_stays_a_value() {
         }
     }
     assert!(!home.path("pwned").exists());
+    let chain = home.json(&[
+        "parse",
+        "run greet then run greet",
+        "--set",
+        "who=a then b",
+        "--json",
+    ]);
+    assert_eq!(
+        (&chain["inputs"]["who"], &chain["then"][0]["inputs"]["who"]),
+        (&"a then b".into(), &"a then b".into())
+    );
     home.run(&["run", "run greet", "--yes", "--set", "who=\u{1b}[31m"])
         .expect(2)
         .says(&["U+001B"]);

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use opsroom::core::command::{
-    Catalogue, ParseOutcome, Parsed, RunbookName, complete, intents, parse,
+    Catalogue, ParseOutcome, Parsed, RunbookName, complete, intents, parse, parse_with,
 };
 use opsroom::core::stack::service::{Environment, Routine, Service, Stack};
 use proptest::prelude::*;
@@ -599,6 +599,89 @@ fn two_things_of_one_name_are_listed() {
             vec!["left".to_owned(), "right".to_owned()]
         )
     );
+}
+
+/// Values that would be read as something else, or not at all, in the text of a command.
+const NASTY: [&str; 12] = [
+    "",
+    " ",
+    "two words",
+    "a \"quoted\" one",
+    "it's 'so'",
+    "an open \"quotation",
+    "two\nlines",
+    "with week=2 and env=prod",
+    "x then deploy web to prod",
+    "only if staging is healthy",
+    "never mind",
+    "maybe? \u{202e}",
+];
+
+#[test]
+fn a_given_input_is_never_read_as_text() {
+    let catalogue = catalogue();
+    let given = |name: &str, value: &str| [(name.to_owned(), value.to_owned())];
+    for value in NASTY {
+        for (text, input) in [
+            ("run weekly report", "week"),
+            ("run weekly report only if staging is healthy", "week"),
+            ("write the weekly report please", "week"),
+            ("write the weekly report with week=7", "week"),
+            ("rotate keys of web in prod", "vault"),
+            ("generate spec", "subject"),
+            ("generate spec for search with filters", "subject"),
+        ] {
+            let got = parse_with(text, &given(input, value), &catalogue);
+            let held = got.inputs.get(input).map(String::as_str);
+            assert_eq!(
+                (got.outcome, held, got.then.len()),
+                (ParseOutcome::Plan, Some(value), 0),
+                "{text} with {value:?}: {got:?}"
+            );
+            let without = parse(text, &catalogue);
+            assert_eq!(
+                (got.env, got.services, got.only_if, got.unknown),
+                (
+                    without.env,
+                    without.services,
+                    without.only_if,
+                    without.unknown
+                ),
+                "{text} with {value:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_given_input_reaches_every_plan_of_a_chain_and_nothing_else() {
+    let catalogue = catalogue();
+    let given = [("week".to_owned(), "7 then 8".to_owned())];
+    let got = parse_with(
+        "run weekly report then write the weekly report",
+        &given,
+        &catalogue,
+    );
+    assert_eq!((got.outcome, got.then.len()), (ParseOutcome::Plan, 1));
+    for link in [&got, &got.then[0]] {
+        assert_eq!(link.inputs["week"], "7 then 8", "{link:?}");
+    }
+    // Another input is still missing, and an environment is not an input.
+    for (text, name, missing) in [
+        ("run weekly report", "month", "week"),
+        ("rotate keys", "env", "env"),
+        ("scale web in prod", "env", "replicas"),
+    ] {
+        let given = [(name.to_owned(), "prod".to_owned())];
+        let got = parse_with(text, &given, &catalogue);
+        assert_eq!(
+            (got.outcome, got.missing.as_slice()),
+            (ParseOutcome::Question, &[missing.to_owned()][..]),
+            "{text}"
+        );
+    }
+    let view = parse_with("show run 41", &given, &catalogue);
+    assert_eq!(view, parse("show run 41", &catalogue));
 }
 
 /// Words of the command language, names of the stack, and unknown words.

@@ -6,7 +6,7 @@ use opsroom::adapter::{Act, Script};
 use opsroom::core::expr::Value;
 use opsroom::core::integration::Integrations;
 use opsroom::core::run::plan::{Each, OnFailure, Plan, PlanStep, Rules, Within};
-use opsroom::core::run::step::{Call, Reply, StepSpec};
+use opsroom::core::run::step::{Call, CallKind, Reply, StepSpec};
 use opsroom::core::run::{Phase, RunStatus, StepStatus};
 use opsroom::core::runbook::{self, Request, plan_in};
 use opsroom::core::stack::service::Stack;
@@ -189,12 +189,12 @@ async fn saved_values_reach_later_steps_escaped() {
     deploy.rules.fills = true;
     let run = bench.run(plan(vec![build, deploy])).await;
     assert_ended(&run, RunStatus::Succeeded);
-    let Call::Http { url, body, .. } = bench.script.calls().remove(1) else {
+    let CallKind::Http(request) = bench.script.calls().remove(1).kind else {
         panic!()
     };
-    assert_eq!(url, "http://deploy.test/a%2Fb%20%22c%22?n=4");
+    assert_eq!(request.url, "http://deploy.test/a%2Fb%20%22c%22?n=4");
     assert_eq!(
-        body.unwrap(),
+        request.body.unwrap(),
         r#"{"image": "a/b \"c\"", "other": {"env": "{env}"}}"#
     );
     let entries = serde_json::to_string(&bench.entries(run.id).await).unwrap();
@@ -274,8 +274,9 @@ fn undoable() -> Plan {
 }
 
 fn hosts(bench: &Bench) -> Vec<String> {
-    let host = |call: Call| match call {
-        Call::Http { url, .. } => url
+    let host = |call: Call| match call.kind {
+        CallKind::Http(request) => request
+            .url
             .trim_start_matches("http://")
             .split('.')
             .next()

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Outcome, Reply};
+use super::{CallKind, Outcome, Reply};
 use crate::base::time::human_ms;
 use crate::{serde_by_word, words};
 
@@ -59,11 +59,8 @@ impl Approve {
         format!("wants the approval of {people}{from}: {}", self.prompt)
     }
 
-    pub(super) fn call(&self, timeout_ms: i64) -> Call {
-        Call::Approve {
-            ask: self.clone(),
-            timeout_ms,
-        }
+    pub(super) fn call(&self) -> CallKind {
+        CallKind::Approve(self.clone())
     }
 
     #[expect(clippy::unused_self, reason = "every step kind has the same shape")]
