@@ -24,6 +24,7 @@ use super::logs::{LogPane, Logs};
 use super::msg::{Effect, Msg, Overview, RunFilter, Ticket};
 use super::popup::{Aim, Popup};
 use super::view::canvas::Canvas;
+use crate::core::base::text;
 use crate::core::base::time::Timestamp;
 use crate::core::run::{Run, RunId};
 
@@ -81,8 +82,8 @@ views! {
     Runs { filter: RunFilter } => RunsScreen,
     /// A run; `request` is performed once it has been read.
     Run { run: RunId, request: Option<RunRequest> } => RunScreen,
-    /// A text.
-    Read { title: String, text: String } => TextReader,
+    /// A text; both are escaped.
+    Read { title: String, lines: Vec<String> } => TextReader,
     /// The log of a run on the whole screen.
     Log { run: RunId } => WholeLog,
 }
@@ -92,6 +93,15 @@ impl Destination {
     #[must_use]
     pub const fn run(run: RunId) -> Self {
         Self::Run { run, request: None }
+    }
+
+    /// The reader with an untrusted text.
+    #[must_use]
+    pub fn read(title: &str, body: &str) -> Self {
+        Self::Read {
+            title: text::show(title).into_owned(),
+            lines: reader::lines(body),
+        }
     }
 }
 

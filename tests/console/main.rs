@@ -897,6 +897,19 @@ fn a_run_that_is_found_late_opens_over_no_other_view() {
 }
 
 #[test]
+fn a_request_about_one_run_is_never_asked_about_another() {
+    let enter = || Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE));
+    let mut console = Console::new(World::default());
+    console.press(":").type_text("cancel run 40");
+    let requested = console.send_unanswered(enter());
+    console.command("show run 41").shows("› run #40 › run #41");
+    console.settle(requested);
+    assert!(console.app.popups.is_empty(), "{}", console.text());
+    console.press("Esc").hides("› run #41");
+    assert!(console.app.popups.is_empty(), "{}", console.text());
+}
+
+#[test]
 fn the_audit_log_opens_as_a_list() {
     let mut console = Console::new(World::default());
     console

@@ -228,6 +228,7 @@ impl App {
         } else {
             problems.join("\n")
         };
-        self.read(&format!("Problems {}", problems.len()), text);
+        let title = format!("Problems {}", problems.len());
+        self.open(Destination::read(&title, &text));
     }
 }

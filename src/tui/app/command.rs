@@ -246,10 +246,8 @@ impl App {
             Ok(rows) if rows.is_empty() => self.say("the audit log has no such row"),
             Ok(rows) => {
                 let lines: Vec<String> = rows.iter().map(audit_line::line).collect();
-                self.read(
-                    &format!("Audit, newest {} first", rows.len()),
-                    lines.join("\n"),
-                );
+                let title = format!("Audit, newest {} first", rows.len());
+                self.open(Destination::read(&title, &lines.join("\n")));
             }
             Err(why) => self.show_error(format!("the audit log could not be read: {why}")),
         }
@@ -285,7 +283,7 @@ impl App {
             );
         }
         lines.push("(A rotation, and who is on call now, are not in this version.)".to_owned());
-        self.read("Contacts", lines.join("\n"));
+        self.open(Destination::read("Contacts", &lines.join("\n")));
     }
 
     /// "filter TEXT" searches the log at home.

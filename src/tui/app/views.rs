@@ -35,14 +35,6 @@ impl App {
         self.screens.push(screen);
     }
 
-    /// Opens a text in the reader.
-    pub(super) fn read(&mut self, title: &str, text: String) {
-        self.open(Destination::Read {
-            title: title.to_owned(),
-            text,
-        });
-    }
-
     /// Closes the view on screen; false at home.
     pub(super) fn leave(&mut self) -> bool {
         self.screens.pop().is_some()

@@ -29,20 +29,11 @@ pub struct TextReader {
 }
 
 impl TextReader {
-    /// A view of untrusted text.
+    /// The view of a text.
     #[must_use]
-    pub fn open(title: String, body: String, _: &Opening<'_>) -> Self {
-        let mut lines: Vec<String> = body
-            .lines()
-            .take(MAX_LINES)
-            .map(|l| text::strip_sgr_limited(l, 4096))
-            .collect();
-        let left = body.lines().count().saturating_sub(MAX_LINES);
-        if left > 0 {
-            lines.push(format!("… {left} more lines are not shown here"));
-        }
+    pub fn open(title: String, lines: Vec<String>, _: &Opening<'_>) -> Self {
         Self {
-            title: text::show(&title).into_owned(),
+            title,
             lines,
             top: 0,
             laid_out: RefCell::default(),
@@ -61,6 +52,21 @@ impl TextReader {
         }
         Ref::map(self.laid_out.borrow(), |(_, lines)| lines)
     }
+}
+
+/// The escaped lines of an untrusted text.
+#[must_use]
+pub fn lines(body: &str) -> Vec<String> {
+    let mut lines: Vec<String> = body
+        .lines()
+        .take(MAX_LINES)
+        .map(|l| text::strip_sgr_limited(l, 4096))
+        .collect();
+    let left = body.lines().count().saturating_sub(MAX_LINES);
+    if left > 0 {
+        lines.push(format!("… {left} more lines are not shown here"));
+    }
+    lines
 }
 
 impl View for TextReader {

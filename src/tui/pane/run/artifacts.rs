@@ -61,10 +61,7 @@ impl RunScreen {
                 "{} are too much for a screen: {elsewhere}",
                 human_bytes(artifact.bytes)
             )),
-            Some(text) => Reaction::Open(Destination::Read {
-                title: artifact.title.clone(),
-                text: text.to_owned(),
-            }),
+            Some(text) => Reaction::Open(Destination::read(&artifact.title, text)),
             None => Reaction::Say(format!("no text: {elsewhere}")),
         }
     }
