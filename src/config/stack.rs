@@ -69,7 +69,7 @@ pub use write::write;
 use self::names::Names;
 use super::rule;
 use super::toml_doc::{Report, Section, parse, shown};
-use crate::core::command::is_available;
+use crate::core::command::runs_routines;
 use crate::core::runbook::Problem;
 use crate::core::stack::service::{Contact, Environment, Stack};
 
@@ -96,7 +96,7 @@ pub fn read(file: &str, text: &str) -> Result<Stack, Vec<Problem>> {
 #[must_use]
 pub fn warnings(file: &str, text: &str) -> Vec<Problem> {
     const LISTED: usize = 5;
-    if is_available("run_routine") {
+    if runs_routines() {
         return Vec::new();
     }
     let (table, report) = parse(file, text);

@@ -104,7 +104,7 @@ impl App {
                 self.popups.pop();
                 return match then {
                     Then::Quit => vec![Effect::Quit],
-                    Then::Cancel(run) => vec![Effect::Cancel(run)],
+                    Then::Act(act) => vec![Effect::act(*act)],
                 };
             }
             Outcome::Open(other, question) => {

@@ -1,13 +1,12 @@
 //! Handles answers and notices, and tracks open requests. A notice only says that something
 //! changed; the data is always read from the store.
 
-use super::command::RunRequest;
 use super::{App, MINUTE_MS};
 use crate::bus::Notice;
 use crate::core::base::time::Timestamp;
-use crate::core::run::approval::Tally;
+use crate::core::run::act::Act;
 use crate::core::run::artifact::{Artifact, human_bytes};
-use crate::core::run::{Run, RunId, RunStatus};
+use crate::core::run::{Run, RunId};
 use crate::logfile::source::LogUpdate;
 use crate::tui::msg::{Effect, Msg, Overview, PlanCard, RunPage, Ticket};
 use crate::tui::pane::home::Pane;
@@ -54,12 +53,12 @@ pub(super) struct Requests {
     history: Question,
     /// The run just started; shown once the overview has it.
     pub(super) started: Option<RunId>,
-    /// A request to perform once its run has been read.
-    pub(super) pending: Option<(RunId, RunRequest)>,
+    /// An act to ask about once its run has been read.
+    pub(super) pending: Option<Act>,
     /// Ticket of the audit log request in flight.
     pub(super) auditing: Option<Ticket>,
-    /// The run search in flight, and the request to perform on its result.
-    pub(super) finding: Option<(Ticket, Option<RunRequest>)>,
+    /// The run search in flight, and the act on its result.
+    pub(super) finding: Option<(Ticket, Option<Act<()>>)>,
 }
 
 impl Requests {
@@ -156,7 +155,7 @@ impl App {
                 if let Ok(detail) = &detail {
                     self.logs.set_steps(&detail.run);
                 }
-                return self.perform_pending(run, detail.as_ref().err().map(String::as_str));
+                return self.ask_pending(run, detail.as_ref().err().map(String::as_str));
             }
             Msg::Artifact(Ok(artifact)) => self.read_artifact(&artifact.0, &artifact.1),
             Msg::Artifact(Err(why)) => self.show_error(why),
@@ -177,43 +176,7 @@ impl App {
                 }
             }
             Msg::Submitted(ticket, result) => self.submitted(ticket, result),
-            Msg::Cancelled(run, result) => self.cancelled(run, result),
-            Msg::StartedQueued(Ok(count)) => self.done_to_queued(count, "started"),
-            Msg::DroppedQueued(Ok(count)) => self.done_to_queued(count, "dropped"),
-            Msg::StartedQueued(Err(why)) | Msg::DroppedQueued(Err(why)) => {
-                self.show_error(why);
-                self.requests.overview.wanted = true;
-            }
-            Msg::Answered(run, Ok(())) => {
-                self.say(format!("run {run}: answered"));
-                self.invalidate(run);
-            }
-            Msg::Answered(run, Err(why)) => {
-                self.show_error(format!("run {run}: not answered: {why}"));
-            }
-            Msg::Ordered(run, order, Ok(_)) => self.done(run, order.label()),
-            Msg::Ordered(run, _, Err(why)) => {
-                self.show_error(format!("nothing was done: run {run}: {why}"));
-            }
-            Msg::Resumed(run, Ok(now)) if now.status.is_terminal() => self.done(run, "given up"),
-            Msg::Resumed(run, Ok(_)) => self.done(run, "goes on"),
-            Msg::Resumed(run, Err(why)) => {
-                self.show_error(format!("run {run} does not go on: {why}"));
-            }
-            Msg::Voted(run, Ok(Tally::Approved(_))) => self.done(run, "approved; it goes on"),
-            Msg::Voted(run, Ok(Tally::Denied { .. })) => {
-                self.done(run, "rejected; it is cancelled");
-            }
-            Msg::Voted(run, Ok(Tally::Open(_))) => {
-                self.done(run, "your approval counts; more are needed");
-            }
-            Msg::Voted(_, Err(why)) => {
-                self.show_error(format!("your answer does not count: {why}"));
-            }
-            Msg::BreakersReset(Ok(names)) => {
-                self.say(format!("closed: the breaker of {}", names.join(", ")));
-            }
-            Msg::BreakersReset(Err(why)) => self.show_error(why),
+            Msg::Acted(ticket, result) => self.acted(ticket, result),
             Msg::Noted(Err(why)) => self.show_error(format!("the history was not written: {why}")),
             Msg::Noted(Ok(())) => {}
             // Input was handled in `update`.
@@ -227,21 +190,12 @@ impl App {
         Vec::new()
     }
 
-    /// Queued runs were started or dropped.
-    fn done_to_queued(&mut self, count: usize, what: &str) {
-        self.say(if count == 1 {
-            format!("1 run was {what}")
-        } else {
-            format!("{count} runs were {what}")
-        });
-        self.read_all_again();
-    }
-
-    /// An action on a run succeeded.
-    fn done(&mut self, run: RunId, what: &str) {
-        self.say(format!("run {run}: {what}"));
+    /// The overview, and views of this run, have to be read again.
+    pub(super) fn changed(&mut self, run: Option<RunId>) {
         self.requests.overview.wanted = true;
-        self.invalidate(run);
+        if let Some(run) = run {
+            self.invalidate(run);
+        }
     }
 
     fn noticed(&mut self, notice: Notice) {
@@ -433,7 +387,7 @@ impl App {
         })
     }
 
-    fn submitted(&mut self, ticket: Ticket, result: Result<Box<Run>, String>) {
+    pub(super) fn submitted(&mut self, ticket: Ticket, result: Result<Box<Run>, String>) {
         match result {
             Ok(run) => {
                 self.popups
@@ -449,16 +403,6 @@ impl App {
                 None => self.show_error(format!("nothing was started: {why}")),
             },
         }
-    }
-
-    fn cancelled(&mut self, run: RunId, result: Result<RunStatus, String>) {
-        match result {
-            Ok(ended) if ended.is_terminal() => self.say(format!("run {run} is cancelled")),
-            Ok(_) => self.say(format!("run {run} was asked to stop")),
-            Err(why) => self.show_error(format!("run {run} was not cancelled: {why}")),
-        }
-        self.requests.overview.wanted = true;
-        self.invalidate(run);
     }
 
     /// Opens a text in the reader.

@@ -18,7 +18,6 @@ use crate::tui::keys::{Action, Context};
 use crate::tui::logs::LogPane;
 use crate::tui::msg::{Effect, RunDetail};
 use crate::tui::picker::{Picker, first_visible};
-use crate::tui::popup::control::Aim;
 use crate::tui::theme::{run_symbol, run_word, step_symbol, step_word};
 use crate::tui::view::canvas::{Canvas, column, row, safe, wrapped};
 use crate::tui::view::layout;
@@ -390,7 +389,7 @@ impl View for RunScreen {
             Action::Fullscreen => self.full = !self.full,
             Action::CancelRun => return self.cancel(),
             Action::Answer => return self.answer(),
-            Action::Control => return self.control(Aim::Any, None),
+            Action::Control => return self.control(None),
             Action::LetGo => return self.let_go(),
             other => {
                 return match self.focus {

@@ -11,6 +11,7 @@ use ratatui::text::{Line, Span};
 use super::Outcome;
 use super::confirm::buttons;
 use crate::core::command::Parsed;
+use crate::core::run::act::Act;
 use crate::core::run::{Run, RunId};
 use crate::tui::facts::Facts;
 use crate::tui::field::Field;
@@ -344,11 +345,9 @@ impl Card {
         self.busy = Some(ticket);
         self.message = Some("starting …".to_owned());
         if let Some((run, reason)) = self.retry_of.clone() {
-            return Outcome::Ask(Effect::Retry {
-                ticket,
-                run,
-                typed,
-                reason,
+            return Outcome::Ask(Effect::Act {
+                ticket: Some(ticket),
+                acts: vec![Act::Retry { run, typed, reason }],
             });
         }
         Outcome::Ask(Effect::Submit {

@@ -3,16 +3,18 @@
 use ratatui::text::{Line, Span};
 
 use super::Outcome;
-use crate::core::run::{Run, RunId};
+use crate::core::run::Run;
+use crate::core::run::act::Act;
+use crate::core::run::orders::{Ending, Order};
 use crate::tui::keys::Action;
 use crate::tui::theme::{Theme, run_word};
 use crate::tui::view::canvas::{Canvas, safe, wrapped};
 
 /// The action after yes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Then {
     Quit,
-    Cancel(RunId),
+    Act(Box<Act>),
 }
 
 /// A yes-or-no question.
@@ -50,7 +52,11 @@ impl Confirm {
             no: "Let it run",
             yes: "Cancel the run",
             yes_selected: false,
-            then: Then::Cancel(run.id),
+            then: Then::Act(Box::new(Act::Order {
+                run: run.id,
+                order: Order::End(Ending::Cancel),
+                reason: None,
+            })),
         }
     }
 
@@ -79,7 +85,9 @@ impl Confirm {
             Action::NextField | Action::PreviousField => self.yes_selected = !self.yes_selected,
             Action::PickYes => self.yes_selected = true,
             Action::PickNo => self.yes_selected = false,
-            Action::Press if self.yes_selected => return Outcome::Confirmed(self.then),
+            Action::Press if self.yes_selected => {
+                return Outcome::Confirmed(self.then.clone());
+            }
             Action::Press => return Outcome::Close,
             _ => {}
         }

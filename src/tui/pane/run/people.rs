@@ -1,22 +1,23 @@
 //! Operations on a run from its view. All of them ask first, except releasing a single step.
 
 use super::{Part, RunScreen};
-use crate::core::run::StepStatus;
+use crate::core::run::act::{Act, Confirmation};
 use crate::core::run::orders::{Ending, Order, Pace, to_let_go};
 use crate::core::run::plan::PlanStep;
 use crate::core::run::step::StepSpec;
+use crate::core::run::{RunStatus, StepStatus};
 use crate::tui::msg::Effect;
 use crate::tui::pane::Reaction;
 use crate::tui::popup::Popup;
 use crate::tui::popup::answer::AnswerForm;
 use crate::tui::popup::confirm::Confirm;
-use crate::tui::popup::control::{Aim, Control};
+use crate::tui::popup::control::Control;
 use crate::tui::theme::run_word;
 use crate::tui::view::canvas::safe;
 
 impl RunScreen {
     /// Opens the dialog to cancel the run.
-    pub fn cancel(&self) -> Reaction {
+    pub(super) fn cancel(&self) -> Reaction {
         let Some(detail) = &self.detail else {
             return Reaction::Say("the run is still being read".to_owned());
         };
@@ -43,7 +44,7 @@ impl RunScreen {
     }
 
     /// Opens the form of the waiting step, with the note prefilled.
-    pub fn answer_with(&self, note: Option<&str>) -> Reaction {
+    fn answer_with(&self, note: Option<&str>) -> Reaction {
         let Some(detail) = &self.detail else {
             return Reaction::Say("the run is still being read".to_owned());
         };
@@ -83,8 +84,34 @@ impl RunScreen {
         }
     }
 
-    /// Opens the dialog of operations, with `aim` preselected.
-    pub fn control(&self, aim: Aim, reason: Option<&str>) -> Reaction {
+    /// Opens the dialog for an act of a command.
+    pub fn ask(&self, act: &Act) -> Reaction {
+        // An interrupted run can still be resumed.
+        let status = self.detail.as_ref().map(|detail| detail.run.status);
+        let ended = status.filter(|s| s.is_terminal() && *s != RunStatus::Interrupted);
+        match (act, ended) {
+            (
+                Act::Order {
+                    order: Order::End(Ending::Cancel),
+                    ..
+                },
+                _,
+            ) => self.cancel(),
+            (Act::Order { run, .. } | Act::Resume { run, .. }, Some(status)) => {
+                Reaction::Say(format!(
+                    "run {run} has ended ({}): nothing was done",
+                    run_word(status)
+                ))
+            }
+            (act, _) if act.confirmation() == Confirmation::Question => {
+                self.answer_with(act.reason())
+            }
+            (act, _) => self.control(Some(act)),
+        }
+    }
+
+    /// Opens the dialog of operations, with `wanted` preselected.
+    pub(super) fn control(&self, wanted: Option<&Act>) -> Reaction {
         let Some(detail) = &self.detail else {
             return Reaction::Say("the run is still being read".to_owned());
         };
@@ -93,7 +120,7 @@ impl RunScreen {
             .key()
             .copied()
             .filter(|_| self.focus == Part::Steps);
-        let popup = Control::new(detail, selected, self.facts.read_only, aim, reason);
+        let popup = Control::new(detail, selected, self.facts.read_only, wanted);
         Reaction::Popup(Box::new(Popup::Control(Box::new(popup))))
     }
 
@@ -102,11 +129,11 @@ impl RunScreen {
             return Reaction::Say("the run is still being read".to_owned());
         };
         match to_let_go(&detail.run, &detail.steps) {
-            Some(step) => Reaction::Ask(Effect::Order {
+            Some(step) => Reaction::Ask(Effect::act(Act::Order {
                 run: self.run,
                 order: Order::LetGo(step),
                 reason: None,
-            }),
+            })),
             None if detail.run.orders.pace == Pace::Stepping
                 && !detail.run.status.is_terminal() =>
             {
