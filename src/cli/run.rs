@@ -96,8 +96,9 @@ pub(super) async fn perform(args: &RunArgs, start: &Start) -> Result<Code, Stop>
     let control = start.open_cli().await?;
     let text = args.text.join(" ");
     if let Some(act) = understand::act(&control, &text, args.reason.as_ref()).await? {
-        if args.step || args.priority.is_some() || !args.inputs.is_empty() {
-            let why = "--step, --priority and --set are for runbooks; nothing was done";
+        let lane = args.lane != Lane::Interactive;
+        if args.step || lane || args.priority.is_some() || !args.inputs.is_empty() {
+            let why = "--step, --priority, --lane and --set are for runbooks; nothing was done";
             return Err(Stop::Usage(why.to_owned()));
         }
         let terms = Terms {

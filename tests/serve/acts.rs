@@ -1,9 +1,11 @@
 //! An act is the same, whether the console, a subcommand or a phrase of `opsroom run` performs it:
 //! all of them leave the same row in the audit log.
 
+use opsroom::core::command::{Catalogue, intents, parse};
 use opsroom::core::run::act::{Act, Confirmation};
 use opsroom::core::run::breaker::BreakerKey;
-use opsroom::core::run::orders::{Ending, Order};
+use opsroom::core::run::orders::{Ending, Order, Pace};
+use opsroom::core::run::resume::Decision;
 use opsroom::core::run::step::approve::Approve;
 use opsroom::core::run::{AuditRow, Transition};
 use opsroom::tui::msg::{Effect, Msg};
@@ -340,5 +342,55 @@ async fn an_act_is_the_same_from_console_subcommand_and_phrase() {
         assert_eq!(rows[0][1].as_deref(), Some(word), "{}", case.phrase);
         assert_eq!(rows[0], rows[1], "{}", case.subcommand);
         assert_eq!(rows[0], rows[2], "{}", case.phrase);
+    }
+}
+
+/// A command that acts has to be among the cases above.
+#[test]
+fn every_act_of_the_command_language_is_tried() {
+    let catalogue = Catalogue::default();
+    let number = |text: &str| text.replace('N', "3").replace("TARGET", "api.test");
+    let tried = CASES.map(|case| parse(&number(case.phrase), &catalogue).intent);
+    let mut acts = 0;
+    for (name, form, _) in intents() {
+        let parsed = parse(&number(form), &catalogue);
+        if parsed.act(Clock::System.now()).is_some() {
+            assert!(tried.contains(&parsed.intent), "{name} is not tried");
+            acts += 1;
+        }
+    }
+    assert!(acts >= 9, "only {acts} acts were found");
+}
+
+#[tokio::test]
+async fn what_needs_a_reason_is_refused_without_one_and_a_decision_lets_no_paused_run_go_on() {
+    let home = Home::new().await;
+    let run = home.subject(Subject::Paused).await;
+    for (act, why) in [
+        (
+            order(run, Order::Skip(0)).because(None),
+            "skipping a step needs a reason: say why",
+        ),
+        (
+            resume(run, Decision::Done).because(Some(" ".to_owned())),
+            "a decision about a step needs a reason: say why",
+        ),
+        (resume(run, Decision::GiveUp), "run #1 is waiting"),
+    ] {
+        let refused = home.control.act(act).await.unwrap_err().to_string();
+        assert!(refused.starts_with(why), "{refused}");
+    }
+    let now = home.control.run(run).await.unwrap().run;
+    assert_eq!(
+        (now.status, now.orders.pace),
+        (RunStatus::Waiting, Pace::Paused)
+    );
+}
+
+fn resume(run: RunId, decision: Decision) -> Act {
+    Act::Resume {
+        run,
+        decision: Some(decision),
+        reason: because(),
     }
 }
