@@ -11,7 +11,7 @@
     reason = "a bench prints its figures"
 )]
 
-#[path = "../tests/chaos/harness.rs"]
+#[path = "../tests/store_engine/chaos/harness.rs"]
 mod harness;
 #[expect(dead_code, reason = "it needs a whole server, not a schema in one")]
 #[path = "../tests/support/postgres.rs"]

@@ -17,7 +17,7 @@ use opsroom::adapter::{Adapters, Script};
 use opsroom::bus::Bus;
 use opsroom::clock::Clock;
 use opsroom::core::run::plan::{Plan, PlanStep};
-use opsroom::core::run::step::{Call, StepSpec, http::Http, shell::Shell};
+use opsroom::core::run::step::{CallKind, StepSpec, http::Http, shell::Shell};
 use opsroom::core::run::{Phase, RunId, RunStatus};
 use opsroom::core::stack::service::{HttpRequest, ShellCommand};
 use opsroom::engine::{Engine, EngineConfig};
@@ -259,8 +259,8 @@ async fn executes(store: &Store, workspace: i64, count: usize) -> Result<(), Fai
     report(store, "runs executed, two engines", count, start);
     let mut requests: HashMap<String, usize> = HashMap::new();
     for call in script.calls() {
-        if let Call::Http { url, .. } = call {
-            *requests.entry(url).or_default() += 1;
+        if let CallKind::Http(request) = call.kind {
+            *requests.entry(request.url).or_default() += 1;
         }
     }
     let twice = requests.values().filter(|times| **times > 1).count();

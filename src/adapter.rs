@@ -25,7 +25,7 @@ pub use self::script::{Act, Script, ScriptedAnswer};
 use crate::core::base::redact::Redactor;
 use crate::core::run::artifact::{self, ArtifactDraft, NotKept};
 use crate::core::run::event::Stream;
-use crate::core::run::step::{Call, Reply};
+use crate::core::run::step::{Call, CallKind, Reply};
 
 /// A captured line, before it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,45 +123,29 @@ impl Adapters {
         let Kind::Real(real) = &self.0 else {
             return Ok(());
         };
-        match call {
-            Call::Wait { .. } => Ok(()),
-            Call::Http {
-                method,
-                url,
-                host,
-                headers,
-                secrets,
-                ..
-            } => {
-                let url = http::check(method, url, headers)?;
-                http::check_address(&url, *host, &real.context.policy)?;
-                secrets
+        match &call.kind {
+            CallKind::Wait(_) => Ok(()),
+            CallKind::Http(request) => {
+                let url = http::check(&request.method, &request.url, &request.headers)?;
+                http::check_address(&url, request.host, &real.context.policy)?;
+                request
+                    .secrets
                     .iter()
                     .try_for_each(|s| http::check_secret(&real.context.vault, &s.secret, &url))
             }
-            Call::Shell {
-                argv,
-                env,
-                dir,
-                secrets,
-                ..
-            } => {
-                secrets
+            CallKind::Shell(command) => {
+                command
+                    .secrets
                     .iter()
                     .try_for_each(|s| real.context.vault.check(&s.secret).map(drop))?;
-                process::check(argv, env, dir.as_deref())
+                process::check(command)
             }
-            Call::Sql {
-                database, write, ..
-            } => sql::check(database, *write, &real.context),
-            Call::Notify { to, .. } => notify::check(to, &real.context),
-            Call::Operate {
-                operation,
-                base_url,
-                token,
-                ..
-            } => product::check(operation, base_url, token, &real.context),
-            Call::Manual { .. } | Call::Approve { .. } | Call::Leave(_) => Err(NOT_OURS.to_owned()),
+            CallKind::Sql(statement) => sql::check(statement, &real.context),
+            CallKind::Notify { to, .. } => notify::check(to, &real.context),
+            CallKind::Operation(operation) => product::check(operation, &real.context),
+            CallKind::Manual(_) | CallKind::Approve(_) | CallKind::Artifact(_) => {
+                Err(NOT_OURS.to_owned())
+            }
         }
     }
 
@@ -229,122 +213,54 @@ impl Real {
         waits: bool,
     ) -> Result<Reply, Reply> {
         let context = &self.context;
-        let caller = |timeout_ms| Caller {
-            timeout_ms,
+        let caller = Caller {
+            timeout_ms: call.timeout_ms,
             waits,
             output: &output,
             cancel: &limits.cancel,
         };
-        Ok(match call {
-            Call::Http {
-                method,
-                url,
-                host,
-                headers,
-                body,
-                secrets,
-                timeout_ms,
-            } => {
-                let left = self.limiter.host(&url, caller(timeout_ms)).await?;
-                let request = http::HttpRequest {
-                    method,
-                    url,
-                    host,
-                    headers,
-                    body,
-                    secrets,
-                };
+        let ways = (&self.client, &self.limiter);
+        Ok(match call.kind {
+            CallKind::Http(request) => {
+                let left = self.limiter.host(&request.url, caller).await?;
                 self.client
                     .perform(request, &context.vault, left, limits.cancel)
                     .await
             }
-            Call::Shell {
-                argv,
-                env,
-                dir,
-                secrets,
-                artifacts,
-                session,
-                timeout_ms,
-            } => {
+            CallKind::Shell(command) => {
                 // A command slot is free as soon as another command ends: a glance waits for that,
                 // too.
                 let (_place, left) = self
                     .limiter
                     .command(Caller {
                         waits: true,
-                        ..caller(timeout_ms)
+                        ..caller
                     })
                     .await?;
-                let command = process::Invocation {
-                    argv,
-                    env,
-                    dir,
-                    secrets,
-                    artifacts,
-                    session,
-                };
                 process::perform(&command, context, left, output, limits).await
             }
-            Call::Wait { ms } => wait::perform(ms, limits.cancel).await,
-            Call::Manual { .. } | Call::Approve { .. } | Call::Leave(_) => Reply::Unreachable {
-                message: NOT_OURS.to_owned(),
-            },
-            Call::Sql {
-                database,
-                statement,
-                params,
-                write,
-                max_rows,
-                timeout_ms,
-            } => {
-                let statement = sql::Statement {
-                    database,
-                    text: statement,
-                    params,
-                    write,
-                    max_rows,
-                };
-                // Boxed, like the two below: seldom used, and far larger than the rest.
+            CallKind::Wait(wait) => wait::perform(wait.ms, limits.cancel).await,
+            CallKind::Manual(_) | CallKind::Approve(_) | CallKind::Artifact(_) => {
+                Reply::Unreachable {
+                    message: NOT_OURS.to_owned(),
+                }
+            }
+            // Boxed, like the two below: seldom used, and far larger than the rest.
+            CallKind::Sql(statement) => {
                 Box::pin(sql::perform(
                     statement,
                     context,
-                    timeout_ms,
+                    call.timeout_ms,
                     output,
                     limits.cancel,
                 ))
                 .await
             }
-            Call::Notify {
-                to,
-                message,
-                timeout_ms,
-            } => {
-                let ways = (&self.client, &self.limiter);
-                Box::pin(notify::perform(
-                    &to,
-                    &message,
-                    ways,
-                    context,
-                    caller(timeout_ms),
-                ))
-                .await
+            CallKind::Notify { to, message } => {
+                Box::pin(notify::perform(&to, &message, ways, context, caller)).await
             }
-            Call::Operate {
-                operation,
-                args,
-                base_url,
-                token,
-                timeout_ms,
-            } => {
-                let job = product::Job {
-                    operation,
-                    args,
-                    base_url,
-                    token,
-                };
-                let ways = (&self.client, &self.limiter);
-                Box::pin(product::perform(job, ways, context, caller(timeout_ms))).await
+            CallKind::Operation(operation) => {
+                Box::pin(product::perform(operation, ways, context, caller)).await
             }
         })
     }

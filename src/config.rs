@@ -6,6 +6,5 @@ pub mod stack;
 
 mod rule;
 mod text_file;
-pub(crate) mod toml_doc;
 
 pub use text_file::{MAX_BYTES, read_text};

@@ -12,7 +12,7 @@ use std::path::Path;
 use tokio::task::JoinHandle;
 
 use crate::config;
-use crate::core::runbook::Problem;
+use crate::core::base::problem::Problem;
 use crate::core::stack::service::Stack;
 
 /// The stack file of the demo; `{base}` is replaced by its server's address, `{dir}` by its folder.

@@ -52,30 +52,16 @@ pub use active::{FAULT, Fault, Point, STOPS, is, stop_at};
 mod active {
     use std::sync::LazyLock;
 
+    use crate::core::words;
+
     /// Variable: the name of the fault that is active in this process.
     pub const FAULT: &str = "OPSROOM_FAULT";
     /// Variable: a folder. A file named after the process id holds the [`Point`] to stop at next.
     pub const STOPS: &str = "OPSROOM_STOPS";
 
-    macro_rules! names {
-        ($(#[$attr:meta])* $vis:vis enum $kind:ident { $($(#[$doc:meta])* $variant:ident = $name:literal),+ $(,)? }) => {
-            $(#[$attr])*
-            #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-            $vis enum $kind { $($(#[$doc])* $variant),+ }
-
-            impl $kind {
-                pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-                #[must_use]
-                pub const fn name(self) -> &'static str {
-                    match self { $(Self::$variant => $name),+ }
-                }
-            }
-        };
-    }
-
-    names! {
+    words! {
         /// The faults.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Fault {
             /// A write to a run's log does not check the fencing token.
             UnfencedWrites = "unfenced_writes",
@@ -122,8 +108,9 @@ mod active {
         }
     }
 
-    names! {
+    words! {
         /// Where a process stops relative to a write to the store.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Point {
             Before = "before",
             During = "during",
@@ -133,10 +120,7 @@ mod active {
 
     static ACTIVE: LazyLock<Option<Fault>> = LazyLock::new(|| {
         let wanted = std::env::var(FAULT).ok()?;
-        Fault::ALL
-            .iter()
-            .copied()
-            .find(|fault| fault.name() == wanted)
+        Fault::from_name(&wanted)
     });
 
     /// Whether that fault is active in this process.

@@ -1,6 +1,6 @@
 //! opsroom: a keyboard-driven operations console for on-call staff.
 //!
-//! Modules are in dependency order: each may use only those above it; `tests/layers.rs` checks it.
+//! Modules are in dependency order: each may use only those above it; `tests/pure/layers.rs` checks it.
 //!
 //! ```text
 //! core ◄── store ◄──┐

@@ -7,6 +7,7 @@ pub mod feed;
 pub mod field;
 pub mod filter;
 pub mod frame;
+pub mod home;
 pub mod keys;
 pub mod logs;
 pub mod msg;

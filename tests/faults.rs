@@ -9,7 +9,7 @@
     reason = "test code"
 )]
 
-#[path = "chaos/harness.rs"]
+#[path = "store_engine/chaos/harness.rs"]
 mod harness;
 #[expect(dead_code, reason = "only the long version has a server of its own")]
 #[path = "support/postgres.rs"]

@@ -14,23 +14,11 @@ use tokio_util::sync::CancellationToken;
 use super::{cancelled, deadline, elapsed_ms};
 use crate::core::base::header;
 use crate::core::base::outbound::{HostFrom, Policy, is_localhost};
-use crate::core::run::step::{Reply, SecretHeader};
+use crate::core::run::step::{HttpCall, Reply};
 use crate::vault::{Value, Vault};
 
 /// Longer bodies are cut here.
 const MAX_BODY: usize = 1024 * 1024;
-
-/// A request to send.
-#[derive(Debug, Clone)]
-pub(super) struct HttpRequest {
-    pub method: String,
-    pub url: String,
-    /// Where the host of the URL comes from.
-    pub host: HostFrom,
-    pub headers: BTreeMap<String, String>,
-    pub body: Option<String>,
-    pub secrets: Vec<SecretHeader>,
-}
 
 /// Built at the first call: loading root certificates is too slow for the start of the console.
 #[derive(Debug)]
@@ -66,7 +54,7 @@ impl Client {
     /// secrets, which has a deadline of its own: a slow vault must not look like a slow target.
     pub(super) async fn perform(
         &self,
-        request: HttpRequest,
+        request: HttpCall,
         vault: &Vault,
         timeout_ms: i64,
         cancel: CancellationToken,
@@ -103,7 +91,7 @@ impl Client {
     /// The address and the headers with secrets, when the request may be sent at all.
     async fn permit(
         &self,
-        request: &HttpRequest,
+        request: &HttpCall,
         vault: &Vault,
     ) -> Result<(reqwest::Url, Vec<(String, Value)>), String> {
         let url = check(&request.method, &request.url, &request.headers)?;
@@ -121,7 +109,7 @@ impl Client {
 
     async fn exchange(
         &self,
-        request: &HttpRequest,
+        request: &HttpCall,
         url: &reqwest::Url,
         secrets: &[(String, Value)],
         start: Instant,
@@ -231,7 +219,7 @@ pub(super) fn check_secret(vault: &Vault, name: &str, url: &reqwest::Url) -> Res
 
 fn build(
     client: &reqwest::Client,
-    what: &HttpRequest,
+    what: &HttpCall,
     url: &reqwest::Url,
     secrets: &[(String, Value)],
 ) -> Result<reqwest::Request, String> {

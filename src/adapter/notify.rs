@@ -4,7 +4,7 @@ use super::rate_limiter::{Caller, RateLimiter};
 use super::{AdapterContext, cancelled, http, mail};
 use crate::core::base::outbound::HostFrom;
 use crate::core::integration::notify::{Address, Channel, Message, Notifier};
-use crate::core::run::step::Reply;
+use crate::core::run::step::{HttpCall, Reply};
 
 /// Sends the message to the notifier of that name.
 pub(super) async fn perform(
@@ -57,7 +57,7 @@ async fn request(
     notifier: &Notifier,
     message: &Message,
     context: &AdapterContext,
-) -> Result<http::HttpRequest, String> {
+) -> Result<HttpCall, String> {
     let (way, vault) = (&notifier.way, &context.vault);
     let url = match way.address() {
         Some(Address::Url(url)) => url,
@@ -80,7 +80,7 @@ async fn request(
     let (url, headers, body) = (post.url, post.headers, Some(post.body));
     // The host is from the settings, or from the secret they name.
     let host = HostFrom::File;
-    Ok(http::HttpRequest {
+    Ok(HttpCall {
         method: "POST".to_owned(),
         url,
         host,

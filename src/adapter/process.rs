@@ -39,10 +39,8 @@ pub(super) use self::program::check;
 pub(super) use self::session::{end as end_session, names as sessions};
 use super::{AdapterContext, CallEvent, CancelTokens, OutputLine, cancelled, deadline, elapsed_ms};
 use crate::core::base::redact::Redactor;
-use crate::core::run::artifact::ArtifactSpec;
 use crate::core::run::event::Stream;
-use crate::core::run::step::shell::SessionRef;
-use crate::core::run::step::{Reply, SecretVariable};
+use crate::core::run::step::{Reply, SecretVariable, ShellCall};
 use crate::vault::{Value, Vault};
 
 /// Between TERM and KILL.
@@ -58,20 +56,9 @@ const PIPE_MAX: usize = 1024 * 1024;
 
 const OUTPUT_HELD: &str = "the command ended, but a background process still holds its output; its further output is not captured (redirect the output of background processes to a file)";
 
-/// Program, arguments, additions to the environment, folder.
-#[derive(Debug, Clone)]
-pub(super) struct Invocation {
-    pub argv: Vec<String>,
-    pub env: BTreeMap<String, String>,
-    pub dir: Option<String>,
-    pub secrets: Vec<SecretVariable>,
-    pub artifacts: ArtifactSpec,
-    pub session: Option<SessionRef>,
-}
-
 /// Runs the command to its end.
 pub(super) async fn perform(
-    what: &Invocation,
+    what: &ShellCall,
     context: &AdapterContext,
     timeout_ms: i64,
     output: mpsc::Sender<CallEvent>,
@@ -165,11 +152,11 @@ struct Running {
 
 impl Running {
     fn start(
-        what: &Invocation,
+        what: &ShellCall,
         vault: &Vault,
         secrets: &[(String, Value)],
     ) -> Result<(Self, outputs::OutputFile), String> {
-        let program = program::resolve(&what.argv, &what.env, what.dir.as_deref())?;
+        let program = program::resolve(what)?;
         let outputs = outputs::OutputFile::create()?;
         let mut command = detached(&program, &what.argv);
         // Variables that hold secrets are passed only to the commands that name them.

@@ -9,21 +9,12 @@ use super::{AdapterContext, CallEvent, OutputLine, elapsed_ms, http};
 use crate::core::base::outbound::HostFrom;
 use crate::core::integration::product::{self, Kept, Operation, Product, Stage};
 use crate::core::run::event::Stream;
-use crate::core::run::step::adapter::Progress;
-use crate::core::run::step::{Reply, SecretHeader};
-
-/// An operation to perform, with its arguments.
-#[derive(Debug, Clone)]
-pub(super) struct Job {
-    pub operation: String,
-    pub args: BTreeMap<String, String>,
-    pub base_url: String,
-    pub token: String,
-}
+use crate::core::run::step::adapter::{Adapter, Progress};
+use crate::core::run::step::{HttpCall, Reply, SecretHeader};
 
 /// Makes the requests in order until one fails or all are done.
 pub(super) async fn perform(
-    job: Job,
+    job: Adapter,
     (client, limiter): (&http::Client, &RateLimiter),
     context: &AdapterContext,
     caller: Caller<'_>,
@@ -94,25 +85,20 @@ pub(super) async fn perform(
 }
 
 /// Whether the first request could be made at all.
-pub(super) fn check(
-    operation: &str,
-    base_url: &str,
-    token: &str,
-    context: &AdapterContext,
-) -> Result<(), String> {
-    product::find(operation)?;
-    let url = http::check("GET", base_url, &BTreeMap::new())?;
+pub(super) fn check(job: &Adapter, context: &AdapterContext) -> Result<(), String> {
+    product::find(&job.operation)?;
+    let url = http::check("GET", &job.base_url, &BTreeMap::new())?;
     http::check_address(&url, HostFrom::File, &context.policy)?;
-    http::check_secret(&context.vault, token, &url)
+    http::check_secret(&context.vault, &job.token, &url)
 }
 
 fn request(
     product: Product,
     operation: &Operation,
     stage: &Stage,
-    job: &Job,
+    job: &Adapter,
     kept: &Kept,
-) -> http::HttpRequest {
+) -> HttpCall {
     let made = product::request(operation, stage, &job.args, kept);
     let mut headers: BTreeMap<String, String> = product
         .headers()
@@ -122,23 +108,14 @@ fn request(
     if made.body.is_some() {
         headers.insert("content-type".to_owned(), "application/json".to_owned());
     }
-    http::HttpRequest {
+    HttpCall {
         method: made.method.to_owned(),
         url: format!("{}{}", job.base_url, made.path),
         // The host is from the settings; values filled into the path are escaped.
         host: HostFrom::File,
         headers,
         body: made.body,
-        secrets: vec![bearer(&job.token)],
-    }
-}
-
-/// The token, as every one of the products takes it.
-pub(super) fn bearer(token: &str) -> SecretHeader {
-    SecretHeader {
-        header: "authorization".to_owned(),
-        prefix: "Bearer ",
-        secret: token.to_owned(),
+        secrets: vec![SecretHeader::bearer(&job.token)],
     }
 }
 

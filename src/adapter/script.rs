@@ -12,7 +12,7 @@ use super::{CallEvent, OutputLine, cancelled, deadline};
 use crate::core::integration::product;
 use crate::core::run::step::adapter::Progress;
 use crate::core::run::step::sql::Rows;
-use crate::core::run::step::{Call, Reply};
+use crate::core::run::step::{Call, CallKind, Reply};
 
 /// The answers, and the calls made so far.
 #[derive(Debug, Default)]
@@ -79,7 +79,7 @@ impl Script {
         cancel: CancellationToken,
     ) -> Reply {
         let answer = self.choose(&call);
-        let timeout = call.timeout_ms().unwrap_or(i64::MAX);
+        let timeout = call.timeout_ms;
         self.calls
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -122,49 +122,44 @@ impl Script {
 }
 
 fn describe(call: &Call) -> String {
-    match call {
-        Call::Http { method, url, .. } => format!("{method} {url}"),
-        Call::Shell { argv, .. } => argv.join(" "),
-        Call::Wait { .. } => "wait".to_owned(),
-        Call::Manual { prompt, .. } => prompt.clone(),
-        Call::Approve { ask, .. } => ask.prompt.clone(),
-        Call::Leave(_) => "leave".to_owned(),
-        Call::Sql {
-            database,
-            statement,
-            ..
-        } => format!("sql {database}: {statement}"),
-        Call::Notify { to, message, .. } => format!("notify {to}: {}", message.title),
-        Call::Operate { operation, .. } => operation.clone(),
+    match &call.kind {
+        CallKind::Http(request) => format!("{} {}", request.method, request.url),
+        CallKind::Shell(command) => command.argv.join(" "),
+        CallKind::Wait(_) => "wait".to_owned(),
+        CallKind::Manual(manual) => manual.prompt.clone(),
+        CallKind::Approve(approve) => approve.prompt.clone(),
+        CallKind::Artifact(_) => "artifact".to_owned(),
+        CallKind::Sql(sql) => format!("sql {}: {}", sql.database, sql.statement),
+        CallKind::Notify { to, message } => format!("notify {to}: {}", message.title),
+        CallKind::Operation(adapter) => adapter.operation.clone(),
     }
 }
 
 fn plain(call: &Call) -> ScriptedAnswer {
-    let reply = match call {
-        Call::Http { .. } => good_http(),
-        Call::Shell { .. } => Reply::Exited {
+    let reply = match &call.kind {
+        CallKind::Http(_) | CallKind::Notify { .. } => good_http(),
+        CallKind::Shell(_) => Reply::Exited {
             code: Some(0),
             signal: None,
             outputs: BTreeMap::new(),
             lacks: Vec::new(),
             ms: 0,
         },
-        Call::Wait { ms } => Reply::Waited { ms: *ms },
-        Call::Manual { .. } | Call::Approve { .. } => Reply::Answered {
+        CallKind::Wait(wait) => Reply::Waited { ms: wait.ms },
+        CallKind::Manual(_) | CallKind::Approve(_) => Reply::Answered {
             done: true,
             by: "the script".to_owned(),
             note: None,
         },
-        Call::Leave(_) => Reply::Stored,
-        Call::Sql { .. } => Reply::Rows(Rows {
+        CallKind::Artifact(_) => Reply::Stored,
+        CallKind::Sql(_) => Reply::Rows(Rows {
             columns: Vec::new(),
             rows: Vec::new(),
             affected: 0,
             truncated: false,
             ms: 0,
         }),
-        Call::Notify { .. } => good_http(),
-        Call::Operate { operation, .. } => operated(operation),
+        CallKind::Operation(adapter) => operated(&adapter.operation),
     };
     ScriptedAnswer {
         to: String::new(),

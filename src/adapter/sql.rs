@@ -17,22 +17,12 @@ use super::{AdapterContext, CallEvent, OutputLine, cancelled, deadline, elapsed_
 use crate::core::integration::{Database, DatabaseAddress};
 use crate::core::run::event::Stream;
 use crate::core::run::step::Reply;
-use crate::core::run::step::sql::{Param, ParamKind, Rows, table};
+use crate::core::run::step::sql::{Param, ParamKind, Rows, Sql, table};
 
 /// Bytes of rows kept; rows beyond count as truncated.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// How long a cancelled statement may take to stop.
 const STOPPING: Duration = Duration::from_millis(1500);
-
-/// A statement to run.
-#[derive(Debug, Clone)]
-pub(super) struct Statement {
-    pub database: String,
-    pub text: String,
-    pub params: Vec<Param>,
-    pub write: bool,
-    pub max_rows: u32,
-}
 
 /// Why there are no rows.
 #[derive(Debug)]
@@ -56,7 +46,7 @@ enum Address {
 
 /// Runs the statement to its end; `timeout_ms` covers connecting too.
 pub(super) async fn perform(
-    what: Statement,
+    what: Sql,
     context: &AdapterContext,
     timeout_ms: i64,
     output: mpsc::Sender<CallEvent>,
@@ -101,21 +91,18 @@ pub(super) async fn perform(
 }
 
 /// Whether the statement could be sent at all; see [`super::Adapters::check`].
-pub(super) fn check(name: &str, write: bool, context: &AdapterContext) -> Result<(), String> {
-    let database = declared(name, write, context)?;
+pub(super) fn check(what: &Sql, context: &AdapterContext) -> Result<(), String> {
+    let database = declared(what, context)?;
     let mut secrets = database.password.iter().chain(database.place.secret());
     secrets.try_for_each(|name| context.vault.check(name).map(drop))
 }
 
-fn declared<'o>(
-    name: &str,
-    write: bool,
-    context: &'o AdapterContext,
-) -> Result<&'o Database, String> {
+fn declared<'o>(what: &Sql, context: &'o AdapterContext) -> Result<&'o Database, String> {
+    let name = &what.database;
     let database = context.integrations.database(name).ok_or_else(|| {
         format!("there is no database {name} here; add [database.{name}] with url = \"…\" to opsroom.toml")
     })?;
-    if write && database.read_only {
+    if what.mutates && database.read_only {
         return Err(format!(
             "the database {name} is only read here; say read_only = false in [database.{name}]"
         ));
@@ -124,8 +111,8 @@ fn declared<'o>(
 }
 
 /// The address of the database, its secrets fetched now.
-async fn address(what: &Statement, context: &AdapterContext) -> Result<Address, String> {
-    let database = declared(&what.database, what.write, context)?;
+async fn address(what: &Sql, context: &AdapterContext) -> Result<Address, String> {
+    let database = declared(what, context)?;
     let url = match &database.place {
         DatabaseAddress::Sqlite(path) => return Ok(Address::Sqlite(path.clone())),
         DatabaseAddress::Postgres(url) => url.clone(),

@@ -10,7 +10,7 @@ use super::session::Start;
 use super::stop::{Code, Stop, print_message};
 use crate::config;
 use crate::control::Difference;
-use crate::core::runbook::Problem;
+use crate::core::base::problem::Problem;
 use crate::core::stack::service::Stack;
 use crate::core::stack::{Change, Deletion, describe};
 

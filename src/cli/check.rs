@@ -8,7 +8,8 @@ use super::stop::{Code, Stop, print_message};
 use crate::config;
 use crate::config::settings::{self, Flags};
 use crate::control::library::Library;
-use crate::core::runbook::{self, Problem};
+use crate::core::base::problem::Problem;
+use crate::core::runbook;
 use crate::tui::keys::Keymap;
 
 /// Find mistakes in the configuration, the keymap, runbooks and stack files

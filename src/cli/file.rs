@@ -180,9 +180,10 @@ impl Records {
     fn take(&mut self, read: &Read<'_>) -> Vec<Vec<u8>> {
         let line = read.text;
         if !(self.headed && logline::continues(line)) {
-            self.headed = logline::heads(line);
-            self.level = logline::level(line).unwrap_or(Level::Info);
-            self.at = logline::time(line, self.now).or(self.at);
+            let (level, at) = (logline::level(line), logline::time(line, self.now));
+            self.headed = level.is_some() || at.is_some() || logline::heads(line);
+            self.level = level.unwrap_or(Level::Info);
+            self.at = at.or(self.at);
             self.picker.begin(self.level, self.at);
         }
         match read.found {

@@ -20,6 +20,9 @@ pub struct ParseArgs {
     /// One JSON object
     #[arg(long)]
     json: bool,
+    /// Set an input of the runbook
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = understand::key_value)]
+    inputs: Vec<(String, String)>,
     /// Read names from this stack file instead of the store
     #[arg(long, value_name = "FILE")]
     stack: Option<PathBuf>,
@@ -33,7 +36,8 @@ pub(super) async fn perform(args: &ParseArgs, start: &Start) -> Result<Code, Sto
         None if start.has_store()? => stored(start).await?,
         None => Stack::default(),
     };
-    let parsed = command::parse(&text, &Catalogue::new(&stack, &library.names()));
+    let catalogue = Catalogue::new(&stack, &library.names());
+    let parsed = command::parse_with(&text, &args.inputs, &catalogue);
     let mut out = Out::new();
     if args.json {
         out.json(&parsed)?;

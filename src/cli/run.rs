@@ -67,12 +67,8 @@ fn priority(text: &str) -> Result<Priority, String> {
 }
 
 fn lane(text: &str) -> Result<Lane, String> {
-    Lane::from_name(text).ok_or_else(|| {
-        format!(
-            "`{text}` is neither {}",
-            Lane::ALL.map(Lane::name).join(" nor ")
-        )
-    })
+    Lane::from_name(text)
+        .ok_or_else(|| format!("`{text}` is neither {}", Lane::NAMES.join(" nor ")))
 }
 
 /// One line of `--json`.

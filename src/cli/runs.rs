@@ -6,8 +6,8 @@ use super::log::Which;
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop, print_message};
-use crate::config::toml_doc::nearest;
 use crate::control::{RunFilter, RunPage, not_listed};
+use crate::core::base::suggest::nearest;
 use crate::core::base::time::{Timestamp, human_ms, parse_since};
 use crate::core::run::queue::Queued;
 use crate::core::run::{Run, RunStatus};
@@ -164,8 +164,6 @@ fn row(run: &Run, now: Timestamp, queue: &[Queued]) -> [String; 6] {
 }
 
 fn status(text: &str) -> Result<RunStatus, String> {
-    RunStatus::from_name(text).ok_or_else(|| {
-        let names: Vec<_> = RunStatus::ALL.iter().map(|s| s.name()).collect();
-        format!("`{text}` is none of {}", names.join(", "))
-    })
+    RunStatus::from_name(text)
+        .ok_or_else(|| format!("`{text}` is none of {}", RunStatus::NAMES.join(", ")))
 }

@@ -9,7 +9,7 @@ use super::stop::Stop;
 use crate::clock::Clock;
 use crate::config::settings::{self, Flags, Paths};
 use crate::control::{self, AdapterContext, Control, ProcessKind, Refusal};
-use crate::core::runbook::Problem;
+use crate::core::base::problem::Problem;
 use crate::tui::keys::Keymap;
 use crate::vault::Vault;
 

@@ -3,8 +3,8 @@
 use std::io::Write as _;
 
 use crate::control::Refusal;
+use crate::core::base::problem::Problem;
 use crate::core::base::text;
-use crate::core::runbook::Problem;
 
 /// The exit codes, the same for every subcommand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

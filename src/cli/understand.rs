@@ -18,17 +18,15 @@ pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Parses the phrase and makes its plan; anything else is refused with the message of the parser.
+/// Parses the phrase with the inputs of `--set` and makes its plan; anything else is refused with the
+/// message of the parser.
 pub(super) async fn plan(
     control: &Control,
     text: &str,
     inputs: &[(String, String)],
 ) -> Result<PlanCard, Stop> {
     let catalogue = control.catalogue().await?;
-    let mut parsed = command::parse(text, &catalogue);
-    if let Some(completed) = with_given(text, &parsed.missing, inputs) {
-        parsed = command::parse(&completed, &catalogue);
-    }
+    let parsed = command::parse_with(text, inputs, &catalogue);
     if parsed.outcome != ParseOutcome::Plan || parsed.unavailable.is_some() {
         let warning = unread(&parsed)
             .then(|| control.library().warning())
@@ -40,21 +38,7 @@ pub(super) async fn plan(
     for fix in &parsed.corrections {
         print_message(&format!("read {} as {}", fix.from, fix.to));
     }
-    Ok(control.plan(&parsed, inputs, text).await?)
-}
-
-/// Adds the missing inputs that `--set` gives to the phrase. Only their names: the values are
-/// filled into the plan.
-fn with_given(text: &str, missing: &[String], inputs: &[(String, String)]) -> Option<String> {
-    let given: Vec<&str> = missing
-        .iter()
-        .filter(|m| inputs.iter().any(|(k, _)| k == *m))
-        .map(String::as_str)
-        .collect();
-    let completed = given
-        .iter()
-        .fold(text.to_owned(), |text, name| text + " " + name + "=given");
-    (!given.is_empty()).then_some(completed)
+    Ok(control.plan(&parsed, &[], text).await?)
 }
 
 /// The act of a phrase, with the run that was found for it; `None`: the phrase is something else.

@@ -7,7 +7,8 @@ pub(super) mod web;
 
 use chrono::NaiveDate;
 
-use super::toml_doc::{nearest, quoted};
+use crate::core::base::suggest::nearest;
+use crate::core::base::toml_doc::{is_invisible, quoted};
 
 const MAX_NAME: usize = 80;
 const MAX_LINE: usize = 200;
@@ -21,9 +22,10 @@ pub(super) fn name(text: &str) -> Result<String, String> {
             "is {length} characters long; a name has at most {MAX_NAME}"
         ));
     }
-    if let Some(c) = text.chars().find(|c| {
-        !is_printable(*c) || super::toml_doc::is_invisible(*c) || (c.is_whitespace() && *c != ' ')
-    }) {
+    if let Some(c) = text
+        .chars()
+        .find(|c| !is_printable(*c) || is_invisible(*c) || (c.is_whitespace() && *c != ' '))
+    {
         return Err(format!(
             "holds the invisible character {}; remove it",
             c.escape_unicode()

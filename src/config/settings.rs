@@ -12,14 +12,14 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::rule;
-use super::toml_doc::{Section, parse};
 use crate::core::base::outbound::Policy;
+use crate::core::base::problem::Problem;
 use crate::core::base::rate::Limits;
 use crate::core::base::secret::Secret;
+use crate::core::base::toml_doc::{Section, parse};
 use crate::core::integration::Integrations;
 use crate::core::run::artifact;
 use crate::core::run::queue::Lanes;
-use crate::core::runbook::Problem;
 
 pub use keys::{CONFIG_VARIABLE, KEYS, Key};
 pub use paths::Paths;

@@ -68,9 +68,9 @@ pub use write::write;
 
 use self::names::Names;
 use super::rule;
-use super::toml_doc::{Report, Section, parse, shown};
+use crate::core::base::problem::Problem;
+use crate::core::base::toml_doc::{Report, Section, parse, shown};
 use crate::core::command::runs_routines;
-use crate::core::runbook::Problem;
 use crate::core::stack::service::{Contact, Environment, Stack};
 
 /// Reads a stack file's text. `file` is its name in messages.
@@ -83,7 +83,7 @@ pub fn read(file: &str, text: &str) -> Result<Stack, Vec<Problem>> {
     let stack = Stack {
         workspace: workspace(&mut root, &mut report),
         timezone: root
-            .text(&mut report, "timezone", rule::schedule::zone)
+            .text_by(&mut report, "timezone", rule::schedule::zone)
             .unwrap_or_else(|| "UTC".to_owned()),
         ..Stack::default()
     };
@@ -241,8 +241,8 @@ fn environment(mut section: Section<'_>, report: &mut Report) -> Environment {
 fn contact(mut section: Section<'_>, report: &mut Report) -> Contact {
     let contact = Contact {
         name: name(&mut section, report),
-        email: section.text(report, "email", rule::email),
-        phone: section.text(report, "phone", rule::phone),
+        email: section.text_by(report, "email", rule::email),
+        phone: section.text_by(report, "phone", rule::phone),
     };
     section.close(report);
     contact

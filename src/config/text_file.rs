@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use crate::core::runbook::Problem;
+use crate::core::base::problem::Problem;
 
 /// Size limit of a file in bytes. A stack of a thousand services takes a tenth of it.
 pub const MAX_BYTES: u64 = 8 * 1024 * 1024;

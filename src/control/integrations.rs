@@ -9,7 +9,10 @@ use super::AdapterContext;
 use crate::adapter::Adapters;
 use crate::core::base::outbound::HostFrom;
 use crate::core::integration::notify::Message;
-use crate::core::run::step::{Call, Outcome, Reply, SecretHeader, Verdict, notify};
+use crate::core::run::step::sql::Sql;
+use crate::core::run::step::{
+    Call, CallKind, HttpCall, Outcome, Reply, SecretHeader, Verdict, notify,
+};
 
 /// How long sending a message may take, milliseconds.
 const SEND_MS: i64 = 15_000;
@@ -41,9 +44,12 @@ pub enum Answer {
 /// Sends one message, once. The outcome contains no secret.
 pub async fn send(context: AdapterContext, to: &str, message: Message) -> Outcome {
     let adapters = Adapters::real(context);
-    let call = Call::Notify {
+    let kind = CallKind::Notify {
         to: to.to_owned(),
         message,
+    };
+    let call = Call {
+        kind,
         timeout_ms: SEND_MS,
     };
     let reply = perform(&adapters, call).await;
@@ -60,66 +66,65 @@ pub async fn probe(context: &AdapterContext, run: bool) -> Vec<Found> {
     let adapters = Adapters::real(context.clone());
     let integrations = &context.integrations;
     let checks = integrations.databases.iter().map(|d| {
-        let (database, statement) = (d.name.clone(), "select 1".to_owned());
-        let call = Call::Sql {
-            database,
-            statement,
+        let kind = CallKind::Sql(Sql {
+            database: d.name.clone(),
+            place: d.place.describe(),
+            statement: "select 1".to_owned(),
             params: Vec::new(),
-            write: false,
+            mutates: false,
             max_rows: 1,
-            timeout_ms: PROBE_MS,
-        };
+        });
         let secrets: Vec<&String> = d.password.iter().chain(d.place.secret()).collect();
         (
             "database",
             d.name.clone(),
             d.place.describe(),
             secrets,
-            call,
+            kind,
         )
     });
     let checks = checks.chain(integrations.accounts.iter().map(|a| {
-        let bearer = SecretHeader {
-            header: "authorization".to_owned(),
-            prefix: "Bearer ",
-            secret: a.token.clone(),
-        };
         let headers = a
             .product
             .headers()
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
             .collect();
-        let call = Call::Http {
+        let kind = CallKind::Http(HttpCall {
             method: "GET".to_owned(),
             url: format!("{}{}", a.base_url, a.product.ping()),
             host: HostFrom::File,
             headers,
             body: None,
-            secrets: vec![bearer],
-            timeout_ms: PROBE_MS,
-        };
+            secrets: vec![SecretHeader::bearer(&a.token)],
+        });
         (
             "adapter",
             a.product.name().to_owned(),
             a.base_url.clone(),
             vec![&a.token],
-            call,
+            kind,
         )
     }));
-    let answers = checks.map(async |(kind, name, place, secrets, call)| {
+    let answers = checks.map(async |(integration, name, place, secrets, kind)| {
         let program = secrets
             .into_iter()
             .find(|name| !run && context.vault.runs_a_program(name));
         let answer = match program {
             Some(secret) => Answer::NotRun(secret.clone()),
-            None => check_reply(&perform(&adapters, call).await).map_or_else(
-                |why| Answer::Failed(adapters.redactor().redact(&why)),
-                Answer::Answered,
-            ),
+            None => {
+                let call = Call {
+                    kind,
+                    timeout_ms: PROBE_MS,
+                };
+                check_reply(&perform(&adapters, call).await).map_or_else(
+                    |why| Answer::Failed(adapters.redactor().redact(&why)),
+                    Answer::Answered,
+                )
+            }
         };
         Found {
-            kind,
+            kind: integration,
             name,
             place,
             answer,

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::core::base::problem::Problem;
 use crate::core::command::RunbookName;
-use crate::core::runbook::{self, Problem, Runbook};
+use crate::core::runbook::{self, Runbook};
 
 /// Limits of the folder: depth, number of files, and size of a file.
 const MAX_DEPTH: usize = 8;

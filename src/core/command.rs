@@ -215,6 +215,13 @@ pub fn is_own_word(name: &str) -> bool {
 /// Reads one command.
 #[must_use]
 pub fn parse(text: &str, catalogue: &Catalogue) -> Parsed {
+    parse_with(text, &[], catalogue)
+}
+
+/// Reads one command. Every plan in it gets the inputs `given`, whose values win over those in the
+/// text; they are not read as part of it, so any text may be one.
+#[must_use]
+pub fn parse_with(text: &str, given: &[(String, String)], catalogue: &Catalogue) -> Parsed {
     if text.len() > MAX_BYTES {
         let message = format!(
             "that is {} bytes: a command has at most {MAX_BYTES}",
@@ -228,8 +235,8 @@ pub fn parse(text: &str, catalogue: &Catalogue) -> Parsed {
         };
     }
     let read = Text::new(text, lexicon());
-    let understanding = resolve::understand(&read, catalogue, lexicon());
-    let corrected = corrected(&read, &understanding, catalogue);
+    let understanding = resolve::understand(&read, given, catalogue, lexicon());
+    let corrected = corrected(&read, given, &understanding, catalogue);
     corrected.unwrap_or_else(|| {
         answer::combine(understanding, &read, &|text| {
             suggest::worth(text, catalogue)
@@ -238,7 +245,12 @@ pub fn parse(text: &str, catalogue: &Catalogue) -> Parsed {
 }
 
 /// The answer with misspelt words corrected, where that is allowed: in read-only links.
-fn corrected(text: &Text, first: &Understanding, catalogue: &Catalogue) -> Option<Parsed> {
+fn corrected(
+    text: &Text,
+    given: &[(String, String)],
+    first: &Understanding,
+    catalogue: &Catalogue,
+) -> Option<Parsed> {
     let all = || first.links.iter().flat_map(|l| &l.suspects);
     let allowed = all().next().is_some()
         && first
@@ -259,7 +271,7 @@ fn corrected(text: &Text, first: &Understanding, catalogue: &Catalogue) -> Optio
         changes.push((suspect.tokens.clone(), near.show.clone()));
     }
     let respelt = text.respelt(&changes, lexicon());
-    let second = resolve::understand(&respelt, catalogue, lexicon());
+    let second = resolve::understand(&respelt, given, catalogue, lexicon());
     // A correction never makes a command that changes something.
     let changing = |u: &Understanding| u.links.iter().filter(|l| l.mutates).count();
     let better = second.links.iter().all(|l| l.intent.is_some())

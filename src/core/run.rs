@@ -19,6 +19,7 @@ use crate::base::time::Timestamp;
 use crate::run::orders::Orders;
 use crate::run::plan::Plan;
 use crate::run::queue::{Lane, Priority, Queued};
+use crate::{serde_by_word, words};
 
 /// Number of a run, unique in a store, shown as `#41`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -31,100 +32,40 @@ impl std::fmt::Display for RunId {
     }
 }
 
-/// The five phases, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Phase {
-    Validate,
-    Preflight,
-    Action,
-    Verify,
-    Summarize,
-}
-
-impl Phase {
-    /// In the order they run.
-    pub const ALL: [Self; 5] = [
-        Self::Validate,
-        Self::Preflight,
-        Self::Action,
-        Self::Verify,
-        Self::Summarize,
-    ];
-
-    /// The word in runbooks, events and on screen.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Validate => "validate",
-            Self::Preflight => "preflight",
-            Self::Action => "action",
-            Self::Verify => "verify",
-            Self::Summarize => "summarize",
-        }
-    }
-
-    /// Reads [`Phase::name`].
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|p| p.name() == name)
+words! {
+    /// The five phases, in their order.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Phase {
+        Validate = "validate",
+        Preflight = "preflight",
+        Action = "action",
+        Verify = "verify",
+        Summarize = "summarize",
     }
 }
 
-/// Status of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunStatus {
-    Queued,
-    Claimed,
-    Running,
-    Waiting,
-    Succeeded,
-    Failed,
-    TimedOut,
-    Cancelled,
-    Interrupted,
-    Skipped,
+serde_by_word!(Phase);
+
+words! {
+    /// Status of a run, in the order of its life.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum RunStatus {
+        Queued = "queued",
+        Claimed = "claimed",
+        Running = "running",
+        Waiting = "waiting",
+        Succeeded = "succeeded",
+        Failed = "failed",
+        TimedOut = "timed_out",
+        Cancelled = "cancelled",
+        Interrupted = "interrupted",
+        Skipped = "skipped",
+    }
 }
+
+serde_by_word!(RunStatus);
 
 impl RunStatus {
-    /// All states, in the order of a run's life.
-    pub const ALL: [Self; 10] = [
-        Self::Queued,
-        Self::Claimed,
-        Self::Running,
-        Self::Waiting,
-        Self::Succeeded,
-        Self::Failed,
-        Self::TimedOut,
-        Self::Cancelled,
-        Self::Interrupted,
-        Self::Skipped,
-    ];
-
-    /// The word in the store and in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Claimed => "claimed",
-            Self::Running => "running",
-            Self::Waiting => "waiting",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::TimedOut => "timed_out",
-            Self::Cancelled => "cancelled",
-            Self::Interrupted => "interrupted",
-            Self::Skipped => "skipped",
-        }
-    }
-
-    /// Reads [`RunStatus::name`].
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|s| s.name() == name)
-    }
-
     /// Whether no engine works on it any more. Only `interrupted` can change again: when it is
     /// resumed or given up.
     #[must_use]
@@ -218,58 +159,24 @@ pub const fn next(from: RunStatus, what: Transition) -> Option<RunStatus> {
     }
 }
 
-/// Status of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StepStatus {
-    Pending,
-    Running,
-    Waiting,
-    Succeeded,
-    Failed,
-    TimedOut,
-    Cancelled,
-    Skipped,
-    /// It had begun when the engine died: whether it took effect is unknown.
-    Unknown,
-}
-
-impl StepStatus {
-    /// All states.
-    pub const ALL: [Self; 9] = [
-        Self::Pending,
-        Self::Running,
-        Self::Waiting,
-        Self::Succeeded,
-        Self::Failed,
-        Self::TimedOut,
-        Self::Cancelled,
-        Self::Skipped,
-        Self::Unknown,
-    ];
-
-    /// The word in the store and in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Running => "running",
-            Self::Waiting => "waiting",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::TimedOut => "timed_out",
-            Self::Cancelled => "cancelled",
-            Self::Skipped => "skipped",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// Reads [`StepStatus::name`].
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|s| s.name() == name)
+words! {
+    /// Status of a step.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum StepStatus {
+        Pending = "pending",
+        Running = "running",
+        Waiting = "waiting",
+        Succeeded = "succeeded",
+        Failed = "failed",
+        TimedOut = "timed_out",
+        Cancelled = "cancelled",
+        Skipped = "skipped",
+        /// It had begun when the engine died: whether it took effect is unknown.
+        Unknown = "unknown",
     }
 }
+
+serde_by_word!(StepStatus);
 
 /// The record of one execution of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -33,6 +33,7 @@ use std::collections::BTreeMap;
 
 use definition::Definition;
 
+use crate::base::problem::Problem;
 use crate::command::RunbookName;
 use crate::integration::Integrations;
 use crate::run::Phase;
@@ -72,30 +73,6 @@ impl Runbook {
             placeless: self.definition.env == definition::Need::None,
             inputs: self.inputs.clone(),
         }
-    }
-}
-
-/// A problem in a file: its place and how to fix it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Problem {
-    pub file: String,
-    /// From 1; 0 when it is about the whole file.
-    pub line: usize,
-    pub key: String,
-    pub message: String,
-}
-
-impl std::fmt::Display for Problem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.file)?;
-        // "line 0" and an empty key carry no information.
-        if self.line > 0 {
-            write!(f, ":{}", self.line)?;
-        }
-        if !self.key.is_empty() {
-            write!(f, ": {}", self.key)?;
-        }
-        write!(f, ": {}", self.message)
     }
 }
 

@@ -21,7 +21,7 @@ use crate::core::run::plan::{Evaluation, PlanStep, Retry};
 use crate::core::run::repeat::is_safe;
 use crate::core::run::resume::is_timed;
 use crate::core::run::step::document::Finding;
-use crate::core::run::step::{Call, Outcome, Reply, StepSpec, Verdict};
+use crate::core::run::step::{Call, CallKind, Outcome, Reply, StepSpec, Verdict};
 use crate::core::stack::state::State;
 use crate::store::StoreError;
 
@@ -182,19 +182,19 @@ impl Drive {
         call: Call,
         stop_signal: &StopSignal,
     ) -> Result<Reply, StoreError> {
-        match self.rest_of(place, call) {
-            Call::Leave(left) => Ok(match self.rec.leave(place.index, left).await? {
+        let Call { kind, timeout_ms } = self.rest_of(place, call);
+        match kind {
+            CallKind::Artifact(draft) => Ok(match self.rec.leave(place.index, draft).await? {
                 Ok(_kept) => Reply::Stored,
                 Err(no) => Reply::Refused { message: no.why },
             }),
-            Call::Manual { prompt, timeout_ms } => {
-                self.ask(place, &prompt, timeout_ms, stop_signal).await
+            CallKind::Manual(manual) => {
+                self.ask(place, &manual.prompt, timeout_ms, stop_signal)
+                    .await
             }
-            Call::Approve { ask, timeout_ms } => {
-                self.approval(place, &ask, timeout_ms, stop_signal).await
-            }
-            call => {
-                let call = self.in_session(call);
+            CallKind::Approve(ask) => self.approval(place, &ask, timeout_ms, stop_signal).await,
+            kind => {
+                let call = self.in_session(Call { kind, timeout_ms });
                 let guarded = match self.admission(place, step, &call).await? {
                     Admission::Open => None,
                     Admission::Guarded(way, pass) => Some((way, pass)),

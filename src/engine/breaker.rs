@@ -15,7 +15,7 @@ use crate::store::StoreError;
 
 /// More than a call's own time: its outcome has to be written as well.
 const SLACK_MS: i64 = 10_000;
-/// For a call without a deadline of its own; the run's deadline ends it sooner or later.
+/// At most; the run's deadline ends a longer call sooner or later.
 const MAX_WAIT_MS: i64 = 10 * 60_000;
 
 /// Whether a call may be made.
@@ -50,11 +50,7 @@ impl Drive {
         let Some(way) = way else {
             return Ok(Admission::Open);
         };
-        let max_wait_ms = call
-            .timeout_ms()
-            .unwrap_or(MAX_WAIT_MS)
-            .clamp(0, MAX_WAIT_MS)
-            + SLACK_MS;
+        let max_wait_ms = call.timeout_ms.clamp(0, MAX_WAIT_MS) + SLACK_MS;
         match self.rec.admit_call(&way, max_wait_ms).await? {
             Pass::Refused { since, next } => {
                 let name = way.name();

@@ -5,7 +5,7 @@ use super::drive::{Drive, Progress};
 use super::step_ref::StepRef;
 use crate::core::run::event::Level;
 use crate::core::run::plan::{PlanStep, RunCondition};
-use crate::core::run::step::Call;
+use crate::core::run::step::CallKind;
 use crate::core::run::{Phase, StepStatus};
 use crate::store::StoreError;
 
@@ -72,12 +72,13 @@ impl Drive {
     }
 
     fn can_ask(&self, step: &PlanStep) -> Result<(), String> {
-        match step.spec.call(step.timeout_ms) {
-            Call::Manual { .. } | Call::Approve { .. } => {
+        let call = step.spec.call(step.timeout_ms);
+        match call.kind {
+            CallKind::Manual(_) | CallKind::Approve(_) => {
                 Err("a condition cannot ask a person".to_owned())
             }
-            Call::Leave(_) => Err("a condition cannot leave a document".to_owned()),
-            call => self.rec.world.adapters.check(&call),
+            CallKind::Artifact(_) => Err("a condition cannot leave a document".to_owned()),
+            _ => self.rec.world.adapters.check(&call),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::bus::Notice;
 use crate::core::base::time::Timestamp;
 use crate::core::health::observation::Observation;
 use crate::core::run::plan::{PlanStep, Target};
-use crate::core::run::step::{Call, Reply};
+use crate::core::run::step::{Call, CallKind, Reply};
 use crate::core::runbook;
 use crate::core::stack::state::State;
 use crate::store::StoreError;
@@ -106,7 +106,7 @@ async fn pulse(
 async fn probe(world: &World, step: PlanStep) -> Option<Observation> {
     let target = step.target.clone()?;
     let call = call_of(&step);
-    let local = matches!(call, Call::Shell { .. });
+    let local = matches!(call.kind, CallKind::Shell(_));
     if let Err(why) = world.adapters.check(&call) {
         return Some(unknown(world, target, why));
     }

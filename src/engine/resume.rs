@@ -8,7 +8,7 @@ use super::results::Results;
 use super::step_ref::StepRef;
 use super::{World, stop_signal::StopSignal};
 use crate::core::run::plan::{OnFailure, PlanStep};
-use crate::core::run::step::{Call, StepSpec};
+use crate::core::run::step::{Call, CallKind, StepSpec};
 use crate::core::run::{Phase, Run, RunStep, StepStatus};
 use crate::store::StoreError;
 
@@ -87,20 +87,18 @@ impl Drive {
 
     /// The call with the remaining time of a wait that began before.
     pub(super) fn rest_of(&self, place: StepRef, call: Call) -> Call {
-        match call {
-            Call::Wait { ms } => Call::Wait {
-                ms: (ms - self.waited_ms(place)).max(0),
-            },
-            Call::Manual { prompt, timeout_ms } => Call::Manual {
-                prompt,
-                timeout_ms: timeout_ms.saturating_sub(self.waited_ms(place)).max(0),
-            },
-            Call::Approve { ask, timeout_ms } => Call::Approve {
-                ask,
-                timeout_ms: timeout_ms.saturating_sub(self.waited_ms(place)).max(0),
-            },
-            other => other,
+        let Call {
+            mut kind,
+            mut timeout_ms,
+        } = call;
+        match &mut kind {
+            CallKind::Wait(wait) => wait.ms = (wait.ms - self.waited_ms(place)).max(0),
+            CallKind::Manual(_) | CallKind::Approve(_) => {
+                timeout_ms = timeout_ms.saturating_sub(self.waited_ms(place)).max(0);
+            }
+            _ => {}
         }
+        Call { kind, timeout_ms }
     }
 
     /// How long a step has waited under earlier engines and since, milliseconds.

@@ -6,40 +6,19 @@ use std::sync::atomic::Ordering;
 use super::World;
 use super::drive::{Drive, Progress};
 use crate::core::run::plan::plan_hash;
-use crate::core::run::step::shell::SessionRef;
-use crate::core::run::step::{Call, StepSpec};
+use crate::core::run::step::{Call, CallKind, StepSpec};
 use crate::core::run::{Run, RunId, RunStatus, StepStatus};
 
 impl Drive {
     /// The call with the name of its session, when it belongs to one.
-    pub(super) fn in_session(&self, call: Call) -> Call {
-        match call {
-            Call::Shell {
-                argv,
-                env,
-                dir,
-                secrets,
-                artifacts,
-                session: Some(place),
-                timeout_ms,
-            } => {
-                let session = Some(SessionRef {
-                    name: Some(self.session()),
-                    begun: self.session_begun(),
-                    ..place
-                });
-                Call::Shell {
-                    argv,
-                    env,
-                    dir,
-                    secrets,
-                    artifacts,
-                    session,
-                    timeout_ms,
-                }
-            }
-            other => other,
+    pub(super) fn in_session(&self, mut call: Call) -> Call {
+        if let CallKind::Shell(shell) = &mut call.kind
+            && let Some(session) = &mut shell.session
+        {
+            session.name = Some(self.session());
+            session.begun = self.session_begun();
         }
+        call
     }
 
     fn session(&self) -> String {

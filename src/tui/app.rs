@@ -5,26 +5,26 @@ mod acted;
 pub mod bar;
 mod command;
 mod data;
+mod input;
+mod log;
+mod views;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::{KeyEvent, KeyEventKind};
 use ratatui::layout::Rect;
 
 use self::bar::Bar;
-use super::burst;
 use super::facts::Facts;
 use super::frame::Frame;
-use super::keys::{Action, Context, Key, Keymap};
-use super::logs::{LogPane, Logs, RunLog};
+use super::home::Home;
+use super::keys::{Action, Context, Keymap};
+use super::logs::Logs;
 use super::msg::{Effect, Msg, Overview, Ticket};
-use super::pane::home::Home;
 use super::pane::{Scene, Screen};
 use super::popup::Popup;
 use super::theme::Theme;
 use super::view::layout;
-use super::viewer::{Facts as LogFacts, Named, Viewer, step_names, zone};
 use crate::control::left_over;
 use crate::core::base::time::Timestamp;
 use crate::core::command::Catalogue;
@@ -192,60 +192,15 @@ impl App {
     /// The key context.
     #[must_use]
     pub fn context(&self) -> Context {
-        match (self.popups.last(), &self.bar, self.screens.last()) {
-            (Some(popup), ..) => popup.context(),
-            (None, Some(_), _) => Context::Text,
-            (None, None, screen) => {
-                let base =
-                    screen.map_or_else(|| self.home.context(), |screen| screen.view().context());
+        match (self.popups.last(), &self.bar) {
+            (Some(popup), _) => popup.dialog().context(),
+            (None, Some(_)) => Context::Text,
+            (None, None) => {
+                let base = self.top_view().context();
                 self.log_in_focus()
                     .map_or(base, |run| self.logs.context(run, base))
             }
         }
-    }
-
-    /// The area in which the current view shows a log.
-    fn log_place(&self) -> Option<LogPane> {
-        let body = self.body();
-        match self.screens.last() {
-            Some(screen) => screen.view().log(body),
-            None => self.home.log(body),
-        }
-    }
-
-    /// The log with keyboard focus, unless a popup or the bar has it.
-    #[must_use]
-    pub fn log_in_focus(&self) -> Option<RunId> {
-        self.log_place()
-            .filter(|place| place.focused)
-            .map(|place| place.run)
-    }
-
-    /// Makes sure that a log of this run exists; it is read once it is on screen.
-    fn keep_log(&mut self, run: RunId) {
-        if self.logs.get(run).is_some() {
-            return;
-        }
-        let ticket = self.ticket();
-        let seen = self.screens.iter().find_map(|screen| match screen {
-            Screen::Run(s) if s.run == run => s.detail.as_ref().map(|detail| &detail.run),
-            _ => None,
-        });
-        let known = seen.or_else(|| self.run_of(run));
-        let files = vec![Named {
-            name: format!("run {run}"),
-            steps: Some(known.map(step_names).unwrap_or_default()),
-        }];
-        let timezone = self.overview.as_ref().map(|o| o.stack.timezone.as_str());
-        let facts = LogFacts {
-            files,
-            zone: zone(timezone),
-            budget: None,
-            simulated: self.facts.simulated,
-        };
-        let entries = known.map_or(0, |run| run.last_seq);
-        let viewer = Viewer::new(ticket, facts, self.keys.clone(), self.theme);
-        self.logs.add(RunLog::new(run, ticket, viewer, entries));
     }
 
     /// The queued runs without an owner, and the key to start or drop them.
@@ -296,115 +251,6 @@ impl App {
 
     fn body(&self) -> Rect {
         layout::parts(self.size).body
-    }
-
-    fn key(&mut self, key: &KeyEvent) -> Vec<Effect> {
-        if key.kind == KeyEventKind::Release {
-            return Vec::new();
-        }
-        if layout::is_too_small(self.size) {
-            // On a screen that is too small only quitting works, and only if it needs no
-            // confirmation.
-            let quit = self.keys.action(Context::List, key) == Some(Action::Quit);
-            return if quit && self.live() == 0 {
-                vec![Effect::Quit]
-            } else {
-                Vec::new()
-            };
-        }
-        let context = self.context();
-        if let Some(c) = Key::of(key).printable().filter(|_| context.is_text()) {
-            self.insert(c.encode_utf8(&mut [0; 4]));
-            return Vec::new();
-        }
-        self.keys
-            .action(context, key)
-            .map_or_else(Vec::new, |action| self.act(action))
-    }
-
-    /// A paste is text: it goes into a text field or is refused with a message. It never runs
-    /// anything.
-    fn paste(&mut self, text: &str) -> Vec<Effect> {
-        if layout::is_too_small(self.size) {
-            return Vec::new();
-        }
-        if let Some(popup) = self.popups.last_mut() {
-            if let Some(why) = popup.paste(text) {
-                self.say(why);
-            }
-        } else if self.context().is_text() {
-            self.insert(text);
-        } else {
-            self.say(format!(
-                "a paste does nothing here; {} opens the command line",
-                self.key_name(Action::Command)
-            ));
-        }
-        Vec::new()
-    }
-
-    /// Unbracketed text that came at once, maybe a line typed during a network stall. It opens the
-    /// line it begins with (`:` or `/`, by the keymap) and is text there. Enter in it does nothing.
-    fn burst(&mut self, text: &str) -> Vec<Effect> {
-        if layout::is_too_small(self.size) {
-            return Vec::new();
-        }
-        if !self.popups.is_empty() || self.context().is_text() {
-            let effects = self.paste(text);
-            if burst::holds_enter(text) && self.popups.is_empty() {
-                self.note(burst::ENTER_NOT_TAKEN);
-            }
-            return effects;
-        }
-        let opened = burst::opener(text, &self.keys, self.context());
-        let effects = opened.map_or_else(Vec::new, |(action, _)| self.act(action));
-        match opened.filter(|_| self.context().is_text()) {
-            Some((_, line)) => {
-                self.insert(line);
-                if burst::holds_enter(text) {
-                    self.note(burst::ENTER_NOT_TAKEN);
-                }
-            }
-            None => self.say(burst::ignored(
-                text,
-                &self.key_name(Action::Command),
-                "opens the command line",
-            )),
-        }
-        effects
-    }
-
-    /// Shows a message where it is visible while a line is typed.
-    fn note(&mut self, text: &str) {
-        match &mut self.bar {
-            Some(bar) => bar.message = Some(text.to_owned()),
-            None => self.say(text),
-        }
-    }
-
-    fn insert(&mut self, text: &str) {
-        let world = bar::BarContext::of(
-            self.catalogue.as_ref(),
-            self.overview.as_ref(),
-            &self.history,
-        );
-        let under = !self.popups.is_empty() || self.bar.is_some();
-        if let Some(run) = self
-            .log_in_focus()
-            .filter(|run| !under && self.logs.is_covered(*run))
-        {
-            return self.logs.insert(run, text);
-        }
-        match (
-            self.popups.last_mut(),
-            &mut self.bar,
-            self.screens.last_mut(),
-        ) {
-            (Some(popup), ..) => popup.insert(text),
-            (None, Some(bar), _) => bar.insert(text, world),
-            (None, None, Some(screen)) => screen.view_mut().insert(text),
-            (None, None, None) => self.home.insert(text, self.overview.as_ref()),
-        }
     }
 
     /// An action's first key, for display.

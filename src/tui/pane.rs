@@ -1,7 +1,7 @@
-//! The views opened over home, one file each. A new view needs a file and a line in `views!`.
+//! The views opened over home, one file each. A new view needs a file and a line in `views!`:
+//! nothing else names it.
 
 pub mod health;
-pub mod home;
 pub mod log;
 pub mod reader;
 pub mod run;
@@ -17,37 +17,59 @@ use self::run::RunScreen;
 use self::runs::RunsScreen;
 use self::service::ServiceScreen;
 use self::whole::WholeLog;
+use super::facts::Facts;
 use super::frame::Frame;
 use super::keys::{Action, Context};
-use super::logs::LogPane;
-use super::msg::{Effect, Overview};
+use super::logs::{LogPane, Logs};
+use super::msg::{Effect, Msg, Overview, RunFilter, Ticket};
 use super::popup::Popup;
 use super::view::canvas::Canvas;
 use crate::core::base::time::Timestamp;
-use crate::core::run::RunId;
+use crate::core::run::act::Act;
+use crate::core::run::{Run, RunId};
 
-/// Declares the enum of all views and its access to them as [`View`].
+/// Declares the views: each has a destination, which opens it (`open` of its type), and is seen as
+/// a [`View`].
 macro_rules! views {
-    ($($name:ident($screen:ty)),+ $(,)?) => {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident { $($field:ident: $type:ty),+ } => $view:ty
+    ),+ $(,)?) => {
         /// A view opened over home.
         #[derive(Debug, Clone)]
         pub enum Screen {
-            $($name(Box<$screen>),)+
+            $($name(Box<$view>),)+
+        }
+
+        /// A place to go over home.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Destination {
+            $($(#[$doc])* $name { $($field: $type),+ },)+
         }
 
         impl Screen {
+            /// Opens the view of a destination; nothing is read yet.
+            #[must_use]
+            pub fn open(destination: Destination, opening: &Opening<'_>) -> Self {
+                match destination {
+                    $(Destination::$name { $($field),+ } => {
+                        Self::$name(Box::new(<$view>::open($($field,)+ opening)))
+                    })+
+                }
+            }
+
             /// The view as a trait object.
             #[must_use]
             pub fn view(&self) -> &dyn View {
                 match self {
-                    $(Self::$name(screen) => &**screen,)+
+                    $(Self::$name(view) => &**view,)+
                 }
             }
 
             /// The same, mutable.
             pub fn view_mut(&mut self) -> &mut dyn View {
                 match self {
-                    $(Self::$name(screen) => &mut **screen,)+
+                    $(Self::$name(view) => &mut **view,)+
                 }
             }
         }
@@ -55,14 +77,34 @@ macro_rules! views {
 }
 
 views! {
-    Service(ServiceScreen),
-    Runs(RunsScreen),
-    Run(RunScreen),
-    TextReader(TextReader),
-    Whole(WholeLog),
+    Service { name: String } => ServiceScreen,
+    /// The runs that match the filter.
+    Runs { filter: RunFilter } => RunsScreen,
+    /// A run; `act` is asked about once it has been read.
+    Run { run: RunId, act: Option<Act> } => RunScreen,
+    /// A text.
+    Read { title: String, text: String } => TextReader,
+    /// The log of a run on the whole screen.
+    Log { run: RunId } => WholeLog,
 }
 
-/// A view over home, with default behaviour.
+impl Destination {
+    /// The view of a run.
+    #[must_use]
+    pub const fn run(run: RunId) -> Self {
+        Self::Run { run, act: None }
+    }
+}
+
+/// What a view may keep of the console when it is opened.
+#[derive(Debug, Clone, Copy)]
+pub struct Opening<'a> {
+    /// For its requests; no other view has it.
+    pub ticket: Ticket,
+    pub facts: &'a Facts,
+}
+
+/// A view, with default behaviour. It sends its own requests and receives its own answers.
 pub trait View {
     /// The key context.
     fn context(&self) -> Context {
@@ -78,16 +120,32 @@ pub trait View {
     }
 
     /// Types text into its prompt.
-    fn insert(&mut self, _text: &str) {}
+    fn insert(&mut self, _text: &str, _scene: Scene<'_>) {}
 
     /// The log it shows in `body`.
     fn log(&self, _body: Rect) -> Option<LogPane> {
         None
     }
 
+    /// The run, if it has read it.
+    fn known(&self, _run: RunId) -> Option<&Run> {
+        None
+    }
+
+    /// On screen: goes to the destination itself; false if that needs another view.
+    fn go_to(&mut self, _destination: &Destination) -> bool {
+        false
+    }
+
     /// The requests to send now.
-    fn ask(&mut self) -> Vec<Effect> {
+    fn wants(&mut self) -> Vec<Effect> {
         Vec::new()
+    }
+
+    /// Takes what concerns it of a message: an answer to its request, or a notice. All open views
+    /// get every message; only the one on screen is asked for its reaction.
+    fn receive(&mut self, _msg: &Msg, _delivery: Delivery<'_>) -> Reaction {
+        Reaction::Ignored
     }
 
     /// Its data may have changed and has to be read again.
@@ -109,13 +167,31 @@ pub struct Scene<'a> {
     pub body: Rect,
 }
 
-/// The result of an action.
+/// The data a view may read while it receives a message.
+#[derive(Debug, Clone, Copy)]
+pub struct Delivery<'a> {
+    /// What has keyboard focus instead of the view on screen.
+    pub cover: Cover,
+    pub logs: &'a Logs,
+}
+
+/// What is open over the view on screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cover {
+    Nothing,
+    Bar,
+    Popup,
+}
+
+/// The result of an action, or of a message.
 #[derive(Debug, Clone)]
 pub enum Reaction {
     /// The view does not handle it.
     Ignored,
     Done,
     Say(String),
+    /// Show this as an error.
+    Fail(String),
     Ask(Effect),
     /// Perform this action in the log shown.
     Log(Action),
@@ -124,18 +200,5 @@ pub enum Reaction {
     Open(Destination),
     /// Close the view.
     Close,
-    Popup(Box<Popup>),
-}
-
-/// A view to open.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Destination {
-    Service(String),
-    Run(RunId),
-    /// Its log on the whole screen.
-    Log(RunId),
-    Read {
-        title: String,
-        text: String,
-    },
+    Popup(Popup),
 }

@@ -1,4 +1,4 @@
-//! Popups over the view, one file each. A new one needs a file, a variant and a line per `match`.
+//! Popups over the view, one file each. A new one needs a file and a line in `popups!`.
 
 pub mod answer;
 pub mod card;
@@ -9,27 +9,125 @@ pub mod left_over;
 
 use self::answer::AnswerForm;
 use self::card::Card;
-use self::confirm::{Confirm, Then};
+use self::confirm::Confirm;
 use self::control::Control;
 use self::help::Help;
 use self::left_over::LeftOvers;
 use super::facts::Facts;
 use super::keys::{Action, Context, Keymap};
-use super::msg::{Effect, Ticket};
+use super::msg::{Effect, LeftOver, Msg, PlanCard, Ticket};
 use super::view::canvas::Canvas;
+use crate::core::command::Parsed;
+use crate::core::run::RunId;
 
-/// A popup over the view; it has keyboard focus.
-#[derive(Debug, Clone)]
-pub enum Popup {
-    Card(Box<Card>),
-    Confirm(Confirm),
-    Answer(Box<AnswerForm>),
-    Control(Box<Control>),
-    LeftOver(Box<LeftOvers>),
-    Help(Box<Help>),
+/// Declares the popups: the enum of all of them, and the access to them as [`Dialog`].
+macro_rules! popups {
+    ($($name:ident($dialog:ty)),+ $(,)?) => {
+        /// A popup over the view; it has keyboard focus.
+        #[derive(Debug, Clone)]
+        pub enum Popup {
+            $($name(Box<$dialog>),)+
+        }
+
+        impl Popup {
+            /// The popup as a trait object.
+            #[must_use]
+            pub fn dialog(&self) -> &dyn Dialog {
+                match self {
+                    $(Self::$name(dialog) => &**dialog,)+
+                }
+            }
+
+            /// The same, mutable.
+            pub fn dialog_mut(&mut self) -> &mut dyn Dialog {
+                match self {
+                    $(Self::$name(dialog) => &mut **dialog,)+
+                }
+            }
+        }
+
+        $(impl From<$dialog> for Popup {
+            fn from(dialog: $dialog) -> Self {
+                Self::$name(Box::new(dialog))
+            }
+        })+
+    };
 }
 
-/// The result of a key.
+popups! {
+    Card(Card),
+    Confirm(Confirm),
+    Answer(AnswerForm),
+    Control(Control),
+    LeftOver(LeftOvers),
+    Help(Help),
+}
+
+/// The popups that the console itself opens.
+impl Popup {
+    /// The keys of a context.
+    #[must_use]
+    pub fn help(context: Context) -> Self {
+        Help::new(context).into()
+    }
+
+    /// Asks whether to quit while runs are active.
+    #[must_use]
+    pub fn quit(live: usize) -> Self {
+        Confirm::quit(live).into()
+    }
+
+    /// The card of a plan.
+    #[must_use]
+    pub fn plan(card: PlanCard, parsed: Box<Parsed>, raw_text: String, read_only: bool) -> Self {
+        Card::new(card, parsed, raw_text, read_only).into()
+    }
+
+    /// The queued runs without an owner, with `chosen` preselected.
+    #[must_use]
+    pub fn left_over(
+        title: String,
+        runs: &[LeftOver],
+        chosen: Option<RunId>,
+        read_only: bool,
+    ) -> Self {
+        LeftOvers::new(title, runs, chosen, read_only).into()
+    }
+}
+
+/// A popup, with default behaviour. It sends its own requests and receives its own answers.
+pub trait Dialog {
+    /// Which keys are live.
+    fn context(&self) -> Context {
+        Context::Dialog
+    }
+
+    /// Performs an action. `ticket` is for a request it may make.
+    fn act(&mut self, action: Action, keys: &Keymap, ticket: Ticket) -> Outcome;
+
+    /// A typed character.
+    fn insert(&mut self, _text: &str) {}
+
+    /// Inserts a paste; returns why it was refused.
+    fn paste(&mut self, _text: &str) -> Option<String> {
+        Some("a paste does nothing here".to_owned())
+    }
+
+    /// Takes the answer to its request; `None` if the message is not for it.
+    fn receive(&mut self, _msg: &Msg) -> Option<Outcome> {
+        None
+    }
+
+    /// It lists the keys.
+    fn is_help(&self) -> bool {
+        false
+    }
+
+    /// Paints it over the screen.
+    fn draw(&self, facts: &Facts, keys: &Keymap, canvas: &mut Canvas<'_>);
+}
+
+/// The result of a key, or of an answer.
 #[derive(Debug, Clone)]
 pub enum Outcome {
     Stay,
@@ -40,75 +138,8 @@ pub enum Outcome {
     Ask(Effect),
     /// Close, and perform this effect.
     Finish(Effect),
-    /// Close, and do the confirmed action.
-    Confirmed(Then),
     /// Close, open this popup instead, and perform its effect.
-    Open(Box<Popup>, Box<Effect>),
+    Open(Popup, Box<Effect>),
     /// Close, and perform this action.
     Run(Action),
-}
-
-impl Popup {
-    /// Which keys are live.
-    #[must_use]
-    pub const fn context(&self) -> Context {
-        match self {
-            Self::Card(p) => p.context(),
-            Self::Confirm(_) => Context::Dialog,
-            Self::Answer(p) => p.context(),
-            Self::Control(p) => p.context(),
-            Self::LeftOver(p) => p.context(),
-            Self::Help(_) => Context::Text,
-        }
-    }
-
-    /// Performs an action. `ticket` is for a request it may make.
-    pub fn act(&mut self, action: Action, keys: &Keymap, ticket: Ticket) -> Outcome {
-        match self {
-            Self::Card(p) => p.act(action, ticket),
-            Self::Confirm(p) => p.act(action),
-            Self::Answer(p) => p.act(action),
-            Self::Control(p) => p.act(action, ticket),
-            Self::LeftOver(p) => p.act(action),
-            Self::Help(p) => p.act(action, keys),
-        }
-    }
-
-    /// A typed character.
-    pub fn insert(&mut self, text: &str) {
-        match self {
-            Self::Card(p) => p.insert(text),
-            Self::Confirm(_) => {}
-            Self::Answer(p) => p.insert(text),
-            Self::Control(p) => p.insert(text),
-            Self::LeftOver(p) => p.insert(text),
-            Self::Help(p) => p.insert(text),
-        }
-    }
-
-    /// Inserts a paste; returns why it was refused.
-    pub fn paste(&mut self, text: &str) -> Option<String> {
-        match self {
-            Self::Card(p) => return p.paste(text),
-            Self::Confirm(_) | Self::LeftOver(_) => {
-                return Some("a paste does nothing here".to_owned());
-            }
-            Self::Answer(p) => p.insert(text),
-            Self::Control(p) => p.insert(text),
-            Self::Help(p) => p.insert(text),
-        }
-        None
-    }
-
-    /// Paints it over the screen.
-    pub fn draw(&self, facts: &Facts, keys: &Keymap, canvas: &mut Canvas<'_>) {
-        match self {
-            Self::Card(p) => p.draw(facts, canvas),
-            Self::Confirm(p) => p.draw(canvas),
-            Self::Answer(p) => p.draw(canvas),
-            Self::Control(p) => p.draw(canvas),
-            Self::LeftOver(p) => p.draw(canvas),
-            Self::Help(p) => p.draw(keys, canvas),
-        }
-    }
 }

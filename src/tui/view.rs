@@ -30,10 +30,7 @@ fn paint(app: &App, canvas: &mut Canvas<'_>) {
     }
     let parts = layout::parts(size);
     chrome::title(app, parts.title, canvas);
-    match app.screens.last() {
-        Some(screen) => screen.view().draw(app.frame(), parts.body, canvas),
-        None => app.home.draw(app.frame(), parts.body, canvas),
-    }
+    app.top_view().draw(app.frame(), parts.body, canvas);
     if let Some(log) = app.log_in_focus().and_then(|run| app.logs.get(run)) {
         log.paint_over(parts.body, canvas);
     }
@@ -43,7 +40,7 @@ fn paint(app: &App, canvas: &mut Canvas<'_>) {
     }
     for popup in &app.popups {
         canvas.cursor = None;
-        popup.draw(&app.facts, &app.keys, canvas);
+        popup.dialog().draw(&app.facts, &app.keys, canvas);
     }
 }
 

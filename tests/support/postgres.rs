@@ -1,6 +1,6 @@
 //! PostgreSQL for tests: the server named by `OPSROOM_TEST_POSTGRES` (a URL), else a private
 //! throw-away cluster made from installed binaries, else none, reported once; with `CI=true` none
-//! is a failure. Use it from a test file with `#[path = "support/postgres.rs"] mod postgres;`.
+//! is a failure.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

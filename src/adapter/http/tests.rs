@@ -8,13 +8,14 @@ use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
+use crate::core::run::step::SecretHeader;
 
 fn client() -> Client {
     Client::new(Policy::default())
 }
 
 async fn ask(url: &str, timeout_ms: i64) -> Reply {
-    let request = HttpRequest {
+    let request = HttpCall {
         method: "GET".into(),
         host: HostFrom::File,
         url: url.into(),
@@ -70,7 +71,7 @@ async fn request_and_answer_go_through_whole_and_redirects_are_not_followed() {
         .expect(1)
         .mount(&server)
         .await;
-    let request = HttpRequest {
+    let request = HttpCall {
         method: "POST".into(),
         host: HostFrom::File,
         url: format!("{}/deploy", server.uri()),
@@ -203,7 +204,7 @@ async fn cancelling_ends_the_exchange() {
     .await;
     let cancel = CancellationToken::new();
     let (client, vault) = (client(), Vault::default());
-    let request = HttpRequest {
+    let request = HttpCall {
         method: "GET".into(),
         host: HostFrom::File,
         url: silent,
@@ -263,7 +264,7 @@ async fn ask_with_secret(url: &str, header: &str, prefix: &'static str, vault: &
         prefix,
         secret: "T".into(),
     }];
-    let request = HttpRequest {
+    let request = HttpCall {
         method: "GET".into(),
         host: HostFrom::File,
         url: url.into(),
@@ -359,7 +360,7 @@ async fn stored_headers_with_secrets_are_refused_at_call_time_too() {
         ("Host", "set by the connection"),
     ] {
         let headers = [(name.to_owned(), "x".to_owned())].into();
-        let request = HttpRequest {
+        let request = HttpCall {
             method: "GET".into(),
             host: HostFrom::File,
             url: "http://127.0.0.1:1/".into(),
@@ -459,7 +460,7 @@ async fn a_name_that_resolves_to_this_machine_is_refused_unless_allowed() {
     );
 
     let policy = Policy::new(vec![Allowed::parse(&name).unwrap()]);
-    let request = HttpRequest {
+    let request = HttpCall {
         method: "GET".into(),
         host: HostFrom::File,
         url: format!("http://{name}:{port}/"),

@@ -15,8 +15,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{CallEvent, Invocation};
+use super::CallEvent;
 use crate::core::run::artifact::{ArtifactDraft, ArtifactKind, Limits, Pattern};
+use crate::core::run::step::ShellCall;
 
 /// Limits of one step: files it can leave, and names examined to find them.
 const MOST_FILES: usize = 500;
@@ -36,7 +37,7 @@ pub(super) fn max_wait(limit: Duration, used: Duration) -> Duration {
 
 /// Hands on the files the command left. Returns one message per required file that is missing.
 pub(super) async fn gather(
-    what: &Invocation,
+    what: &ShellCall,
     limits: Limits,
     began: Option<SystemTime>,
     max_wait: Duration,

@@ -1,30 +1,25 @@
 //! Finds the program before it is started, so that "not installed" and "no such folder" are
 //! separate errors.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::core::run::step::ShellCall;
+
 /// Whether the command could be started at all.
-pub(in super::super) fn check(
-    argv: &[String],
-    env: &BTreeMap<String, String>,
-    dir: Option<&str>,
-) -> Result<(), String> {
-    resolve(argv, env, dir).map(drop)
+pub(in super::super) fn check(what: &ShellCall) -> Result<(), String> {
+    resolve(what).map(drop)
 }
 
 /// The program's file, searched like the system does: in the command's own `PATH`, relative to its
 /// folder.
-pub(super) fn resolve(
-    argv: &[String],
-    env: &BTreeMap<String, String>,
-    dir: Option<&str>,
-) -> Result<PathBuf, String> {
-    let name = argv
+pub(super) fn resolve(what: &ShellCall) -> Result<PathBuf, String> {
+    let dir = what.dir.as_deref();
+    let name = what
+        .argv
         .first()
         .filter(|n| !n.is_empty())
         .ok_or("the command is empty: give a program to run")?;
@@ -35,7 +30,8 @@ pub(super) fn resolve(
         let path = dir.map_or_else(|| PathBuf::from(name), |d| Path::new(d).join(name));
         return check_file(&path, name).map(|()| absolute(&path));
     }
-    let path = env
+    let path = what
+        .env
         .get("PATH")
         .map(Into::into)
         .or_else(|| env::var_os("PATH"))

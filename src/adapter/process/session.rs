@@ -6,7 +6,8 @@
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::{Invocation, program};
+use super::program;
+use crate::core::run::step::ShellCall;
 
 /// The scripts that carry the state from block to block.
 const BASH: &str = include_str!("../../../assets/session/bash.sh");
@@ -20,7 +21,7 @@ const LOST: &str = "the variables and the working folder of the blocks before ar
 ///
 /// # Errors
 /// Why the session has no folder, or that the state of earlier blocks is gone.
-pub(super) fn enter(what: &Invocation) -> Result<Option<Invocation>, String> {
+pub(super) fn enter(what: &ShellCall) -> Result<Option<ShellCall>, String> {
     let Some((place, name)) = what
         .session
         .as_ref()
@@ -55,7 +56,7 @@ pub(super) fn enter(what: &Invocation) -> Result<Option<Invocation>, String> {
         block.clone(),
     ];
     argv.extend(place.of.variables.iter().cloned());
-    Ok(Some(Invocation {
+    Ok(Some(ShellCall {
         argv,
         session: None,
         ..what.clone()
@@ -145,7 +146,7 @@ mod tests {
             });
             let argv = [shell, "-c", block].map(str::to_owned).to_vec();
             let (reply, lines, _) = run(
-                Invocation {
+                ShellCall {
                     argv,
                     session,
                     ..sh("")

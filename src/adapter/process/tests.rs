@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::core::base::secret::variable;
+use crate::core::run::artifact::ArtifactSpec;
 
-pub(super) fn sh(script: &str) -> Invocation {
-    Invocation {
+pub(super) fn sh(script: &str) -> ShellCall {
+    ShellCall {
         argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
         env: BTreeMap::new(),
         dir: None,
@@ -16,7 +17,7 @@ pub(super) fn sh(script: &str) -> Invocation {
 
 /// Without secrets.
 async fn perform(
-    what: &Invocation,
+    what: &ShellCall,
     timeout_ms: i64,
     output: mpsc::Sender<CallEvent>,
     cancel: CancellationToken,
@@ -33,7 +34,7 @@ async fn perform(
 
 /// Runs to the end and returns the answer, the lines and the notes.
 pub(super) async fn run(
-    what: Invocation,
+    what: ShellCall,
     timeout_ms: i64,
     cancel: CancellationToken,
 ) -> (Reply, Vec<OutputLine>, Vec<String>) {
@@ -114,7 +115,7 @@ async fn the_path_of_the_command_does_not_choose_the_shell_it_waits_in() {
         let argv = ["/bin/sh", "-c", "echo \"$PATH\""]
             .map(str::to_owned)
             .to_vec();
-        let what = Invocation {
+        let what = ShellCall {
             argv,
             env: BTreeMap::from([("PATH".to_owned(), path.to_owned())]),
             ..sh("")
@@ -152,15 +153,15 @@ async fn a_ten_megabyte_line_arrives_whole() {
 
 #[tokio::test]
 async fn failures_to_start_are_explained() {
-    let missing = Invocation {
+    let missing = ShellCall {
         argv: vec!["no-such-program-here".into()],
         ..sh("")
     };
-    let folder = Invocation {
+    let folder = ShellCall {
         dir: Some("/no/such/folder".into()),
         ..sh("true")
     };
-    let closed = Invocation {
+    let closed = ShellCall {
         argv: vec!["/etc/passwd".into()],
         ..sh("")
     };
@@ -182,7 +183,7 @@ async fn a_relative_program_is_found_in_its_folder_once() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("bin")).unwrap();
     std::os::unix::fs::symlink("/bin/echo", dir.path().join("bin/say")).unwrap();
-    let what = Invocation {
+    let what = ShellCall {
         argv: vec!["bin/say".into(), "hi".into()],
         env: BTreeMap::new(),
         dir: Some(dir.path().to_str().unwrap().to_owned()),
@@ -352,7 +353,7 @@ async fn secrets_reach_only_the_commands_that_name_them_and_never_the_command_li
     let script = "tr '\\0' ' ' < /proc/$$/cmdline; echo; echo \"<$CARGO_MANIFEST_DIR><$OPSROOM_SECRET_PLACE_X>\"";
     let run = async |secrets: &[&str]| {
         let (tx, mut rx) = mpsc::channel(4);
-        let what = Invocation {
+        let what = ShellCall {
             secrets: secrets
                 .iter()
                 .map(|s| SecretVariable {

@@ -6,7 +6,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 use crate::adapter::{AdapterContext, Adapters};
-use crate::core::run::step::Call;
+use crate::core::run::step::{Call, CallKind, HttpCall};
 
 /// The two ends of a caller: the notes sent to it, and its cancellation.
 struct Ends {
@@ -259,13 +259,15 @@ async fn no_more_calls_arrive_than_allowed() {
         limits,
         ..AdapterContext::default()
     });
-    let get = |timeout_ms| Call::Http {
-        host: crate::core::base::outbound::HostFrom::File,
-        method: "GET".to_owned(),
-        url: server.uri(),
-        headers: BTreeMap::new(),
-        body: None,
-        secrets: Vec::new(),
+    let get = |timeout_ms| Call {
+        kind: CallKind::Http(HttpCall {
+            host: crate::core::base::outbound::HostFrom::File,
+            method: "GET".to_owned(),
+            url: server.uri(),
+            headers: BTreeMap::new(),
+            body: None,
+            secrets: Vec::new(),
+        }),
         timeout_ms,
     };
     let arrived = async || server.received_requests().await.unwrap().len();

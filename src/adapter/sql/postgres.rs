@@ -19,7 +19,7 @@ use sqlx::{Statement as _, TypeInfo as _, ValueRef as _};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::{Bound, Failure, Gathered, STOPPING, Statement, bound, declined, distinct, row::Row};
+use super::{Bound, Failure, Gathered, STOPPING, Sql, bound, declined, distinct, row::Row};
 use crate::core::base::outbound::{Policy, Written};
 use crate::core::run::step::sql::Rows;
 
@@ -37,7 +37,7 @@ const READS: [&str; 4] = ["select", "with", "values", "table"];
 const RETURNING: [&str; 4] = ["insert", "update", "delete", "merge"];
 
 pub(super) async fn perform(
-    what: &Statement,
+    what: &Sql,
     options: PgConnectOptions,
     policy: &Policy,
     until: Instant,
@@ -142,12 +142,12 @@ async fn stop(options: &PgConnectOptions, pid: i32) -> Result<(), sqlx::Error> {
 
 async fn run(
     conn: &mut PgConnection,
-    what: &Statement,
+    what: &Sql,
     until: Instant,
     place: &str,
 ) -> Result<Rows, Failure> {
     let failed = |e: sqlx::Error| failure(&e, place);
-    let begin = if what.write {
+    let begin = if what.mutates {
         "begin"
     } else {
         "begin transaction read only"
@@ -168,7 +168,7 @@ async fn run(
     let values = bound(&what.params)?;
     let columns = {
         let prepared = (&mut *conn)
-            .prepare(AssertSqlSafe(what.text.clone()).into_sql_str())
+            .prepare(AssertSqlSafe(what.statement.clone()).into_sql_str())
             .await
             .map_err(failed)?;
         distinct(prepared.columns().iter().map(|c| c.name().to_owned()))
@@ -190,7 +190,7 @@ async fn run(
                 Either::Left(done) => gathered.rows.affected += done.rows_affected(),
                 // A writing statement runs to its end, however many of its rows are kept.
                 Either::Right(row)
-                    if !gathered.take(values_of(&row, whole).map_err(failed)?) && !what.write =>
+                    if !gathered.take(values_of(&row, whole).map_err(failed)?) && !what.mutates =>
                 {
                     break;
                 }
@@ -198,7 +198,7 @@ async fn run(
             }
         }
     }
-    if !what.write {
+    if !what.mutates {
         // Nothing to commit; the connection ends with the step.
         return Ok(gathered.rows);
     }
@@ -211,14 +211,14 @@ async fn run(
 
 /// The statement wrapped so that each row comes as one JSON text, whatever its types; and whether
 /// it could be wrapped.
-fn wrapped(what: &Statement, no_columns: bool) -> (String, bool) {
-    let text = &what.text;
+fn wrapped(what: &Sql, no_columns: bool) -> (String, bool) {
+    let text = &what.statement;
     let verb = first_word(text);
     if no_columns {
         (text.clone(), false)
-    } else if READS.contains(&verb.as_str()) && !(what.write && verb == "with") {
+    } else if READS.contains(&verb.as_str()) && !(what.mutates && verb == "with") {
         // No limit when the statement writes: functions must be called for every row.
-        let limit = if what.write {
+        let limit = if what.mutates {
             String::new()
         } else {
             format!(" limit {}", u64::from(what.max_rows) + 1)

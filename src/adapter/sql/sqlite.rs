@@ -15,7 +15,7 @@ use sqlx::{Statement as _, TypeInfo as _, ValueRef as _};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Bound, Failure, Gathered, STOPPING, Statement, bound, declined, distinct};
+use super::{Bound, Failure, Gathered, STOPPING, Sql, bound, declined, distinct};
 use crate::core::run::step::sql::Rows;
 
 /// How long to wait for a write by another connection.
@@ -26,7 +26,7 @@ const STEPS: i32 = 10_000;
 const RETRY: [&str; 5] = ["5", "6", "261", "262", "517"];
 
 pub(super) async fn perform(
-    what: &Statement,
+    what: &Sql,
     path: &str,
     until: Instant,
     cancel: &CancellationToken,
@@ -34,7 +34,7 @@ pub(super) async fn perform(
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(false)
-        .read_only(!what.write)
+        .read_only(!what.mutates)
         .foreign_keys(true)
         .busy_timeout(BUSY);
     let mut conn = options.connect().await.map_err(|e| failure(&e, path))?;
@@ -59,15 +59,15 @@ pub(super) async fn perform(
     }
 }
 
-async fn run(conn: &mut SqliteConnection, what: &Statement, path: &str) -> Result<Rows, Failure> {
+async fn run(conn: &mut SqliteConnection, what: &Sql, path: &str) -> Result<Rows, Failure> {
     let failed = |e: sqlx::Error| failure(&e, path);
     let values = bound(&what.params)?;
-    let text = || AssertSqlSafe(what.text.clone()).into_sql_str();
+    let text = || AssertSqlSafe(what.statement.clone()).into_sql_str();
     let columns = {
         let prepared = (&mut *conn).prepare(text()).await.map_err(failed)?;
         distinct(prepared.columns().iter().map(|c| c.name().to_owned()))
     };
-    let mut query = sqlx::query(AssertSqlSafe(what.text.clone()));
+    let mut query = sqlx::query(AssertSqlSafe(what.statement.clone()));
     for value in values {
         query = match value {
             Bound::Text(text) => query.bind(text),
@@ -82,7 +82,7 @@ async fn run(conn: &mut SqliteConnection, what: &Statement, path: &str) -> Resul
             match next {
                 Either::Left(done) => gathered.rows.affected += done.rows_affected(),
                 // A writing statement runs to its end, however many of its rows are kept.
-                Either::Right(row) if !gathered.take(values_of(&row)) && !what.write => break,
+                Either::Right(row) if !gathered.take(values_of(&row)) && !what.mutates => break,
                 Either::Right(_) => {}
             }
         }

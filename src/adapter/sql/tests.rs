@@ -2,6 +2,17 @@
 
 use super::*;
 
+fn select(mutates: bool) -> Sql {
+    Sql {
+        database: "shop".to_owned(),
+        place: String::new(),
+        statement: "select 1".to_owned(),
+        params: vec![],
+        mutates,
+        max_rows: 1,
+    }
+}
+
 #[test]
 fn duplicate_column_names_get_numbers() {
     let names = ["id", "name", "id", "id_2", "id"].map(str::to_owned);
@@ -60,13 +71,7 @@ async fn fetching_a_secret_does_not_delay_a_stop() {
         vault: Vault::new(vec![secret]),
         ..AdapterContext::default()
     };
-    let what = Statement {
-        database: "shop".to_owned(),
-        text: "select 1".to_owned(),
-        params: vec![],
-        write: false,
-        max_rows: 1,
-    };
+    let what = select(false);
     let cancel = CancellationToken::new();
     let stop = async {
         while !mark.exists() {
@@ -98,15 +103,8 @@ async fn undeclared_and_read_only_databases_are_refused() {
         ..AdapterContext::default()
     };
     let ask = async |context: AdapterContext, write| {
-        let what = Statement {
-            database: "shop".to_owned(),
-            text: "select 1".to_owned(),
-            params: vec![],
-            write,
-            max_rows: 1,
-        };
         perform(
-            what,
+            select(write),
             &context,
             1000,
             mpsc::channel(1).0,
@@ -118,7 +116,7 @@ async fn undeclared_and_read_only_databases_are_refused() {
         (context(vec![]), false, "add [database.shop]"),
         (context(vec![database(true)]), true, "say read_only = false"),
     ] {
-        assert!(check("shop", write, &context).unwrap_err().contains(why));
+        assert!(check(&select(write), &context).unwrap_err().contains(why));
         match ask(context, write).await {
             Reply::Refused { message } => assert!(message.contains(why), "{message}"),
             other => panic!("{other:?}"),

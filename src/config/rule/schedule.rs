@@ -3,8 +3,8 @@
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::tz::TimeZone;
 
-use crate::config::toml_doc::quoted;
 use crate::core::base::time::{parse_duration, write_duration};
+use crate::core::base::toml_doc::quoted;
 
 /// The shortest time between two runs of a routine, milliseconds.
 pub(in crate::config) const MIN_INTERVAL_MS: i64 = 10_000;
@@ -111,7 +111,8 @@ fn near_zone(text: &str) -> Option<String> {
         .map(|name| name.as_str().to_owned())
         .collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    crate::config::toml_doc::nearest(text, &names).map(|near| format!("; did you mean `{near}`?"))
+    crate::core::base::suggest::nearest(text, &names)
+        .map(|near| format!("; did you mean `{near}`?"))
 }
 
 /// The library's message without prefix and full stop, to be part of ours.

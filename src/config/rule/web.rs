@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::config::toml_doc::quoted;
+use crate::core::base::toml_doc::quoted;
 
 /// Methods a request may use.
 pub(in crate::config) const METHODS: [(&str, &str); 7] = [

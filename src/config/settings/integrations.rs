@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use crate::config::rule;
-use crate::config::toml_doc::{Field, Report, Section};
 use crate::core::base::secret::Secret;
+use crate::core::base::toml_doc::{Field, Report, Section};
 use crate::core::integration::notify::{
     Address, Channel, Discord, Email, Kind, Notifier, PagerDuty, Slack, Tls, Webhook,
 };
@@ -36,7 +36,7 @@ pub(super) fn integrations(
     });
     each(root, report, "adapter", |name, table, report| {
         let Some(product) = Product::from_name(&name) else {
-            let products = Product::ALL.map(Product::name).join(", ");
+            let products = Product::NAMES.join(", ");
             report.wrong(
                 table.at,
                 table.path().to_owned(),
@@ -167,12 +167,12 @@ fn address(table: &mut Section<'_>, report: &mut Report, known: &Known<'_>) -> O
 
 fn email(table: &mut Section<'_>, report: &mut Report, known: &Known<'_>) -> Option<Email> {
     let tls = table
-        .text(report, "tls", |text| rule::one_of(text, &Tls::WORDS))
+        .text_by(report, "tls", |text| rule::one_of(text, &Tls::WORDS))
         .unwrap_or(Tls::Starttls);
     let server = table.required(report, "server", "\"smtp.example.com\"");
     let server =
         server.and_then(|field| field.text_by(report, |text| host_and_port(text, tls.port())));
-    let user = table.text(report, "user", rule::line);
+    let user = table.text_by(report, "user", rule::line);
     let secret = table.field("password");
     let password = secret
         .as_ref()

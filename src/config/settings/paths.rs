@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Environment;
-use crate::core::runbook::Problem;
+use crate::core::base::problem::Problem;
 
 /// The folders of opsroom. None has to exist.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,10 +4,10 @@
 use super::integrations::MOST_PER_MINUTE;
 use super::value;
 use crate::config::rule;
-use crate::config::toml_doc::{Field, Report, Section};
 use crate::core::base::outbound::{Allowed, Policy};
 use crate::core::base::rate::Limits;
 use crate::core::base::secret::{HostPattern, Secret, Source, variable};
+use crate::core::base::toml_doc::{Field, Report, Section};
 use crate::core::run::artifact;
 use crate::core::run::queue::Lanes;
 
@@ -192,8 +192,8 @@ fn list<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::toml_doc::parse;
-    use crate::core::runbook::Problem;
+    use crate::core::base::problem::Problem;
+    use crate::core::base::toml_doc::parse;
 
     fn read(text: &str) -> Result<(Vec<Secret>, Policy, Limits), Vec<Problem>> {
         let (table, mut report) = parse("opsroom.toml", text);

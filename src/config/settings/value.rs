@@ -6,41 +6,22 @@ use super::keys::Key;
 use super::paths::Paths;
 use crate::config::rule;
 use crate::config::rule::schedule::within;
-use crate::config::toml_doc::quoted;
+use crate::core::base::toml_doc::quoted;
+use crate::core::words;
 
 const DAY_MS: i64 = 86_400_000;
 const HOUR_MS: i64 = 3_600_000;
 
-/// How much is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LogLevel {
-    Error,
-    Warn,
-    #[default]
-    Info,
-    Debug,
-    Trace,
-}
-
-impl LogLevel {
-    const WORDS: [(&str, Self); 5] = [
-        ("error", Self::Error),
-        ("warn", Self::Warn),
-        ("info", Self::Info),
-        ("debug", Self::Debug),
-        ("trace", Self::Trace),
-    ];
-
-    /// The name in the file.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Trace => "trace",
-        }
+words! {
+    /// How much is logged.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    pub enum LogLevel {
+        Error = "error",
+        Warn = "warn",
+        #[default]
+        Info = "info",
+        Debug = "debug",
+        Trace = "trace",
     }
 }
 
@@ -59,7 +40,7 @@ impl Theme {
 }
 
 pub(super) fn log_level(text: &str) -> Result<LogLevel, String> {
-    rule::one_of(text, &LogLevel::WORDS)
+    rule::one_of(text, &LogLevel::ALL.map(|level| (level.name(), level)))
 }
 
 pub(super) fn theme(text: &str) -> Result<Theme, String> {

@@ -5,8 +5,8 @@ mod request;
 use super::names::Names;
 use crate::config::rule::schedule::timeout;
 use crate::config::rule::{self, web};
-use crate::config::toml_doc::{Field, Report, Section, quoted, shown};
 use crate::core::base::secret::variable;
+use crate::core::base::toml_doc::{Field, Report, Section, quoted, shown};
 use crate::core::stack::service::{Action, ActionCall, ShellCommand, Verb};
 
 pub(super) use request::{auth, headers};
@@ -133,7 +133,7 @@ fn read(
     environments: Vec<String>,
 ) -> Option<Action> {
     let call = call(&mut s, report, verb);
-    let timeout_ms = s.text(report, "timeout", timeout);
+    let timeout_ms = s.text_by(report, "timeout", timeout);
     let idempotent = s.field("idempotent").and_then(|f| f.boolean(report));
     let secrets = secrets(&mut s, report, call.as_ref());
     s.close(report);

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::config::toml_doc::{Field, Report, Section, nearest, quoted};
+use crate::core::base::suggest::nearest;
+use crate::core::base::toml_doc::{Field, Report, Section, quoted};
 
 /// All names and aliases of one kind of object.
 pub(super) struct Names {

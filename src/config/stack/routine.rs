@@ -3,7 +3,7 @@
 use super::action::{auth, check_runs_in, headers};
 use super::names::Names;
 use crate::config::rule::{self, schedule, web};
-use crate::config::toml_doc::{Report, Section};
+use crate::core::base::toml_doc::{Report, Section};
 use crate::core::expr::{Expr, ExprError};
 use crate::core::runbook::scope;
 use crate::core::stack::service::{Routine, RoutineRequest, Service};
@@ -46,11 +46,11 @@ pub(super) fn read(
         env: env.and_then(|f| environments.resolve(report, &f)),
         every_ms,
         cron,
-        timezone: s.text(report, "timezone", schedule::zone),
+        timezone: s.text_by(report, "timezone", schedule::zone),
         request: request
             .and_then(|f| f.table(report))
             .and_then(|t| read_request(t, report)),
-        expect: s.text(report, "expect", condition),
+        expect: s.text_by(report, "expect", condition),
     };
     s.close(report);
     routine
@@ -95,7 +95,7 @@ fn read_request(mut t: Section<'_>, report: &mut Report) -> Option<RoutineReques
     let url = t
         .required(report, "url", "\"https://…\"")
         .and_then(|f| f.text_by(report, web::url));
-    let timeout_ms = t.text(report, "timeout", schedule::timeout);
+    let timeout_ms = t.text_by(report, "timeout", schedule::timeout);
     let headers = headers(&mut t, report);
     let secret_ref = auth(&mut t, report);
     t.close(report);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::action;
 use super::names::Names;
 use crate::config::rule;
-use crate::config::toml_doc::{Field, Report, Section, quoted};
+use crate::core::base::toml_doc::{Field, Report, Section, quoted};
 use crate::core::stack::service::{Contract, Cost, Seats, Service, Sla, Tier};
 
 const TIERS: [(&str, Tier); 3] = [
@@ -37,18 +37,18 @@ pub(super) fn read(
         .unwrap_or_default();
     let mut service = Service {
         aliases: super::aliases(&mut s, report),
-        category: s.text(report, "category", rule::line),
+        category: s.text_by(report, "category", rule::line),
         tier: s
-            .text(report, "tier", |t| rule::one_of(t, &TIERS))
+            .text_by(report, "tier", |t| rule::one_of(t, &TIERS))
             .unwrap_or_default(),
-        status: s.text(report, "status", rule::line),
-        vendor: s.text(report, "vendor", rule::line),
-        owner: s.text(report, "owner", rule::person),
-        department: s.text(report, "department", rule::line),
-        channel: s.text(report, "channel", rule::line),
-        sensitivity: s.text(report, "sensitivity", rule::line),
-        auth_method: s.text(report, "auth_method", rule::line),
-        notes: s.text(report, "notes", rule::prose),
+        status: s.text_by(report, "status", rule::line),
+        vendor: s.text_by(report, "vendor", rule::line),
+        owner: s.text_by(report, "owner", rule::person),
+        department: s.text_by(report, "department", rule::line),
+        channel: s.text_by(report, "channel", rule::line),
+        sensitivity: s.text_by(report, "sensitivity", rule::line),
+        auth_method: s.text_by(report, "auth_method", rule::line),
+        notes: s.text_by(report, "notes", rule::prose),
         environments: environments.resolve_list(report, &runs_in),
         depends_on: dependencies(report, &depends_on, services, &name),
         links: table(&mut s, report, "links")

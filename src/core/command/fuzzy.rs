@@ -1,9 +1,8 @@
-//! Known words similar to a misspelt one: Damerau–Levenshtein distance 1 for 4–7 letters, 2 from 8.
-//! In three-letter words only two exchanged neighbouring letters are accepted ("wbe").
+//! Known words similar to a misspelt one, found among many; [`crate::base::suggest`] says what is similar.
 
 use std::collections::HashMap;
 
-use strsim::damerau_levenshtein;
+use crate::base::suggest::{distance, moved, reach};
 
 /// Posting lists longer than this are only walked when a phrase has no rarer word: "service" is too
 /// common.
@@ -195,13 +194,6 @@ fn word_by_word(typed: &[&str], known: &str) -> Option<usize> {
     words.next().is_none().then_some(sum)
 }
 
-/// Distance to the known word, when it is small enough for a typo.
-fn distance(typed: &str, known: &str) -> Option<usize> {
-    let distance = damerau_levenshtein(typed, known);
-    let swapped = || distance == 1 && moved(typed, known) == 0 && known.chars().count() == 3;
-    (distance <= reach(typed) || (reach(typed) == 0 && swapped())).then_some(distance)
-}
-
 /// Most edits to consider: those of [`reach`], and one exchange in three letters.
 fn most(word: &str) -> usize {
     if word.chars().count() == 3 {
@@ -209,23 +201,6 @@ fn most(word: &str) -> usize {
     } else {
         reach(word)
     }
-}
-
-/// Edits accepted for a word of this length.
-fn reach(word: &str) -> usize {
-    match word.chars().filter(|c| *c != ' ').count() {
-        4..=7 => 1,
-        8..=48 => 2,
-        _ => 0,
-    }
-}
-
-/// Letters that one word has more of than the other: cheap, and an edit moves at most two.
-fn moved(a: &str, b: &str) -> usize {
-    let mut counts = [0_i32; 32];
-    a.chars().for_each(|c| counts[c as usize % 32] += 1);
-    b.chars().for_each(|c| counts[c as usize % 32] -= 1);
-    counts.iter().map(|n| n.unsigned_abs() as usize).sum()
 }
 
 fn letters(word: &str) -> u32 {

@@ -68,6 +68,9 @@ pub(super) fn classify(
             .unknown
             .iter()
             .all(|w| r.lexicon.no_targets.contains(&w.to_lowercase()));
+    if intent.outcome == ParseOutcome::Plan {
+        r.out.inputs.extend(r.given.iter().cloned());
+    }
     // Asking how to do something is not a command to do the rest.
     let doubt = r.doubt || intent == HELP;
     let mut link = Link {
@@ -222,6 +225,10 @@ fn environments_of_services(r: &mut Reading<'_>, intent: &Intent) {
 
 fn missing(r: &mut Reading<'_>, intent: &Intent, mutates: bool) {
     let o = &r.out;
+    let has_input = |name: &str| {
+        let given = intent.outcome == ParseOutcome::Plan && r.given.iter().any(|(n, _)| n == name);
+        given || o.inputs.contains_key(name)
+    };
     let mut slots: Vec<String> = Vec::new();
     for need in intent.needs {
         let (filled, slot) = match need {
@@ -238,7 +245,7 @@ fn missing(r: &mut Reading<'_>, intent: &Intent, mutates: bool) {
                 o.inputs.contains_key("alert") || !o.services.is_empty(),
                 "alert",
             ),
-            Need::Input(name) => (o.inputs.contains_key(*name), *name),
+            Need::Input(name) => (has_input(name), *name),
         };
         if !filled {
             slots.push(slot.to_owned());
@@ -263,7 +270,7 @@ fn missing(r: &mut Reading<'_>, intent: &Intent, mutates: bool) {
             runbook
                 .inputs
                 .iter()
-                .filter(|(n, required)| *required && plain(n) && !o.inputs.contains_key(n))
+                .filter(|(n, required)| *required && plain(n) && !has_input(n))
                 .map(|(n, _)| n.clone()),
         );
     }

@@ -110,6 +110,8 @@ pub(super) struct Reading<'a> {
     pub catalogue: &'a Catalogue,
     pub lexicon: &'static Lexicon,
     pub spans: &'a Spans,
+    /// Inputs that are not in the text: a plan gets them as they are.
+    pub given: &'a [(String, String)],
     /// The words of this link.
     pub words: Range<usize>,
     pub marks: Vec<Mark>,
@@ -143,6 +145,7 @@ impl<'a> Reading<'a> {
             catalogue,
             lexicon,
             spans,
+            given: &[],
             words,
             marks: vec![Mark::Free; text.words.len()],
             out: Parsed::default(),

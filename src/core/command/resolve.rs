@@ -26,8 +26,10 @@ pub(super) struct Understanding {
 }
 
 /// Reads every link; each on its own, but a link may take verb and services from the one before.
+/// `given`: inputs that are not in the text.
 pub(super) fn understand(
     text: &Text,
+    given: &[(String, String)],
     catalogue: &Catalogue,
     lexicon: &'static Lexicon,
 ) -> Understanding {
@@ -35,7 +37,10 @@ pub(super) fn understand(
     let (ranges, dangling) = clause::split(text, catalogue, lexicon, &spans);
     let mut links: Vec<Link> = Vec::new();
     for words in ranges {
-        let reading = Reading::new(text, catalogue, lexicon, &spans, words);
+        let reading = Reading {
+            given,
+            ..Reading::new(text, catalogue, lexicon, &spans, words)
+        };
         if let Some(link) = read_link(reading, links.last()) {
             links.push(link);
         }

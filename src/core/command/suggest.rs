@@ -174,7 +174,8 @@ pub(super) enum Worth {
 
 /// Rates the text with its corrections applied.
 pub(super) fn worth(text: &str, catalogue: &Catalogue) -> Worth {
-    let links = resolve::understand(&Text::new(text, lexicon()), catalogue, lexicon()).links;
+    let text = Text::new(text, lexicon());
+    let links = resolve::understand(&text, &[], catalogue, lexicon()).links;
     let command =
         |outcome: ParseOutcome| !matches!(outcome, ParseOutcome::Suggest | ParseOutcome::Nothing);
     if links.iter().any(|l| l.parsed.unavailable.is_some()) {

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 
 use super::parse::{ExprKind, Node, Op};
 use super::{ExprError, Span, Value};
+use crate::base::suggest::nearest;
 
 /// The static type of a value.
 #[derive(Debug, Clone, PartialEq)]
@@ -357,10 +358,5 @@ fn wants(found: &Type, wanted: &Type, span: Span) -> Result<(), ExprError> {
 }
 
 fn near(name: &str, known: &[&str]) -> String {
-    let best = known
-        .iter()
-        .map(|k| (strsim::damerau_levenshtein(name, k), k))
-        .min();
-    best.filter(|(distance, _)| *distance <= 2)
-        .map_or_else(String::new, |(_, k)| format!(", did you mean `{k}`?"))
+    nearest(name, known).map_or_else(String::new, |k| format!(", did you mean `{k}`?"))
 }

@@ -19,6 +19,7 @@ pub use slack::Slack;
 pub use webhook::{SIGNATURE, TIMESTAMP, Webhook, signature};
 
 use crate::base::time::Timestamp;
+use crate::{serde_by_word, words};
 
 /// A notification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,71 +40,32 @@ pub struct Message {
     pub link: Option<String>,
 }
 
-/// Severity of a message.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    #[default]
-    Info,
-    Low,
-    High,
-    Critical,
-}
-
-impl Severity {
-    /// Every severity, mildest first.
-    pub const ALL: [Self; 4] = [Self::Info, Self::Low, Self::High, Self::Critical];
-
-    /// The word on screen and in files.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Low => "low",
-            Self::High => "high",
-            Self::Critical => "critical",
-        }
-    }
-
-    /// The severity of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|s| s.name() == name)
+words! {
+    /// Severity of a message, mildest first.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+    pub enum Severity {
+        #[default]
+        Info = "info",
+        Low = "low",
+        High = "high",
+        Critical = "critical",
     }
 }
 
-/// Event of an incident.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Event {
-    #[default]
-    Trigger,
-    Acknowledge,
-    Resolve,
-}
+serde_by_word!(Severity);
 
-impl Event {
-    /// Every event.
-    pub const ALL: [Self; 3] = [Self::Trigger, Self::Acknowledge, Self::Resolve];
-
-    /// The word in files and in requests.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Trigger => "trigger",
-            Self::Acknowledge => "acknowledge",
-            Self::Resolve => "resolve",
-        }
-    }
-
-    /// The event of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|e| e.name() == name)
+words! {
+    /// Event of an incident.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    pub enum Event {
+        #[default]
+        Trigger = "trigger",
+        Acknowledge = "acknowledge",
+        Resolve = "resolve",
     }
 }
+
+serde_by_word!(Event);
 
 impl Message {
     /// The title as people see it: `[critical] web is down`, `[resolved] web is down`.

@@ -2,6 +2,8 @@
 //! table entry: its arguments, the requests it makes one after the other, the accepted answers, the
 //! values it keeps. One file per product, one line in [`Product`].
 
+use crate::words;
+
 mod digitalocean;
 mod github;
 mod request;
@@ -10,41 +12,18 @@ mod vercel;
 
 pub use request::{Kept, Request, request};
 
-/// A product opsroom knows how to call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Product {
-    GitHub,
-    Vercel,
-    Supabase,
-    DigitalOcean,
+words! {
+    /// A product opsroom knows how to call.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Product {
+        GitHub = "github",
+        Vercel = "vercel",
+        Supabase = "supabase",
+        DigitalOcean = "digitalocean",
+    }
 }
 
 impl Product {
-    /// Every product.
-    pub const ALL: [Self; 4] = [
-        Self::GitHub,
-        Self::Vercel,
-        Self::Supabase,
-        Self::DigitalOcean,
-    ];
-
-    /// The word in files.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::GitHub => "github",
-            Self::Vercel => "vercel",
-            Self::Supabase => "supabase",
-            Self::DigitalOcean => "digitalocean",
-        }
-    }
-
-    /// The product of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|p| p.name() == name)
-    }
-
     /// The default address.
     #[must_use]
     pub const fn base_url(self) -> &'static str {
@@ -210,7 +189,7 @@ impl Operation {
 pub fn find(name: &str) -> Result<(Product, &'static Operation), String> {
     let (product, operation) = name.split_once('.').unwrap_or((name, ""));
     let Some(product) = Product::from_name(product) else {
-        let products = Product::ALL.map(Product::name).join(", ");
+        let products = Product::NAMES.join(", ");
         return Err(format!(
             "there is no adapter {product:?}; known are {products}"
         ));

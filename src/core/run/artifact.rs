@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::time::Timestamp;
 use crate::run::RunId;
+use crate::{serde_by_word, words};
 
 pub use pattern::Pattern;
 
@@ -30,45 +31,21 @@ pub struct Artifact {
     pub at: Timestamp,
 }
 
-/// Kind of an artifact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ArtifactKind {
-    Link,
-    Diff,
-    File,
-    Log,
-    Manifest,
+words! {
+    /// Kind of an artifact.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum ArtifactKind {
+        Link = "link",
+        Diff = "diff",
+        File = "file",
+        Log = "log",
+        Manifest = "manifest",
+    }
 }
 
+serde_by_word!(ArtifactKind);
+
 impl ArtifactKind {
-    /// All kinds.
-    pub const ALL: [Self; 5] = [
-        Self::Link,
-        Self::Diff,
-        Self::File,
-        Self::Log,
-        Self::Manifest,
-    ];
-
-    /// The word in the store and in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Link => "link",
-            Self::Diff => "diff",
-            Self::File => "file",
-            Self::Log => "log",
-            Self::Manifest => "manifest",
-        }
-    }
-
-    /// Reads [`ArtifactKind::name`].
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|k| k.name() == name)
-    }
-
     /// The kind of a file with that name.
     #[must_use]
     pub fn of_file(name: &str) -> Self {
@@ -332,8 +309,5 @@ mod tests {
         let kinds =
             ["a.LOG", "x/y.patch", "a.diff", "report.json", "log"].map(ArtifactKind::of_file);
         assert_eq!(kinds, [Log, Diff, Diff, File, File]);
-        for kind in ArtifactKind::ALL {
-            assert_eq!(ArtifactKind::from_name(kind.name()), Some(kind));
-        }
     }
 }

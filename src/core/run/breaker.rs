@@ -16,12 +16,12 @@
 use crate::base::outbound::host_of;
 use crate::base::time::Timestamp;
 use crate::run::plan::Target;
-use crate::run::step::{Call, Reply};
+use crate::run::step::{Call, CallKind, Reply};
 
 /// Whether a call is a request with a read-only HTTP method.
 #[must_use]
 pub fn is_read_only_request(call: &Call) -> bool {
-    matches!(call, Call::Http { method, .. } if ["GET", "HEAD", "OPTIONS"].contains(&method.as_str()))
+    matches!(&call.kind, CallKind::Http(http) if ["GET", "HEAD", "OPTIONS"].contains(&http.method.as_str()))
 }
 
 /// Failures in a row that open a breaker.
@@ -51,24 +51,19 @@ impl BreakerKey {
     /// The breaker of a call on behalf of a target; `None` when the call is not guarded.
     #[must_use]
     pub fn of(target: Option<&Target>, call: &Call) -> Option<Self> {
-        let host = match call {
-            Call::Http { url, .. } => host_of(url)?,
-            Call::Operate {
-                operation,
-                base_url,
-                ..
-            } => {
-                let (_, operation) = crate::integration::product::find(operation).ok()?;
-                operation.mutates().then(|| host_of(base_url)).flatten()?
+        let host = match &call.kind {
+            CallKind::Http(http) => host_of(&http.url)?,
+            CallKind::Operation(adapter) => {
+                let (_, operation) = adapter.entry()?;
+                operation
+                    .mutates()
+                    .then(|| host_of(&adapter.base_url))
+                    .flatten()?
             }
-            Call::Sql {
-                database,
-                write: true,
-                ..
-            } => format!("database.{database}"),
-            Call::Notify { to, .. } => format!("notify.{to}"),
-            Call::Sql { .. } | Call::Shell { .. } | Call::Wait { .. } => return None,
-            Call::Manual { .. } | Call::Approve { .. } | Call::Leave(_) => return None,
+            CallKind::Sql(sql) if sql.mutates => format!("database.{}", sql.database),
+            CallKind::Notify { to, .. } => format!("notify.{to}"),
+            CallKind::Sql(_) | CallKind::Shell(_) | CallKind::Wait(_) => return None,
+            CallKind::Manual(_) | CallKind::Approve(_) | CallKind::Artifact(_) => return None,
         };
         Some(Self {
             target: target.cloned(),

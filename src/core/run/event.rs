@@ -4,46 +4,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::time::Timestamp;
 use crate::run::{Phase, RunId};
+use crate::{serde_by_word, words};
 
-/// How much an event matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    Debug,
-    Info,
-    Success,
-    Warn,
-    Error,
-}
-
-impl Level {
-    /// All levels, least first.
-    pub const ALL: [Self; 5] = [
-        Self::Debug,
-        Self::Info,
-        Self::Success,
-        Self::Warn,
-        Self::Error,
-    ];
-
-    /// The word on screen and in the store.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Success => "success",
-            Self::Warn => "warn",
-            Self::Error => "error",
-        }
-    }
-
-    /// Reads [`Level::name`].
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|l| l.name() == name)
+words! {
+    /// How much an event matters, least first.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Level {
+        Debug = "debug",
+        Info = "info",
+        Success = "success",
+        Warn = "warn",
+        Error = "error",
     }
 }
+
+serde_by_word!(Level);
 
 /// Where a line of output came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

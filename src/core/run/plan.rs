@@ -22,6 +22,7 @@ use crate::run::queue::{Concurrency, Policy, Priority};
 use crate::run::step::StepSpec;
 use crate::run::step::approve::Approve;
 use crate::stack::service::Service;
+use crate::{serde_by_word, words};
 
 /// Everything a run will do, decided before it starts. Serialised whole into the run record; its
 /// hash names it.
@@ -221,26 +222,17 @@ pub struct Risk {
     pub message: String,
 }
 
-/// Level of a risk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RiskLevel {
-    Info,
-    Warn,
-    Block,
-}
-
-impl RiskLevel {
-    /// The word on screen and in files.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warn => "warn",
-            Self::Block => "block",
-        }
+words! {
+    /// Level of a risk.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum RiskLevel {
+        Info = "info",
+        Warn = "warn",
+        Block = "block",
     }
 }
+
+serde_by_word!(RiskLevel);
 
 /// A service in an environment (`None`: a service that has none).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

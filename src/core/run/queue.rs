@@ -9,45 +9,25 @@ use crate::base::time::Timestamp;
 use crate::run::lock_set::touched;
 use crate::run::plan::{Plan, Target};
 use crate::run::{RunId, RunStatus};
+use crate::{serde_by_word, words};
 
-/// Priority of a run in the queue.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Priority {
-    Low,
-    #[default]
-    Normal,
-    High,
-    Urgent,
+words! {
+    /// Priority of a run in the queue, least first.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
+    pub enum Priority {
+        Low = "low",
+        #[default]
+        Normal = "normal",
+        High = "high",
+        Urgent = "urgent",
+    }
 }
+
+serde_by_word!(Priority);
 
 const HOUR_MS: i64 = 3_600_000;
 
 impl Priority {
-    /// All of them, least first.
-    pub const ALL: [Self; 4] = [Self::Low, Self::Normal, Self::High, Self::Urgent];
-    /// Their words, for messages.
-    pub const NAMES: [&'static str; 4] = ["low", "normal", "high", "urgent"];
-
-    /// The word in files, in the store and in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Normal => "normal",
-            Self::High => "high",
-            Self::Urgent => "urgent",
-        }
-    }
-
-    /// Reads [`Priority::name`].
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|p| p.name() == name)
-    }
-
     /// Whether it is the default, which is not shown.
     #[must_use]
     pub const fn is_normal(&self) -> bool {
@@ -65,38 +45,20 @@ impl Priority {
     }
 }
 
-/// Separate capacity by purpose, so that much routine work never delays the runs of people.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Lane {
-    /// Requested by a person, who watches it.
-    #[default]
-    Interactive,
-    /// Requested by a schedule: cron, a pipeline.
-    Routine,
-}
-
-impl Lane {
-    /// All of them, in the order an engine checks them.
-    pub const ALL: [Self; 2] = [Self::Interactive, Self::Routine];
-
-    /// The word in the store and in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Interactive => "interactive",
-            Self::Routine => "routine",
-        }
-    }
-
-    /// Reads [`Lane::name`].
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|l| l.name() == name)
+words! {
+    /// Separate capacity by purpose, so that much routine work never delays the runs of people. In
+    /// the order an engine checks them.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
+    pub enum Lane {
+        /// Requested by a person, who watches it.
+        #[default]
+        Interactive = "interactive",
+        /// Requested by a schedule: cron, a pipeline.
+        Routine = "routine",
     }
 }
+
+serde_by_word!(Lane);
 
 /// Most runs of each lane that one engine drives at once; those that wait for people do not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,41 +110,23 @@ pub const fn rank(requested_at: Timestamp, priority: Priority, lane: Lane) -> i6
         .saturating_add(lane)
 }
 
-/// Behaviour of a run when another run of its group is active.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Policy {
-    /// Waits until the other has ended.
-    #[default]
-    Queue,
-    /// Is not accepted.
-    Refuse,
-    /// Cancels the other, and begins when it has ended.
-    CancelRunning,
+words! {
+    /// Behaviour of a run when another run of its group is active.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+    pub enum Policy {
+        /// Waits until the other has ended.
+        #[default]
+        Queue = "queue",
+        /// Is not accepted.
+        Refuse = "refuse",
+        /// Cancels the other, and begins when it has ended.
+        CancelRunning = "cancel_running",
+    }
 }
 
+serde_by_word!(Policy);
+
 impl Policy {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Queue, Self::Refuse, Self::CancelRunning];
-    /// Their words, for messages.
-    pub const NAMES: [&'static str; 3] = ["queue", "refuse", "cancel_running"];
-
-    /// The word in files and in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Queue => "queue",
-            Self::Refuse => "refuse",
-            Self::CancelRunning => "cancel_running",
-        }
-    }
-
-    /// Reads [`Policy::name`].
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|p| p.name() == name)
-    }
-
     /// Its description on the plan card.
     #[must_use]
     pub const fn describe(self) -> &'static str {

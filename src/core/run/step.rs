@@ -1,8 +1,9 @@
-//! Step kinds. A step does no I/O: it makes a `Call` and evaluates the `Reply`. One file per kind,
-//! its `mod` and one line in `kinds!`.
+//! Step kinds. A step does no I/O: it makes a `Call` (`call.rs`) and evaluates the `Reply`. One file
+//! per kind, its `mod` and one line in `kinds!`.
 
 pub mod adapter;
 pub mod approve;
+mod call;
 pub mod document;
 pub mod http;
 pub mod manual;
@@ -15,8 +16,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::outbound::HostFrom;
-use crate::run::artifact::{ArtifactDraft, ArtifactSpec};
+pub use self::call::{Call, CallKind, HttpCall, SecretHeader, SecretVariable, ShellCall};
 use crate::stack::state::State;
 
 /// Lists the step kinds: the closed set of them, and how any of them is reached.
@@ -46,11 +46,9 @@ macro_rules! kinds {
                 }
             }
 
-            /// Its call to the outside. `timeout_ms` is the total deadline of the call.
-            #[must_use]
-            pub fn call(&self, timeout_ms: i64) -> Call {
+            fn call_kind(&self) -> CallKind {
                 match self {
-                    $(Self::$name(step) => step.call(timeout_ms),)+
+                    $(Self::$name(step) => step.call(),)+
                 }
             }
 
@@ -78,6 +76,19 @@ kinds! {
 }
 
 impl StepSpec {
+    /// Its call to the outside, to be answered within `timeout_ms`, or sooner by its own limit.
+    #[must_use]
+    pub fn call(&self, timeout_ms: i64) -> Call {
+        let limit_ms = match self {
+            Self::Shell(shell) => shell.limit_ms,
+            _ => None,
+        };
+        Call {
+            kind: self.call_kind(),
+            timeout_ms: limit_ms.map_or(timeout_ms, |limit| timeout_ms.min(limit)),
+        }
+    }
+
     /// Whether it is known to change something; for a command or a request the runbook declares it.
     #[must_use]
     pub fn mutates(&self) -> bool {
@@ -107,106 +118,6 @@ impl StepSpec {
             other => other.clone(),
         }
     }
-}
-
-/// A call to the outside. Only adapters perform it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Call {
-    Http {
-        method: String,
-        url: String,
-        /// Who chose the host of the URL.
-        host: HostFrom,
-        headers: BTreeMap<String, String>,
-        body: Option<String>,
-        /// Headers only the adapter can fill in.
-        secrets: Vec<SecretHeader>,
-        timeout_ms: i64,
-    },
-    Shell {
-        argv: Vec<String>,
-        env: BTreeMap<String, String>,
-        dir: Option<String>,
-        secrets: Vec<SecretVariable>,
-        /// Artifact files to collect when it has ended.
-        artifacts: ArtifactSpec,
-        /// The session it shares with other commands of its run.
-        session: Option<shell::SessionRef>,
-        timeout_ms: i64,
-    },
-    Wait {
-        ms: i64,
-    },
-    Sql {
-        /// Name of the database.
-        database: String,
-        statement: String,
-        params: Vec<sql::Param>,
-        /// Without it the transaction is read-only.
-        write: bool,
-        max_rows: u32,
-        timeout_ms: i64,
-    },
-    Notify {
-        /// Name of the notifier.
-        to: String,
-        message: crate::integration::notify::Message,
-        timeout_ms: i64,
-    },
-    /// An operation of a product.
-    Operate {
-        operation: String,
-        args: BTreeMap<String, String>,
-        base_url: String,
-        /// Name of the secret sent as a bearer token.
-        token: String,
-        timeout_ms: i64,
-    },
-    /// Ask the operator; answered through `Control::answer`.
-    Manual {
-        prompt: String,
-        timeout_ms: i64,
-    },
-    /// Ask people whether the run may go on; answered through `Control::vote`.
-    Approve {
-        ask: approve::Approve,
-        timeout_ms: i64,
-    },
-    /// No call: the step only produces this artifact.
-    Leave(ArtifactDraft),
-}
-
-impl Call {
-    /// The total deadline of the call, where it has one.
-    #[must_use]
-    pub const fn timeout_ms(&self) -> Option<i64> {
-        match self {
-            Self::Http { timeout_ms, .. }
-            | Self::Shell { timeout_ms, .. }
-            | Self::Sql { timeout_ms, .. } => Some(*timeout_ms),
-            Self::Notify { timeout_ms, .. } | Self::Operate { timeout_ms, .. } => Some(*timeout_ms),
-            Self::Manual { timeout_ms, .. } | Self::Approve { timeout_ms, .. } => Some(*timeout_ms),
-            Self::Wait { .. } | Self::Leave(_) => None,
-        }
-    }
-}
-
-/// A variable of a command that holds a secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SecretVariable {
-    pub variable: String,
-    /// The secret's name.
-    pub secret: String,
-}
-
-/// A header with a secret in it: `Authorization: Bearer ` and the name of the token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SecretHeader {
-    pub header: String,
-    /// Text before the value.
-    pub prefix: &'static str,
-    /// The secret's name.
-    pub secret: String,
 }
 
 /// The answer to a call.

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Problem, Runbook, built_in, call};
+use super::{Runbook, built_in, call};
+use crate::base::problem::Problem;
 use crate::command::{Catalogue, ParseOutcome, begins_like, parse};
 use crate::stack::service::Stack;
 

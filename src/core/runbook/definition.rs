@@ -14,6 +14,7 @@ use crate::run::plan::{OnFailure, Retry, RiskLevel};
 use crate::run::queue::{Policy, Priority};
 use crate::run::step::approve::Approve;
 use crate::stack::service::{HttpRequest, ShellCommand, Verb};
+use crate::words;
 
 /// A checked runbook file.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -108,27 +109,16 @@ impl Definition {
     }
 }
 
-/// Whether an environment or services must be given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Need {
-    Required,
-    /// Left out, it means all of them.
-    Optional,
-    /// It takes none.
-    #[default]
-    None,
-}
-
-impl Need {
-    pub(super) const NAMES: [&'static str; 3] = ["required", "optional", "none"];
-
-    pub(super) fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "required" => Some(Self::Required),
-            "optional" => Some(Self::Optional),
-            "none" => Some(Self::None),
-            _ => None,
-        }
+words! {
+    /// Whether an environment or services must be given.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    pub enum Need {
+        Required = "required",
+        /// Left out, it means all of them.
+        Optional = "optional",
+        /// It takes none.
+        #[default]
+        None = "none",
     }
 }
 
@@ -342,27 +332,16 @@ pub enum Body {
     Incident,
 }
 
-/// Reaction to a service that lacks the action of a `use` step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Missing {
-    /// The plan cannot start.
-    #[default]
-    Block,
-    /// The step is left out, and the plan says so.
-    Warn,
-    /// The step is left out.
-    Skip,
-}
-
-impl Missing {
-    pub(super) const NAMES: [&'static str; 3] = ["block", "warn", "skip"];
-
-    pub(super) fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "block" => Some(Self::Block),
-            "warn" => Some(Self::Warn),
-            "skip" => Some(Self::Skip),
-            _ => None,
-        }
+words! {
+    /// Reaction to a service that lacks the action of a `use` step.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    pub enum Missing {
+        /// The plan cannot start.
+        #[default]
+        Block = "block",
+        /// The step is left out, and the plan says so.
+        Warn = "warn",
+        /// The step is left out.
+        Skip = "skip",
     }
 }

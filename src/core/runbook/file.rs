@@ -13,15 +13,16 @@ use context::{Context, TextScope};
 use integrations::check_documents;
 use order::{check_jumps, known_steps};
 use step::{Spot, read_step};
-use toml::de::DeTable;
 
+use super::Runbook;
 use super::condition::Condition;
 use super::definition::{Definition, Does, Group, Need, Origin, RiskRule, Source, StepTemplate};
 use super::fill::Filler;
 use super::input::{Input, InputKind, compile};
-use super::read::{At, Reader, Section, plain_text};
-use super::{Problem, Runbook};
+use super::read::plain_text;
+use crate::base::problem::Problem;
 use crate::base::text::show;
+use crate::base::toml_doc::{Report, Section, parse as parse_toml};
 use crate::expr::Type;
 use crate::run::plan::placeholder::is_input_name;
 use crate::run::plan::{RiskLevel, hex_sha256};
@@ -52,32 +53,19 @@ const RISK_KEYS: [&str; 4] = ["level", "code", "message", "when"];
 
 /// Reads a runbook file.
 pub(super) fn parse(file: &str, text: &str) -> Result<Runbook, Vec<Problem>> {
-    let mut reader = Reader::new(file, text);
-    let (document, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
-        reader.problem(
-            error.span().map_or(0, |span| span.start),
-            "syntax",
-            error.message(),
-        );
-    }
+    let (document, mut report) = parse_toml(file, text);
     // After a syntax error the recovered part is incomplete: checking it would report parts the
     // parser lost.
-    let runbook = if errors.is_empty() {
-        read_file(&mut reader, document.get_ref(), text)
-    } else {
+    let runbook = if report.is_broken() {
         None
+    } else {
+        read_file(&mut report, &Section::root(&document), text)
     };
-    reader.problems.sort();
-    reader.problems.dedup();
-    match runbook {
-        Some(runbook) if reader.problems.is_empty() => Ok(runbook),
-        _ => Err(reader.problems),
-    }
+    report.finish(runbook)?.ok_or_else(Vec::new)
 }
 
-fn read_file<'t>(r: &mut Reader<'_>, table: &'t DeTable<'t>, text: &str) -> Option<Runbook> {
-    let file = Section::open(r, table, 0, "", &FILE_KEYS);
+fn read_file(r: &mut Report, root: &Section<'_>, text: &str) -> Option<Runbook> {
+    let file = root.open(r, "", &FILE_KEYS);
     let name = file.required_text(r, "name");
     let title = file.required_text(r, "title");
     let version = file.required_text(r, "version");
@@ -126,7 +114,7 @@ fn read_file<'t>(r: &mut Reader<'_>, table: &'t DeTable<'t>, text: &str) -> Opti
         steps.iter().chain(&finally).map(|s| s.name.as_str()),
     );
     if !file.has("step") {
-        r.problem(
+        r.wrong(
             0,
             "step",
             "there is none; a runbook needs at least one [[step]]",
@@ -183,13 +171,10 @@ fn read_file<'t>(r: &mut Reader<'_>, table: &'t DeTable<'t>, text: &str) -> Opti
     })
 }
 
-fn call_lines<'t>(r: &Reader<'_>, tables: &[At<&'t DeTable<'t>>]) -> BTreeMap<String, usize> {
-    let line = |t: &At<&'t DeTable<'t>>| {
-        let call = t.value.get("runbook")?;
-        Some((
-            t.value.get("name")?.get_ref().as_str()?.to_owned(),
-            r.line(call.span().start),
-        ))
+fn call_lines(r: &Report, tables: &[Section<'_>]) -> BTreeMap<String, usize> {
+    let line = |t: &Section<'_>| {
+        let call = t.get("runbook")?;
+        Some((t.peek("name")?.to_owned(), r.line(call.at)))
     };
     tables.iter().filter_map(line).collect()
 }
@@ -209,7 +194,7 @@ fn names_required_first(inputs: &[Input]) -> Vec<(String, bool)> {
 }
 
 fn no_duplicates<'n>(
-    r: &mut Reader<'_>,
+    r: &mut Report,
     file: &Section<'_>,
     key: &str,
     names: impl Iterator<Item = &'n str>,
@@ -219,7 +204,7 @@ fn no_duplicates<'n>(
         .filter(|name| !seen.insert(*name))
         .collect::<BTreeSet<_>>()
     {
-        r.problem(
+        r.wrong(
             file.at_of(key),
             key,
             format!("two of them are named {name:?}; give each its own name"),
@@ -228,7 +213,7 @@ fn no_duplicates<'n>(
 }
 
 /// Waiting alone must not use up the whole deadline.
-fn fits_its_timeout(r: &mut Reader<'_>, file: &Section<'_>, definition: &Definition) {
+fn fits_its_timeout(r: &mut Report, file: &Section<'_>, definition: &Definition) {
     let waits = definition
         .steps
         .iter()
@@ -246,9 +231,9 @@ fn fits_its_timeout(r: &mut Reader<'_>, file: &Section<'_>, definition: &Definit
     }
 }
 
-fn required_bool(r: &mut Reader<'_>, section: &Section<'_>, key: &str) -> Option<bool> {
+fn required_bool(r: &mut Report, section: &Section<'_>, key: &str) -> Option<bool> {
     if !section.has(key) {
-        r.problem(
+        r.wrong(
             section.at,
             section.key(key),
             "is missing; write true or false",
@@ -257,8 +242,8 @@ fn required_bool(r: &mut Reader<'_>, section: &Section<'_>, key: &str) -> Option
     section.boolean(r, key)
 }
 
-fn read_input<'t>(r: &mut Reader<'_>, table: &At<&'t DeTable<'t>>) -> Option<Input> {
-    let section = Section::open(r, table.value, table.at, "input", &INPUT_KEYS);
+fn read_input(r: &mut Report, table: &Section<'_>) -> Option<Input> {
+    let section = table.open(r, "input", &INPUT_KEYS);
     let name = section.required_text(r, "name");
     if let Some(name) = name.filter(|n| !is_input_name(n)) {
         section.wrong(
@@ -268,7 +253,7 @@ fn read_input<'t>(r: &mut Reader<'_>, table: &At<&'t DeTable<'t>>) -> Option<Inp
         );
     }
     if !section.has("type") {
-        r.problem(
+        r.wrong(
             section.at,
             section.key("type"),
             format!("is missing; one of {}", InputKind::NAMES.join(", ")),
@@ -280,8 +265,8 @@ fn read_input<'t>(r: &mut Reader<'_>, table: &At<&'t DeTable<'t>>) -> Option<Inp
     let required = section.boolean(r, "required").unwrap_or(false);
     let kind = read_kind(r, &section, kind?);
     let default = section
-        .value("default")
-        .and_then(|value| plain_text(value.get_ref()));
+        .get("default")
+        .and_then(|field| plain_text(field.value()));
     if section.has("default") {
         check_default(r, &section, &kind, default.as_deref(), required);
     }
@@ -293,7 +278,7 @@ fn read_input<'t>(r: &mut Reader<'_>, table: &At<&'t DeTable<'t>>) -> Option<Inp
     })
 }
 
-fn read_kind(r: &mut Reader<'_>, section: &Section<'_>, kind: &str) -> InputKind {
+fn read_kind(r: &mut Report, section: &Section<'_>, kind: &str) -> InputKind {
     for (key, kinds) in [
         ("choices", &["choice"][..]),
         ("pattern", &["text", "list"]),
@@ -304,7 +289,7 @@ fn read_kind(r: &mut Reader<'_>, section: &Section<'_>, kind: &str) -> InputKind
             section.wrong(r, key, format!("is not for inputs of type {kind}"));
         }
     }
-    let bound = |r: &mut Reader<'_>, key| section.whole(r, key, &(i64::MIN..i64::MAX));
+    let bound = |r: &mut Report, key| section.whole(r, key, &(i64::MIN..i64::MAX));
     match kind {
         "int" => InputKind::Int {
             min: bound(r, "min"),
@@ -329,7 +314,7 @@ fn read_kind(r: &mut Reader<'_>, section: &Section<'_>, kind: &str) -> InputKind
     }
 }
 
-fn read_choices(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<String> {
+fn read_choices(r: &mut Report, section: &Section<'_>) -> Vec<String> {
     let choices = section.texts(r, "choices").unwrap_or_default();
     if choices.is_empty() {
         section.wrong(r, "choices", "is missing or empty; list at least one text");
@@ -337,7 +322,7 @@ fn read_choices(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<String> {
     choices
 }
 
-fn read_pattern(r: &mut Reader<'_>, section: &Section<'_>) -> Option<String> {
+fn read_pattern(r: &mut Report, section: &Section<'_>) -> Option<String> {
     let pattern = section.text(r, "pattern")?;
     if let Err(why) = compile(pattern) {
         section.wrong(r, "pattern", why);
@@ -346,7 +331,7 @@ fn read_pattern(r: &mut Reader<'_>, section: &Section<'_>) -> Option<String> {
 }
 
 fn check_default(
-    r: &mut Reader<'_>,
+    r: &mut Report,
     section: &Section<'_>,
     kind: &InputKind,
     default: Option<&str>,
@@ -370,12 +355,8 @@ fn check_default(
     }
 }
 
-fn read_risk<'t>(
-    r: &mut Reader<'_>,
-    table: &At<&'t DeTable<'t>>,
-    context: &Context<'_>,
-) -> Option<RiskRule> {
-    let section = Section::open(r, table.value, table.at, "risk", &RISK_KEYS);
+fn read_risk(r: &mut Report, table: &Section<'_>, context: &Context<'_>) -> Option<RiskRule> {
+    let section = table.open(r, "risk", &RISK_KEYS);
     let code = section.required_text(r, "code");
     let message = section.required_text(r, "message");
     if let Some(code) = code.filter(|c| {
@@ -392,17 +373,13 @@ fn read_risk<'t>(
         context.placeholders(r, &section, "message", message, TextScope::Title);
     }
     if !section.has("level") {
-        r.problem(
+        r.wrong(
             section.at,
             section.key("level"),
-            "is missing; one of info, warn, block",
+            format!("is missing; one of {}", RiskLevel::NAMES.join(", ")),
         );
     }
-    let level = section.word(r, "level", &["info", "warn", "block"], |name| {
-        [RiskLevel::Info, RiskLevel::Warn, RiskLevel::Block]
-            .into_iter()
-            .find(|l| l.name() == name)
-    });
+    let level = section.word(r, "level", &RiskLevel::NAMES, RiskLevel::from_name);
     let when = read_when(r, &section, context, context.early());
     Some(RiskRule {
         level: level?,
@@ -412,11 +389,7 @@ fn read_risk<'t>(
     })
 }
 
-fn read_concurrency(
-    r: &mut Reader<'_>,
-    file: &Section<'_>,
-    context: &Context<'_>,
-) -> Option<Group> {
+fn read_concurrency(r: &mut Report, file: &Section<'_>, context: &Context<'_>) -> Option<Group> {
     let section = file.table(r, "concurrency", &CONCURRENCY_KEYS)?;
     let name = section.required_text(r, "group");
     if let Some(name) = name {
@@ -430,7 +403,7 @@ fn read_concurrency(
         }
     }
     if !section.has("policy") {
-        r.problem(
+        r.wrong(
             section.at,
             section.key("policy"),
             format!("is missing; one of {}", Policy::NAMES.join(", ")),
@@ -444,7 +417,7 @@ fn read_concurrency(
 }
 
 fn read_when(
-    r: &mut Reader<'_>,
+    r: &mut Report,
     section: &Section<'_>,
     context: &Context<'_>,
     scope: &BTreeMap<String, Type>,

@@ -1,6 +1,6 @@
 //! Environments and services of the stack by the names people write.
 
-use super::read::nearest;
+use crate::base::suggest::nearest;
 use crate::stack::service::{Environment, Service, Stack};
 
 /// An environment by its name, else by an alias; capitals make no difference, and space, `-` and

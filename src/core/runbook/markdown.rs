@@ -11,7 +11,8 @@ mod steps;
 mod transcript;
 
 use super::page::{self, Page};
-use super::{Problem, Runbook, file, naming};
+use super::{Runbook, file, naming};
+use crate::base::problem::Problem;
 use crate::base::text::show;
 use crate::run::plan::hex_sha256;
 

@@ -4,8 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Runbook;
 use super::definition::Origin;
-use super::{Problem, Runbook};
+use crate::base::problem::Problem;
 use crate::base::text::show;
 
 /// Whether a name is that of an index page, which is named like its folder.

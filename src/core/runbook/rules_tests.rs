@@ -624,7 +624,7 @@ fn a_wrong_group_or_priority_is_reported_with_its_line() {
         ),
         (
             r#"concurrency = "a""#,
-            "concurrency: must be a table, not a string",
+            "concurrency: must be a table like { key = value }, not a text",
         ),
         (
             r#"priority = "hihg""#,
@@ -632,7 +632,7 @@ fn a_wrong_group_or_priority_is_reported_with_its_line() {
         ),
         (
             "priority = 1",
-            "priority: must be a text in quotes, not an integer",
+            "priority: must be a text in quotes, not a whole number",
         ),
     ] {
         let found = problems(&format!("{line}{WORK}"));

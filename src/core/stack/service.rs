@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::{serde_by_word, words};
 use serde::{Deserialize, Serialize};
 
 /// Everything one workspace declares in its stack file; kept in the store. Order is the file's.
@@ -151,45 +152,22 @@ pub struct Contract {
     pub auto_renewal: bool,
 }
 
-/// An action on a service. The built-in runbooks are made of these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verb {
-    Probe,
-    Deploy,
-    Rollback,
-    Restart,
-    Scale,
-    Backup,
-    SchemaSync,
-}
-
-impl Verb {
-    /// All verbs, in the order they are listed to people.
-    pub const ALL: [Self; 7] = [
-        Self::Probe,
-        Self::Deploy,
-        Self::Rollback,
-        Self::Restart,
-        Self::Scale,
-        Self::Backup,
-        Self::SchemaSync,
-    ];
-
-    /// The word used in stack files and runbooks.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Probe => "probe",
-            Self::Deploy => "deploy",
-            Self::Rollback => "rollback",
-            Self::Restart => "restart",
-            Self::Scale => "scale",
-            Self::Backup => "backup",
-            Self::SchemaSync => "schema_sync",
-        }
+words! {
+    /// An action on a service, in the order they are listed to people. The built-in runbooks are made of
+    /// these.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Verb {
+        Probe = "probe",
+        Deploy = "deploy",
+        Rollback = "rollback",
+        Restart = "restart",
+        Scale = "scale",
+        Backup = "backup",
+        SchemaSync = "schema_sync",
     }
 }
+
+serde_by_word!(Verb);
 
 /// One configured way to do one verb, in some environments (empty: in all).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,23 +1,13 @@
 //! Performs actions of keys: in the popup, the bar, the view or home, whichever is on top.
 
+use super::views::top_view_mut;
 use super::{App, bar, scene};
 use crate::control::left_over;
 use crate::core::run::RunId;
 use crate::tui::keys::{Action, Context};
-use crate::tui::msg::{Effect, RunFilter, Ticket};
-use crate::tui::pane::reader::TextReader;
-use crate::tui::pane::run::RunScreen;
-use crate::tui::pane::runs::RunsScreen;
-use crate::tui::pane::service::ServiceScreen;
-use crate::tui::pane::whole::WholeLog;
-use crate::tui::pane::{Destination, Reaction, Screen};
-use crate::tui::popup::confirm::{Confirm, Then};
-use crate::tui::popup::help::Help;
-use crate::tui::popup::left_over::LeftOvers;
+use crate::tui::msg::{Effect, RunFilter};
+use crate::tui::pane::{Destination, Reaction};
 use crate::tui::popup::{Outcome, Popup};
-
-/// Maximum number of open views; beyond that the oldest is closed.
-const MAX_VIEWS: usize = 20;
 
 impl App {
     pub(super) fn act(&mut self, action: Action) -> Vec<Effect> {
@@ -50,13 +40,8 @@ impl App {
             return;
         }
         let scene = scene(self.overview.as_ref(), self.now, self.size);
-        match self.screens.last_mut() {
-            Some(screen) => {
-                if !screen.view_mut().back(scene) {
-                    self.leave();
-                }
-            }
-            None => drop(self.home.back(self.overview.as_ref())),
+        if !top_view_mut(&mut self.home, &mut self.screens).back(scene) {
+            self.leave();
         }
     }
 
@@ -77,9 +62,8 @@ impl App {
     }
 
     pub(super) fn help(&mut self) {
-        if !matches!(self.popups.last(), Some(Popup::Help(_))) {
-            let context = self.context();
-            self.popups.push(Popup::Help(Box::new(Help::new(context))));
+        if !self.popups.last().is_some_and(|p| p.dialog().is_help()) {
+            self.popups.push(Popup::help(self.context()));
         }
     }
 
@@ -88,32 +72,30 @@ impl App {
         let Some(popup) = self.popups.last_mut() else {
             return Vec::new();
         };
-        match popup.act(action, &self.keys, ticket) {
+        let outcome = popup.dialog_mut().act(action, &self.keys, ticket);
+        self.conclude(self.popups.len() - 1, outcome)
+    }
+
+    /// Does what the popup at this place wants after a key or an answer.
+    pub(super) fn conclude(&mut self, at: usize, outcome: Outcome) -> Vec<Effect> {
+        match outcome {
             Outcome::Stay => {}
-            Outcome::Close => drop(self.popups.pop()),
+            Outcome::Close => drop(self.popups.remove(at)),
             Outcome::Message(text) => {
-                self.popups.pop();
+                self.popups.remove(at);
                 self.say(text);
             }
             Outcome::Ask(effect) => return vec![effect],
             Outcome::Finish(effect) => {
-                self.popups.pop();
+                self.popups.remove(at);
                 return vec![effect];
             }
-            Outcome::Confirmed(then) => {
-                self.popups.pop();
-                return match then {
-                    Then::Quit => vec![Effect::Quit],
-                    Then::Act(act) => vec![Effect::act(*act)],
-                };
-            }
-            Outcome::Open(other, question) => {
-                self.popups.pop();
-                self.popups.push(*other);
-                return vec![*question];
+            Outcome::Open(other, effect) => {
+                self.popups[at] = other;
+                return vec![*effect];
             }
             Outcome::Run(action) => {
-                self.popups.pop();
+                self.popups.remove(at);
                 return self.act(action);
             }
         }
@@ -143,10 +125,7 @@ impl App {
             return Vec::new();
         }
         let scene = scene(self.overview.as_ref(), self.now, self.size);
-        let reaction = match self.screens.last_mut() {
-            Some(screen) => screen.view_mut().act(action, scene),
-            None => self.home.act(action, scene),
-        };
+        let reaction = top_view_mut(&mut self.home, &mut self.screens).act(action, scene);
         if matches!(reaction, Reaction::Ignored) {
             return self.act_global(action);
         }
@@ -158,6 +137,10 @@ impl App {
             Reaction::Ignored | Reaction::Done => Vec::new(),
             Reaction::Say(text) => {
                 self.say(text);
+                Vec::new()
+            }
+            Reaction::Fail(text) => {
+                self.show_error(text);
                 Vec::new()
             }
             Reaction::Ask(effect) => vec![effect],
@@ -180,7 +163,7 @@ impl App {
                 Vec::new()
             }
             Reaction::Popup(popup) => {
-                self.popups.push(*popup);
+                self.popups.push(popup);
                 Vec::new()
             }
             Reaction::Open(destination) => {
@@ -194,7 +177,9 @@ impl App {
         match action {
             Action::Quit => return self.quit(),
             Action::Command => self.bar = Some(bar::Bar::default()),
-            Action::Runs => self.open_runs(RunFilter::default()),
+            Action::Runs => self.open(Destination::Runs {
+                filter: RunFilter::default(),
+            }),
             Action::Problems => self.open_problems(),
             Action::LeftOver => self.open_left_over(None),
             Action::Refresh => {
@@ -214,28 +199,10 @@ impl App {
         match self.live() {
             0 => vec![Effect::Quit],
             live => {
-                self.popups.push(Popup::Confirm(Confirm::quit(live)));
+                self.popups.push(Popup::quit(live));
                 Vec::new()
             }
         }
-    }
-
-    /// Opens a view on top of the current one.
-    pub(super) fn open(&mut self, destination: Destination) {
-        let screen = match destination {
-            Destination::Service(name) => Screen::Service(Box::new(ServiceScreen::new(name))),
-            Destination::Run(run) => Screen::Run(Box::new(RunScreen::new(run, &self.facts))),
-            Destination::Log(run) => Screen::Whole(Box::new(WholeLog { run })),
-            Destination::Read { title, text } => {
-                Screen::TextReader(Box::new(TextReader::new(&title, &text)))
-            }
-        };
-        self.push(screen);
-    }
-
-    pub(super) fn open_runs(&mut self, filter: RunFilter) {
-        let ticket: Ticket = self.ticket();
-        self.push(Screen::Runs(Box::new(RunsScreen::new(ticket, filter))));
     }
 
     /// Opens the dialog for queued runs without an owner, with `chosen` preselected.
@@ -243,8 +210,8 @@ impl App {
         let waiting = self.overview.as_ref().map_or(&[][..], |o| &o.left_over);
         let found = chosen.is_none_or(|run| waiting.iter().any(|w| w.run == run));
         if let Some(title) = left_over::describe(waiting, self.now).filter(|_| found) {
-            let popup = LeftOvers::new(title, waiting, chosen, self.facts.read_only);
-            self.popups.push(Popup::LeftOver(Box::new(popup)));
+            let popup = Popup::left_over(title, waiting, chosen, self.facts.read_only);
+            self.popups.push(popup);
         } else {
             let run = chosen.map_or_else(
                 || "no run".to_owned(),
@@ -261,21 +228,6 @@ impl App {
         } else {
             problems.join("\n")
         };
-        self.open(Destination::Read {
-            title: format!("Problems {}", problems.len()),
-            text,
-        });
-    }
-
-    /// Closes the view on screen; false at home.
-    fn leave(&mut self) -> bool {
-        self.screens.pop().is_some()
-    }
-
-    fn push(&mut self, screen: Screen) {
-        if self.screens.len() >= MAX_VIEWS {
-            self.screens.remove(0);
-        }
-        self.screens.push(screen);
+        self.read(&format!("Problems {}", problems.len()), text);
     }
 }

@@ -2,18 +2,22 @@
 
 use super::App;
 use crate::core::run::act::{Acted, summary};
-use crate::tui::msg::{NotActed, Ticket};
+use crate::tui::msg::NotActed;
 
 impl App {
-    /// The acts were performed, or one of them was refused. `ticket`: of the card that waits.
-    pub(super) fn acted(
-        &mut self,
-        ticket: Option<Ticket>,
-        result: Result<Vec<Acted>, Box<NotActed>>,
-    ) {
+    /// The acts were performed, or one of them was refused; `taken`: the popup that waited for it
+    /// says why.
+    pub(super) fn acted(&mut self, result: Result<Vec<Acted>, Box<NotActed>>, taken: bool) {
         let acted = match result {
             Ok(acted) => acted,
-            Err(refused) => return self.not_acted(ticket, &refused),
+            Err(refused) => {
+                let NotActed { act, why } = *refused;
+                self.changed(act.run().copied());
+                if !taken {
+                    self.show_error(act.refused(&why));
+                }
+                return;
+            }
         };
         let queued = |acted: &Acted| matches!(acted, Acted::Started(_) | Acted::Dropped(_));
         if acted.iter().any(queued) {
@@ -23,17 +27,8 @@ impl App {
             self.changed(one.run());
         }
         if let [Acted::Retried(run)] = acted.as_slice() {
-            return self.submitted(ticket.unwrap_or_default(), Ok(run.clone()));
+            return self.submitted(Ok(run.clone()), taken);
         }
         self.say(summary(&acted));
-    }
-
-    fn not_acted(&mut self, ticket: Option<Ticket>, refused: &NotActed) {
-        let NotActed { act, why } = refused;
-        if let Some(ticket) = ticket {
-            return self.submitted(ticket, Err(why.clone()));
-        }
-        self.show_error(act.refused(why));
-        self.changed(act.run().copied());
     }
 }

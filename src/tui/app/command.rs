@@ -8,9 +8,9 @@ use crate::core::command::run_ref::RunRef;
 use crate::core::command::{CommandAct, Parsed, ViewCommand};
 use crate::core::run::act::Act;
 use crate::core::run::{AuditRow, RunId, RunStatus};
+use crate::tui::home::Pane;
 use crate::tui::msg::{AuditFilter, ChosenRun, Effect, RunFilter, Ticket};
-use crate::tui::pane::home::Pane;
-use crate::tui::pane::{Destination, Screen, View};
+use crate::tui::pane::Destination;
 
 /// Rows of the audit log shown at once; `opsroom audit --limit` shows more.
 const AUDIT_ROWS: u32 = 500;
@@ -64,7 +64,7 @@ impl App {
         match (parsed.view(), service) {
             (Some(ViewCommand::Run | ViewCommand::Log), _) => return self.show_run(parsed),
             (Some(ViewCommand::Runs), _) => self.list_runs(parsed),
-            (Some(ViewCommand::Service), Some(name)) => self.open(Destination::Service(name)),
+            (Some(ViewCommand::Service), Some(name)) => self.open(Destination::Service { name }),
             (Some(ViewCommand::Owner), Some(name)) => self.show_owner(&name),
             (Some(ViewCommand::Contacts), _) => self.show_contacts(),
             (Some(ViewCommand::Services), _) => self.go_home(Pane::Stack),
@@ -128,6 +128,11 @@ impl App {
         vec![Effect::FindRun { ticket, reference }]
     }
 
+    fn open_for(&mut self, run: RunId, then: Option<Act<()>>) {
+        let act = then.map(|act| act.on(run));
+        self.open(Destination::Run { run, act });
+    }
+
     /// The result of the search for a run.
     pub(super) fn run_found(&mut self, ticket: Ticket, found: Result<ChosenRun, String>) {
         let Some((_, then)) = self
@@ -153,45 +158,6 @@ impl App {
         }
     }
 
-    fn open_for(&mut self, run: RunId, then: Option<Act<()>>) {
-        match then {
-            Some(act) => self.ask_about(run, act.on(run)),
-            None => self.open(Destination::Run(run)),
-        }
-    }
-
-    /// Opens the run and asks about the act once the run has been read and is on screen.
-    fn ask_about(&mut self, run: RunId, act: Act) {
-        let on_screen = self
-            .screens
-            .last()
-            .is_some_and(|s| matches!(s, Screen::Run(s) if s.run == run));
-        if !on_screen {
-            self.open(Destination::Run(run));
-        }
-        if let Some(Screen::Run(screen)) = self.screens.last_mut() {
-            screen.invalidate();
-        }
-        self.requests.pending = Some(act);
-    }
-
-    /// The run was read: asks about the pending act.
-    pub(super) fn ask_pending(&mut self, run: RunId, trouble: Option<&str>) -> Vec<Effect> {
-        let Some(act) = self.requests.pending.take_if(|act| act.run() == Some(&run)) else {
-            return Vec::new();
-        };
-        let Some(Screen::Run(screen)) = self.screens.last().filter(|_| self.popups.is_empty())
-        else {
-            return Vec::new();
-        };
-        if let Some(why) = trouble {
-            self.show_error(format!("{why}; nothing was done"));
-            return Vec::new();
-        }
-        let reaction = screen.ask(&act);
-        self.react(reaction)
-    }
-
     fn list_runs(&mut self, parsed: &Parsed) {
         let since = match parsed
             .inputs
@@ -206,12 +172,14 @@ impl App {
             .inputs
             .get("status")
             .and_then(|s| RunStatus::from_name(s));
-        self.open_runs(RunFilter {
-            status: status.into_iter().collect(),
-            service: parsed.services.first().filter(|s| *s != "*").cloned(),
-            env: parsed.env.clone(),
-            since,
-            ..RunFilter::default()
+        self.open(Destination::Runs {
+            filter: RunFilter {
+                status: status.into_iter().collect(),
+                service: parsed.services.first().filter(|s| *s != "*").cloned(),
+                env: parsed.env.clone(),
+                since,
+                ..RunFilter::default()
+            },
         });
     }
 
@@ -301,12 +269,6 @@ impl App {
         }
         lines.push("(A rotation, and who is on call now, are not in this version.)".to_owned());
         self.read("Contacts", lines.join("\n"));
-    }
-
-    pub(super) fn go_home(&mut self, pane: Pane) {
-        self.screens.clear();
-        self.home.focus = pane;
-        self.home.full = false;
     }
 
     /// "filter TEXT" searches the log at home.

@@ -1,22 +1,16 @@
 //! Handles answers and notices, and tracks open requests. A notice only says that something
 //! changed; the data is always read from the store.
 
+use super::bar::BarContext;
 use super::{App, MINUTE_MS};
 use crate::bus::Notice;
 use crate::core::base::time::Timestamp;
 use crate::core::run::act::Act;
-use crate::core::run::artifact::{Artifact, human_bytes};
 use crate::core::run::{Run, RunId};
 use crate::logfile::source::LogUpdate;
-use crate::tui::msg::{Effect, Msg, Overview, PlanCard, RunPage, Ticket};
-use crate::tui::pane::home::Pane;
-use crate::tui::pane::{Destination, Screen, View};
+use crate::tui::home::Pane;
+use crate::tui::msg::{Effect, Msg, Overview, PlanCard, Ticket};
 use crate::tui::popup::Popup;
-use crate::tui::popup::card::Card;
-use crate::tui::viewer::Viewer;
-
-/// Maximum size of a text artifact shown on screen, bytes.
-const MAX_TEXT_BYTES: usize = 1 << 20;
 
 /// One kind of request: at most one in flight; sent again if something changed in the meantime.
 #[derive(Debug, Clone)]
@@ -51,10 +45,6 @@ pub(super) struct Requests {
     overview: Question,
     catalogue: Question,
     history: Question,
-    /// The run just started; shown once the overview has it.
-    pub(super) started: Option<RunId>,
-    /// An act to ask about once its run has been read.
-    pub(super) pending: Option<Act>,
     /// Ticket of the audit log request in flight.
     pub(super) auditing: Option<Ticket>,
     /// The run search in flight, and the act on its result.
@@ -83,7 +73,7 @@ impl App {
         .flatten()
         .collect();
         for screen in &mut self.screens {
-            effects.extend(screen.view_mut().ask());
+            effects.extend(screen.view_mut().wants());
         }
         effects.extend(self.show_log());
         let tickets = &mut self.tickets;
@@ -92,20 +82,6 @@ impl App {
             Ticket(*tickets)
         };
         effects.extend(self.bar.as_mut().and_then(|bar| bar.ask_preview(next)));
-        effects
-    }
-
-    /// The requests to send for the log on screen.
-    fn show_log(&mut self) -> Vec<Effect> {
-        let place = self.log_place();
-        if let Some(place) = place {
-            self.keep_log(place.run);
-        }
-        let ticket = self.ticket();
-        let effects = self.logs.show(place, ticket);
-        if let Some(notice) = self.logs.notice() {
-            self.say(notice);
-        }
         effects
     }
 
@@ -127,7 +103,20 @@ impl App {
         }
     }
 
+    /// Hands a message to popups and views, and takes what concerns the console itself.
     pub(super) fn handle(&mut self, msg: Msg) -> Vec<Effect> {
+        let (taken, mut effects) = self.popups_receive(&msg);
+        let reaction = self.views_receive(&msg);
+        effects.extend(self.react(reaction));
+        match msg {
+            Msg::Submitted(_, result) => self.submitted(result, taken),
+            Msg::Acted(_, result) => self.acted(result, taken),
+            msg => effects.extend(self.take(msg)),
+        }
+        effects
+    }
+
+    fn take(&mut self, msg: Msg) -> Vec<Effect> {
         match msg {
             Msg::Notice(notice) => self.noticed(notice),
             Msg::Lagged => self.read_all_again(),
@@ -150,16 +139,8 @@ impl App {
                 self.requests.history.in_flight = false;
                 self.history = result.unwrap_or_default();
             }
-            Msg::Detail(run, detail) => {
-                self.runs_on_screen(run).for_each(|s| s.receive(&detail));
-                if let Ok(detail) = &detail {
-                    self.logs.set_steps(&detail.run);
-                }
-                return self.ask_pending(run, detail.as_ref().err().map(String::as_str));
-            }
-            Msg::Artifact(Ok(artifact)) => self.read_artifact(&artifact.0, &artifact.1),
+            Msg::Detail(_, Ok(detail)) => self.logs.set_steps(&detail.run),
             Msg::Artifact(Err(why)) => self.show_error(why),
-            Msg::Runs(ticket, page) => self.receive_runs(ticket, page),
             Msg::Audit(ticket, rows) => self.receive_audit(ticket, rows),
             Msg::FoundRun(ticket, found) => self.run_found(ticket, found),
             Msg::File(ticket, LogUpdate::Unopened(why)) => {
@@ -170,15 +151,15 @@ impl App {
             }
             Msg::File(ticket, event) => self.logs.receive(ticket, event),
             Msg::Planned(ticket, card) => self.planned(ticket, card),
-            Msg::Blockers(ticket, queue) => {
-                if let Some(card) = self.card_waiting_for(ticket) {
-                    card.set_blockers(queue);
-                }
-            }
-            Msg::Submitted(ticket, result) => self.submitted(ticket, result),
-            Msg::Acted(ticket, result) => self.acted(ticket, result),
             Msg::Noted(Err(why)) => self.show_error(format!("the history was not written: {why}")),
             Msg::Noted(Ok(())) => {}
+            // Popups and views have taken these.
+            Msg::Detail(_, Err(_))
+            | Msg::Artifact(Ok(_))
+            | Msg::Runs(..)
+            | Msg::Blockers(..)
+            | Msg::Submitted(..)
+            | Msg::Acted(..) => {}
             // Input was handled in `update`.
             Msg::Key(_)
             | Msg::Paste(_)
@@ -200,28 +181,15 @@ impl App {
 
     fn noticed(&mut self, notice: Notice) {
         match notice {
-            Notice::Run(run, _) => {
-                self.requests.overview.wanted = true;
-                self.invalidate(run);
-                for screen in &mut self.screens {
-                    match screen {
-                        Screen::Runs(s) => s.invalidate(),
-                        // The reason why it is queued may have changed.
-                        Screen::Run(s) if s.detail.as_ref().is_some_and(|d| d.queued.is_some()) => {
-                            s.invalidate();
-                        }
-                        _ => {}
-                    }
-                }
-            }
+            Notice::Run(..) | Notice::Observations => self.requests.overview.wanted = true,
             // The feed of each log listens to this itself.
             Notice::Entries(..) => {}
-            Notice::Steps(run) => self.invalidate(run),
+            // Only views show steps.
+            Notice::Steps(_) => {}
             Notice::Stack => {
                 self.requests.overview.wanted = true;
                 self.requests.catalogue.wanted = true;
             }
-            Notice::Observations => self.requests.overview.wanted = true,
         }
     }
 
@@ -234,57 +202,9 @@ impl App {
         }
     }
 
+    /// Something was done to a run: the views that show it read it again.
     fn invalidate(&mut self, run: RunId) {
-        self.runs_on_screen(run).for_each(View::invalidate);
-    }
-
-    fn runs_on_screen(
-        &mut self,
-        run: RunId,
-    ) -> impl Iterator<Item = &mut crate::tui::pane::run::RunScreen> {
-        self.screens
-            .iter_mut()
-            .filter_map(move |screen| match screen {
-                Screen::Run(s) if s.run == run => Some(&mut **s),
-                _ => None,
-            })
-    }
-
-    /// Opens a text artifact if the operator still waits for it; others cannot be shown on screen.
-    fn read_artifact(&mut self, artifact: &Artifact, content: &[u8]) {
-        let (run, number) = (artifact.run.0, artifact.number);
-        let free = self.popups.is_empty() && self.bar.is_none();
-        let Some(Screen::Run(screen)) = self.screens.last_mut() else {
-            return;
-        };
-        if screen.run != artifact.run
-            || screen
-                .opening
-                .take_if(|opening| *opening == number)
-                .is_none()
-            || !free
-        {
-            return;
-        }
-        let elsewhere = format!("`opsroom artifacts {run} {number} > FILE` writes it to a file");
-        match std::str::from_utf8(content)
-            .ok()
-            .filter(|text| !text.contains('\0'))
-        {
-            Some(text) if text.len() > MAX_TEXT_BYTES => {
-                self.say(format!(
-                    "{} are too much for a screen: {elsewhere}",
-                    human_bytes(artifact.bytes)
-                ));
-            }
-            Some(text) => {
-                self.open(Destination::Read {
-                    title: artifact.title.clone(),
-                    text: text.to_owned(),
-                });
-            }
-            None => self.say(format!("no text: {elsewhere}")),
-        }
+        self.views_receive(&Msg::Notice(Notice::Steps(run)));
     }
 
     fn receive_overview(&mut self, result: Result<Box<Overview>, String>) {
@@ -297,42 +217,16 @@ impl App {
             }
         };
         self.trouble = None;
-        self.home.sync(&overview);
         overview
             .runs
             .iter()
             .for_each(|run| self.logs.set_steps(run));
-        self.choose_log(&overview);
         self.evaluated_at = Some(overview.at);
         self.overview = Some(overview);
     }
 
-    /// Home shows the newest run, unless the operator is reading another log.
-    fn choose_log(&mut self, overview: &Overview) {
-        let started = self
-            .requests
-            .started
-            .take_if(|id| overview.runs.iter().any(|r| r.id == *id));
-        let newest = started.or_else(|| {
-            overview
-                .runs
-                .iter()
-                .find(|r| r.trigger != "pulse")
-                .map(|r| r.id)
-        });
-        let shown = self.home.log;
-        let reading = shown
-            .and_then(|run| self.logs.get(run))
-            .is_some_and(Viewer::is_read);
-        if let Some(run) =
-            newest.filter(|run| Some(*run) != shown && (!reading || started.is_some()))
-        {
-            self.home.log = Some(run);
-        }
-    }
-
     fn read_bar_again(&mut self) {
-        let world = super::bar::BarContext::of(
+        let world = BarContext::of(
             self.catalogue.as_ref(),
             self.overview.as_ref(),
             &self.history,
@@ -342,17 +236,7 @@ impl App {
         }
     }
 
-    fn receive_runs(&mut self, ticket: Ticket, page: Result<RunPage, String>) {
-        let wanted = self.screens.iter_mut().find_map(|screen| match screen {
-            Screen::Runs(s) if s.ticket == ticket => Some(s),
-            _ => None,
-        });
-        if let Some(screen) = wanted {
-            screen.receive(page);
-        }
-    }
-
-    /// A plan: for the preview of the bar, for an open card, or for a bar that waits for its card.
+    /// A plan: for the preview of the bar, or for a bar that waits for its card.
     fn planned(&mut self, ticket: Ticket, card: Result<Box<PlanCard>, String>) {
         if self
             .bar
@@ -361,9 +245,6 @@ impl App {
         {
             return;
         }
-        if let Some(open) = self.card_waiting_for(ticket) {
-            return open.replanned(card);
-        }
         let Some(bar) = self.bar.as_mut().filter(|bar| bar.waiting == Some(ticket)) else {
             return;
         };
@@ -371,45 +252,25 @@ impl App {
         match (card, bar.parsed.clone()) {
             (Ok(card), Some(parsed)) => {
                 let raw_text = bar.line.text().to_owned();
-                let new = Card::new(*card, Box::new(parsed), raw_text, self.facts.read_only);
+                let new = Popup::plan(*card, Box::new(parsed), raw_text, self.facts.read_only);
                 self.bar = None;
-                self.popups.push(Popup::Card(Box::new(new)));
+                self.popups.push(new);
             }
             (Err(why), _) => bar.message = Some(format!("not planned: {why}")),
             (Ok(_), None) => {}
         }
     }
 
-    fn card_waiting_for(&mut self, ticket: Ticket) -> Option<&mut Card> {
-        self.popups.iter_mut().find_map(|popup| match popup {
-            Popup::Card(card) if card.busy() == Some(ticket) => Some(&mut **card),
-            _ => None,
-        })
-    }
-
-    pub(super) fn submitted(&mut self, ticket: Ticket, result: Result<Box<Run>, String>) {
+    /// A run was queued, or refused; then its card says why, if it is still open.
+    pub(super) fn submitted(&mut self, result: Result<Box<Run>, String>, taken: bool) {
         match result {
             Ok(run) => {
-                self.popups
-                    .retain(|p| !matches!(p, Popup::Card(card) if card.busy() == Some(ticket)));
                 self.say(format!("run {} was queued: {}", run.id, run.plan.title));
                 self.requests.overview.wanted = true;
-                self.requests.started = Some(run.id);
-                self.home.log = Some(run.id);
                 self.go_home(Pane::Log);
             }
-            Err(why) => match self.card_waiting_for(ticket) {
-                Some(card) => card.refused(&why),
-                None => self.show_error(format!("nothing was started: {why}")),
-            },
+            Err(_) if taken => {}
+            Err(why) => self.show_error(format!("nothing was started: {why}")),
         }
-    }
-
-    /// Opens a text in the reader.
-    pub(super) fn read(&mut self, title: &str, text: String) {
-        self.open(Destination::Read {
-            title: title.to_owned(),
-            text,
-        });
     }
 }

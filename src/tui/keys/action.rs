@@ -1,47 +1,24 @@
 //! All actions of keys, with their name in `keymap.toml` and their help text.
 
-/// A table of `keymap.toml`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Table {
-    /// Active everywhere, including text fields.
-    Always,
-    Global,
-    Move,
-    Log,
-    Viewer,
-    Run,
-    Text,
-    Dialog,
+use crate::core::words;
+
+words! {
+    /// A table of `keymap.toml`, in the order of the file.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    pub enum Table {
+        /// Active everywhere, including text fields.
+        Always = "always",
+        Global = "global",
+        Move = "move",
+        Log = "log",
+        Viewer = "viewer",
+        Run = "run",
+        Text = "text",
+        Dialog = "dialog",
+    }
 }
 
 impl Table {
-    /// In the order of the file.
-    pub const ALL: [Self; 8] = [
-        Self::Always,
-        Self::Global,
-        Self::Move,
-        Self::Log,
-        Self::Viewer,
-        Self::Run,
-        Self::Text,
-        Self::Dialog,
-    ];
-
-    /// The name in the file.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Always => "always",
-            Self::Global => "global",
-            Self::Move => "move",
-            Self::Log => "log",
-            Self::Viewer => "viewer",
-            Self::Run => "run",
-            Self::Text => "text",
-            Self::Dialog => "dialog",
-        }
-    }
-
     /// Where its keys are active.
     #[must_use]
     pub const fn about(self) -> &'static str {

@@ -1,15 +1,18 @@
 //! Merges a sparse keymap file into a keymap. Bad lines are reported with their number and ignored.
 
-use toml_edit::{Document, Item, Value};
+use toml::de::DeValue;
 
 use super::{Action, Binding, Context, Key, Table};
+use crate::core::base::suggest::nearest;
+use crate::core::base::toml_doc::{Field, Report, Section, parse};
 
 /// The repository's `keymap.toml`.
 pub const BUILT_IN: &str = include_str!("../../../keymap.toml");
 
 /// A valid line of the file.
 struct Line {
-    number: usize,
+    /// Its byte offset.
+    at: usize,
     action: Action,
     keys: Vec<Key>,
 }
@@ -18,17 +21,18 @@ struct Line {
 /// empty.
 #[must_use]
 pub fn merge(base: &[Binding], file: &str, text: &str) -> (Vec<Binding>, Vec<String>) {
-    let mut problems = Vec::new();
-    let mut lines = read(text, &mut problems);
-    while let Some((index, problem)) = first_conflict(base, &lines) {
-        problems.push((lines[index].number, problem));
-        lines.remove(index);
-    }
-    problems.sort();
-    let problems = problems
-        .into_iter()
-        .map(|(line, what)| format!("{file}:{line}: {what}"))
+    let (document, mut report) = parse(file, text);
+    let mut lines: Vec<Line> = Section::root(&document)
+        .entries()
+        .flat_map(|(name, field)| table(&mut report, name, &field))
         .collect();
+    lines.sort_by_key(|line| line.at);
+    while let Some((index, problem)) = first_conflict(base, &lines) {
+        let line = lines.remove(index);
+        report.wrong(line.at, "", problem);
+    }
+    let problems = report.finish(()).err().unwrap_or_default();
+    let problems = problems.iter().map(ToString::to_string).collect();
     (laid_over(base, &lines), problems)
 }
 
@@ -84,92 +88,43 @@ fn first_conflict(base: &[Binding], lines: &[Line]) -> Option<(usize, String)> {
     None
 }
 
-/// Parses the file. A line with a TOML error is reported and blanked, and the file parsed again.
-fn read(text: &str, problems: &mut Vec<(usize, String)>) -> Vec<Line> {
-    let mut text = text.to_owned();
-    for _ in 0..=text.lines().count() {
-        match Document::parse(text.clone()) {
-            Ok(document) => {
-                return document
-                    .iter()
-                    .flat_map(|(n, i)| table(&text, &document, n, i, problems))
-                    .collect();
-            }
-            Err(error) => {
-                let number = error.span().map_or(1, |span| line_of(&text, span.start));
-                problems.push((
-                    number,
-                    format!(
-                        "{}; line left out",
-                        error.message().trim().replace('\n', ", ")
-                    ),
-                ));
-                text = blank(&text, number);
-            }
-        }
+/// The bindings of a table of the file.
+fn table(report: &mut Report, name: &str, field: &Field<'_>) -> Vec<Line> {
+    let Some(table) = Table::from_name(name) else {
+        let known = Table::NAMES.map(|name| format!("[{name}]"));
+        let message = format!("there is no table [{name}]; there are {}", known.join(", "));
+        report.wrong(field.at, "", message);
+        return Vec::new();
+    };
+    if !field.value().is_table() {
+        let message = format!("`{name}` must be a table: write [{name}]");
+        report.wrong(field.at, "", message);
+        return Vec::new();
     }
-    Vec::new()
-}
-
-fn table(
-    text: &str,
-    document: &Document<String>,
-    name: &str,
-    item: &Item,
-    problems: &mut Vec<(usize, String)>,
-) -> Vec<Line> {
-    let at = document
-        .as_table()
-        .key(name)
-        .and_then(toml_edit::Key::span)
-        .map_or(1, |s| line_of(text, s.start));
-    let Some(table) = Table::ALL.into_iter().find(|t| t.name() == name) else {
-        let known: Vec<_> = Table::ALL
-            .iter()
-            .map(|t| format!("[{}]", t.name()))
-            .collect();
-        problems.push((
-            at,
-            format!("there is no table [{name}]; there are {}", known.join(", ")),
-        ));
-        return Vec::new();
-    };
-    let Some(entries) = item.as_table_like() else {
-        problems.push((at, format!("`{name}` must be a table: write [{name}]")));
-        return Vec::new();
-    };
     let mut lines = Vec::new();
-    for (key, item) in entries.iter() {
-        let number = entries
-            .key(key)
-            .and_then(toml_edit::Key::span)
-            .map_or(at, |s| line_of(text, s.start));
-        match binding(table, key, item) {
-            Ok((action, keys)) => lines.push(Line {
-                number,
-                action,
-                keys,
-            }),
-            Err(why) => problems.push((number, why)),
+    for (key, field) in field.table(report).iter().flat_map(Section::entries) {
+        let at = field.at;
+        match binding(table, key, field.value()) {
+            // What is read from a broken line may not be what was meant.
+            Ok(_) if report.is_broken_at(at) => {}
+            Ok((action, keys)) => lines.push(Line { at, action, keys }),
+            Err(why) => report.wrong(at, "", why),
         }
     }
     lines
 }
 
-fn binding(table: Table, name: &str, item: &Item) -> Result<(Action, Vec<Key>), String> {
+fn binding(table: Table, name: &str, value: &DeValue<'_>) -> Result<(Action, Vec<Key>), String> {
     let action = Action::from_name(table, name).ok_or_else(|| unknown(table, name))?;
-    let written: Vec<&str> = match item.as_value() {
-        Some(Value::String(one)) => vec![one.value()],
-        Some(Value::Array(many)) => many
+    let written = match value {
+        DeValue::String(one) => vec![one.as_ref()],
+        DeValue::Array(many) => many
             .iter()
-            .map(|v| v.as_str().ok_or(()))
-            .collect::<Result<_, _>>()
-            .unwrap_or_default(),
+            .map(|v| v.get_ref().as_str())
+            .collect::<Option<_>>()
+            .ok_or_else(|| format!("{name} wants a list of keys in quotes"))?,
         _ => return Err(format!("{name} wants a key in quotes, or a list of them")),
     };
-    if item.as_array().is_some_and(|a| a.len() != written.len()) {
-        return Err(format!("{name} wants a list of keys in quotes"));
-    }
     let keys: Result<Vec<Key>, String> = written.into_iter().map(Key::parse).collect();
     let keys = keys.map_err(|why| format!("{name}: {why}"))?;
     if table == Table::Text
@@ -191,15 +146,14 @@ fn unknown(table: Table, name: &str) -> String {
         .iter()
         .find(|(_, _, n, _)| *n == name)
         .map(|(_, t, ..)| t.name());
-    let near = Action::ALL
+    let known: Vec<&str> = Action::ALL
         .iter()
         .filter(|(_, t, ..)| *t == table)
-        .map(|(_, _, n, _)| (strsim::damerau_levenshtein(n, name), n))
-        .min()
-        .filter(|(distance, _)| *distance <= 3);
-    match (elsewhere, near) {
+        .map(|(_, _, n, _)| *n)
+        .collect();
+    match (elsewhere, nearest(name, &known)) {
         (Some(table), _) => format!("`{name}` belongs to [{table}]"),
-        (None, Some((_, near))) => format!(
+        (None, Some(near)) => format!(
             "there is no action `{name}` in [{}]; did you mean `{near}`?",
             table.name()
         ),
@@ -208,23 +162,6 @@ fn unknown(table: Table, name: &str) -> String {
             table.name()
         ),
     }
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    text.as_bytes()
-        .iter()
-        .take(offset)
-        .filter(|b| **b == b'\n')
-        .count()
-        + 1
-}
-
-fn blank(text: &str, number: usize) -> String {
-    let kept = text
-        .lines()
-        .enumerate()
-        .map(|(i, line)| if i + 1 == number { "" } else { line });
-    kept.collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

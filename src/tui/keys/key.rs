@@ -5,6 +5,8 @@ use std::fmt;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use crate::core::base::suggest::nearest;
+
 /// A normalized key press. `Shift` is part of a character (`G`), never a modifier of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key {
@@ -111,10 +113,10 @@ fn code(name: &str) -> Result<KeyCode, String> {
     if let Some(n) = number.filter(|n| name == format!("F{n}")) {
         return Ok(KeyCode::F(n));
     }
-    let near = NAMED.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+    let near = nearest(name, &NAMED.map(|(n, _)| n));
     Err(near.map_or_else(
         || format!("`{name}` is not a key: write one character, or Esc, Enter, Tab, Space, Up, PgDn, F1 …"),
-        |(n, _)| format!("`{name}` is not a key; did you mean `{n}`?"),
+        |n| format!("`{name}` is not a key; did you mean `{n}`?"),
     ))
 }
 

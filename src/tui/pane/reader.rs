@@ -5,7 +5,7 @@ use std::cell::{Ref, RefCell};
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{Reaction, Scene, View};
+use super::{Opening, Reaction, Scene, View};
 use crate::core::base::text;
 use crate::tui::frame::Frame;
 use crate::tui::keys::Action;
@@ -20,7 +20,7 @@ const MAX_LINES: usize = 20_000;
 /// A text and its scroll position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextReader {
-    pub title: String,
+    title: String,
     /// Escaped lines.
     lines: Vec<String>,
     top: usize,
@@ -31,7 +31,7 @@ pub struct TextReader {
 impl TextReader {
     /// A view of untrusted text.
     #[must_use]
-    pub fn new(title: &str, body: &str) -> Self {
+    pub fn open(title: String, body: String, _: &Opening<'_>) -> Self {
         let mut lines: Vec<String> = body
             .lines()
             .take(MAX_LINES)
@@ -42,7 +42,7 @@ impl TextReader {
             lines.push(format!("… {left} more lines are not shown here"));
         }
         Self {
-            title: text::show(title).into_owned(),
+            title: text::show(&title).into_owned(),
             lines,
             top: 0,
             laid_out: RefCell::default(),

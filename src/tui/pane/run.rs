@@ -1,22 +1,24 @@
 //! One run: header, steps, artifacts and log.
 
+mod artifacts;
 mod people;
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::runs::took;
-use super::{Destination, Reaction, Scene, View, log};
+use super::{Delivery, Destination, Opening, Reaction, Scene, View, log};
+use crate::bus::Notice;
 use crate::core::base::time::human_ms;
-use crate::core::run::artifact::human_bytes;
+use crate::core::run::act::Act;
 use crate::core::run::orders::{Ending, Pace};
 use crate::core::run::plan::PlanStep;
-use crate::core::run::{RunId, RunStatus, RunStep, StepStatus};
+use crate::core::run::{Run, RunId, RunStatus, RunStep, StepStatus};
 use crate::tui::facts::Facts;
 use crate::tui::frame::Frame;
 use crate::tui::keys::{Action, Context};
 use crate::tui::logs::LogPane;
-use crate::tui::msg::{Effect, RunDetail};
+use crate::tui::msg::{Effect, Msg, RunDetail};
 use crate::tui::picker::{Picker, first_visible};
 use crate::tui::theme::{run_symbol, run_word, step_symbol, step_word};
 use crate::tui::view::canvas::{Canvas, column, row, safe, wrapped};
@@ -24,7 +26,7 @@ use crate::tui::view::layout;
 
 /// The panes of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+enum Part {
     Steps,
     Log,
     Artifacts,
@@ -35,14 +37,16 @@ const PARTS: [Part; 3] = [Part::Steps, Part::Log, Part::Artifacts];
 /// The view of one run.
 #[derive(Debug, Clone)]
 pub struct RunScreen {
-    pub run: RunId,
-    pub detail: Option<RunDetail>,
-    pub focus: Part,
+    run: RunId,
+    detail: Option<RunDetail>,
+    focus: Part,
     full: bool,
     steps: Picker<u32>,
     artifacts: Picker<usize>,
     /// The artifact requested last, until it arrives.
-    pub opening: Option<u32>,
+    opening: Option<u32>,
+    /// Asked about once the run has been read.
+    wanted: Option<Act>,
     /// Start options of the console, including the operator.
     facts: Facts,
     in_flight: bool,
@@ -51,9 +55,9 @@ pub struct RunScreen {
 }
 
 impl RunScreen {
-    /// The view of a run; nothing is read yet.
+    /// The view of a run.
     #[must_use]
-    pub fn new(run: RunId, facts: &Facts) -> Self {
+    pub fn open(run: RunId, act: Option<Act>, opening: &Opening<'_>) -> Self {
         Self {
             run,
             detail: None,
@@ -62,7 +66,8 @@ impl RunScreen {
             steps: Picker::default(),
             artifacts: Picker::default(),
             opening: None,
-            facts: facts.clone(),
+            wanted: act,
+            facts: opening.facts.clone(),
             in_flight: false,
             stale: true,
             error: None,
@@ -70,7 +75,7 @@ impl RunScreen {
     }
 
     /// Takes the result of reading the run.
-    pub fn receive(&mut self, detail: &Result<Box<RunDetail>, String>) {
+    fn take(&mut self, detail: &Result<Box<RunDetail>, String>) {
         self.in_flight = false;
         match detail {
             Err(why) => self.error = Some(why.clone()),
@@ -124,29 +129,6 @@ impl RunScreen {
                 spec.map_or(Reaction::Done, |text| Reaction::Ask(Effect::Copy(text)))
             }
             _ if self.steps.act(action, &keys, page) => Reaction::Done,
-            _ => Reaction::Ignored,
-        }
-    }
-
-    fn act_artifacts(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
-        let Some(detail) = &self.detail else {
-            return Reaction::Ignored;
-        };
-        let page = layout::rows(self.area(Part::Artifacts, scene.body));
-        let keys: Vec<usize> = (0..detail.artifacts.len()).collect();
-        let selected = self.artifacts.key().and_then(|i| detail.artifacts.get(*i));
-        match (action, selected) {
-            (Action::Open, Some(a)) => {
-                self.opening = Some(a.number);
-                Reaction::Ask(Effect::Artifact {
-                    run: self.run,
-                    number: a.number,
-                })
-            }
-            (Action::CopyLine, Some(a)) => {
-                Reaction::Ask(Effect::Copy(safe(a.url.as_ref().unwrap_or(&a.title))))
-            }
-            _ if self.artifacts.act(action, &keys, page) => Reaction::Done,
             _ => Reaction::Ignored,
         }
     }
@@ -337,35 +319,6 @@ impl RunScreen {
             ..inner
         }
     }
-
-    fn draw_artifacts(&self, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
-        let theme = canvas.theme;
-        let all = self.detail.as_ref().map_or(&[][..], |d| &d.artifacts);
-        let title = Span::styled(format!(" Artifacts {} ", all.len()), theme.strong());
-        let inner = canvas.frame(area, title.into(), &Line::default(), focused);
-        if all.is_empty() {
-            canvas.line(inner, &Line::styled("nothing yet", theme.dim()));
-        }
-        let first = first_visible(self.artifacts.index(), all.len(), usize::from(inner.height));
-        for (y, (i, artifact)) in (inner.y..inner.bottom()).zip(all.iter().enumerate().skip(first))
-        {
-            let (kind, title) = (artifact.kind.name(), artifact.title.as_str());
-            // "manifest of run #4" would name its kind twice.
-            let title = title
-                .strip_prefix(kind)
-                .and_then(|rest| rest.strip_prefix(' '))
-                .unwrap_or(title);
-            let line = Line::from(vec![
-                Span::styled(format!("{kind:<9}"), theme.dim()),
-                Span::raw(safe(title)),
-                Span::styled(format!("  {}", human_bytes(artifact.bytes)), theme.dim()),
-            ]);
-            canvas.line(row(inner, y), &line);
-            if i == self.artifacts.index() && focused {
-                canvas.restyle(row(inner, y), theme.selected());
-            }
-        }
-    }
 }
 
 impl View for RunScreen {
@@ -384,7 +337,7 @@ impl View for RunScreen {
             Action::Pane2 => self.focus = Part::Log,
             Action::Pane3 => self.focus = Part::Artifacts,
             Action::Fullscreen if self.focus == Part::Log => {
-                return Reaction::Open(Destination::Log(self.run));
+                return Reaction::Open(Destination::Log { run: self.run });
             }
             Action::Fullscreen => self.full = !self.full,
             Action::CancelRun => return self.cancel(),
@@ -417,13 +370,53 @@ impl View for RunScreen {
         })
     }
 
-    fn ask(&mut self) -> Vec<Effect> {
+    fn known(&self, run: RunId) -> Option<&Run> {
+        let detail = self.detail.as_ref().filter(|_| self.run == run);
+        detail.map(|detail| &detail.run)
+    }
+
+    fn go_to(&mut self, destination: &Destination) -> bool {
+        let Destination::Run {
+            run,
+            act: Some(act),
+        } = destination
+        else {
+            return false;
+        };
+        if *run != self.run {
+            return false;
+        }
+        (self.wanted, self.stale) = (Some(act.clone()), true);
+        true
+    }
+
+    fn wants(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
         if self.stale && !self.in_flight {
             (self.stale, self.in_flight) = (false, true);
             effects.push(Effect::Detail(self.run));
         }
         effects
+    }
+
+    fn receive(&mut self, msg: &Msg, delivery: Delivery<'_>) -> Reaction {
+        match msg {
+            Msg::Notice(Notice::Run(run, _)) => {
+                // The reason why it is queued may have changed with any run.
+                let queued = self.detail.as_ref().is_some_and(|d| d.queued.is_some());
+                self.stale |= *run == self.run || queued;
+            }
+            Msg::Notice(Notice::Steps(run)) => self.stale |= *run == self.run,
+            Msg::Detail(run, detail) if *run == self.run => {
+                self.take(detail);
+                return self.ask_about_wanted(delivery.cover);
+            }
+            Msg::Artifact(Ok(artifact)) => {
+                return self.read_artifact(&artifact.0, &artifact.1, delivery.cover);
+            }
+            _ => return Reaction::Ignored,
+        }
+        Reaction::Done
     }
 
     fn invalidate(&mut self) {

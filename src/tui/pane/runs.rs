@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{Destination, Reaction, Scene, View};
+use super::{Delivery, Destination, Opening, Reaction, Scene, View};
+use crate::bus::Notice;
 use crate::core::base::time::{Timestamp, human_ms};
 use crate::core::run::queue::Queued;
 use crate::core::run::{Run, RunId, RunStatus, listed};
 use crate::tui::filter::Filter;
 use crate::tui::frame::Frame;
 use crate::tui::keys::{Action, Context};
-use crate::tui::msg::{Effect, RunFilter, RunPage, Ticket, not_listed};
+use crate::tui::msg::{Effect, Msg, RunFilter, RunPage, Ticket, not_listed};
 use crate::tui::picker::{Picker, first_visible};
 use crate::tui::theme::{run_symbol, run_word};
 use crate::tui::view::canvas::{Canvas, column, row, safe, wrapped};
@@ -43,7 +44,7 @@ impl Page {
 /// The list of runs.
 #[derive(Debug, Clone)]
 pub struct RunsScreen {
-    pub ticket: Ticket,
+    ticket: Ticket,
     filter: RunFilter,
     /// The filter in the title: `failed, prod`.
     filter_label: String,
@@ -78,7 +79,7 @@ struct Search {
 impl RunsScreen {
     /// The list of runs that match `filter`.
     #[must_use]
-    pub fn new(ticket: Ticket, filter: RunFilter) -> Self {
+    pub fn open(filter: RunFilter, opening: &Opening<'_>) -> Self {
         let status = filter.status.iter().map(|s| run_word(*s));
         let since = filter
             .since
@@ -89,7 +90,7 @@ impl RunsScreen {
             .chain(since)
             .collect();
         Self {
-            ticket,
+            ticket: opening.ticket,
             filter_label: labels.join(", "),
             filter: RunFilter {
                 limit: PAGE,
@@ -110,7 +111,7 @@ impl RunsScreen {
     }
 
     /// Takes a page, which replaces the runs of its range.
-    pub fn receive(&mut self, page: Result<RunPage, String>) {
+    fn take(&mut self, page: Result<RunPage, String>) {
         let Some(requested) = self.in_flight.take() else {
             return;
         };
@@ -327,7 +328,7 @@ impl View for RunsScreen {
         }
         match (action, self.picker.key()) {
             (Action::Find, _) => self.narrow.open(),
-            (Action::Open, Some(run)) => return Reaction::Open(Destination::Run(*run)),
+            (Action::Open, Some(run)) => return Reaction::Open(Destination::run(*run)),
             (Action::CopyLine, Some(run)) => {
                 let line = self
                     .shown()
@@ -356,15 +357,24 @@ impl View for RunsScreen {
         was
     }
 
-    fn insert(&mut self, text: &str) {
+    fn insert(&mut self, text: &str, _scene: Scene<'_>) {
         if self.narrow.is_typing() {
             self.narrow.insert(text);
             self.sync();
         }
     }
 
-    fn ask(&mut self) -> Vec<Effect> {
+    fn wants(&mut self) -> Vec<Effect> {
         self.next_page().into_iter().collect()
+    }
+
+    fn receive(&mut self, msg: &Msg, _delivery: Delivery<'_>) -> Reaction {
+        match msg {
+            Msg::Notice(Notice::Run(..)) => self.stale = true,
+            Msg::Runs(ticket, page) if *ticket == self.ticket => self.take(page.clone()),
+            _ => return Reaction::Ignored,
+        }
+        Reaction::Done
     }
 
     fn invalidate(&mut self) {

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::stack::{facts, summary};
-use super::{Reaction, Scene, View};
+use super::{Opening, Reaction, Scene, View};
 use crate::core::run::plan::Target;
 use crate::core::stack::service::{
     Action as Channel, ActionCall, Service, ShellCommand, Tier, Verb,
@@ -21,14 +21,14 @@ use crate::tui::view::layout;
 /// The view of one service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceScreen {
-    pub name: String,
+    name: String,
     top: usize,
 }
 
 impl ServiceScreen {
     /// The view of the service of that name.
     #[must_use]
-    pub const fn new(name: String) -> Self {
+    pub const fn open(name: String, _: &Opening<'_>) -> Self {
         Self { name, top: 0 }
     }
 }

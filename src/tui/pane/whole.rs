@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::{Reaction, Scene, View};
+use super::{Opening, Reaction, Scene, View};
 use crate::core::run::RunId;
 use crate::tui::frame::Frame;
 use crate::tui::keys::{Action, Context, Table};
@@ -12,7 +12,15 @@ use crate::tui::view::canvas::Canvas;
 /// The full-screen log of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct WholeLog {
-    pub run: RunId,
+    run: RunId,
+}
+
+impl WholeLog {
+    /// The log of a run.
+    #[must_use]
+    pub const fn open(run: RunId, _: &Opening<'_>) -> Self {
+        Self { run }
+    }
 }
 
 impl View for WholeLog {

@@ -4,15 +4,16 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::Outcome;
 use super::confirm::buttons;
+use super::{Dialog, Outcome};
 use crate::core::run::RunId;
 use crate::core::run::act::Act;
 use crate::core::run::plan::Rules;
 use crate::core::run::step::approve::Comment;
+use crate::tui::facts::Facts;
 use crate::tui::field::Field;
-use crate::tui::keys::{Action, Context};
-use crate::tui::msg::{Approval, Effect, RunDetail};
+use crate::tui::keys::{Action, Context, Keymap};
+use crate::tui::msg::{Approval, Effect, RunDetail, Ticket};
 use crate::tui::view::canvas::{Canvas, row, safe, wrapped};
 
 /// The element with keyboard focus.
@@ -117,36 +118,6 @@ impl AnswerForm {
         }
     }
 
-    pub(super) const fn context(&self) -> Context {
-        if matches!(self.focus, Focus::Note) {
-            Context::Text
-        } else {
-            Context::Dialog
-        }
-    }
-
-    pub(super) fn insert(&mut self, text: &str) {
-        if self.focus == Focus::Note {
-            self.note.insert(text);
-        }
-    }
-
-    pub(super) fn act(&mut self, action: Action) -> Outcome {
-        match action {
-            Action::NextField | Action::Complete | Action::Newer | Action::Accept => {
-                self.move_focus(1);
-            }
-            Action::PreviousField | Action::PreviousChoice | Action::Older => {
-                self.move_focus(ORDER.len() - 1);
-            }
-            Action::PickYes => self.focus = Focus::Yes,
-            Action::PickNo => self.focus = Focus::No,
-            Action::Press => return self.press(),
-            other => drop(self.note.act(other)),
-        }
-        Outcome::Stay
-    }
-
     fn move_focus(&mut self, step: usize) {
         let at = ORDER.iter().position(|f| *f == self.focus).unwrap_or(0);
         self.focus = ORDER[(at + step) % ORDER.len()];
@@ -194,8 +165,45 @@ impl AnswerForm {
         (self.message, self.focus) = (Some(why), Focus::Note);
         Outcome::Stay
     }
+}
 
-    pub(super) fn draw(&self, canvas: &mut Canvas<'_>) {
+impl Dialog for AnswerForm {
+    fn context(&self) -> Context {
+        if matches!(self.focus, Focus::Note) {
+            Context::Text
+        } else {
+            Context::Dialog
+        }
+    }
+
+    fn insert(&mut self, text: &str) {
+        if self.focus == Focus::Note {
+            self.note.insert(text);
+        }
+    }
+
+    fn act(&mut self, action: Action, _keys: &Keymap, _ticket: Ticket) -> Outcome {
+        match action {
+            Action::NextField | Action::Complete | Action::Newer | Action::Accept => {
+                self.move_focus(1);
+            }
+            Action::PreviousField | Action::PreviousChoice | Action::Older => {
+                self.move_focus(ORDER.len() - 1);
+            }
+            Action::PickYes => self.focus = Focus::Yes,
+            Action::PickNo => self.focus = Focus::No,
+            Action::Press => return self.press(),
+            other => drop(self.note.act(other)),
+        }
+        Outcome::Stay
+    }
+
+    fn paste(&mut self, text: &str) -> Option<String> {
+        self.insert(text);
+        None
+    }
+
+    fn draw(&self, _facts: &Facts, _keys: &Keymap, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let width = canvas.area().width.min(72);
         let inside = usize::from(width.saturating_sub(4));

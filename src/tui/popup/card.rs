@@ -8,15 +8,15 @@ mod body;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::Outcome;
 use super::confirm::buttons;
+use super::{Dialog, Outcome};
 use crate::core::command::Parsed;
 use crate::core::run::act::Act;
 use crate::core::run::{Run, RunId};
 use crate::tui::facts::Facts;
 use crate::tui::field::Field;
-use crate::tui::keys::{Action, Context};
-use crate::tui::msg::{Effect, PlanCard, Ticket};
+use crate::tui::keys::{Action, Context, Keymap};
+use crate::tui::msg::{Effect, Msg, PlanCard, Ticket};
 use crate::tui::view::canvas::{Canvas, row, safe, wrapped};
 use crate::tui::view::layout;
 
@@ -109,15 +109,9 @@ impl Card {
         new
     }
 
-    /// The request this card waits for.
-    #[must_use]
-    pub const fn busy(&self) -> Option<Ticket> {
-        self.busy
-    }
-
     /// Takes the plan for changed inputs and clears the confirmation. A refused value is missing in
     /// the plan; its field keeps the typed text, to be corrected.
-    pub fn replanned(&mut self, card: Result<Box<PlanCard>, String>) {
+    fn replanned(&mut self, card: Result<Box<PlanCard>, String>) {
         self.busy = None;
         match card {
             Ok(card) => {
@@ -167,7 +161,7 @@ impl Card {
     }
 
     /// Takes the runs and rules that block the plan now.
-    pub fn set_blockers(&mut self, queue: Result<Vec<String>, String>) {
+    fn set_blockers(&mut self, queue: Result<Vec<String>, String>) {
         self.busy = None;
         match queue {
             Ok(queue) => self.card.queue = queue,
@@ -178,7 +172,7 @@ impl Card {
     }
 
     /// The run could not be started.
-    pub fn refused(&mut self, why: &str) {
+    fn refused(&mut self, why: &str) {
         (self.busy, self.message) = (None, Some(format!("nothing was started: {why}")));
     }
 
@@ -191,13 +185,6 @@ impl Card {
     /// A read-only console starts no runs, not even read-only ones.
     const fn is_forbidden(&self) -> bool {
         self.read_only
-    }
-
-    pub(super) const fn context(&self) -> Context {
-        match self.focus {
-            Focus::Input(_) | Focus::Confirm => Context::Text,
-            Focus::Cancel | Focus::Start => Context::Dialog,
-        }
     }
 
     /// The focus order: as shown, except that Start directly follows a confirmation.
@@ -218,51 +205,6 @@ impl Card {
             Focus::Confirm => self.confirm.as_mut().map(|(_, field)| field),
             Focus::Cancel | Focus::Start => None,
         }
-    }
-
-    pub(super) fn insert(&mut self, text: &str) {
-        self.message = None;
-        if let Some(field) = self.field() {
-            field.insert(text);
-        }
-    }
-
-    pub(super) fn paste(&mut self, text: &str) -> Option<String> {
-        match self.focus {
-            Focus::Input(_) => self.insert(text),
-            Focus::Confirm => {
-                self.message = Some("a paste does not confirm: type the word".to_owned());
-            }
-            Focus::Cancel | Focus::Start => return Some("a paste does nothing here".to_owned()),
-        }
-        None
-    }
-
-    pub(super) fn act(&mut self, action: Action, ticket: Ticket) -> Outcome {
-        match action {
-            Action::NextField | Action::Complete => self.move_focus(1),
-            Action::PreviousField | Action::PreviousChoice => {
-                self.move_focus(self.order().len() - 1);
-            }
-            Action::PickYes if self.can_start() => self.focus = Focus::Start,
-            Action::PickYes => self.message = Some(self.why_not()),
-            Action::PickNo => self.focus = Focus::Cancel,
-            Action::Up | Action::Older => self.top = self.top.saturating_sub(1),
-            Action::Down | Action::Newer => {
-                self.top = self.top.saturating_add(1).min(self.longest());
-            }
-            Action::PageUp => self.top = self.top.saturating_sub(PAGE),
-            Action::PageDown => self.top = self.top.saturating_add(PAGE).min(self.longest()),
-            Action::Top => self.top = 0,
-            Action::Bottom => self.top = self.longest(),
-            Action::Press | Action::Accept => return self.press(ticket),
-            other => {
-                if let Some(field) = self.field() {
-                    field.act(other);
-                }
-            }
-        }
-        Outcome::Stay
     }
 
     fn longest(&self) -> usize {
@@ -370,59 +312,6 @@ impl Card {
         format!("cannot be started: {}", blocks.join("; "))
     }
 
-    pub(super) fn draw(&self, facts: &Facts, canvas: &mut Canvas<'_>) {
-        let theme = canvas.theme;
-        let screen = canvas.area();
-        let width = screen.width.min(100);
-        let lines = body::lines(&self.card, theme, usize::from(width.saturating_sub(4)));
-        let message = self.message.as_ref().map_or_else(Vec::new, |m| {
-            wrapped(m, usize::from(width.saturating_sub(4)))
-        });
-        let fields = self.inputs.len() + usize::from(self.confirm.is_some() && self.can_start());
-        let foot = fields + message.len() + 2;
-        let height = u16::try_from(lines.len() + foot + 2)
-            .unwrap_or(u16::MAX)
-            .min(screen.height.saturating_sub(2));
-        let room = usize::from(height).saturating_sub(foot + 2).max(1);
-        let top = self.top.min(lines.len().saturating_sub(room));
-        let title = Span::styled(
-            format!(" Plan: {} ", safe(&self.card.plan.title)),
-            theme.strong(),
-        );
-        let inner = canvas.window(
-            width,
-            height,
-            title.into(),
-            &layout::position(top, room, lines.len()).into(),
-        );
-        let inner = Rect {
-            x: inner.x.saturating_add(1),
-            width: inner.width.saturating_sub(2),
-            ..inner
-        };
-        let split = inner
-            .bottom()
-            .saturating_sub(u16::try_from(foot).unwrap_or(u16::MAX))
-            .max(inner.y);
-        canvas.lines(
-            Rect {
-                height: split - inner.y,
-                ..inner
-            },
-            lines.iter().skip(top),
-        );
-        self.draw_foot(
-            Rect {
-                y: split,
-                height: inner.bottom().saturating_sub(split),
-                ..inner
-            },
-            &message,
-            facts,
-            canvas,
-        );
-    }
-
     /// Inputs, confirmation, message and buttons. The buttons are always visible.
     fn draw_foot(&self, area: Rect, message: &[String], facts: &Facts, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
@@ -486,5 +375,130 @@ impl Card {
             all.push((start, self.focus == Focus::Start));
         }
         canvas.line(row(area, last), &buttons(&all, theme));
+    }
+}
+
+impl Dialog for Card {
+    fn context(&self) -> Context {
+        match self.focus {
+            Focus::Input(_) | Focus::Confirm => Context::Text,
+            Focus::Cancel | Focus::Start => Context::Dialog,
+        }
+    }
+
+    fn insert(&mut self, text: &str) {
+        self.message = None;
+        if let Some(field) = self.field() {
+            field.insert(text);
+        }
+    }
+
+    fn paste(&mut self, text: &str) -> Option<String> {
+        match self.focus {
+            Focus::Input(_) => self.insert(text),
+            Focus::Confirm => {
+                self.message = Some("a paste does not confirm: type the word".to_owned());
+            }
+            Focus::Cancel | Focus::Start => return Some("a paste does nothing here".to_owned()),
+        }
+        None
+    }
+
+    fn act(&mut self, action: Action, _keys: &Keymap, ticket: Ticket) -> Outcome {
+        match action {
+            Action::NextField | Action::Complete => self.move_focus(1),
+            Action::PreviousField | Action::PreviousChoice => {
+                self.move_focus(self.order().len() - 1);
+            }
+            Action::PickYes if self.can_start() => self.focus = Focus::Start,
+            Action::PickYes => self.message = Some(self.why_not()),
+            Action::PickNo => self.focus = Focus::Cancel,
+            Action::Up | Action::Older => self.top = self.top.saturating_sub(1),
+            Action::Down | Action::Newer => {
+                self.top = self.top.saturating_add(1).min(self.longest());
+            }
+            Action::PageUp => self.top = self.top.saturating_sub(PAGE),
+            Action::PageDown => self.top = self.top.saturating_add(PAGE).min(self.longest()),
+            Action::Top => self.top = 0,
+            Action::Bottom => self.top = self.longest(),
+            Action::Press | Action::Accept => return self.press(ticket),
+            other => {
+                if let Some(field) = self.field() {
+                    field.act(other);
+                }
+            }
+        }
+        Outcome::Stay
+    }
+
+    fn receive(&mut self, msg: &Msg) -> Option<Outcome> {
+        let busy = self.busy;
+        let waits_for = |ticket: &Ticket| busy == Some(*ticket);
+        match msg {
+            Msg::Planned(ticket, card) if waits_for(ticket) => self.replanned(card.clone()),
+            Msg::Blockers(ticket, queue) if waits_for(ticket) => self.set_blockers(queue.clone()),
+            Msg::Submitted(ticket, Ok(_)) | Msg::Acted(Some(ticket), Ok(_))
+                if waits_for(ticket) =>
+            {
+                return Some(Outcome::Close);
+            }
+            Msg::Submitted(ticket, Err(why)) if waits_for(ticket) => self.refused(why),
+            Msg::Acted(Some(ticket), Err(not)) if waits_for(ticket) => self.refused(&not.why),
+            _ => return None,
+        }
+        Some(Outcome::Stay)
+    }
+
+    fn draw(&self, facts: &Facts, _keys: &Keymap, canvas: &mut Canvas<'_>) {
+        let theme = canvas.theme;
+        let screen = canvas.area();
+        let width = screen.width.min(100);
+        let lines = body::lines(&self.card, theme, usize::from(width.saturating_sub(4)));
+        let message = self.message.as_ref().map_or_else(Vec::new, |m| {
+            wrapped(m, usize::from(width.saturating_sub(4)))
+        });
+        let fields = self.inputs.len() + usize::from(self.confirm.is_some() && self.can_start());
+        let foot = fields + message.len() + 2;
+        let height = u16::try_from(lines.len() + foot + 2)
+            .unwrap_or(u16::MAX)
+            .min(screen.height.saturating_sub(2));
+        let room = usize::from(height).saturating_sub(foot + 2).max(1);
+        let top = self.top.min(lines.len().saturating_sub(room));
+        let title = Span::styled(
+            format!(" Plan: {} ", safe(&self.card.plan.title)),
+            theme.strong(),
+        );
+        let inner = canvas.window(
+            width,
+            height,
+            title.into(),
+            &layout::position(top, room, lines.len()).into(),
+        );
+        let inner = Rect {
+            x: inner.x.saturating_add(1),
+            width: inner.width.saturating_sub(2),
+            ..inner
+        };
+        let split = inner
+            .bottom()
+            .saturating_sub(u16::try_from(foot).unwrap_or(u16::MAX))
+            .max(inner.y);
+        canvas.lines(
+            Rect {
+                height: split - inner.y,
+                ..inner
+            },
+            lines.iter().skip(top),
+        );
+        self.draw_foot(
+            Rect {
+                y: split,
+                height: inner.bottom().saturating_sub(split),
+                ..inner
+            },
+            &message,
+            facts,
+            canvas,
+        );
     }
 }

@@ -2,30 +2,26 @@
 
 use ratatui::text::{Line, Span};
 
-use super::Outcome;
+use super::{Dialog, Outcome};
 use crate::core::run::Run;
 use crate::core::run::act::Act;
 use crate::core::run::orders::{Ending, Order};
-use crate::tui::keys::Action;
+use crate::tui::facts::Facts;
+use crate::tui::keys::{Action, Keymap};
+use crate::tui::msg::{Effect, Ticket};
 use crate::tui::theme::{Theme, run_word};
 use crate::tui::view::canvas::{Canvas, safe, wrapped};
 
-/// The action after yes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Then {
-    Quit,
-    Act(Box<Act>),
-}
-
 /// A yes-or-no question.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Confirm {
     title: String,
     lines: Vec<String>,
     no: &'static str,
     yes: &'static str,
     yes_selected: bool,
-    then: Then,
+    /// What yes does.
+    effect: Effect,
 }
 
 impl Confirm {
@@ -52,11 +48,11 @@ impl Confirm {
             no: "Let it run",
             yes: "Cancel the run",
             yes_selected: false,
-            then: Then::Act(Box::new(Act::Order {
+            effect: Effect::act(Act::Order {
                 run: run.id,
                 order: Order::End(Ending::Cancel),
                 reason: None,
-            })),
+            }),
         }
     }
 
@@ -76,25 +72,25 @@ impl Confirm {
             no: "Stay",
             yes: "Leave, let them finish",
             yes_selected: false,
-            then: Then::Quit,
+            effect: Effect::Quit,
         }
     }
+}
 
-    pub(super) fn act(&mut self, action: Action) -> Outcome {
+impl Dialog for Confirm {
+    fn act(&mut self, action: Action, _keys: &Keymap, _ticket: Ticket) -> Outcome {
         match action {
             Action::NextField | Action::PreviousField => self.yes_selected = !self.yes_selected,
             Action::PickYes => self.yes_selected = true,
             Action::PickNo => self.yes_selected = false,
-            Action::Press if self.yes_selected => {
-                return Outcome::Confirmed(self.then.clone());
-            }
+            Action::Press if self.yes_selected => return Outcome::Finish(self.effect.clone()),
             Action::Press => return Outcome::Close,
             _ => {}
         }
         Outcome::Stay
     }
 
-    pub(super) fn draw(&self, canvas: &mut Canvas<'_>) {
+    fn draw(&self, _facts: &Facts, _keys: &Keymap, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let width = canvas.area().width.min(64);
         let text: Vec<String> = self

@@ -5,13 +5,14 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::confirm::buttons;
-use super::{Outcome, Popup};
+use super::{Dialog, Outcome};
 use crate::core::run::act::{Act, Confirmation};
 use crate::core::run::orders::{Ending, Order, Pace, dependents, next_step, skippable, to_let_go};
 use crate::core::run::resume::{Decision, ResumeState, standing};
 use crate::core::run::{Run, RunStatus, StepStatus};
+use crate::tui::facts::Facts;
 use crate::tui::field::Field;
-use crate::tui::keys::{Action, Context};
+use crate::tui::keys::{Action, Context, Keymap};
 use crate::tui::msg::{Effect, RunDetail, Ticket};
 use crate::tui::popup::card::Card;
 use crate::tui::theme::run_word;
@@ -83,28 +84,6 @@ impl Control {
         }
     }
 
-    pub(super) const fn context(&self) -> Context {
-        if matches!(self.focus, Focus::Reason) {
-            Context::Text
-        } else {
-            Context::Dialog
-        }
-    }
-
-    pub(super) fn insert(&mut self, text: &str) {
-        if self.focus == Focus::Reason {
-            self.reason.insert(text);
-        }
-    }
-
-    pub(super) fn act(&mut self, action: Action, ticket: Ticket) -> Outcome {
-        if self.focus == Focus::List {
-            self.choose(action)
-        } else {
-            self.decide(action, ticket)
-        }
-    }
-
     fn choose(&mut self, action: Action) -> Outcome {
         let last = self.choices.len() - 1;
         match action {
@@ -171,12 +150,41 @@ impl Control {
                 ticket,
                 plan: Box::new(card.card.plan.clone()),
             };
-            return Outcome::Open(Box::new(Popup::Card(Box::new(card))), Box::new(queue));
+            return Outcome::Open(card.into(), Box::new(queue));
         }
         Outcome::Finish(Effect::act(act.because(reason)))
     }
+}
 
-    pub(super) fn draw(&self, canvas: &mut Canvas<'_>) {
+impl Dialog for Control {
+    fn context(&self) -> Context {
+        if matches!(self.focus, Focus::Reason) {
+            Context::Text
+        } else {
+            Context::Dialog
+        }
+    }
+
+    fn insert(&mut self, text: &str) {
+        if self.focus == Focus::Reason {
+            self.reason.insert(text);
+        }
+    }
+
+    fn act(&mut self, action: Action, _keys: &Keymap, ticket: Ticket) -> Outcome {
+        if self.focus == Focus::List {
+            self.choose(action)
+        } else {
+            self.decide(action, ticket)
+        }
+    }
+
+    fn paste(&mut self, text: &str) -> Option<String> {
+        self.insert(text);
+        None
+    }
+
+    fn draw(&self, _facts: &Facts, _keys: &Keymap, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let screen = canvas.area();
         let width = screen.width.min(78);

@@ -4,9 +4,11 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::Outcome;
+use super::{Dialog, Outcome};
+use crate::tui::facts::Facts;
 use crate::tui::field::Field;
 use crate::tui::keys::{Action, Context, Key, Keymap};
+use crate::tui::msg::Ticket;
 use crate::tui::picker::{first_visible, moved};
 use crate::tui::view::canvas::{Canvas, row};
 
@@ -121,5 +123,32 @@ impl Help {
         if rows.is_empty() {
             canvas.line(list, &Line::raw(" no key does that here"));
         }
+    }
+}
+
+impl Dialog for Help {
+    fn context(&self) -> Context {
+        Context::Text
+    }
+
+    fn act(&mut self, action: Action, keys: &Keymap, _ticket: Ticket) -> Outcome {
+        Self::act(self, action, keys)
+    }
+
+    fn insert(&mut self, text: &str) {
+        Self::insert(self, text);
+    }
+
+    fn paste(&mut self, text: &str) -> Option<String> {
+        Self::insert(self, text);
+        None
+    }
+
+    fn is_help(&self) -> bool {
+        true
+    }
+
+    fn draw(&self, _facts: &Facts, keys: &Keymap, canvas: &mut Canvas<'_>) {
+        Self::draw(self, keys, canvas);
     }
 }

@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::Outcome;
 use super::confirm::buttons;
+use super::{Dialog, Outcome};
 use crate::core::run::RunId;
 use crate::core::run::act::Act;
+use crate::tui::facts::Facts;
 use crate::tui::field::Field;
-use crate::tui::keys::{Action, Context};
-use crate::tui::msg::{Effect, LeftOver};
+use crate::tui::keys::{Action, Context, Keymap};
+use crate::tui::msg::{Effect, LeftOver, Ticket};
 use crate::tui::view::canvas::{Canvas, row, safe, wrapped};
 
 /// The element with keyboard focus.
@@ -57,20 +58,6 @@ impl LeftOvers {
         }
     }
 
-    pub(super) const fn context(&self) -> Context {
-        if matches!(self.focus, Focus::Word) {
-            Context::Text
-        } else {
-            Context::Dialog
-        }
-    }
-
-    pub(super) fn insert(&mut self, text: &str) {
-        if self.focus == Focus::Word {
-            self.word.insert(text);
-        }
-    }
-
     fn labels(&self) -> Vec<String> {
         let mut labels = vec!["Leave them as they are".to_owned()];
         if self.runs.len() > 1 {
@@ -105,14 +92,6 @@ impl LeftOvers {
     fn wanted(&self) -> Option<&str> {
         let words = self.confirm_words();
         words.first().copied().filter(|_| words.len() == 1)
-    }
-
-    pub(super) fn act(&mut self, action: Action) -> Outcome {
-        if self.focus == Focus::List {
-            self.choose(action)
-        } else {
-            self.decide(action)
-        }
     }
 
     fn choose(&mut self, action: Action) -> Outcome {
@@ -209,7 +188,48 @@ impl LeftOvers {
         }
     }
 
-    pub(super) fn draw(&self, canvas: &mut Canvas<'_>) {
+    fn draw_decision(&self, inner: Rect, canvas: &mut Canvas<'_>) {
+        let theme = canvas.theme;
+        if let Some(word) = self.wanted() {
+            let line = row(inner, inner.bottom() - 3);
+            canvas.clear(line);
+            let label = Span::raw(format!(" to start it, type {}: ", safe(word)));
+            canvas.field(line, label, &self.word, self.focus == Focus::Word, "");
+        }
+        let on = |focus| self.focus == focus;
+        let all = [
+            ("Back", on(Focus::Back)),
+            ("Start", on(Focus::Start)),
+            ("Drop", on(Focus::Drop)),
+        ];
+        canvas.line(row(inner, inner.bottom() - 1), &buttons(&all, theme));
+    }
+}
+
+impl Dialog for LeftOvers {
+    fn context(&self) -> Context {
+        if matches!(self.focus, Focus::Word) {
+            Context::Text
+        } else {
+            Context::Dialog
+        }
+    }
+
+    fn insert(&mut self, text: &str) {
+        if self.focus == Focus::Word {
+            self.word.insert(text);
+        }
+    }
+
+    fn act(&mut self, action: Action, _keys: &Keymap, _ticket: Ticket) -> Outcome {
+        if self.focus == Focus::List {
+            self.choose(action)
+        } else {
+            self.decide(action)
+        }
+    }
+
+    fn draw(&self, _facts: &Facts, _keys: &Keymap, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let screen = canvas.area();
         let width = screen.width.min(78);
@@ -267,23 +287,6 @@ impl LeftOvers {
         if deciding && inner.height >= 3 {
             self.draw_decision(inner, canvas);
         }
-    }
-
-    fn draw_decision(&self, inner: Rect, canvas: &mut Canvas<'_>) {
-        let theme = canvas.theme;
-        if let Some(word) = self.wanted() {
-            let line = row(inner, inner.bottom() - 3);
-            canvas.clear(line);
-            let label = Span::raw(format!(" to start it, type {}: ", safe(word)));
-            canvas.field(line, label, &self.word, self.focus == Focus::Word, "");
-        }
-        let on = |focus| self.focus == focus;
-        let all = [
-            ("Back", on(Focus::Back)),
-            ("Start", on(Focus::Start)),
-            ("Drop", on(Focus::Drop)),
-        ];
-        canvas.line(row(inner, inner.bottom() - 1), &buttons(&all, theme));
     }
 }
 

@@ -21,7 +21,7 @@ async fn gathered(
         paths,
         required: true,
     };
-    let what = Invocation {
+    let what = ShellCall {
         dir: Some(folder.display().to_string()),
         artifacts,
         ..sh("true")

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::config::settings::policy::secrets;
-use crate::config::toml_doc::parse;
-use crate::core::runbook::Problem;
+use crate::core::base::problem::Problem;
+use crate::core::base::toml_doc::parse;
 
 const SECRETS: &str = r#"
 [secret.PG]

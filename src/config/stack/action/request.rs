@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::config::rule::schedule::MAX_TIMEOUT_MS;
 use crate::config::rule::{self, header, web};
-use crate::config::toml_doc::{Field, Report, Section};
+use crate::core::base::toml_doc::{Field, Report, Section};
 use crate::core::stack::service::{HttpRequest, Verb};
 
 pub(super) fn read(
@@ -33,12 +33,12 @@ pub(super) fn read(
         headers,
         secret_ref,
         secret_headers,
-        body: t.text(report, "body", web::body_template),
+        body: t.text_by(report, "body", web::body_template),
         expect_status: statuses(&mut t, report),
         max_ms: t
             .field("max_ms")
             .and_then(|f| f.whole(report, 1, MAX_TIMEOUT_MS)),
-        contains: t.text(report, "contains", rule::prose),
+        contains: t.text_by(report, "contains", rule::prose),
         ..HttpRequest::default()
     };
     t.close(report);

@@ -10,6 +10,7 @@ use crate::health::observation::{TargetSummary, current_state};
 use crate::run::plan::{Target, targets_of};
 use crate::stack::service::{Service, Stack, Tier, Verb};
 use crate::stack::state::State;
+use crate::{serde_by_word, words};
 
 /// One component of the score.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -52,28 +53,20 @@ impl Protected {
     }
 }
 
-/// The overall state, derived from the score alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Health {
-    Healthy,
-    Warning,
-    Critical,
-    Unknown,
+words! {
+    /// The overall state, derived from the score alone.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Health {
+        Healthy = "healthy",
+        Warning = "warning",
+        Critical = "critical",
+        Unknown = "unknown",
+    }
 }
 
-impl Health {
-    /// The word on screen and in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Healthy => "healthy",
-            Self::Warning => "warning",
-            Self::Critical => "critical",
-            Self::Unknown => "unknown",
-        }
-    }
+serde_by_word!(Health);
 
+impl Health {
     const fn of(value: Option<u32>) -> Self {
         match value {
             None => Self::Unknown,

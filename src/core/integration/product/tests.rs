@@ -8,7 +8,6 @@ use super::*;
 #[test]
 fn every_operation_can_be_filled_in() {
     for product in Product::ALL {
-        assert_eq!(Product::from_name(product.name()), Some(product));
         assert!(product.base_url().starts_with("https://") && product.ping().starts_with('/'));
         let mut names = BTreeSet::new();
         for operation in product.operations() {

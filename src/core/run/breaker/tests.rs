@@ -5,6 +5,11 @@ use proptest::prelude::*;
 use super::*;
 use std::collections::BTreeMap;
 
+use crate::run::step::HttpCall;
+use crate::run::step::adapter::Adapter;
+use crate::run::step::sql::Sql;
+use crate::run::step::wait::Wait;
+
 const T: fn(i64) -> Timestamp = Timestamp;
 const FREE: Pass = Pass::Free { clean: false };
 
@@ -256,32 +261,36 @@ proptest! {
 
 #[test]
 fn changing_calls_are_guarded_by_their_host() {
-    let http = |url: &str| Call::Http {
-        host: crate::base::outbound::HostFrom::File,
-        method: "POST".to_owned(),
-        url: url.to_owned(),
-        headers: BTreeMap::new(),
-        body: None,
-        secrets: Vec::new(),
-        timeout_ms: 1,
+    let http = |url: &str| {
+        CallKind::Http(HttpCall {
+            host: crate::base::outbound::HostFrom::File,
+            method: "POST".to_owned(),
+            url: url.to_owned(),
+            headers: BTreeMap::new(),
+            body: None,
+            secrets: Vec::new(),
+        })
     };
-    let sql = |write| Call::Sql {
-        database: "shop".to_owned(),
-        statement: "delete from carts".to_owned(),
-        params: Vec::new(),
-        write,
-        max_rows: 1,
-        timeout_ms: 1,
+    let sql = |mutates| {
+        CallKind::Sql(Sql {
+            database: "shop".to_owned(),
+            place: String::new(),
+            statement: "delete from carts".to_owned(),
+            params: Vec::new(),
+            mutates,
+            max_rows: 1,
+        })
     };
-    let operate = |operation: &str| Call::Operate {
-        operation: operation.to_owned(),
-        args: BTreeMap::new(),
-        base_url: "https://ghe.test:8443/api/v3".to_owned(),
-        token: "GH".to_owned(),
-        timeout_ms: 1,
+    let operate = |operation: &str| {
+        CallKind::Operation(Adapter {
+            operation: operation.to_owned(),
+            args: BTreeMap::new(),
+            base_url: "https://ghe.test:8443/api/v3".to_owned(),
+            token: "GH".to_owned(),
+        })
     };
     let message = serde_json::from_str(r#"{"title": "x"}"#).unwrap();
-    for (call, host) in [
+    for (kind, host) in [
         (http("https://api.test/x"), Some("api.test")),
         (http("http://127.0.0.1:8080/"), Some("127.0.0.1:8080")),
         (http("no address"), None),
@@ -291,15 +300,18 @@ fn changing_calls_are_guarded_by_their_host() {
         (operate("github.combined_status"), None),
         (operate("github.no_such"), None),
         (
-            Call::Notify {
+            CallKind::Notify {
                 to: "ops".to_owned(),
                 message,
-                timeout_ms: 1,
             },
             Some("notify.ops"),
         ),
-        (Call::Wait { ms: 1 }, None),
+        (CallKind::Wait(Wait { ms: 1 }), None),
     ] {
+        let call = Call {
+            kind,
+            timeout_ms: 1,
+        };
         assert_eq!(
             BreakerKey::of(None, &call).map(|way| way.host).as_deref(),
             host,

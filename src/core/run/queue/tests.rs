@@ -7,22 +7,6 @@ use super::*;
 const NOW: Timestamp = Timestamp(1_795_000_000_000);
 
 #[test]
-fn words_are_read_back() {
-    for priority in Priority::ALL {
-        assert_eq!(Priority::from_name(priority.name()), Some(priority));
-    }
-    for policy in Policy::ALL {
-        assert_eq!(Policy::from_name(policy.name()), Some(policy));
-    }
-    for lane in Lane::ALL {
-        assert_eq!(Lane::from_name(lane.name()), Some(lane));
-    }
-    assert_eq!(Priority::ALL.map(Priority::name), Priority::NAMES);
-    assert_eq!(Policy::ALL.map(Policy::name), Policy::NAMES);
-    assert_eq!(Priority::from_name("highest"), None);
-}
-
-#[test]
 fn higher_goes_first_and_waiting_weighs_as_much_as_priority() {
     use Lane::{Interactive, Routine};
     use Priority::{High, Low, Normal, Urgent};

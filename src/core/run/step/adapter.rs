@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Outcome, Reply, answered_again};
+use super::{CallKind, Outcome, Reply, answered_again};
 use crate::base::text;
 use crate::integration::product::{self, Kept, Operation, Product, Stage};
 
@@ -72,14 +72,8 @@ impl Adapter {
         )
     }
 
-    pub(super) fn call(&self, timeout_ms: i64) -> Call {
-        Call::Operate {
-            operation: self.operation.clone(),
-            args: self.args.clone(),
-            base_url: self.base_url.clone(),
-            token: self.token.clone(),
-            timeout_ms,
-        }
+    pub(super) fn call(&self) -> CallKind {
+        CallKind::Operation(self.clone())
     }
 
     pub(super) fn outcome(&self, reply: &Reply) -> Outcome {

@@ -3,8 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Outcome, Reply};
+use super::{CallKind, Outcome, Reply};
 use crate::base::time::human_ms;
+use crate::{serde_by_word, words};
 
 /// Waits until `need` people have agreed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,31 +20,18 @@ pub struct Approve {
     pub comment: Comment,
 }
 
-/// When a comment is required.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Comment {
-    Never,
-    Always,
-    #[default]
-    OnDeny,
-}
-
-impl Comment {
-    /// The words runbooks use.
-    pub const NAMES: [&'static str; 3] = ["never", "always", "on_deny"];
-
-    /// Reads one of [`Comment::NAMES`].
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "never" => Some(Self::Never),
-            "always" => Some(Self::Always),
-            "on_deny" => Some(Self::OnDeny),
-            _ => None,
-        }
+words! {
+    /// When a comment is required.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    pub enum Comment {
+        Never = "never",
+        Always = "always",
+        #[default]
+        OnDeny = "on_deny",
     }
 }
+
+serde_by_word!(Comment);
 
 impl Default for Approve {
     fn default() -> Self {
@@ -71,11 +59,8 @@ impl Approve {
         format!("wants the approval of {people}{from}: {}", self.prompt)
     }
 
-    pub(super) fn call(&self, timeout_ms: i64) -> Call {
-        Call::Approve {
-            ask: self.clone(),
-            timeout_ms,
-        }
+    pub(super) fn call(&self) -> CallKind {
+        CallKind::Approve(self.clone())
     }
 
     #[expect(clippy::unused_self, reason = "every step kind has the same shape")]

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Outcome, Reply};
+use super::{CallKind, Outcome, Reply};
 use crate::run::artifact::{ArtifactDraft, ArtifactKind};
 use crate::run::{StepStatus, without_status};
 
@@ -43,12 +43,12 @@ impl Document {
         )
     }
 
-    pub(super) fn call(&self, _timeout_ms: i64) -> Call {
+    pub(super) fn call(&self) -> CallKind {
         let content = self.content.replace(
             RESULTS,
             "The log of this run has the findings of each step.",
         );
-        Call::Leave(ArtifactDraft {
+        CallKind::Artifact(ArtifactDraft {
             kind: ArtifactKind::File,
             title: self.title.clone(),
             content: content.into_bytes(),
@@ -87,8 +87,8 @@ mod tests {
     use super::*;
 
     fn left(document: &Document) -> String {
-        match document.call(1000) {
-            Call::Leave(left) => String::from_utf8(left.content).unwrap(),
+        match document.call() {
+            CallKind::Artifact(draft) => String::from_utf8(draft.content).unwrap(),
             other => panic!("{other:?}"),
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Outcome, Reply, SecretHeader, answered_again};
+use super::{CallKind, HttpCall, Outcome, Reply, SecretHeader, answered_again};
 use crate::base::outbound::{HostFrom, called_instead};
 use crate::stack::service::HttpRequest;
 use crate::stack::state::State;
@@ -59,7 +59,7 @@ impl Http {
         )
     }
 
-    pub(super) fn call(&self, timeout_ms: i64) -> Call {
+    pub(super) fn call(&self) -> CallKind {
         let r = &self.request;
         let bearer = r.secret_ref.is_some();
         let header = |(n, (header, secret)): (usize, (&str, &str))| SecretHeader {
@@ -67,15 +67,14 @@ impl Http {
             prefix: if bearer && n == 0 { "Bearer " } else { "" },
             secret: secret.to_owned(),
         };
-        Call::Http {
+        CallKind::Http(HttpCall {
             secrets: self.secrets().enumerate().map(header).collect(),
             method: r.method.clone(),
             url: r.url.clone(),
             host: self.host,
             headers: r.headers.clone(),
             body: r.body.clone(),
-            timeout_ms,
-        }
+        })
     }
 
     /// Status first, then content, then speed: a slow good answer succeeds but is degraded.

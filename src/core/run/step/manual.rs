@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Outcome, Reply};
+use super::{CallKind, Outcome, Reply};
 
 /// Shows `prompt` and waits for "done" or "not done".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,11 +22,8 @@ impl Manual {
         format!("by hand: {}", lines.join(" ⏎ "))
     }
 
-    pub(super) fn call(&self, timeout_ms: i64) -> Call {
-        Call::Manual {
-            prompt: self.prompt.clone(),
-            timeout_ms,
-        }
+    pub(super) fn call(&self) -> CallKind {
+        CallKind::Manual(self.clone())
     }
 
     #[expect(clippy::unused_self, reason = "every step kind has the same shape")]

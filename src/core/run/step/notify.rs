@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::document::{Finding, RESULTS, findings_in};
-use super::{Call, Outcome, Reply, answered_again};
+use super::{CallKind, Outcome, Reply, answered_again};
 use crate::base::text;
 use crate::integration::notify::Message;
 
@@ -49,11 +49,10 @@ impl Notify {
         )
     }
 
-    pub(super) fn call(&self, timeout_ms: i64) -> Call {
-        Call::Notify {
+    pub(super) fn call(&self) -> CallKind {
+        CallKind::Notify {
             to: self.to.clone(),
             message: self.message.clone(),
-            timeout_ms,
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Outcome, Reply, SecretVariable};
+use super::{CallKind, Outcome, Reply, SecretVariable, ShellCall};
 use crate::base::secret::variable;
 use crate::base::time::human_ms;
 use crate::run::artifact::ArtifactSpec;
@@ -111,7 +111,7 @@ impl Shell {
         command + &with + &left + &limit
     }
 
-    pub(super) fn call(&self, timeout_ms: i64) -> Call {
+    pub(super) fn call(&self) -> CallKind {
         let (env, dir) = (self.env.clone(), self.dir.clone());
         let own = self.secrets.iter().map(|name| (name, name));
         let secrets = own
@@ -129,18 +129,14 @@ impl Shell {
                 begun: false,
             }),
         );
-        let timeout_ms = self
-            .limit_ms
-            .map_or(timeout_ms, |limit| timeout_ms.min(limit));
-        Call::Shell {
+        CallKind::Shell(ShellCall {
             argv: self.argv(),
             env,
             dir,
             secrets,
             artifacts,
             session,
-            timeout_ms,
-        }
+        })
     }
 
     pub(super) fn outcome(&self, reply: &Reply) -> Outcome {

@@ -5,7 +5,7 @@ pub mod table;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Outcome, Reply};
+use super::{CallKind, Outcome, Reply};
 
 /// A statement with nothing left to interpolate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,15 +86,8 @@ impl Sql {
         )
     }
 
-    pub(super) fn call(&self, timeout_ms: i64) -> Call {
-        Call::Sql {
-            database: self.database.clone(),
-            statement: self.statement.clone(),
-            params: self.params.clone(),
-            write: self.mutates,
-            max_rows: self.max_rows,
-            timeout_ms,
-        }
+    pub(super) fn call(&self) -> CallKind {
+        CallKind::Sql(self.clone())
     }
 
     #[expect(clippy::unused_self, reason = "every step kind has the same shape")]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Outcome, Reply};
+use super::{CallKind, Outcome, Reply};
 use crate::base::time::human_ms;
 
 /// Waits for `ms` milliseconds.
@@ -16,8 +16,8 @@ impl Wait {
         format!("wait {}", human_ms(self.ms))
     }
 
-    pub(super) fn call(&self, _timeout_ms: i64) -> Call {
-        Call::Wait { ms: self.ms }
+    pub(super) fn call(&self) -> CallKind {
+        CallKind::Wait(self.clone())
     }
 
     #[expect(clippy::unused_self, reason = "every step kind has the same shape")]

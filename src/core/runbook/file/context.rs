@@ -5,11 +5,12 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
+use crate::base::suggest::nearest;
+use crate::base::toml_doc::{Report, Section};
 use crate::expr::{Expr, Type};
 use crate::run::plan::placeholder::{Piece, Slot, chosen_secret, pieces};
 use crate::runbook::definition::{Body, Does, Given};
 use crate::runbook::input::{Input, InputKind};
-use crate::runbook::read::{Reader, Section, nearest};
 use crate::runbook::scope::{self, KnownStep};
 
 /// The place of a text decides what it may refer to.
@@ -126,7 +127,7 @@ impl<'i> Context<'i> {
     /// A secret is chosen by an input of type secret, so that a text is never used as a name.
     fn chosen<'t>(
         &self,
-        r: &mut Reader<'_>,
+        r: &mut Report,
         section: &Section<'_>,
         key: &str,
         texts: impl Iterator<Item = &'t String>,
@@ -147,7 +148,7 @@ impl<'i> Context<'i> {
     /// on a person's answer.
     pub fn may_change(
         &self,
-        r: &mut Reader<'_>,
+        r: &mut Report,
         section: &Section<'_>,
         does: &Does,
         when: Option<&Expr>,
@@ -175,7 +176,7 @@ impl<'i> Context<'i> {
     /// The steps that an expression uses must have run before.
     pub fn refers_back(
         &self,
-        r: &mut Reader<'_>,
+        r: &mut Report,
         section: &Section<'_>,
         key: &str,
         expr: &Expr,
@@ -208,7 +209,7 @@ impl<'i> Context<'i> {
     /// Every placeholder must be able to get a value.
     pub fn placeholders(
         &self,
-        r: &mut Reader<'_>,
+        r: &mut Report,
         section: &Section<'_>,
         key: &str,
         text: &str,
@@ -236,7 +237,7 @@ impl<'i> Context<'i> {
     /// Texts that are filled when the step runs; bodies may contain other words in braces.
     fn late_placeholders(
         &self,
-        r: &mut Reader<'_>,
+        r: &mut Report,
         section: &Section<'_>,
         key: &str,
         text: &str,
@@ -262,7 +263,7 @@ impl<'i> Context<'i> {
     /// Documents may contain other words in braces; only placeholders are checked.
     fn known_placeholders(
         &self,
-        r: &mut Reader<'_>,
+        r: &mut Report,
         section: &Section<'_>,
         key: &str,
         text: &str,
@@ -299,7 +300,7 @@ impl<'i> Context<'i> {
     /// Checks the texts of a step's work.
     pub fn check_step(
         &self,
-        r: &mut Reader<'_>,
+        r: &mut Report,
         section: &Section<'_>,
         does: &Does,
         place: TextScope,

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
 
+use crate::base::toml_doc::{Report, Section, whole};
 use crate::integration::notify::{Event, Message, Severity};
 use crate::integration::product::{self, Arg, Shape};
 use crate::run::plan::placeholder::{Piece, pieces};
 use crate::runbook::definition::{Does, Given, StepTemplate};
-use crate::runbook::read::{At, Reader, Section, as_i64, plain_text};
+use crate::runbook::read::plain_text;
 use crate::runbook::statement::Statement;
 
 const SQL_KEYS: [&str; 4] = ["database", "statement", "mutates", "max_rows"];
@@ -26,7 +27,7 @@ const NOTIFY_KEYS: [&str; 7] = [
 const ROWS: i64 = 1_000;
 const MAX_ROWS: i64 = 100_000;
 
-pub(super) fn read_sql(r: &mut Reader<'_>, step: &Section<'_>) -> Option<Does> {
+pub(super) fn read_sql(r: &mut Report, step: &Section<'_>) -> Option<Does> {
     let section = step.table(r, "sql", &SQL_KEYS)?;
     let database = section.required_text(r, "database");
     let mutates = section.boolean(r, "mutates").unwrap_or(false);
@@ -46,19 +47,14 @@ pub(super) fn read_sql(r: &mut Reader<'_>, step: &Section<'_>) -> Option<Does> {
     })
 }
 
-pub(super) fn read_notify(r: &mut Reader<'_>, step: &Section<'_>) -> Option<Does> {
+pub(super) fn read_notify(r: &mut Report, step: &Section<'_>) -> Option<Does> {
     let section = step.table(r, "notify", &NOTIFY_KEYS)?;
     let to = section.required_text(r, "to");
     let title = section.required_text(r, "title");
     let text = section.text(r, "text").unwrap_or_default().to_owned();
-    let severity = section.word(
-        r,
-        "severity",
-        &Severity::ALL.map(Severity::name),
-        Severity::from_name,
-    );
+    let severity = section.word(r, "severity", &Severity::NAMES, Severity::from_name);
     let event = section
-        .word(r, "event", &Event::ALL.map(Event::name), Event::from_name)
+        .word(r, "event", &Event::NAMES, Event::from_name)
         .unwrap_or_default();
     let dedup_key = section.text(r, "dedup_key").map(str::to_owned);
     if event != Event::Trigger && dedup_key.is_none() {
@@ -66,7 +62,7 @@ pub(super) fn read_notify(r: &mut Reader<'_>, step: &Section<'_>) -> Option<Does
             "is missing; {} needs the key the matter was opened with",
             event.name()
         );
-        r.problem(section.at, section.key("dedup_key"), message);
+        r.wrong(section.at, section.key("dedup_key"), message);
     }
     let link = section.text(r, "link").map(str::to_owned);
     let severity = severity.unwrap_or_default();
@@ -84,19 +80,19 @@ pub(super) fn read_notify(r: &mut Reader<'_>, step: &Section<'_>) -> Option<Does
     })
 }
 
-pub(super) fn read_adapter(r: &mut Reader<'_>, step: &Section<'_>) -> Option<Does> {
+pub(super) fn read_adapter(r: &mut Report, step: &Section<'_>) -> Option<Does> {
     let name = step.text(r, "adapter")?;
     let (_, operation) = product::find(name)
         .map_err(|why| step.wrong(r, "adapter", why))
         .ok()?;
-    let known: Vec<&str> = operation.args.iter().map(|a| a.name).collect();
+    let known: Vec<&'static str> = operation.args.iter().map(|a| a.name).collect();
     let section = step.table(r, "with", &known);
     let mut args = BTreeMap::new();
     for arg in operation.args {
         let Some(section) = section.as_ref().filter(|s| s.has(arg.name)) else {
             if arg.required {
                 let message = format!("is missing; {name} takes it: {}", arg.about);
-                r.problem(
+                r.wrong(
                     step.at_of("with"),
                     step.key(&format!("with.{}", arg.name)),
                     message,
@@ -104,10 +100,7 @@ pub(super) fn read_adapter(r: &mut Reader<'_>, step: &Section<'_>) -> Option<Doe
             }
             continue;
         };
-        match section
-            .value(arg.name)
-            .map(|value| given(arg, value.get_ref()))
-        {
+        match section.get(arg.name).map(|field| given(arg, field.value())) {
             Some(Ok(given)) => drop(args.insert(arg.name.to_owned(), given)),
             Some(Err(why)) => section.wrong(r, arg.name, why),
             None => {}
@@ -138,7 +131,7 @@ fn given(arg: &Arg, value: &DeValue<'_>) -> Result<Given, String> {
 fn object(table: &DeTable<'_>) -> Result<String, String> {
     let value = |v: &DeValue<'_>| -> Option<serde_json::Value> {
         let text = v.as_str().map(serde_json::Value::from);
-        text.or_else(|| as_i64(v).map(Into::into))
+        text.or_else(|| whole(v).map(Into::into))
             .or_else(|| v.as_bool().map(Into::into))
     };
     let fields = table
@@ -162,11 +155,7 @@ fn document(table: &DeTable<'_>) -> Result<Given, String> {
 }
 
 /// The documents that operations take must be there.
-pub(super) fn check_documents<'t>(
-    r: &mut Reader<'_>,
-    tables: &[At<&'t DeTable<'t>>],
-    steps: &[StepTemplate],
-) {
+pub(super) fn check_documents(r: &mut Report, tables: &[Section<'_>], steps: &[StepTemplate]) {
     let is_document = |name: &str| {
         steps
             .iter()
@@ -181,15 +170,11 @@ pub(super) fn check_documents<'t>(
                 continue;
             };
             if !is_document(name) {
-                let table = tables.iter().find(|t| {
-                    t.value.get("name").and_then(|v| v.get_ref().as_str()) == Some(&step.name)
-                });
-                let span = table
-                    .and_then(|t| t.value.get("with"))
-                    .map_or(0, |v| v.span().start);
+                let table = tables.iter().find(|t| t.peek("name") == Some(&step.name));
+                let at = table.and_then(|t| t.get("with")).map_or(0, |f| f.at);
                 let message =
                     format!("`{name}` is not the name of a document step of this runbook");
-                r.problem(span, format!("step {:?}.with", step.name), message);
+                r.wrong(at, format!("step {:?}.with", step.name), message);
             }
         }
     }

@@ -3,61 +3,50 @@
 
 use std::collections::HashMap;
 
-use toml::de::DeTable;
-
 use super::step::Spot;
+use crate::base::toml_doc::{Report, Section};
 use crate::run::Phase;
 use crate::runbook::definition::StepTemplate;
-use crate::runbook::read::{At, Reader};
 use crate::runbook::scope::{self, KnownStep, key_of};
 
 /// Data about the steps before they are read: names, order, saved values.
-pub(super) fn known_steps<'t>(
-    steps: &[At<&'t DeTable<'t>>],
-    finally: &[At<&'t DeTable<'t>>],
-) -> Vec<KnownStep> {
+pub(super) fn known_steps(steps: &[Section<'_>], finally: &[Section<'_>]) -> Vec<KnownStep> {
     let steps = steps
         .iter()
         .enumerate()
-        .filter_map(|(at, t)| known(t.value, Spot::Phase(at)));
+        .filter_map(|(at, t)| known(t, Spot::Phase(at)));
     let finally = finally
         .iter()
         .enumerate()
-        .filter_map(|(at, t)| known(t.value, Spot::Finally(at)));
+        .filter_map(|(at, t)| known(t, Spot::Finally(at)));
     steps.chain(finally).collect()
 }
 
-fn known<'t>(table: &'t DeTable<'t>, spot: Spot) -> Option<KnownStep> {
-    let text = |key: &str| table.get(key).and_then(|v| v.get_ref().as_str());
-    let phase = text("phase")
+fn known(table: &Section<'_>, spot: Spot) -> Option<KnownStep> {
+    let phase = table
+        .peek("phase")
         .and_then(Phase::from_name)
         .unwrap_or(Phase::Summarize);
-    let saves = table.get("save").and_then(|v| v.get_ref().as_table());
+    let saves = table.get("save").and_then(|f| f.value().as_table());
     Some(KnownStep {
-        key: key_of(text("name")?),
+        key: key_of(table.peek("name")?),
         saves: saves
             .into_iter()
             .flat_map(|t| t.keys().map(|k| k.get_ref().to_string()))
             .collect(),
         order: spot.order(phase),
-        repeated: table.contains_key("for_each")
-            || table.contains_key("use")
-            || table.contains_key("runbook"),
-        asks: table.contains_key("manual"),
+        repeated: table.has("for_each") || table.has("use") || table.has("runbook"),
+        asks: table.has("manual"),
         response: match () {
-            () if table.contains_key("sql") => scope::sql_response(),
-            () if table.contains_key("adapter") => scope::adapter_response(),
+            () if table.has("sql") => scope::sql_response(),
+            () if table.has("adapter") => scope::adapter_response(),
             () => scope::http_response(),
         },
     })
 }
 
 /// `on_failure = "<step>"` names a step that runs later.
-pub(super) fn check_jumps<'t>(
-    r: &mut Reader<'_>,
-    tables: &[At<&'t DeTable<'t>>],
-    steps: &[StepTemplate],
-) {
+pub(super) fn check_jumps(r: &mut Report, tables: &[Section<'_>], steps: &[StepTemplate]) {
     if steps.iter().all(|s| s.jump.is_none()) {
         return;
     }
@@ -75,12 +64,8 @@ pub(super) fn check_jumps<'t>(
             }
             Some(_) => continue,
         };
-        let table = tables
-            .iter()
-            .find(|t| t.value.get("name").and_then(|v| v.get_ref().as_str()) == Some(&step.name));
-        let span = table
-            .and_then(|t| t.value.get("on_failure"))
-            .map_or(0, |v| v.span().start);
-        r.problem(span, format!("step {:?}.on_failure", step.name), why);
+        let table = tables.iter().find(|t| t.peek("name") == Some(&step.name));
+        let at = table.and_then(|t| t.get("on_failure")).map_or(0, |f| f.at);
+        r.wrong(at, format!("step {:?}.on_failure", step.name), why);
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
 use super::context::{Context, TextScope};
 use super::read_when;
 use super::work::{STEP_KINDS, read_does};
+use crate::base::toml_doc::{Report, Section, whole};
 use crate::expr::Expr;
 use crate::run::Phase;
 use crate::run::plan::placeholder::is_input_name;
@@ -14,7 +15,6 @@ use crate::run::plan::{OnFailure, Retry};
 use crate::run::repeat::{Work, is_idempotent};
 use crate::runbook::condition::Condition;
 use crate::runbook::definition::{Bounds, Does, Items, Missing, StepTemplate, Tolerance};
-use crate::runbook::read::{At, Reader, Section, as_i64};
 use crate::runbook::scope::{RESULT_FIELDS, key_of};
 
 const STEP_KEYS: [&str; 21] = [
@@ -78,21 +78,21 @@ impl Spot {
 }
 
 /// A step of a phase, a `finally` step, or an `undo`; the last two have no phase of their own.
-pub(super) fn read_step<'t>(
-    r: &mut Reader<'_>,
-    table: &At<&'t DeTable<'t>>,
+pub(super) fn read_step(
+    r: &mut Report,
+    table: &Section<'_>,
     context: &Context<'_>,
     spot: Spot,
 ) -> Option<StepTemplate> {
-    let known: Vec<&str> = STEP_KEYS
+    let known: Vec<&'static str> = STEP_KEYS
         .iter()
         .chain(&STEP_KINDS)
         .chain(spot.keys())
         .copied()
         .collect();
-    let name = table.value.get("name").and_then(|v| v.get_ref().as_str());
+    let name = table.peek("name");
     let path = name.map_or_else(|| "step".to_owned(), |name| format!("step {name:?}"));
-    let section = Section::open(r, table.value, table.at, &path, &known);
+    let section = table.open(r, &path, &known);
     let name = section.required_text(r, "name");
     let phase = match spot {
         Spot::Phase(_) => read_phase(r, &section),
@@ -104,13 +104,13 @@ pub(super) fn read_step<'t>(
 
 /// The undo of a step: `undo = { shell = "…" }`; its default name is that of the step it undoes.
 fn read_undo(
-    r: &mut Reader<'_>,
+    r: &mut Report,
     step: &Section<'_>,
     context: &Context<'_>,
     (name, phase, at): (&str, Phase, usize),
     repeated: TextScope,
 ) -> Option<Box<StepTemplate>> {
-    let known: Vec<&str> = [
+    let known: Vec<&'static str> = [
         "name",
         "dir",
         "env",
@@ -171,7 +171,7 @@ fn read_undo(
 }
 
 fn read_body(
-    r: &mut Reader<'_>,
+    r: &mut Report,
     section: &Section<'_>,
     context: &Context<'_>,
     spot: Spot,
@@ -287,21 +287,20 @@ fn read_body(
     })
 }
 
-fn read_phase(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Phase> {
-    let names = Phase::ALL.map(Phase::name);
+fn read_phase(r: &mut Report, section: &Section<'_>) -> Option<Phase> {
     if !section.has("phase") {
-        r.problem(
+        r.wrong(
             section.at,
             section.key("phase"),
-            format!("is missing; one of {}", names.join(", ")),
+            format!("is missing; one of {}", Phase::NAMES.join(", ")),
         );
     }
-    section.word(r, "phase", &names, Phase::from_name)
+    section.word(r, "phase", &Phase::NAMES, Phase::from_name)
 }
 
 /// `stop`, `continue`, or the name of a later step, which is checked when all steps are known.
 fn read_on_failure(
-    r: &mut Reader<'_>,
+    r: &mut Report,
     section: &Section<'_>,
     spot: Spot,
 ) -> (OnFailure, Option<String>) {
@@ -318,14 +317,14 @@ fn read_on_failure(
 
 /// Per service, or once per item of a list.
 fn read_for_each(
-    r: &mut Reader<'_>,
+    r: &mut Report,
     section: &Section<'_>,
     context: &Context<'_>,
 ) -> (bool, Option<Items>) {
-    let Some(value) = section.value("for_each") else {
+    let Some(field) = section.get("for_each") else {
         return (false, None);
     };
-    if value.get_ref().is_array() {
+    if field.value().is_array() {
         let items = section.texts(r, "for_each").unwrap_or_default();
         if items.is_empty() || items.iter().any(|i| i.trim().is_empty()) {
             section.wrong(r, "for_each", "lists at least one text, none of them empty");
@@ -352,7 +351,7 @@ fn read_for_each(
 }
 
 fn read_bounds(
-    r: &mut Reader<'_>,
+    r: &mut Report,
     section: &Section<'_>,
     place: TextScope,
     does: Option<&Does>,
@@ -377,8 +376,7 @@ fn read_bounds(
     })
 }
 
-fn read_tolerance(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Tolerance> {
-    let value = section.value("max_errors")?.get_ref();
+fn read_tolerance(r: &mut Report, section: &Section<'_>) -> Option<Tolerance> {
     let percent = |text: &str| {
         text.strip_suffix('%')?
             .trim()
@@ -386,9 +384,9 @@ fn read_tolerance(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Tolerance
             .ok()
             .filter(|p| *p <= 100)
     };
-    let found = match value {
+    let found = match section.get("max_errors")?.value() {
         DeValue::String(text) => percent(text).map(Tolerance::Percent),
-        other => as_i64(other)
+        other => whole(other)
             .and_then(|n| u32::try_from(n).ok())
             .map(Tolerance::Count),
     };
@@ -403,7 +401,7 @@ fn read_tolerance(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Tolerance
 }
 
 fn read_expect(
-    r: &mut Reader<'_>,
+    r: &mut Report,
     section: &Section<'_>,
     context: &Context<'_>,
     does: &Does,
@@ -429,7 +427,7 @@ fn read_expect(
 
 /// `save = { name = "expression" }`.
 fn read_save(
-    r: &mut Reader<'_>,
+    r: &mut Report,
     section: &Section<'_>,
     context: &Context<'_>,
     does: &Does,
@@ -495,10 +493,10 @@ fn work_of(does: &Does) -> Work<'_> {
     }
 }
 
-fn read_retry(r: &mut Reader<'_>, step: &Section<'_>) -> Option<Retry> {
+fn read_retry(r: &mut Report, step: &Section<'_>) -> Option<Retry> {
     let section = step.table(r, "retry", &RETRY_KEYS)?;
     if !section.has("attempts") {
-        r.problem(
+        r.wrong(
             section.at,
             section.key("attempts"),
             "is missing; how often to try in total",

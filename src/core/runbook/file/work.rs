@@ -3,8 +3,8 @@
 use toml::de::DeValue;
 
 use super::super::definition::{Body, Does};
-use super::super::read::{Reader, Section, as_i64};
 use super::integrations::{read_adapter, read_notify, read_sql};
+use crate::base::toml_doc::{Report, Section, whole};
 use crate::run::artifact::{ArtifactSpec, Pattern};
 use crate::run::plan::placeholder::chosen_secret;
 use crate::run::step::approve::{Approve, Comment};
@@ -27,7 +27,7 @@ const HTTP_KEYS: [&str; 8] = [
 const APPROVE_KEYS: [&str; 5] = ["prompt", "need", "from", "within", "comment"];
 const DOCUMENT_KEYS: [&str; 3] = ["title", "content", "about"];
 
-pub(super) fn read_does(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Does> {
+pub(super) fn read_does(r: &mut Report, section: &Section<'_>) -> Option<Does> {
     let kinds: Vec<&str> = STEP_KINDS
         .into_iter()
         .filter(|kind| section.has(kind))
@@ -42,7 +42,7 @@ pub(super) fn read_does(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Doe
             "a step does exactly one of {}; found {found}",
             STEP_KINDS.join(", ")
         );
-        r.problem(section.at, section.key("kind"), message);
+        r.wrong(section.at, section.key("kind"), message);
         return None;
     };
     for key in ["dir", "env", "secrets", "artifacts"] {
@@ -61,7 +61,7 @@ pub(super) fn read_does(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Doe
         "notify" => read_notify(r, section),
         "adapter" => read_adapter(r, section),
         "use" => section
-            .word(r, "use", &Verb::ALL.map(Verb::name), verb_from_name)
+            .word(r, "use", &Verb::NAMES, Verb::from_name)
             .map(Does::Use),
         "http" => read_http(r, section).map(Does::Http),
         "shell" => read_shell(r, section),
@@ -76,7 +76,7 @@ pub(super) fn read_does(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Doe
 }
 
 /// `approve = "prompt"`, or a table with how many, who, how long and whether to say why.
-fn read_approve(r: &mut Reader<'_>, step: &Section<'_>) -> Option<Does> {
+fn read_approve(r: &mut Report, step: &Section<'_>) -> Option<Does> {
     for key in ["timeout", "retry", "on_failure"] {
         if step.has(key) {
             let message = "is not for steps with `approve`: `within` bounds it, and a refusal cancels the run";
@@ -90,7 +90,7 @@ fn read_approve(r: &mut Reader<'_>, step: &Section<'_>) -> Option<Does> {
             "an approval is asked once, for the whole run",
         );
     }
-    if step.value("approve").is_some_and(|v| v.get_ref().is_str()) {
+    if step.peek("approve").is_some() {
         let ask = Approve {
             prompt: step.text(r, "approve")?.to_owned(),
             ..Approve::default()
@@ -134,7 +134,7 @@ fn read_approve(r: &mut Reader<'_>, step: &Section<'_>) -> Option<Does> {
     })
 }
 
-fn read_runbook(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Does> {
+fn read_runbook(r: &mut Report, section: &Section<'_>) -> Option<Does> {
     let name = section.text(r, "runbook")?;
     Some(Does::Runbook {
         name: name.to_owned(),
@@ -143,7 +143,7 @@ fn read_runbook(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Does> {
 }
 
 /// Variables of a shell step's own.
-fn read_env(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<(String, String)> {
+fn read_env(r: &mut Report, section: &Section<'_>) -> Vec<(String, String)> {
     let env = section.text_map(r, "env").unwrap_or_default();
     for (name, value) in &env {
         let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
@@ -164,11 +164,7 @@ fn read_env(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<(String, String)> 
     env
 }
 
-fn verb_from_name(name: &str) -> Option<Verb> {
-    Verb::ALL.into_iter().find(|verb| verb.name() == name)
-}
-
-fn read_http(r: &mut Reader<'_>, step: &Section<'_>) -> Option<HttpRequest> {
+fn read_http(r: &mut Report, step: &Section<'_>) -> Option<HttpRequest> {
     let section = step.table(r, "http", &HTTP_KEYS)?;
     let method = section.text(r, "method").unwrap_or("GET");
     if !method.bytes().all(|b| b.is_ascii_uppercase()) {
@@ -226,13 +222,13 @@ fn is_header(name: &str, value: &str) -> bool {
     !name.is_empty() && name.bytes().all(token) && !value.contains(char::is_control)
 }
 
-fn read_statuses(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<u16> {
-    let Some(value) = section.value("expect_status") else {
+fn read_statuses(r: &mut Report, section: &Section<'_>) -> Vec<u16> {
+    let Some(field) = section.get("expect_status") else {
         return Vec::new();
     };
-    let list = value.get_ref().as_array().map(|list| {
+    let list = field.value().as_array().map(|list| {
         let status = |v: &toml::Spanned<DeValue<'_>>| {
-            u16::try_from(as_i64(v.get_ref())?)
+            u16::try_from(whole(v.get_ref())?)
                 .ok()
                 .filter(|s| (100..600).contains(s))
         };
@@ -254,12 +250,12 @@ fn read_statuses(r: &mut Reader<'_>, section: &Section<'_>) -> Vec<u16> {
 /// Headers that are texts, and those that are secrets: `{ secret_ref = "NAME" }`.
 type Headers = (Vec<(String, String)>, Vec<(String, String)>);
 
-fn read_headers(r: &mut Reader<'_>, section: &Section<'_>) -> Headers {
+fn read_headers(r: &mut Report, section: &Section<'_>) -> Headers {
     let (mut plain, mut secret) = (Vec::new(), Vec::new());
-    let Some(table) = section.value("headers") else {
+    let Some(field) = section.get("headers") else {
         return (plain, secret);
     };
-    let Some(table) = table.get_ref().as_table() else {
+    let Some(table) = field.value().as_table() else {
         section.wrong(r, "headers", "must be a table: { \"Name\" = \"value\" }");
         return (plain, secret);
     };
@@ -281,9 +277,8 @@ fn read_headers(r: &mut Reader<'_>, section: &Section<'_>) -> Headers {
     (plain, secret)
 }
 
-fn read_auth(r: &mut Reader<'_>, section: &Section<'_>) -> Option<String> {
-    let value = section.value("auth")?.get_ref();
-    let Some(text) = secret_ref(value) else {
+fn read_auth(r: &mut Report, section: &Section<'_>) -> Option<String> {
+    let Some(text) = secret_ref(section.get("auth")?.value()) else {
         section.wrong(
             r,
             "auth",
@@ -301,7 +296,7 @@ fn secret_ref<'v>(value: &'v DeValue<'_>) -> Option<&'v str> {
     table.get("secret_ref")?.get_ref().as_str()
 }
 
-fn check_secret(r: &mut Reader<'_>, section: &Section<'_>, key: &str, text: &str) {
+fn check_secret(r: &mut Report, section: &Section<'_>, key: &str, text: &str) {
     if chosen_secret(text).is_none() && !crate::base::secret::is_name(text) {
         // Not quoted: it may be the secret itself.
         section.wrong(
@@ -312,10 +307,8 @@ fn check_secret(r: &mut Reader<'_>, section: &Section<'_>, key: &str, text: &str
     }
 }
 
-fn read_shell(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Does> {
-    let is_list = section
-        .value("shell")
-        .is_some_and(|v| v.get_ref().is_array());
+fn read_shell(r: &mut Report, section: &Section<'_>) -> Option<Does> {
+    let is_list = section.get("shell").is_some_and(|f| f.value().is_array());
     let command = if is_list {
         ShellCommand::Argv(section.texts(r, "shell")?)
     } else {
@@ -367,16 +360,16 @@ fn read_shell(r: &mut Reader<'_>, section: &Section<'_>) -> Option<Does> {
 
 /// `artifacts = ["report.json", "logs/*.log"]`, or a table that says whether the step has failed
 /// without them.
-fn read_artifacts(r: &mut Reader<'_>, step: &Section<'_>) -> ArtifactSpec {
-    let Some(value) = step.value("artifacts") else {
+fn read_artifacts(r: &mut Report, step: &Section<'_>) -> ArtifactSpec {
+    let Some(field) = step.get("artifacts") else {
         return ArtifactSpec::default();
     };
-    let (paths, required) = if value.get_ref().is_table() {
+    let (paths, required) = if field.value().is_table() {
         let Some(section) = step.table(r, "artifacts", &["paths", "required"]) else {
             return ArtifactSpec::default();
         };
         if !section.has("paths") {
-            r.problem(
+            r.wrong(
                 section.at,
                 section.key("paths"),
                 "is missing; the files, from the step's folder on",
@@ -409,7 +402,7 @@ fn read_artifacts(r: &mut Reader<'_>, step: &Section<'_>) -> ArtifactSpec {
     ArtifactSpec { paths, required }
 }
 
-fn read_document(r: &mut Reader<'_>, step: &Section<'_>) -> Option<Does> {
+fn read_document(r: &mut Report, step: &Section<'_>) -> Option<Does> {
     let section = step.table(r, "document", &DOCUMENT_KEYS)?;
     let title = section.required_text(r, "title");
     let content = section
@@ -421,7 +414,7 @@ fn read_document(r: &mut Reader<'_>, step: &Section<'_>) -> Option<Does> {
         _ => None,
     });
     if section.has("content") == section.has("about") {
-        r.problem(
+        r.wrong(
             section.at,
             section.key("content"),
             "a document has either `content` or `about`",

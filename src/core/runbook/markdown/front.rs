@@ -1,8 +1,7 @@
 //! Front matter: TOML, or the `key: value` lines people know from web pages, as lines of TOML with
 //! their line numbers.
 
-use toml::de::DeTable;
-
+use crate::base::toml_doc::{Section, parse};
 use crate::runbook::page::Page;
 
 /// Keys that mark opsroom front matter; others (`title`, `weight`, `tags`) are found on any web
@@ -78,13 +77,12 @@ pub(super) fn read(page: &Page) -> Option<Front> {
             .map(|(n, l)| (n, l.to_owned()))
             .collect::<Vec<_>>()
     };
-    let (table, errors) = DeTable::parse_recoverable(text);
-    let keys: Vec<String> = table
-        .get_ref()
-        .keys()
-        .map(|k| k.get_ref().to_string())
+    let (table, report) = parse("", text);
+    let keys: Vec<String> = Section::root(&table)
+        .entries()
+        .map(|(key, _)| key.to_owned())
         .collect();
-    if errors.is_empty() || keys.iter().any(|k| OURS.contains(&k.as_str())) {
+    if !report.is_broken() || keys.iter().any(|k| OURS.contains(&k.as_str())) {
         return is_ours(&keys).then(|| Front {
             keys,
             lines: numbered(text),

@@ -7,9 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::blocks::{Blocks, Handling, Piece, Ready};
 use super::{phases, plain};
+use crate::base::problem::Problem;
 use crate::run::Phase;
 use crate::run::artifact::ArtifactSpec;
 use crate::run::plan::OnFailure;
+use crate::runbook::Runbook;
 use crate::runbook::condition::Condition;
 use crate::runbook::definition::{
     BlockOf, Definition, Does, Missing, Need, Origin, Source, StepTemplate,
@@ -18,7 +20,6 @@ use crate::runbook::input::{Input, InputKind};
 use crate::runbook::page::{Block, Page};
 use crate::runbook::scope::{self, KnownStep};
 use crate::runbook::shell_block::{self, VALUE_PATTERN};
-use crate::runbook::{Problem, Runbook};
 use crate::stack::service::ShellCommand;
 
 /// Longest text of a block in its question, in lines and letters.

@@ -9,6 +9,7 @@ use super::front::{Toml, quoted};
 use super::phases::{Part, part_of};
 use super::plain;
 use super::transcript::{self, Fence};
+use crate::base::toml_doc::{Section, parse};
 use crate::run::Phase;
 use crate::runbook::page::{Block, Page};
 use crate::runbook::shell_block;
@@ -271,9 +272,9 @@ struct Attributes {
 
 /// The name and phase that a `step` block sets itself, so that none is generated.
 fn own_keys(block: &Block, texts: &mut Vec<(String, String)>) {
-    let (table, _) = toml::de::DeTable::parse_recoverable(&block.code);
+    let (table, _) = parse("", &block.code);
     for key in ["name", "phase", "notes"] {
-        if let Some(text) = table.get_ref().get(key).and_then(|v| v.get_ref().as_str()) {
+        if let Some(text) = Section::root(&table).peek(key) {
             texts.retain(|(k, _)| k != key);
             texts.push((key.to_owned(), text.to_owned()));
         }
@@ -281,8 +282,8 @@ fn own_keys(block: &Block, texts: &mut Vec<(String, String)>) {
 }
 
 fn has_key(block: &Block, key: &str) -> bool {
-    let (table, _) = toml::de::DeTable::parse_recoverable(&block.code);
-    table.get_ref().contains_key(key)
+    let (table, _) = parse("", &block.code);
+    Section::root(&table).has(key)
 }
 
 /// `name="check disk" timeout=30s idempotent`.

@@ -7,8 +7,7 @@ use crate::core::run::plan::PlanStep;
 use crate::core::run::step::StepSpec;
 use crate::core::run::{RunStatus, StepStatus};
 use crate::tui::msg::Effect;
-use crate::tui::pane::Reaction;
-use crate::tui::popup::Popup;
+use crate::tui::pane::{Cover, Reaction};
 use crate::tui::popup::answer::AnswerForm;
 use crate::tui::popup::confirm::Confirm;
 use crate::tui::popup::control::Control;
@@ -16,6 +15,18 @@ use crate::tui::theme::run_word;
 use crate::tui::view::canvas::safe;
 
 impl RunScreen {
+    /// The run was read: asks about the act that waits for it, unless something has been opened over
+    /// the view.
+    pub(super) fn ask_about_wanted(&mut self, cover: Cover) -> Reaction {
+        let Some(act) = self.wanted.take().filter(|_| cover != Cover::Popup) else {
+            return Reaction::Done;
+        };
+        match &self.error {
+            Some(why) => Reaction::Fail(format!("{why}; nothing was done")),
+            None => self.ask(&act),
+        }
+    }
+
     /// Opens the dialog to cancel the run.
     pub(super) fn cancel(&self) -> Reaction {
         let Some(detail) = &self.detail else {
@@ -36,7 +47,7 @@ impl RunScreen {
         {
             return Reaction::Say(format!("{} has asked for that already", safe(by)));
         }
-        Reaction::Popup(Box::new(Popup::Confirm(Confirm::cancel(run))))
+        Reaction::Popup(Confirm::cancel(run).into())
     }
 
     pub(super) fn answer(&self) -> Reaction {
@@ -54,9 +65,7 @@ impl RunScreen {
                 return Reaction::Say(why.to_string());
             }
             let form = AnswerForm::approval(detail, approval, &self.facts.actor, note);
-            return form.map_or(Reaction::Done, |form| {
-                Reaction::Popup(Box::new(Popup::Answer(Box::new(form))))
-            });
+            return form.map_or(Reaction::Done, |form| Reaction::Popup(form.into()));
         }
         let waiting = detail
             .steps
@@ -75,7 +84,7 @@ impl RunScreen {
                 },
             )) => {
                 let form = AnswerForm::work(self.run, index, name, &manual.prompt, rules);
-                Reaction::Popup(Box::new(Popup::Answer(Box::new(form))))
+                Reaction::Popup(form.into())
             }
             Some(_) => Reaction::Say(
                 "the waiting step is not one to answer: it goes on by itself".to_owned(),
@@ -85,7 +94,7 @@ impl RunScreen {
     }
 
     /// Opens the dialog for an act of a command.
-    pub fn ask(&self, act: &Act) -> Reaction {
+    fn ask(&self, act: &Act) -> Reaction {
         // An interrupted run can still be resumed.
         let status = self.detail.as_ref().map(|detail| detail.run.status);
         let ended = status.filter(|s| s.is_terminal() && *s != RunStatus::Interrupted);
@@ -121,7 +130,7 @@ impl RunScreen {
             .copied()
             .filter(|_| self.focus == Part::Steps);
         let popup = Control::new(detail, selected, self.facts.read_only, wanted);
-        Reaction::Popup(Box::new(Popup::Control(Box::new(popup))))
+        Reaction::Popup(popup.into())
     }
 
     pub(super) fn let_go(&self) -> Reaction {

@@ -1,0 +1,63 @@
+//! The log on screen: which one the view shows, and the requests for it.
+
+use super::App;
+use crate::core::run::RunId;
+use crate::tui::logs::{LogPane, RunLog};
+use crate::tui::msg::Effect;
+use crate::tui::viewer::{Facts as LogFacts, Named, Viewer, step_names, zone};
+
+impl App {
+    /// The area in which the current view shows a log.
+    fn log_place(&self) -> Option<LogPane> {
+        self.top_view().log(self.body())
+    }
+
+    /// The log with keyboard focus, unless a popup or the bar has it.
+    #[must_use]
+    pub fn log_in_focus(&self) -> Option<RunId> {
+        self.log_place()
+            .filter(|place| place.focused)
+            .map(|place| place.run)
+    }
+
+    /// Makes sure that a log of this run exists; it is read once it is on screen.
+    pub(super) fn keep_log(&mut self, run: RunId) {
+        if self.logs.get(run).is_some() {
+            return;
+        }
+        let ticket = self.ticket();
+        let read = self
+            .screens
+            .iter()
+            .find_map(|screen| screen.view().known(run));
+        let known = read.or_else(|| self.run_of(run));
+        let files = vec![Named {
+            name: format!("run {run}"),
+            steps: Some(known.map(step_names).unwrap_or_default()),
+        }];
+        let timezone = self.overview.as_ref().map(|o| o.stack.timezone.as_str());
+        let facts = LogFacts {
+            files,
+            zone: zone(timezone),
+            budget: None,
+            simulated: self.facts.simulated,
+        };
+        let entries = known.map_or(0, |run| run.last_seq);
+        let viewer = Viewer::new(ticket, facts, self.keys.clone(), self.theme);
+        self.logs.add(RunLog::new(run, ticket, viewer, entries));
+    }
+
+    /// The requests to send for the log on screen.
+    pub(super) fn show_log(&mut self) -> Vec<Effect> {
+        let place = self.log_place();
+        if let Some(place) = place {
+            self.keep_log(place.run);
+        }
+        let ticket = self.ticket();
+        let effects = self.logs.show(place, ticket);
+        if let Some(notice) = self.logs.notice() {
+            self.say(notice);
+        }
+        effects
+    }
+}

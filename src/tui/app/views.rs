@@ -1,0 +1,94 @@
+//! The open views and popups: opens them by destination and hands them messages. Which there are,
+//! `pane.rs` and `popup.rs` know.
+
+use super::App;
+use crate::tui::home::{Home, Pane};
+use crate::tui::msg::{Effect, Msg};
+use crate::tui::pane::{Cover, Delivery, Destination, Opening, Reaction, Screen, View};
+
+/// Maximum number of open views; beyond that the oldest is closed.
+const MAX_VIEWS: usize = 20;
+
+impl App {
+    /// The view on screen.
+    #[must_use]
+    pub fn top_view(&self) -> &dyn View {
+        match self.screens.last() {
+            Some(screen) => screen.view(),
+            None => &self.home,
+        }
+    }
+
+    /// Opens a view on top of the current one, unless that goes to the destination itself.
+    pub(super) fn open(&mut self, destination: Destination) {
+        if top_view_mut(&mut self.home, &mut self.screens).go_to(&destination) {
+            return;
+        }
+        let opening = Opening {
+            ticket: self.ticket(),
+            facts: &self.facts,
+        };
+        let screen = Screen::open(destination, &opening);
+        if self.screens.len() >= MAX_VIEWS {
+            self.screens.remove(0);
+        }
+        self.screens.push(screen);
+    }
+
+    /// Opens a text in the reader.
+    pub(super) fn read(&mut self, title: &str, text: String) {
+        self.open(Destination::Read {
+            title: title.to_owned(),
+            text,
+        });
+    }
+
+    /// Closes the view on screen; false at home.
+    pub(super) fn leave(&mut self) -> bool {
+        self.screens.pop().is_some()
+    }
+
+    /// Closes all views.
+    pub(super) fn go_home(&mut self, pane: Pane) {
+        self.screens.clear();
+        self.home.show(pane);
+    }
+
+    /// Hands a message to all views; the reaction of the one on screen counts.
+    pub(super) fn views_receive(&mut self, msg: &Msg) -> Reaction {
+        let delivery = Delivery {
+            cover: match (self.popups.last(), &self.bar) {
+                (Some(_), _) => Cover::Popup,
+                (None, Some(_)) => Cover::Bar,
+                (None, None) => Cover::Nothing,
+            },
+            logs: &self.logs,
+        };
+        let mut reaction = self.home.receive(msg, delivery);
+        for screen in &mut self.screens {
+            reaction = screen.view_mut().receive(msg, delivery);
+        }
+        reaction
+    }
+
+    /// Hands a message to all popups; true if one of them has taken it.
+    pub(super) fn popups_receive(&mut self, msg: &Msg) -> (bool, Vec<Effect>) {
+        let (mut taken, mut effects) = (false, Vec::new());
+        // From the top, because a popup may close.
+        for at in (0..self.popups.len()).rev() {
+            if let Some(outcome) = self.popups[at].dialog_mut().receive(msg) {
+                taken = true;
+                effects.extend(self.conclude(at, outcome));
+            }
+        }
+        (taken, effects)
+    }
+}
+
+/// The view on screen, borrowed separately from the rest of the model.
+pub(super) fn top_view_mut<'a>(home: &'a mut Home, screens: &'a mut [Screen]) -> &'a mut dyn View {
+    match screens.last_mut() {
+        Some(screen) => screen.view_mut(),
+        None => home,
+    }
+}

@@ -1,0 +1,100 @@
+//! The artifacts of a run: their list, and the text of one.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::{Part, RunScreen};
+use crate::core::run::artifact::{Artifact, human_bytes};
+use crate::tui::keys::Action;
+use crate::tui::msg::Effect;
+use crate::tui::pane::{Cover, Destination, Reaction, Scene};
+use crate::tui::picker::first_visible;
+use crate::tui::view::canvas::{Canvas, row, safe};
+use crate::tui::view::layout;
+
+/// Maximum size of a text artifact shown on screen, bytes.
+const MAX_TEXT_BYTES: usize = 1 << 20;
+
+impl RunScreen {
+    pub(super) fn act_artifacts(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
+        let Some(detail) = &self.detail else {
+            return Reaction::Ignored;
+        };
+        let page = layout::rows(self.area(Part::Artifacts, scene.body));
+        let keys: Vec<usize> = (0..detail.artifacts.len()).collect();
+        let selected = self.artifacts.key().and_then(|i| detail.artifacts.get(*i));
+        match (action, selected) {
+            (Action::Open, Some(a)) => {
+                self.opening = Some(a.number);
+                Reaction::Ask(Effect::Artifact {
+                    run: self.run,
+                    number: a.number,
+                })
+            }
+            (Action::CopyLine, Some(a)) => {
+                Reaction::Ask(Effect::Copy(safe(a.url.as_ref().unwrap_or(&a.title))))
+            }
+            _ if self.artifacts.act(action, &keys, page) => Reaction::Done,
+            _ => Reaction::Ignored,
+        }
+    }
+
+    /// Opens a text artifact if the operator still waits for it; others cannot be shown on screen.
+    pub(super) fn read_artifact(
+        &mut self,
+        artifact: &Artifact,
+        content: &[u8],
+        cover: Cover,
+    ) -> Reaction {
+        let (run, number) = (artifact.run.0, artifact.number);
+        let awaited = artifact.run == self.run
+            && self.opening.take_if(|opening| *opening == number).is_some();
+        if !awaited || cover != Cover::Nothing {
+            return Reaction::Ignored;
+        }
+        let elsewhere = format!("`opsroom artifacts {run} {number} > FILE` writes it to a file");
+        match std::str::from_utf8(content)
+            .ok()
+            .filter(|text| !text.contains('\0'))
+        {
+            Some(text) if text.len() > MAX_TEXT_BYTES => Reaction::Say(format!(
+                "{} are too much for a screen: {elsewhere}",
+                human_bytes(artifact.bytes)
+            )),
+            Some(text) => Reaction::Open(Destination::Read {
+                title: artifact.title.clone(),
+                text: text.to_owned(),
+            }),
+            None => Reaction::Say(format!("no text: {elsewhere}")),
+        }
+    }
+
+    pub(super) fn draw_artifacts(&self, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
+        let theme = canvas.theme;
+        let all = self.detail.as_ref().map_or(&[][..], |d| &d.artifacts);
+        let title = Span::styled(format!(" Artifacts {} ", all.len()), theme.strong());
+        let inner = canvas.frame(area, title.into(), &Line::default(), focused);
+        if all.is_empty() {
+            canvas.line(inner, &Line::styled("nothing yet", theme.dim()));
+        }
+        let first = first_visible(self.artifacts.index(), all.len(), usize::from(inner.height));
+        for (y, (i, artifact)) in (inner.y..inner.bottom()).zip(all.iter().enumerate().skip(first))
+        {
+            let (kind, title) = (artifact.kind.name(), artifact.title.as_str());
+            // "manifest of run #4" would name its kind twice.
+            let title = title
+                .strip_prefix(kind)
+                .and_then(|rest| rest.strip_prefix(' '))
+                .unwrap_or(title);
+            let line = Line::from(vec![
+                Span::styled(format!("{kind:<9}"), theme.dim()),
+                Span::raw(safe(title)),
+                Span::styled(format!("  {}", human_bytes(artifact.bytes)), theme.dim()),
+            ]);
+            canvas.line(row(inner, y), &line);
+            if i == self.artifacts.index() && focused {
+                canvas.restyle(row(inner, y), theme.selected());
+            }
+        }
+    }
+}

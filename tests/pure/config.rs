@@ -1,0 +1,367 @@
+//! Stack files: every mistake is reported with its line in one pass; written files read the same.
+
+use opsroom::config;
+use opsroom::core::base::problem::Problem;
+use proptest::prelude::*;
+
+mod generate;
+
+const ACME: &str = include_str!("../fixtures/acme.toml");
+const BAD: &str = include_str!("../fixtures/bad/stack.toml");
+const BROKEN: &str = include_str!("../fixtures/bad/broken.toml");
+/// The lines before each mistake of the tables below: a workspace, an environment and a service.
+const GOOD: &str = r#"workspace = "acme"
+[[environment]]
+name = "prod"
+aliases = ["live"]
+[[environment]]
+name = "dev"
+[[service]]
+name = "web"
+environments = ["prod"]
+"#;
+
+#[expect(
+    clippy::unwrap_used,
+    reason = "clippy knows tests by their attribute, not their helpers"
+)]
+fn problems(text: &str) -> Vec<Problem> {
+    config::stack::read("stack.toml", text).unwrap_err()
+}
+
+fn report(problems: &[Problem]) -> String {
+    problems
+        .iter()
+        .flat_map(|p| [p.to_string(), "\n".to_owned()])
+        .collect()
+}
+
+/// The one problem of `GOOD` with more lines; its line is counted from the first of those.
+fn the_problem(more: &str) -> (usize, String) {
+    let found = problems(&format!("{GOOD}{more}"));
+    assert_eq!(found.len(), 1, "{more}\n{}", report(&found));
+    (
+        found[0].line - GOOD.lines().count(),
+        format!("{}: {}", found[0].key, found[0].message),
+    )
+}
+
+#[test]
+fn every_mistake_is_reported_at_once() {
+    let found = problems(BAD);
+    insta::assert_snapshot!(report(&found));
+    let marked = BAD
+        .lines()
+        .enumerate()
+        .filter(|(_, l)| l.contains("# !"))
+        .map(|(n, _)| n + 1);
+    let silent: Vec<usize> = marked
+        .filter(|n| *n > 1 && found.iter().all(|p| p.line != *n))
+        .collect();
+    assert_eq!(silent, [0; 0], "lines marked as wrong without a report");
+}
+
+#[test]
+fn syntax_errors_do_not_hide_the_rest() {
+    insta::assert_snapshot!(report(&problems(BROKEN)));
+}
+
+#[test]
+fn a_lost_header_does_not_blame_the_keys_below_it() {
+    let found = problems("workspace = \"acme\"\n[[service]\nname = \"web\"\nowner = \"Ana\"\n");
+    assert_eq!(
+        report(&found),
+        "stack.toml:2: not TOML: unclosed array table, expected `]`\n"
+    );
+}
+
+#[test]
+fn problems_are_reported_at_their_line() {
+    for (more, line, message) in [
+        (
+            "owner = 5",
+            1,
+            "service \"web\".owner: must be a text in quotes, not a whole number",
+        ),
+        (
+            "\n\ntier = \"high\"",
+            3,
+            "service \"web\".tier: `high` is not one of low, standard, critical",
+        ),
+        (
+            "depends_on = [\n  \"web\",\n]",
+            2,
+            "service \"web\".depends_on: `web` cannot depend on itself; remove it",
+        ),
+        (
+            "notes = \"\"\"\na\nb\n\"\"\"\nseats = { licensed = 99999999999999999999 }",
+            5,
+            "service \"web\".seats.licensed: must be a whole number, not a number this large",
+        ),
+        (
+            "[[service.action]]\ndo = \"probe\"\nenv = [\"prod\", \"dev\"]\nshell = \"true\"",
+            3,
+            "service \"web\".action \"probe\".env: the service does not run in `dev`, only in prod",
+        ),
+        (
+            "[[service.action]]\ndo = \"probe\"\nenv = []\nshell = \"true\"",
+            3,
+            "service \"web\".action \"probe\".env: names no environment; leave env out for all",
+        ),
+        (
+            "[[service.action]]\ndo = \"restart\"\nshell = [\"systemctl\", 5]",
+            3,
+            "service \"web\".action \"restart\".shell: must be a text in quotes, not a whole number",
+        ),
+        (
+            "[[routine]]\nname = \"r\"\nkind = \"http\"\nservice = \"web\"\nenv = \"dev\"\nevery = \"1m\"\n\
+             request = { url = \"http://x.test\" }",
+            5,
+            "routine \"r\".env: the service does not run in `dev`, only in prod",
+        ),
+        (
+            "[[routine]]\nname = \"r\"\nkind = \"http\"\nservice = \"web\"\nevery = \"1m\"\n\
+             request = { url = \"http://x.test\" }\nexpect = \"respons.status == 200\"",
+            7,
+            "routine \"r\".expect: is no condition: unknown name `respons`, did you mean `response`?; \
+             known are env, now, response, service\n    respons.status == 200\n    ^^^^^^^",
+        ),
+        (
+            "[[contact]]\nname = \"Ana\"\nmail = \"ana@acme.test\"",
+            3,
+            "contact \"Ana\".mail: unknown key; did you mean `email`?",
+        ),
+        (
+            "[[contact]]\nname = \"Ana\"\n[[contact]]\nname = \"ANA\"",
+            4,
+            "contact \"ANA\".name: `ANA` is already the name of contact `Ana` (line 11); \
+             capitals, spaces, - and _ make no difference",
+        ),
+        (
+            "sla = { uptime_pct = nan }",
+            1,
+            "service \"web\".sla.uptime_pct: NaN is not a percentage; 0 to 100 is possible",
+        ),
+        (
+            "contract = { start = 2025-01-01T00:00:00Z }",
+            1,
+            "service \"web\".contract.start: `2025-01-01T00:00:00Z` is not a date; write it as YYYY-MM-DD",
+        ),
+    ] {
+        assert_eq!(the_problem(more), (line, message.to_owned()));
+    }
+}
+
+#[test]
+fn routines_are_warned_about_with_their_lines_until_something_runs_them() {
+    let routine = |n: u32| {
+        format!(
+            "[[routine]]\nname = \"r{n}\"\nkind = \"http\"\nevery = \"5m\"\nrequest = {{ url = \"http://x.test\" }}\n"
+        )
+    };
+    let warned = |count: u32| {
+        report(&config::stack::warnings(
+            "s.toml",
+            &(1..=count).map(routine).collect::<String>(),
+        ))
+    };
+    assert_eq!(warned(0), "");
+    let one = "s.toml:1: routine: the routine of this file is kept, but nothing runs routines in this version\n";
+    assert_eq!(warned(1), one);
+    assert!(
+        warned(7).contains("all routines of this file are kept"),
+        "{}",
+        warned(7)
+    );
+    assert!(
+        warned(7).contains("(lines 1, 6, 11, 16, 21 and 2 more)"),
+        "{}",
+        warned(7)
+    );
+}
+
+#[test]
+fn every_allowed_form_is_accepted() {
+    for more in [
+        "",
+        "contract = { start = 2025-01-15, renewal = \"2026-01-15\" }",
+        "sla = { uptime_pct = 100 }",
+        "depends_on = [\"api\"]\n[[service]]\nname = \"api\"\ndepends_on = [\"web\"]",
+        "[[service.action]]\ndo = \"probe\"\nshell = \"a\"\n[[service.action]]\ndo = \"probe\"\nenv = [\"prod\"]\nshell = \"b\"",
+        "action = [{ do = \"deploy\", shell = [\"./deploy.sh\"], timeout = \"1h\" }]",
+        "[[routine]]\nname = \"prod\"\nkind = \"http\"\nenv = \"dev\"\ncron = \"@daily\"\nrequest = { url = \"http://x.test\" }",
+    ] {
+        let read = config::stack::read("stack.toml", &format!("{GOOD}{more}"));
+        assert!(read.is_ok(), "{more}\n{}", report(&read.unwrap_err()));
+    }
+}
+
+#[test]
+fn files_with_crlf_or_a_byte_order_mark_are_read() {
+    let stack = config::stack::read("acme.toml", ACME).unwrap();
+    for text in [ACME.replace('\n', "\r\n"), format!("\u{feff}{ACME}")] {
+        assert_eq!(config::stack::read("acme.toml", &text).as_ref(), Ok(&stack));
+    }
+    let found = problems(&BAD.replace('\n', "\r\n"));
+    assert_eq!(
+        found,
+        problems(BAD),
+        "line numbers do not depend on the kind of line end"
+    );
+}
+
+#[test]
+fn an_empty_file_lacks_a_workspace() {
+    for empty in ["", "\n", "# nothing\n", "\u{feff}"] {
+        assert_eq!(
+            report(&problems(empty)),
+            "stack.toml:1: workspace: is missing; add workspace = \"NAME\"\n"
+        );
+    }
+}
+
+#[test]
+fn a_file_of_rubbish_does_not_fill_the_screen() {
+    let found = problems(&"= ]\n".repeat(20_000));
+    assert!(found.len() <= 501, "{}", found.len());
+    assert!(
+        found
+            .last()
+            .unwrap()
+            .message
+            .ends_with("there are more problems; correct these first")
+    );
+}
+
+#[test]
+fn deep_nesting_is_refused_not_followed() {
+    assert!(!problems(&format!("a = {}", "[".repeat(200_000))).is_empty());
+    assert!(!problems(&format!("workspace = {}1", "{ a = ".repeat(100_000))).is_empty());
+}
+
+#[test]
+fn acme_is_written_as_it_was_read() {
+    let stack = config::stack::read("acme.toml", ACME).unwrap();
+    let (_comment, body) = ACME.split_once('\n').unwrap();
+    // Links are kept by name, everything else in the order of the file.
+    let body = body.replace(
+        r#"links = { repo = "acme/web", dashboard = "https://grafana.acme.test/d/web" }"#,
+        r#"links = { dashboard = "https://grafana.acme.test/d/web", repo = "acme/web" }"#,
+    );
+    let written = config::stack::write(&stack);
+    assert_eq!(written, body);
+    let again = config::stack::read("export.toml", &written).unwrap();
+    assert_eq!(again, stack);
+    assert_eq!(config::stack::write(&again), written);
+}
+
+#[test]
+fn actions_are_written_as_documented() {
+    let text = r#"workspace = "acme"
+timezone = "UTC"
+
+[[environment]]
+name = "prod"
+
+[[service]]
+name = "web"
+notes = """
+First line with a \\ and "quotes".
+Second line."""
+environments = ["prod"]
+
+[[service.action]]
+do = "probe"
+env = ["prod"]
+http = { method = "GET", url = "http://127.0.0.1:8080/health", headers = { Accept = "text/plain", "x.y" = "1" }, expect_status = [200, 204], max_ms = 800, contains = "ok" }
+timeout = "5s"
+
+[[service.action]]
+do = "deploy"
+http = { method = "POST", url = "http://127.0.0.1:8080/{env}", body = "{\"ref\": \"{inputs.version}\"}" }
+
+[[service.action]]
+do = "rollback"
+shell = """
+set -e
+./rollback.sh "$OPSROOM_ENV"
+"""
+timeout = "90s"
+idempotent = true
+
+[[service.action]]
+do = "restart"
+shell = ["systemctl", "restart", "web"]
+"#;
+    let stack = config::stack::read("stack.toml", text).unwrap();
+    let written = config::stack::write(&stack);
+    assert_eq!(written, text);
+}
+
+#[test]
+fn a_file_cut_anywhere_crashes_nothing() {
+    for end in (0..ACME.len()).filter(|at| ACME.is_char_boundary(*at)) {
+        if let Err(found) = config::stack::read("cut.toml", &ACME[..end]) {
+            let lines = ACME[..end].bytes().filter(|b| *b == b'\n').count() + 1;
+            assert!(
+                found.iter().all(|p| (1..=lines).contains(&p.line)),
+                "{end}: {}",
+                report(&found)
+            );
+        }
+    }
+}
+
+#[test]
+fn files_are_read_from_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("acme.toml");
+    std::fs::write(&path, ACME).unwrap();
+    assert_eq!(config::stack::read_file(&path).unwrap().services.len(), 12);
+    std::fs::write(&path, b"workspace = \"a\"\n# \xff\n").unwrap();
+    let found = config::stack::read_file(&path).unwrap_err();
+    assert_eq!(
+        report(&found),
+        format!(
+            "{}:2: byte 0xff is not UTF-8; save the file as UTF-8\n",
+            path.display()
+        )
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+    #[test]
+    fn a_written_file_reads_the_same(stack in generate::stack()) {
+        let text = config::stack::write(&stack);
+        match config::stack::read("export.toml", &text) {
+            Err(found) => prop_assert!(false, "{text}\n{}", report(&found)),
+            Ok(read) => {
+                prop_assert_eq!(&read, &stack, "{}", text);
+                prop_assert_eq!(config::stack::write(&read), text);
+            }
+        }
+    }
+
+    #[test]
+    fn no_text_crashes(text in any::<String>(), toml in "[a-z\\[\\]{}=\"'\\\\\n.,#0-9 -]{0,200}") {
+        let _ = (config::stack::read("x", &text), config::stack::read("x", &toml));
+    }
+
+    #[test]
+    fn no_mistyped_byte_crashes(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3u8), 1..6)) {
+        let mut bytes = ACME.as_bytes().to_vec();
+        for (index, byte, how) in changes {
+            let at = index.index(bytes.len());
+            match how {
+                0 => bytes[at] = byte,
+                1 => bytes.insert(at, byte),
+                _ => drop(bytes.remove(at)),
+            }
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        if let Ok(stack) = config::stack::read("x", &text) {
+            prop_assert_eq!(config::stack::read("y", &config::stack::write(&stack)), Ok(stack));
+        }
+    }
+}

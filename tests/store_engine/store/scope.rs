@@ -1,0 +1,518 @@
+//! Isolation of workspaces: `Control` shows and changes only the workspace it was opened in.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+
+use opsroom::clock::Clock;
+use opsroom::control::{
+    AdapterContext, AuditFilter, Beginning, Control, ProcessKind, RunFilter, Settings,
+};
+use opsroom::core::command::run_ref::{Newest, RunRef};
+use opsroom::core::run::act::Act;
+use opsroom::core::run::artifact::{ArtifactDraft, ArtifactKind, Limits};
+use opsroom::core::run::breaker::BreakerKey;
+use opsroom::core::run::orders::{Ending, Order};
+use opsroom::core::run::plan::{Plan, Target, plan_hash};
+use opsroom::core::run::resume::Decision;
+use opsroom::core::run::{RunId, RunStatus, StepStatus, Transition};
+use opsroom::core::stack::diff;
+use opsroom::core::stack::service::{Environment, Service, Stack};
+use opsroom::store::NewArtifact;
+
+use super::{Place, at, event, plan};
+
+/// Methods of `Control` about one run: a run of another workspace is answered like one that does
+/// not exist.
+const ABOUT_A_RUN: &[&str] = &[
+    "act",
+    "artifact",
+    "entries_after",
+    "find_run",
+    "next_link",
+    "record",
+    "run",
+    "status",
+    "submit_as",
+];
+/// Methods that show or change a whole workspace.
+const ABOUT_A_WORKSPACE: &[&str] = &[
+    "apply",
+    "audit",
+    "breakers",
+    "catalogue",
+    "difference",
+    "export",
+    "blockers",
+    "left_over",
+    "overview",
+    "plan",
+    "remember",
+    "remembered",
+    "act",
+    "runs",
+    "submit",
+];
+/// Methods about the process, its settings or the runbook files.
+const ABOUT_NEITHER: &[&str] = &[
+    "clock",
+    "close",
+    "idle",
+    "library",
+    "subscribe",
+    "live",
+    "open",
+    "waiting",
+    "queued_here",
+    "reload",
+    "require_workspace",
+    "settings",
+    "store_url",
+];
+
+/// `Control` as another process would open it; it runs nothing by itself.
+async fn open(place: &Place, workspace: &str) -> Control {
+    let settings = Settings {
+        store_url: place.url.clone(),
+        workspace: Some(workspace.to_owned()),
+        actor: "mallory".to_owned(),
+        read_only: false,
+        simulated: false,
+        pulse_ms: 0,
+        lease_ms: 30_000,
+        lanes: opsroom::core::run::queue::Lanes::default(),
+        runbook_dir: None,
+        adopt_ms: 0,
+        door: ProcessKind::Cli,
+        context: AdapterContext::default(),
+    };
+    Control::open(settings, Clock::System).await.unwrap()
+}
+
+fn service(name: &str) -> Service {
+    Service {
+        name: name.to_owned(),
+        environments: vec!["staging".to_owned()],
+        ..Service::default()
+    }
+}
+
+/// A stack in the workspace, a run that failed with an artifact, a queued one and a breaker.
+async fn fill(place: &Place) -> (RunId, RunId) {
+    let staging = Environment {
+        name: "staging".to_owned(),
+        ..Environment::default()
+    };
+    let stack = Stack {
+        environments: vec![staging],
+        services: vec![service("web"), service("api")],
+        ..Stack::default()
+    };
+    let none = Stack {
+        timezone: stack.timezone.clone(),
+        ..Stack::default()
+    };
+    place
+        .store
+        .apply(place.workspace, &diff(&none, &stack), "ana", at(0))
+        .await
+        .unwrap();
+    let claim = place.claimed().await;
+    place
+        .store
+        .transition(claim, Transition::Start, None, &[event("hello")], at(20))
+        .await
+        .unwrap();
+    place
+        .store
+        .step(claim, 0, StepStatus::Running, 1, None, &[], at(21))
+        .await
+        .unwrap();
+    let left = ArtifactDraft {
+        kind: ArtifactKind::File,
+        title: "notes".to_owned(),
+        content: b"secret plans".to_vec(),
+    };
+    let artifact = NewArtifact::pack(left).unwrap();
+    place
+        .store
+        .leave(claim, Some(0), &artifact, Limits::default(), at(22))
+        .await
+        .unwrap()
+        .unwrap();
+    place
+        .store
+        .transition(claim, Transition::Fail, Some("no"), &[], at(23))
+        .await
+        .unwrap();
+    let queued = place.submit(plan("deploy")).await.id;
+    let target = Target {
+        service: "web".to_owned(),
+        env: Some("staging".to_owned()),
+    };
+    let way = BreakerKey {
+        target: Some(target),
+        host: "web.test".to_owned(),
+    };
+    let pass = place
+        .store
+        .admit_call(place.workspace, &way, 1000, at(30))
+        .await
+        .unwrap();
+    place
+        .store
+        .record_call(place.workspace, &way, pass, Err("down"), at(30))
+        .await
+        .unwrap();
+    (claim.run, queued)
+}
+
+/// Everything in the workspace that a call could have changed.
+async fn everything(place: &Place, runs: [RunId; 2]) -> Vec<String> {
+    let store = &place.store;
+    let mut all = vec![format!(
+        "{:#?}",
+        store.audit(place.workspace, 99).await.unwrap()
+    )];
+    for run in runs {
+        all.push(format!(
+            "{:#?}{:#?}",
+            store.run(run).await.unwrap(),
+            store.steps(run).await.unwrap()
+        ));
+        all.push(format!(
+            "{:#?}",
+            store.entries_after(run, 0, 99).await.unwrap()
+        ));
+    }
+    all.push(format!(
+        "{:#?}",
+        store.stack(place.workspace).await.unwrap()
+    ));
+    all.push(format!(
+        "{:#?}",
+        store.breakers(place.workspace).await.unwrap()
+    ));
+    all
+}
+
+fn plain<T: Debug, E: ToString>(answer: Result<T, E>) -> Result<String, String> {
+    answer
+        .map(|value| format!("{value:?}"))
+        .map_err(|why| why.to_string())
+}
+
+/// Every kind of act on a run; the compiler asks for those of a new variant.
+fn acts(run: RunId, hash: &str) -> Vec<Act> {
+    let mine = || Some("mine".to_owned());
+    let order = |order| Act::Order {
+        run,
+        order,
+        reason: mine(),
+    };
+    let all = vec![
+        order(Order::Pause),
+        order(Order::Skip(0)),
+        order(Order::End(Ending::Cancel)),
+        Act::Start {
+            run,
+            typed: None,
+            reason: None,
+        },
+        Act::Drop { run, reason: None },
+        Act::Resume {
+            run,
+            decision: Some(Decision::Done),
+            reason: mine(),
+        },
+        Act::Retry {
+            run,
+            typed: None,
+            reason: None,
+        },
+        Act::Answer {
+            run,
+            step: 0,
+            done: true,
+            note: None,
+        },
+        Act::Vote {
+            run,
+            approved: true,
+            plan_hash: hash.to_owned(),
+            note: None,
+        },
+    ];
+    for act in &all {
+        match act {
+            Act::Order { .. }
+            | Act::Start { .. }
+            | Act::Drop { .. }
+            | Act::Resume { .. }
+            | Act::Retry { .. }
+            | Act::Answer { .. }
+            | Act::Vote { .. } => assert_eq!(act.run(), Some(&run)),
+            Act::ResetBreaker { .. } => panic!("not about a run"),
+        }
+    }
+    all
+}
+
+/// The answer of each method about a run: its name, and the error without the run's number.
+async fn answers(
+    control: &Control,
+    run: RunId,
+    hash: &str,
+) -> Vec<(&'static str, Result<(), String>)> {
+    let mut all = Vec::new();
+    let mut note = |name, answer: Result<String, String>| {
+        all.push((
+            name,
+            answer
+                .map(drop)
+                .map_err(|why| why.replace(&run.to_string(), "#N")),
+        ));
+    };
+    note("run", plain(control.run(run).await));
+    note("status", plain(control.status(run).await));
+    note("record", plain(control.record(run).await));
+    note(
+        "entries_after",
+        plain(control.entries_after(run, 0, 9).await),
+    );
+    note("artifact", plain(control.artifact(run, 1).await));
+    note(
+        "find_run",
+        plain(control.find_run(&RunRef::Number(run)).await),
+    );
+    note("next_link", plain(control.next_link(run).await));
+    for act in acts(run, hash) {
+        note("act", plain(control.act(act).await));
+    }
+    let again = Beginning {
+        retry_of: Some(run),
+        ..Beginning::default()
+    };
+    note(
+        "submit_as",
+        plain(control.submit_as(plan("deploy"), None, None, again).await),
+    );
+    all
+}
+
+pub async fn a_run_of_another_workspace_does_not_exist(place: Place) {
+    let (failed, queued) = fill(&place).await;
+    let hash = plan_hash(&plan("deploy"));
+    place
+        .store
+        .ensure_workspace("other", "UTC", at(0))
+        .await
+        .unwrap();
+    let before = everything(&place, [failed, queued]).await;
+
+    let other = open(&place, "other").await;
+    let unknown = answers(&other, RunId(4711), &hash).await;
+    for run in [failed, queued] {
+        let foreign = answers(&other, run, &hash).await;
+        assert_eq!(foreign, unknown, "run {run}");
+    }
+    for (name, answer) in &unknown {
+        let why = answer.as_ref().expect_err(name);
+        assert!(
+            why.contains("there is no run #N in workspace other"),
+            "{name}: {why}"
+        );
+    }
+    let tested: BTreeSet<&str> = unknown.iter().map(|(name, _)| *name).collect();
+    assert_eq!(tested, ABOUT_A_RUN.iter().copied().collect());
+    assert_eq!(
+        everything(&place, [failed, queued]).await,
+        before,
+        "nothing was changed"
+    );
+    other.close(false).await;
+
+    // In its own workspace the same calls find the run.
+    let own = open(&place, "acme").await;
+    for (name, answer) in answers(&own, failed, &hash).await {
+        let only_reads = [
+            "run",
+            "status",
+            "record",
+            "entries_after",
+            "artifact",
+            "find_run",
+            "next_link",
+        ];
+        let refused = answer.as_ref().err().map_or("", String::as_str);
+        assert!(
+            !only_reads.contains(&name) || refused.is_empty(),
+            "{name}: {refused}"
+        );
+        assert!(
+            !refused.contains("there is no run") && !refused.contains("the store failed"),
+            "{name}: {refused}"
+        );
+    }
+    own.close(false).await;
+}
+
+pub async fn another_workspace_is_empty(place: Place) {
+    let (failed, queued) = fill(&place).await;
+    place
+        .store
+        .remember(place.workspace, "mallory", "deploy web to staging", at(1))
+        .await
+        .unwrap();
+    place
+        .store
+        .ensure_workspace("other", "UTC", at(0))
+        .await
+        .unwrap();
+    let before = everything(&place, [failed, queued]).await;
+    let other = open(&place, "other").await;
+
+    let overview = other.overview().await.unwrap();
+    assert_eq!(
+        (
+            overview.runs.len(),
+            overview.states.len(),
+            overview.breakers.len()
+        ),
+        (0, 0, 0)
+    );
+    assert!(overview.stack.services.is_empty());
+    let page = other
+        .runs(&RunFilter {
+            limit: 99,
+            ..RunFilter::default()
+        })
+        .await
+        .unwrap();
+    assert!(page.runs.is_empty() && page.queue.is_empty() && page.unreadable.is_empty());
+    let all = AuditFilter {
+        limit: 99,
+        ..AuditFilter::default()
+    };
+    assert!(other.audit(&all).await.unwrap().is_empty());
+    assert!(
+        other
+            .audit(&AuditFilter {
+                run: Some(failed),
+                service: Some("web".into()),
+                ..all.clone()
+            })
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(other.left_over().await.unwrap().is_empty());
+    assert!(other.breakers().await.unwrap().is_empty());
+    let reset = Act::ResetBreaker {
+        target: "web".to_owned(),
+        env: None,
+        reason: None,
+    };
+    assert!(
+        other
+            .act(reset)
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("no breaker of web")
+    );
+    assert!(other.remembered().await.unwrap().is_empty());
+    other.remember("hello").await.unwrap();
+    assert!(other.export().await.unwrap().services.is_empty());
+    assert!(
+        other.blockers(&plan("deploy")).await.unwrap().is_empty(),
+        "their queue is not ours"
+    );
+    let newest = other
+        .find_run(&RunRef::Newest(Newest::default()))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(newest.contains("there is no run"), "{newest}");
+    let parsed =
+        opsroom::core::command::parse("deploy web to staging", &other.catalogue().await.unwrap());
+    assert!(parsed.services.is_empty(), "{parsed:?}");
+    assert!(
+        other
+            .plan(&parsed, &[], "deploy web to staging")
+            .await
+            .is_err()
+    );
+
+    // Its own changes stay in it.
+    let stack = Stack {
+        workspace: "other".to_owned(),
+        timezone: "UTC".to_owned(),
+        services: vec![Service {
+            name: "mine".into(),
+            ..Service::default()
+        }],
+        ..Stack::default()
+    };
+    let difference = other.difference(&stack).await.unwrap();
+    assert_eq!(
+        (difference.changes.len(), difference.deletions.len()),
+        (1, 0),
+        "acme's services are not its to delete"
+    );
+    other.apply(&difference, true).await.unwrap();
+    let run = other
+        .submit(
+            Plan {
+                steps: Vec::new(),
+                finally: Vec::new(),
+                ..plan("deploy")
+            },
+            None,
+            None,
+        )
+        .await
+        .unwrap();
+    assert_eq!(run.status, RunStatus::Queued);
+    assert_eq!(other.audit(&all).await.unwrap().len(), 2);
+    assert_eq!(
+        everything(&place, [failed, queued]).await,
+        before,
+        "nothing was changed"
+    );
+    other.close(false).await;
+}
+
+/// A new method has to be put into one of the lists above, and so tested.
+#[test]
+fn every_public_method_of_control_is_behind_the_wall() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files = std::fs::read_dir(root.join("control"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut found = BTreeSet::new();
+    for file in files.chain([root.join("control.rs")]) {
+        let text = std::fs::read_to_string(file).unwrap();
+        for block in text.split("\nimpl Control {\n").skip(1) {
+            let block = block.split("\n}\n").next().unwrap_or_default();
+            for head in ["    pub fn ", "    pub const fn ", "    pub async fn "] {
+                let names = block
+                    .split(head)
+                    .skip(1)
+                    .filter_map(|rest| rest.split(['(', '<']).next());
+                found.extend(names.map(str::to_owned));
+            }
+        }
+    }
+    let listed = [ABOUT_A_RUN, ABOUT_A_WORKSPACE, ABOUT_NEITHER].concat();
+    assert_eq!(
+        found,
+        listed.iter().map(|name| (*name).to_owned()).collect()
+    );
+    let this: String = include_str!("scope.rs").split_whitespace().collect();
+    for name in ABOUT_A_WORKSPACE {
+        assert!(
+            this.contains(&format!("other.{name}(")),
+            "Control::{name} is not called on another workspace"
+        );
+    }
+}
