@@ -1,6 +1,7 @@
 //! The subcommands: the verbs of the console with output as plain lines or JSON. Each has a file, a
 //! variant of [`Command`] and a line in [`perform`].
 
+mod act;
 mod apply;
 mod approve;
 mod artifacts;
@@ -173,7 +174,7 @@ fn meant_phrase(error: &clap::Error, args: &[OsString]) -> Option<String> {
         .chars()
         .all(|c| c.is_alphanumeric() || " -_.,=/:#@+".contains(c));
     let (_, intent) = command::begins_like(&phrase).filter(|_| plain)?;
-    command::makes_a_plan(intent).then_some(phrase)
+    command::can_be_run(intent).then_some(phrase)
 }
 
 /// The command as clap knows it: for completions, manual pages and the README's tests.

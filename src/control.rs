@@ -1,6 +1,7 @@
 //! The only entry point of the console and the subcommands. Checks rights, confirmation and block
 //! risks, writes audit, and answers with values.
 
+mod act;
 mod apply;
 mod breakers;
 mod engines;
@@ -13,7 +14,7 @@ mod overview;
 mod planning;
 mod queue;
 pub mod record;
-pub mod resume;
+mod resume;
 mod stores;
 mod watch;
 mod workspace;
@@ -343,42 +344,6 @@ impl Control {
         }
         self.wake();
         Ok(run)
-    }
-
-    /// Answers a waiting manual step. One with a confirmation word is done only with it; a typo is
-    /// refused and nothing is written, so that it does not fail the run.
-    pub async fn answer(
-        &self,
-        run: RunId,
-        step: u32,
-        done: bool,
-        note: Option<&str>,
-    ) -> Result<(), Refusal> {
-        self.writable()?;
-        let scope = self.scope().await?;
-        let plan = scope.run(run).await?.plan;
-        let word = plan
-            .numbered_step(step)
-            .and_then(|(step, _)| step.rules.word.as_deref());
-        if let Some(word) = word.filter(|word| done && note.map(str::trim) != Some(word)) {
-            return Err(Refusal::Invalid(format!(
-                "not confirmed: the note has to be `{word}`"
-            )));
-        }
-        let note = self.clean(note);
-        scope
-            .answer(
-                run,
-                step,
-                done,
-                note.as_deref(),
-                &self.0.settings.actor,
-                self.0.clock.now(),
-            )
-            .await?;
-        self.0.bus.publish(Notice::Steps(run));
-        self.wake();
-        Ok(())
     }
 
     /// One artifact of a run with its contents.

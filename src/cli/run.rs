@@ -1,5 +1,5 @@
-//! `opsroom run`: executes a phrase and follows the run to its end. A lost terminal does not stop
-//! the run; Ctrl-C requests a stop.
+//! `opsroom run`: executes a phrase: performs an act, or starts a run and follows it to its end. A
+//! lost terminal does not stop the run; Ctrl-C requests a stop.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
+use super::act::{self, Terms};
 use super::log::entry_line;
 use super::out::{Out, ask, can_ask};
 use super::plan::card_lines;
@@ -15,8 +16,9 @@ use super::session::Start;
 use super::stop::{Code, Stop, print_message};
 use super::understand;
 use crate::control::{Beginning, Control, RunDetail};
+use crate::core::run::act::Act;
 use crate::core::run::event::Entry;
-use crate::core::run::orders::Pace;
+use crate::core::run::orders::{Ending, Order, Pace};
 use crate::core::run::plan::Plan;
 use crate::core::run::queue::{Lane, Priority};
 use crate::core::run::step::StepSpec;
@@ -89,9 +91,20 @@ enum Line<'a> {
 pub(super) async fn perform(args: &RunArgs, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let text = args.text.join(" ");
-    if let Some(code) = understand::act(&control, &text, args.reason.as_deref()).await? {
-        control.close(false).await;
-        return Ok(code);
+    if let Some(act) = understand::act(&control, &text, args.reason.as_ref()).await? {
+        let lane = args.lane != Lane::Interactive;
+        if args.step || lane || args.priority.is_some() || !args.inputs.is_empty() {
+            let why = "--step, --priority, --lane and --set are for runbooks; nothing was done";
+            return Err(Stop::Usage(why.to_owned()));
+        }
+        let terms = Terms {
+            yes: args.yes,
+            confirm: args.confirm.as_ref(),
+            json: args.json,
+            phrase: true,
+            ..Terms::default()
+        };
+        return act::perform(&control, act, terms).await;
     }
     let card = understand::plan(&control, &text, &args.inputs).await?;
     if !args.json {
@@ -272,7 +285,7 @@ impl Follower<'_> {
                     Received::Stop => {
                         stopped = true;
                         print_message(&format!("asking run {id} to stop; once more exits and leaves it interrupted"));
-                        self.control.cancel(id, Some("interrupted at the command line")).await?;
+                        self.control.act(interrupted(id)).await?;
                     }
                     Received::Hangup => self.out = None,
                 },
@@ -388,11 +401,24 @@ impl Follower<'_> {
                 Some(word) => typed == Some(word),
                 None => matches!(typed, Some("y" | "Y" | "yes")),
             };
-            self.control
-                .answer(run, step.index, done, word.filter(|_| done))
-                .await?;
+            let answer = Act::Answer {
+                run,
+                step: step.index,
+                done,
+                note: word.filter(|_| done).map(str::to_owned),
+            };
+            self.control.act(answer).await?;
         }
         Ok(())
+    }
+}
+
+/// The act of Ctrl-C.
+fn interrupted(run: RunId) -> Act {
+    Act::Order {
+        run,
+        order: Order::End(Ending::Cancel),
+        reason: Some("interrupted at the command line".to_owned()),
     }
 }
 

@@ -70,7 +70,7 @@ use self::names::Names;
 use super::rule;
 use crate::core::base::problem::Problem;
 use crate::core::base::toml_doc::{Report, Section, parse, shown};
-use crate::core::command::is_available;
+use crate::core::command::runs_routines;
 use crate::core::stack::service::{Contact, Environment, Stack};
 
 /// Reads a stack file's text. `file` is its name in messages.
@@ -96,7 +96,7 @@ pub fn read(file: &str, text: &str) -> Result<Stack, Vec<Problem>> {
 #[must_use]
 pub fn warnings(file: &str, text: &str) -> Vec<Problem> {
     const LISTED: usize = 5;
-    if is_available("run_routine") {
+    if runs_routines() {
         return Vec::new();
     }
     let (table, report) = parse(file, text);

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use super::{Control, ProcessKind, Refusal};
 use crate::bus::Notice;
 use crate::core::base::time::Timestamp;
+use crate::core::run::act::Acted;
 use crate::core::run::queue::Untaken;
-use crate::core::run::{Run, RunId, RunStatus};
+use crate::core::run::{RunId, RunStatus};
 use crate::store::{Orderer, Scope, StoreError};
 
 /// How many of them are read with their plans; the rest are only counted.
@@ -92,8 +93,11 @@ impl Control {
     }
 
     /// Drops a run that waits in the queue. Refused if it was started meanwhile.
-    pub async fn drop_queued(&self, run: RunId, reason: Option<&str>) -> Result<(), Refusal> {
-        self.writable()?;
+    pub(super) async fn drop_queued(
+        &self,
+        run: RunId,
+        reason: Option<&str>,
+    ) -> Result<Acted, Refusal> {
         let reason = self.clean(reason.map(str::trim).filter(|reason| !reason.is_empty()));
         let by = Orderer {
             actor: &self.0.settings.actor,
@@ -111,7 +115,7 @@ impl Control {
         };
         self.announce(&scope, run).await;
         self.0.bus.publish(Notice::Run(run, status));
-        Ok(())
+        Ok(Acted::Dropped(run))
     }
 
     /// Queued runs that will be left over when this process ends: it queued them, and no server
@@ -141,13 +145,12 @@ impl Control {
     /// Starts a run that waits in the queue, as if this process had queued it, so that any live
     /// engine may claim it. Its targets are checked again, and a protected environment needs its
     /// word.
-    pub async fn start(
+    pub(super) async fn start(
         &self,
         run: RunId,
         typed: Option<&str>,
         reason: Option<&str>,
-    ) -> Result<Run, Refusal> {
-        self.writable()?;
+    ) -> Result<Acted, Refusal> {
         let scope = self.scope().await?;
         let queued = scope.run(run).await?;
         let (any_engine, gone) = self.any_engine().await?;
@@ -175,7 +178,7 @@ impl Control {
         }
         self.announce(&scope, run).await;
         self.0.bus.publish(Notice::Run(run, queued.status));
-        Ok(scope.run(run).await?)
+        Ok(Acted::Started(Box::new(scope.run(run).await?)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Runs: their states, the total (state, transition) table, and the record kept of each.
 
+pub mod act;
 pub mod approval;
 pub mod artifact;
 pub mod breaker;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use sqlx::QueryBuilder;
 
+use crate::core::run::act::audit_word;
 use crate::core::run::event::Level;
 use crate::core::run::orders::Pace;
 use crate::core::run::queue::{Lane, Priority, rank};
@@ -170,7 +171,7 @@ async fn insert(
         workspace: new.workspace,
         at: new.at,
         actor: &new.actor,
-        action: "run.submit",
+        action: audit_word::SUBMIT,
         object: format!("run {run}"),
         before: None,
         after: Some(summary(new, lane, priority)),

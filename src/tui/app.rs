@@ -1,6 +1,7 @@
 //! The console's model: `update` takes a message and returns effects. No I/O, no clock, no waiting.
 
 mod act;
+mod acted;
 pub mod bar;
 mod command;
 mod data;

@@ -16,6 +16,7 @@ use super::theme::{Theme, run_symbol, run_word};
 use super::view::canvas::{Canvas, safe};
 use super::view::layout;
 use super::viewer::Viewer;
+use crate::core::run::act::Acted;
 use crate::core::run::plan::Target;
 use crate::core::run::{Run, RunId, RunStatus};
 
@@ -67,6 +68,11 @@ impl Home {
     /// Updates the selection after a change of the stack.
     fn sync(&mut self, overview: &Overview) {
         self.stack.sync(&targets(overview, self.filter.text()));
+    }
+
+    /// Shows the log of the run that was just queued.
+    const fn follow(&mut self, run: RunId) {
+        (self.started, self.log) = (Some(run), Some(run));
     }
 
     /// Shows the log of the newest run, unless the operator is reading another one.
@@ -227,8 +233,11 @@ impl View for Home {
                 self.sync(overview);
                 self.choose_log(overview, delivery.logs);
             }
-            Msg::Submitted(_, Ok(run)) => {
-                (self.started, self.log) = (Some(run.id), Some(run.id));
+            Msg::Submitted(_, Ok(run)) => self.follow(run.id),
+            Msg::Acted(_, Ok(acted)) => {
+                if let [Acted::Retried(run)] = acted.as_slice() {
+                    self.follow(run.id);
+                }
             }
             _ => return Reaction::Ignored,
         }

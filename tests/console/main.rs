@@ -10,6 +10,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use opsroom::bus::Notice;
 use opsroom::core::base::time::Timestamp;
 use opsroom::core::command::run_ref::{Newest, RunRef};
+use opsroom::core::run::act::Act;
 use opsroom::core::run::approval::Vote;
 use opsroom::core::run::breaker::{Breaker, BreakerKey, State};
 use opsroom::core::run::orders::{Order, Orders, Pace};
@@ -286,6 +287,14 @@ fn with_left_over(waiting: Vec<LeftOver>, read_only: bool) -> Console {
     )
 }
 
+fn start(run: i64, typed: Option<&str>) -> Act {
+    Act::Start {
+        run: RunId(run),
+        typed: typed.map(str::to_owned),
+        reason: None,
+    }
+}
+
 #[test]
 fn runs_queued_by_a_dead_process_are_offered_and_started_only_on_purpose() {
     let mut console = with_left_over(vec![waiting(41, None), waiting(42, None)], false);
@@ -298,29 +307,17 @@ fn runs_queued_by_a_dead_process_are_offered_and_started_only_on_purpose() {
     console
         .press("o j Enter Enter")
         .shows("Leave them as they are");
-    assert!(
-        console
-            .wanted
-            .iter()
-            .all(|e| !matches!(e, Effect::StartQueued { .. } | Effect::DropQueued(_)))
-    );
+    assert_eq!(console.acts(), []);
     console
         .press("j Enter Tab Enter")
         .hides("All 2")
         .shows("2 runs were started");
-    let both = vec![RunId(41), RunId(42)];
-    assert!(console.wanted.contains(&Effect::StartQueued {
-        runs: both,
-        typed: None
-    }));
+    assert_eq!(console.acts(), [start(41, None), start(42, None)]);
     console
         .press("o j j j Enter Tab Tab Enter")
         .shows("1 run was dropped");
-    assert!(
-        console
-            .wanted
-            .contains(&Effect::DropQueued(vec![RunId(42)]))
-    );
+    let (run, reason) = (RunId(42), None);
+    assert_eq!(console.acts()[2..], [Act::Drop { run, reason }]);
 }
 
 #[test]
@@ -337,10 +334,7 @@ fn leftover_runs_of_a_protected_environment_require_its_word_too() {
     console
         .press("Shift-Tab w e b Tab Tab Enter")
         .shows("1 run was started");
-    assert!(console.wanted.contains(&Effect::StartQueued {
-        runs: vec![RunId(41)],
-        typed: Some("web".to_owned())
-    }));
+    assert_eq!(console.acts(), [start(41, Some("web"))]);
     console
         .press("o j Enter Tab Enter")
         .shows("start each by itself")
@@ -362,12 +356,7 @@ fn a_read_only_console_starts_and_drops_no_leftover_run() {
         .command("start run 41")
         .press("Tab Enter")
         .shows("read-only: nothing was done");
-    assert!(
-        console
-            .wanted
-            .iter()
-            .all(|e| !matches!(e, Effect::StartQueued { .. } | Effect::DropQueued(_)))
-    );
+    assert_eq!(console.acts(), []);
 }
 
 #[test]
@@ -741,12 +730,12 @@ fn a_service_shows_its_open_breaker_and_the_bar_resets_it() {
         .press("Enter")
         .shows("breaker of web in staging (deploy.acme.test): open since");
     console.command("reset breaker of web in staging");
-    let wanted = Effect::ResetBreaker {
+    let wanted = Act::ResetBreaker {
         target: "web".to_owned(),
         env: Some("staging".to_owned()),
         reason: None,
     };
-    assert!(console.wanted.contains(&wanted), "{:?}", console.wanted);
+    assert_eq!(console.acts(), [wanted]);
     console.shows("closed: the breaker of web");
 }
 
@@ -972,29 +961,19 @@ fn a_manual_step_is_answered_with_a_note() {
         .press("3 Enter a")
         .shows("Is the change window open?")
         .press("Enter");
-    assert!(
-        !console
-            .wanted
-            .iter()
-            .any(|e| matches!(e, Effect::Answer { .. })),
-        "Enter alone answers nothing"
-    );
+    assert_eq!(console.acts(), [], "Enter alone answers nothing");
     console
         .press("a Shift-Tab")
         .type_text("till ten")
         .press("Tab")
         .press("n Enter");
-    let answer = Effect::Answer {
+    let answer = Act::Answer {
         run: RunId(41),
         step: 1,
         done: false,
         note: Some("till ten".to_owned()),
     };
-    assert!(
-        console.wanted.contains(&answer),
-        "{:?}",
-        console.wanted.last()
-    );
+    assert_eq!(console.acts(), [answer]);
 }
 
 #[test]
@@ -1005,22 +984,15 @@ fn a_step_that_requires_a_word_is_not_done_without_it() {
     console
         .press("3 Enter a y Enter")
         .shows("not confirmed: type `guided` as the note");
-    assert_eq!(
-        count_requests(&console, |e| matches!(e, Effect::Answer { .. })),
-        0
-    );
+    assert_eq!(console.acts(), []);
     console.type_text("guided").press("Tab y Enter");
-    let answer = Effect::Answer {
+    let answer = Act::Answer {
         run: RunId(41),
         step: 1,
         done: true,
         note: Some("guided".to_owned()),
     };
-    assert!(
-        console.wanted.contains(&answer),
-        "{:?}",
-        console.wanted.last()
-    );
+    assert_eq!(console.acts(), [answer]);
 }
 
 fn count_requests(console: &Console, matches: impl Fn(&Effect) -> bool) -> usize {
@@ -1044,23 +1016,16 @@ fn the_orders_of_a_run_are_offered_and_enter_alone_does_nothing() {
     console.press("Enter").shows("Kill now").press("Esc");
     console.press("c j Enter");
     console.send(Msg::Paste("y\n".to_owned()));
-    assert_eq!(
-        count_requests(&console, |e| matches!(e, Effect::Order { .. })),
-        0
-    );
+    assert_eq!(console.acts(), []);
     console
         .press("y Enter")
         .shows("run #41: asked to pause before its next step");
-    let pause = Effect::Order {
+    let pause = Act::Order {
         run: RunId(41),
         order: Order::Pause,
         reason: None,
     };
-    assert!(
-        console.wanted.contains(&pause),
-        "{:?}",
-        console.wanted.last()
-    );
+    assert_eq!(console.acts(), [pause]);
 }
 
 #[test]
@@ -1071,21 +1036,14 @@ fn skipping_a_step_requires_a_reason() {
         .shows("Skip step answers")
         .press("Enter y Enter")
         .shows("this needs a reason");
-    assert_eq!(
-        count_requests(&console, |e| matches!(e, Effect::Order { .. })),
-        0
-    );
+    assert_eq!(console.acts(), []);
     console.type_text("not today").press("Tab y Enter");
-    let skip = Effect::Order {
+    let skip = Act::Order {
         run: RunId(41),
         order: Order::Skip(2),
         reason: Some("not today".to_owned()),
     };
-    assert!(
-        console.wanted.contains(&skip),
-        "{:?}",
-        console.wanted.last()
-    );
+    assert_eq!(console.acts(), [skip]);
 }
 
 #[test]
@@ -1108,12 +1066,12 @@ fn one_key_releases_a_step_and_only_in_a_stepped_run() {
     console
         .send(Msg::Notice(Notice::Steps(RunId(41))))
         .press("s");
-    let go = Effect::Order {
+    let go = Act::Order {
         run: RunId(41),
         order: Order::LetGo(2),
         reason: None,
     };
-    assert_eq!(count_requests(&console, |e| *e == go), 1);
+    assert_eq!(console.acts(), [go]);
 }
 
 #[test]
@@ -1291,28 +1249,23 @@ fn an_approval_shows_its_state_and_takes_an_answer_with_its_plan() {
         .shows("Ship 1.4.2?")
         .shows("deploy web → staging (ana asked for it")
         .press("Enter");
-    let voted = |console: &Console| count_requests(console, |e| matches!(e, Effect::Vote { .. }));
-    assert_eq!(voted(&console), 0, "Enter alone approves nothing");
+    assert_eq!(console.acts(), [], "Enter alone approves nothing");
     console
         .press("a n Enter")
         .shows("this needs a reason: say why");
-    assert_eq!(voted(&console), 0);
+    assert_eq!(console.acts(), []);
     console
         .press("Esc")
         .press("a y Enter")
         .shows("your approval counts; more are needed");
     let hash = plan_hash(&console.world.detail.run.plan);
-    let vote = Effect::Vote {
+    let vote = Act::Vote {
         run: RunId(41),
         approved: true,
         note: None,
         plan_hash: hash,
     };
-    assert!(
-        console.wanted.contains(&vote),
-        "{:?}",
-        console.wanted.last()
-    );
+    assert_eq!(console.acts(), [vote]);
 }
 
 #[test]
@@ -1373,20 +1326,12 @@ fn the_command_line_leads_to_the_same_questions() {
         .shows("the plan of run #41 again, as it was");
     console.shows("cancels run #3 (running), of group carts");
     console.press("y Enter");
-    assert_eq!(
-        count_requests(&console, |e| matches!(
-            e,
-            Effect::Retry { run: RunId(41), .. }
-        )),
-        1
-    );
-    assert_eq!(
-        count_requests(&console, |e| matches!(
-            e,
-            Effect::Vote { .. } | Effect::Order { .. }
-        )),
-        0
-    );
+    let retry = Act::Retry {
+        run: RunId(41),
+        typed: None,
+        reason: None,
+    };
+    assert_eq!(console.acts(), [retry]);
 }
 
 #[test]
@@ -1406,6 +1351,10 @@ fn impossible_orders_to_an_ended_or_unknown_run_are_reported() {
     console
         .command("cancel run 999")
         .shows("there is no run #999; nothing was done");
+    assert!(console.app.popups.is_empty());
+    console
+        .command("cancel run 41 then check web")
+        .shows("`cancel run` takes no condition, and nothing can follow it");
     assert!(console.app.popups.is_empty());
 }
 
@@ -1430,16 +1379,12 @@ fn an_interrupted_run_is_resolved_with_a_reason() {
         .shows("this needs a reason");
     console.type_text("seen in the log").press("Tab y Enter");
     let (decision, reason) = (Some(Decision::Done), Some("seen in the log".to_owned()));
-    let done = Effect::Resume {
+    let done = Act::Resume {
         run: RunId(41),
         decision,
         reason,
     };
-    assert!(
-        console.wanted.contains(&done),
-        "{:?}",
-        console.wanted.last()
-    );
+    assert_eq!(console.acts(), [done]);
 }
 
 #[test]
@@ -1467,10 +1412,7 @@ fn a_read_only_console_gives_no_orders() {
         .shows("read-only: nothing can be done to a run")
         .press("Esc");
     console.command("pause run 41").shows("read-only");
-    assert_eq!(
-        count_requests(&console, |e| matches!(e, Effect::Order { .. })),
-        0
-    );
+    assert_eq!(console.acts(), []);
 }
 
 // --- lists

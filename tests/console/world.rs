@@ -9,8 +9,10 @@ use opsroom::core::command::Catalogue;
 use opsroom::core::command::run_ref::{RunRef, one_line};
 use opsroom::core::health::check::score::{Health, Line, Score};
 use opsroom::core::health::observation::{Observation, TargetSummary};
+use opsroom::core::run::act::{Act, Acted};
 use opsroom::core::run::approval::Tally;
 use opsroom::core::run::artifact::{Artifact, ArtifactKind};
+use opsroom::core::run::breaker::BreakerKey;
 use opsroom::core::run::event::{Entry, EntryBody, Level, Stream};
 use opsroom::core::run::orders::Orders;
 use opsroom::core::run::plan::{Plan, PlanStep, Risk, RiskLevel, Target};
@@ -234,20 +236,42 @@ impl World {
                     self.refusal.clone().map_or_else(|| Ok(Box::new(new)), Err),
                 )
             }
-            Effect::StartQueued { runs, .. } => Msg::StartedQueued(Ok(runs.len())),
-            Effect::DropQueued(runs) => Msg::DroppedQueued(Ok(runs.len())),
-            Effect::Cancel(run) => Msg::Cancelled(run, Ok(self.detail.run.status)),
-            Effect::ResetBreaker { target, .. } => Msg::BreakersReset(Ok(vec![target])),
-            Effect::Answer { run, .. } => Msg::Answered(run, Ok(())),
-            Effect::Order { run, order, .. } => {
-                Msg::Ordered(run, order, Ok(self.detail.run.status))
-            }
-            Effect::Resume { run, .. } => Msg::Resumed(run, Ok(Box::new(self.detail.run.clone()))),
-            Effect::Vote { run, .. } => Msg::Voted(run, Ok(Tally::Open(Vec::new()))),
-            Effect::Retry { ticket, .. } => {
-                Msg::Submitted(ticket, Ok(Box::new(run(42, RunStatus::Queued))))
-            }
+            Effect::Act { ticket, acts } => Msg::Acted(
+                ticket,
+                Ok(acts.into_iter().map(|act| self.acted(act)).collect()),
+            ),
         })
+    }
+
+    /// What an act does here: the run stays as it is.
+    fn acted(&self, act: Act) -> Acted {
+        let detail = &self.detail.run;
+        match act {
+            Act::Order { run, order, .. } => Acted::Ordered {
+                run,
+                order,
+                status: detail.status,
+            },
+            Act::Start { run: id, .. } => Acted::Started(Box::new(Run {
+                id,
+                ..detail.clone()
+            })),
+            Act::Drop { run, .. } => Acted::Dropped(run),
+            Act::Resume { .. } => Acted::Resumed(Box::new(detail.clone())),
+            Act::Retry { .. } => Acted::Retried(Box::new(run(42, RunStatus::Queued))),
+            Act::Answer { run, .. } => Acted::Answered(run),
+            Act::Vote { run, .. } => Acted::Voted {
+                run,
+                tally: Tally::Open(Vec::new()),
+            },
+            Act::ResetBreaker { target, .. } => {
+                let keys = [BreakerKey {
+                    target: None,
+                    host: target,
+                }];
+                Acted::BreakersClosed(keys.to_vec())
+            }
+        }
     }
 
     /// The newest run that matches, as the store would find it.
