@@ -11,15 +11,15 @@ use super::drive::Drive;
 use super::output::{self, CHANNEL, OutputOrigin};
 use super::ready::Ready;
 use super::record::Event;
-use super::step_ref::{Ended, StepRef};
-use super::stop_signal::{StopSignal, Why};
+use super::step_ref::StepRef;
+use super::stop_signal::StopSignal;
 use crate::core::base::time::human_ms;
 use crate::core::health::observation::Observation;
 use crate::core::run::StepStatus;
 use crate::core::run::event::{Level, NewEntry};
 use crate::core::run::plan::{Evaluation, PlanStep, Retry};
+use crate::core::run::progress::{StepEnd, StopReason};
 use crate::core::run::repeat::is_safe;
-use crate::core::run::resume::is_timed;
 use crate::core::run::step::document::Finding;
 use crate::core::run::step::{Call, Outcome, Reply, StepSpec, Verdict};
 use crate::core::stack::state::State;
@@ -42,15 +42,11 @@ impl Drive {
         step: &PlanStep,
         timeout_ms: i64,
         stop_signal: &StopSignal,
-    ) -> Result<Ended, StoreError> {
+    ) -> Result<StepEnd, StoreError> {
         match self.attempts(place, step, timeout_ms, stop_signal).await {
             Err(StoreError::Skipped { message, .. }) => {
                 self.results.keep_status(step, StepStatus::Skipped);
-                Ok(Ended {
-                    status: StepStatus::Skipped,
-                    message,
-                    halted: false,
-                })
+                Ok(StepEnd::new(StepStatus::Skipped, message))
             }
             other => other,
         }
@@ -62,7 +58,7 @@ impl Drive {
         step: &PlanStep,
         timeout_ms: i64,
         stop_signal: &StopSignal,
-    ) -> Result<Ended, StoreError> {
+    ) -> Result<StepEnd, StoreError> {
         let ready = match self.ready(place, step).await? {
             Ready::Go(step) => step,
             Ready::Over(ended) => return Ok(ended),
@@ -82,11 +78,13 @@ impl Drive {
             let evaluation = self.evaluate(step, &reply);
             let outcome = evaluation.outcome.clone();
             let ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
-            if let Some(why) = stop_signal
+            if let Some(reason) = stop_signal
                 .why()
                 .filter(|_| outcome.verdict != Verdict::Succeeded)
             {
-                return self.cut_short(place, step, attempt, why, &reply, ms).await;
+                return self
+                    .cut_short(place, step, attempt, reason, &reply, ms)
+                    .await;
             }
             match again(step, attempt, &outcome, &reply, jitter()) {
                 Again::After(pause) => {
@@ -235,7 +233,7 @@ impl Drive {
         evaluation: &Evaluation,
         reply: &Reply,
         ms: i64,
-    ) -> Result<Ended, StoreError> {
+    ) -> Result<StepEnd, StoreError> {
         let message = self
             .shorten(place, step, evaluation.outcome.message.clone())
             .await?;
@@ -275,11 +273,7 @@ impl Drive {
         self.close(place, status, attempt, &outcome.message, event)
             .await?;
         self.observe(step, outcome).await?;
-        Ok(Ended {
-            status,
-            message: outcome.message.clone(),
-            halted: false,
-        })
+        Ok(StepEnd::new(status, &outcome.message))
     }
 
     /// The step was stopped from outside. It may have taken effect until then, and the message says
@@ -289,20 +283,12 @@ impl Drive {
         place: StepRef,
         step: &PlanStep,
         attempt: u32,
-        why: &Why,
+        reason: &StopReason,
         reply: &Reply,
         ms: i64,
-    ) -> Result<Ended, StoreError> {
-        let status = match why {
-            Why::Cancelled { .. } | Why::Stopped { .. } | Why::Unapproved { .. } => {
-                StepStatus::Cancelled
-            }
-            Why::Deadline => StepStatus::TimedOut,
-            // Nothing was in flight: the engine that resumes the run continues the wait.
-            Why::Leaving if is_timed(step) => StepStatus::Pending,
-            Why::Leaving => StepStatus::Unknown,
-        };
-        let mut message = format!("stopped after {}: {}", human_ms(ms), why.describe());
+    ) -> Result<StepEnd, StoreError> {
+        let status = reason.cut_status(step);
+        let mut message = format!("stopped after {}: {}", human_ms(ms), reason.describe());
         if matches!(reply, Reply::Exited { .. }) {
             message = format!("{message} ({})", step.outcome(reply).message);
         }
@@ -316,10 +302,9 @@ impl Drive {
             format!("{}: {message}", step.name),
         );
         self.close(place, status, attempt, &message, event).await?;
-        Ok(Ended {
-            status,
-            message,
-            halted: true,
+        Ok(StepEnd {
+            stopped_by: Some(reason.clone()),
+            ..StepEnd::new(status, message)
         })
     }
 

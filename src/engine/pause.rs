@@ -12,7 +12,7 @@ use super::Signals;
 use super::drive::Drive;
 use crate::core::run::Transition;
 use crate::core::run::event::Level;
-use crate::core::run::plan::PlanStep;
+use crate::core::run::progress::Hold;
 use crate::core::run::queue::Lane;
 use crate::store::StoreError;
 
@@ -39,37 +39,23 @@ impl Drop for Waiting {
 }
 
 impl Drive {
-    /// Waits before a step for as long as people hold the run back there. Callers check the halt
-    /// afterwards.
-    pub(super) async fn hold(&self, index: u32, step: &PlanStep) -> Result<(), StoreError> {
-        let orders = self.orders.borrow().clone();
-        let Some(reason) = orders
-            .describe()
-            .filter(|_| orders.holds(index) && self.stop_signal.due().is_none())
-        else {
-            return Ok(());
-        };
-        if !self.is_held_back(index).await {
+    /// Waits before a step for as long as people hold the run back there.
+    pub(super) async fn hold(&self, hold: &Hold) -> Result<(), StoreError> {
+        if !self.is_held_back(hold.step).await {
             return Ok(());
         }
-        let message = format!("{reason}; waits before step {}", step.name);
-        let event = self
-            .rec
-            .note(Some(step.phase), Level::Info, message.clone());
+        let note = |message: &str| self.rec.note(Some(hold.phase), Level::Info, message);
+        let event = note(&hold.waits);
         self.rec
-            .transition(Transition::Wait, Some(&message), &[event])
+            .transition(Transition::Wait, Some(&hold.waits), &[event])
             .await?;
         {
             let _parked = Waiting::new(self);
             let pause = self.limit.pause();
-            self.wait_until_released(index).await;
+            self.wait_until_released(hold.step).await;
             self.results.extend_deadlines(pause.elapsed());
         }
-        let event = self.rec.note(
-            Some(step.phase),
-            Level::Info,
-            format!("goes on before step {}", step.name),
-        );
+        let event = note(&hold.goes_on);
         self.rec
             .transition(Transition::Continue, None, &[event])
             .await?;

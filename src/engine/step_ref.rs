@@ -1,6 +1,6 @@
-//! The position of a step in its run, and how it ended.
+//! The position of a step in its run.
 
-use crate::core::run::{Phase, StepStatus};
+use crate::core::run::Phase;
 
 /// The position of a step in its run.
 #[derive(Debug, Clone, Copy)]
@@ -8,13 +8,4 @@ pub(super) struct StepRef {
     /// Absent for a condition's steps: they have no record of their own.
     pub index: Option<u32>,
     pub phase: Option<Phase>,
-}
-
-/// How a step ended.
-#[derive(Debug, Clone)]
-pub(super) struct Ended {
-    pub status: StepStatus,
-    pub message: String,
-    /// It was cut short from outside.
-    pub halted: bool,
 }
