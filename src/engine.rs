@@ -31,6 +31,7 @@ mod shorten;
 mod step_ref;
 mod stop_signal;
 mod sweep;
+mod wait;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

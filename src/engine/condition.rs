@@ -1,7 +1,7 @@
 //! The steps of a run's condition: "only if staging is healthy".
 
 use super::drive::Drive;
-use super::step_ref::StepRef;
+use super::step_ref::{StepRef, StepRun};
 use crate::core::run::Phase;
 use crate::core::run::plan::PlanStep;
 use crate::core::run::progress::StepEnd;
@@ -17,13 +17,16 @@ impl Drive {
         if let Err(why) = self.can_ask(step) {
             return Ok(Err(why));
         }
-        let place = StepRef {
-            index: None,
-            phase: Some(Phase::Validate),
+        let run = StepRun {
+            place: StepRef {
+                index: None,
+                phase: Some(Phase::Validate),
+            },
+            step,
+            timeout_ms: step.timeout_ms,
+            stop_signal: &self.stop_signal,
         };
-        self.step(place, step, step.timeout_ms, &self.stop_signal)
-            .await
-            .map(Ok)
+        self.step(run).await.map(Ok)
     }
 
     fn can_ask(&self, step: &PlanStep) -> Result<(), String> {

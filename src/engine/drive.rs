@@ -9,9 +9,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::limit::Limit;
-use super::record::Recorder;
+use super::record::{Recorder, StepRecord};
 use super::results::Results;
-use super::step_ref::StepRef;
+use super::step_ref::{StepRef, StepRun};
 use super::stop_signal::StopSignal;
 use crate::core::base::time::Timestamp;
 use crate::core::run::event::{Level, NewEntry};
@@ -76,9 +76,13 @@ impl Drive {
                 Next::Ask(step) => performed = Performed::Asked(self.ask_condition(step).await?),
                 Next::Hold(hold) => self.hold(&hold).await?,
                 Next::Skip { step, message } => {
-                    self.rec
-                        .step(step, StepStatus::Skipped, 0, Some(&message), &[])
-                        .await?;
+                    let record = StepRecord {
+                        index: step,
+                        status: StepStatus::Skipped,
+                        attempt: 0,
+                        message: Some(&message),
+                    };
+                    self.rec.step(record, &[]).await?;
                 }
                 Next::Run(task) => active.push(self.task(task)),
                 Next::Await => match active.next().await {
@@ -101,21 +105,22 @@ impl Drive {
     }
 
     async fn task(&self, task: Task<'_>) -> Result<Performed, StoreError> {
-        let place = StepRef {
-            index: Some(task.index),
-            phase: task.phase,
-        };
-        let stop_signal = match task.phase {
-            Some(_) => &self.stop_signal,
-            None => &self.last,
-        };
         planted!(FinallySkipped => if !self.past.is_empty() && self.run.plan.finally.contains(task.step) {
             return Ok(Performed::Ended { step: task.index, end: crate::core::run::progress::StepEnd::new(StepStatus::Skipped, "") });
         });
-        let end = self
-            .step(place, task.step, task.timeout_ms, stop_signal)
-            .await?;
-        let step = task.index;
+        let run = StepRun {
+            place: StepRef {
+                index: Some(task.index),
+                phase: task.phase,
+            },
+            step: task.step,
+            timeout_ms: task.timeout_ms,
+            stop_signal: match task.phase {
+                Some(_) => &self.stop_signal,
+                None => &self.last,
+            },
+        };
+        let (step, end) = (task.index, self.step(run).await?);
         Ok(Performed::Ended { step, end })
     }
 

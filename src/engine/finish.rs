@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use serde_json::json;
 
 use super::drive::Drive;
+use super::record::StepRecord;
 use crate::core::base::time::Timestamp;
 use crate::core::run::artifact::{ArtifactDraft, ArtifactKind};
 use crate::core::run::plan::{Plan, plan_hash};
@@ -45,15 +46,13 @@ impl Drive {
         let why = format!("opsroom itself failed: {panic}");
         for step in self.rec.world.store.steps(self.rec.run()).await? {
             if matches!(step.status, StepStatus::Running | StepStatus::Waiting) {
-                self.rec
-                    .step(
-                        step.index,
-                        StepStatus::Unknown,
-                        step.attempt,
-                        Some(&why),
-                        &[],
-                    )
-                    .await?;
+                let record = StepRecord {
+                    index: step.index,
+                    status: StepStatus::Unknown,
+                    attempt: step.attempt,
+                    message: Some(&why),
+                };
+                self.rec.step(record, &[]).await?;
             }
         }
         if self.rec.world.store.run(self.rec.run()).await?.status == RunStatus::Claimed {

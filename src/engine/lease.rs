@@ -11,14 +11,11 @@ use super::Mode;
 use super::limit::Limit;
 use super::record::Recorder;
 use super::stop_signal::StopSignal;
+use super::wait::POLL;
 use crate::core::base::time::Timestamp;
 use crate::core::run::orders::Orders;
 use crate::core::run::progress::StopReason;
 use crate::store::StoreError;
-
-/// How often the store is polled for requests by people (another console on the same store cannot
-/// wake us).
-const POLL: Duration = Duration::from_secs(1);
 
 /// Watches over a run while it is driven.
 pub(super) struct LeaseKeeper<'a> {

@@ -3,6 +3,7 @@
 
 use tokio::time::Instant;
 
+use super::attempt::Closing;
 use super::drive::Drive;
 use super::results;
 use super::step_ref::StepRef;
@@ -79,7 +80,12 @@ impl Drive {
         };
         let why = self.shorten(place, step, why).await?;
         let event = self.step_event(place, step, level, format!("{}: {why}", step.name));
-        self.close(place, status, 0, &why, event).await?;
+        let closing = Closing {
+            status,
+            attempt: 0,
+            message: &why,
+        };
+        self.close(place, closing, event).await?;
         self.results.keep_status(step, status);
         Ok(Ready::Over(StepEnd::new(status, why)))
     }
@@ -119,8 +125,12 @@ impl Drive {
             Level::Error,
             format!("{}: {message}", step.name),
         );
-        self.close(place, StepStatus::TimedOut, attempt, &message, event)
-            .await?;
+        let closing = Closing {
+            status: StepStatus::TimedOut,
+            attempt,
+            message: &message,
+        };
+        self.close(place, closing, event).await?;
         self.results.keep_status(step, StepStatus::TimedOut);
         Ok(StepEnd::new(StepStatus::TimedOut, message))
     }
