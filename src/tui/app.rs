@@ -27,7 +27,8 @@ use super::viewer::{Facts as LogFacts, Named, Viewer, step_names, zone};
 use crate::control::left_over;
 use crate::core::base::time::Timestamp;
 use crate::core::command::Catalogue;
-use crate::core::run::{Run, RunId};
+use crate::core::run::RunId;
+use crate::core::run::summary::RunSummary;
 
 /// One line about the last event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,7 +171,7 @@ impl App {
 
     /// The run in the overview.
     #[must_use]
-    pub fn run_of(&self, run: RunId) -> Option<&Run> {
+    pub fn run_of(&self, run: RunId) -> Option<&RunSummary> {
         self.frame().run_of(run)
     }
 
@@ -226,14 +227,14 @@ impl App {
             return;
         }
         let ticket = self.ticket();
-        let seen = self.screens.iter().find_map(|screen| match screen {
-            Screen::Run(s) if s.run == run => s.detail.as_ref().map(|detail| &detail.run),
+        let view = self.screens.iter().find_map(|screen| match screen {
+            Screen::Run(s) if s.run == run => Some(s),
             _ => None,
         });
-        let known = seen.or_else(|| self.run_of(run));
+        let known = view.and_then(|view| view.detail.as_ref());
         let files = vec![Named {
             name: format!("run {run}"),
-            steps: Some(known.map(step_names).unwrap_or_default()),
+            steps: Some(known.map_or_else(Vec::new, |detail| step_names(&detail.run))),
         }];
         let timezone = self.overview.as_ref().map(|o| o.stack.timezone.as_str());
         let facts = LogFacts {
@@ -242,9 +243,13 @@ impl App {
             budget: None,
             simulated: self.facts.simulated,
         };
-        let entries = known.map_or(0, |run| run.last_seq);
+        let entries = known
+            .map(|detail| detail.run.last_seq)
+            .or_else(|| self.run_of(run).map(|run| run.last_seq));
+        let named = view.is_some();
         let viewer = Viewer::new(ticket, facts, self.keys.clone(), self.theme);
-        self.logs.add(RunLog::new(run, ticket, viewer, entries));
+        let log = RunLog::new(run, ticket, viewer, entries.unwrap_or(0));
+        self.logs.add(if named { log } else { log.unnamed() });
     }
 
     /// The queued runs without an owner, and the key to start or drop them.

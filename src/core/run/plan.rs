@@ -105,12 +105,12 @@ impl Plan {
         })
     }
 
-    /// Whether it has a service in common with another plan.
+    /// Whether one of these services is one of its own.
     #[must_use]
-    pub fn shares_a_service(&self, other: &Self) -> bool {
+    pub fn shares_a_service(&self, services: &[String]) -> bool {
         self.services
             .iter()
-            .any(|service| other.services.contains(service))
+            .any(|service| services.contains(service))
     }
 
     /// The word to type before a plan for a protected environment starts: the single service, else

@@ -344,10 +344,6 @@ impl App {
         };
         self.trouble = None;
         self.home.sync(&overview);
-        overview
-            .runs
-            .iter()
-            .for_each(|run| self.logs.set_steps(run));
         self.choose_log(&overview);
         self.evaluated_at = Some(overview.at);
         self.overview = Some(overview);

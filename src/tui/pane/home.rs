@@ -6,7 +6,8 @@ use ratatui::text::{Line, Span};
 use super::stack::{StackList, targets};
 use super::{Destination, Reaction, Scene, health, log, stack};
 use crate::core::run::plan::Target;
-use crate::core::run::{Run, RunId, RunStatus};
+use crate::core::run::summary::RunSummary;
+use crate::core::run::{RunId, RunStatus};
 use crate::tui::filter::Filter;
 use crate::tui::frame::Frame;
 use crate::tui::keys::{Action, Context};
@@ -213,7 +214,7 @@ impl Home {
 
 /// `Run #41 ▶ running  deploy web → staging`.
 #[must_use]
-pub fn log_title(frame: Frame<'_>, run: Option<&Run>) -> Line<'static> {
+pub fn log_title(frame: Frame<'_>, run: Option<&RunSummary>) -> Line<'static> {
     let theme = frame.theme;
     let Some(run) = run else {
         return Span::styled(" Run log ", theme.strong()).into();
@@ -225,7 +226,7 @@ pub fn log_title(frame: Frame<'_>, run: Option<&Run>) -> Line<'static> {
     ];
     if run.status == RunStatus::Waiting {
         // The requester of a run cannot approve it.
-        let is_requester = run.actor == frame.facts.actor && run.plan.approvals().next().is_some();
+        let is_requester = run.actor == frame.facts.actor && run.needs_approval;
         let whom = if is_requester {
             "Enter opens it "
         } else {
@@ -235,7 +236,7 @@ pub fn log_title(frame: Frame<'_>, run: Option<&Run>) -> Line<'static> {
     }
     // Last, because it may be cut.
     spans.push(Span::styled(
-        format!(" {} ", safe(&run.plan.title)),
+        format!(" {} ", safe(&run.title)),
         theme.strong(),
     ));
     Line::from(spans)

@@ -169,7 +169,10 @@ impl RunScreen {
                 theme.strong(),
             ),
             Span::styled(status, theme.run(run.status)),
-            Span::raw(format!("  {}", took(run, frame.now))),
+            Span::raw(format!(
+                "  {}",
+                took(run.started_at, run.finished_at, frame.now)
+            )),
         ]);
         let reason = run
             .reason
