@@ -36,7 +36,7 @@ impl Drive {
         entries.push(self.rec.note(None, verdict.level, verdict.message));
         self.rec.ending.store(true, Ordering::Release);
         let next = if verdict.what == Transition::Succeed {
-            self.rec.succeed(&entries, self.next_link(now)).await?
+            self.rec.succeed(&entries, self.follower(now)).await?
         } else {
             self.rec
                 .transition(verdict.what, verdict.why.as_deref(), &entries)
@@ -218,13 +218,11 @@ impl Drive {
         entries
     }
 
-    fn next_link(&self, at: Timestamp) -> Option<NewRun> {
-        let (first, rest) = self.run.plan.then.split_first()?;
-        let mut plan = first.clone();
-        plan.then.extend_from_slice(rest);
+    /// The run of the next link of the chain.
+    fn follower(&self, at: Timestamp) -> Option<NewRun> {
         Some(NewRun {
             workspace: self.rec.claim.workspace,
-            plan,
+            plan: self.run.plan.next_link()?,
             parent: Some(self.rec.run()),
             actor: self.run.actor.clone(),
             trigger: "chain".to_owned(),

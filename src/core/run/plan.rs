@@ -150,6 +150,16 @@ impl Plan {
             .collect()
     }
 
+    /// The plan of the run that follows when a run of this one has succeeded, with the links after
+    /// it.
+    #[must_use]
+    pub fn next_link(&self) -> Option<Self> {
+        let (next, rest) = self.then.split_first()?;
+        let mut next = next.clone();
+        next.then.extend_from_slice(rest);
+        Some(next)
+    }
+
     /// Whether starting it changes something, here or in a plan after it: by its steps, or by
     /// cancelling other people's runs.
     #[must_use]
@@ -308,6 +318,22 @@ mod tests {
             StepSpec::Wait(Wait { ms: 1 }),
             1000,
         )
+    }
+
+    #[test]
+    fn each_link_of_a_chain_is_followed_by_the_rest() {
+        let (one, two, three) = (check("one"), check("two"), check("three"));
+        let mut plan = Plan {
+            then: vec![two, three],
+            ..one
+        };
+        let mut envs = Vec::new();
+        while let Some(next) = plan.next_link() {
+            envs.push(next.env.clone().unwrap());
+            assert_eq!(next.then.len(), 2 - envs.len());
+            plan = next;
+        }
+        assert_eq!(envs, ["two", "three"]);
     }
 
     fn gate() -> RunCondition {
