@@ -32,6 +32,7 @@ use crate::core::run::artifact::Artifact;
 use crate::core::run::event::Entry;
 use crate::core::run::plan::Plan;
 use crate::core::run::queue::{Lanes, Queued};
+use crate::core::run::summary::RunSummary;
 use crate::core::run::{AuditRow, Run, RunId, RunStatus, RunStep};
 use crate::engine::Engine;
 pub use crate::store::{AuditFilter, Beginning, RunFilter, StoreError};
@@ -162,7 +163,7 @@ pub struct RunDetail {
 pub struct PlanCard {
     pub plan: Plan,
     /// The last three runs of the same runbook on the same environment and service, newest first.
-    pub last: Vec<Run>,
+    pub last: Vec<RunSummary>,
     /// The effects on the plan of changes to the runbook since its last run, one line each.
     pub changed: Vec<String>,
     /// What the run would wait for now, one line each.
@@ -289,9 +290,7 @@ impl Control {
                     ..RunFilter::default()
                 };
                 let mut last = scope.runs(&filter).await?.runs;
-                let same =
-                    |run: &Run| run.plan.services.is_empty() || run.plan.shares_a_service(&plan);
-                last.retain(same);
+                last.retain(|run| run.services.is_empty() || plan.shares_a_service(&run.services));
                 last.truncate(OUTCOMES);
                 (last, changed(&scope, &plan).await?)
             }
@@ -461,7 +460,14 @@ async fn changed(scope: &Scope, plan: &Plan) -> Result<Vec<String>, Refusal> {
             limit: 1,
             ..RunFilter::default()
         };
-        let last = scope.runs(&filter).await?.runs.pop();
+        let last: Vec<RunId> = scope
+            .runs(&filter)
+            .await?
+            .runs
+            .iter()
+            .map(|run| run.id)
+            .collect();
+        let last = scope.whole_runs(&last).await?.runs.pop();
         if let Some(run) = last.filter(|run| run.plan.definition_hash != link.definition_hash) {
             changed.push(planning::changed(&run, link));
             changed.extend(crate::core::run::plan::diff(&run.plan, link));

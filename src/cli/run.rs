@@ -241,18 +241,11 @@ impl Follower<'_> {
             self.started(&run)?;
             let (ended, stopped) = self.follow(run.id, signals).await?;
             self.ended(&ended)?;
-            match self.next_link(&ended).await? {
+            match self.control.next_link(ended.id).await? {
                 Some(next) => run = next,
                 None => return Ok(code(&ended, stopped)),
             }
         }
-    }
-
-    async fn next_link(&self, ended: &Run) -> Result<Option<Run>, Stop> {
-        if ended.plan.then.is_empty() {
-            return Ok(None);
-        }
-        Ok(self.control.next_link(ended.id).await?)
     }
 
     /// Follows the run to its end. Also returns whether this process requested a stop.

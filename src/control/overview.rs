@@ -6,9 +6,9 @@ use super::{Control, EnginePlace, LeftOver, Refusal, RunFilter, not_listed};
 use crate::core::base::time::Timestamp;
 use crate::core::health::check::score::{self, Score};
 use crate::core::health::observation::{TargetState, TargetSummary, current_state};
-use crate::core::run::Run;
 use crate::core::run::breaker::Breaker;
 use crate::core::run::plan::{Target, targets_of};
+use crate::core::run::summary::RunSummary;
 use crate::core::stack::service::{Stack, Verb};
 use crate::core::stack::state::State;
 
@@ -26,7 +26,7 @@ pub struct Overview {
     /// An observation older than this is stale, milliseconds.
     pub stale_ms: i64,
     /// Newest first, 50 at the most.
-    pub runs: Vec<Run>,
+    pub runs: Vec<RunSummary>,
     /// Where runs are executed and targets probed.
     pub engine: EnginePlace,
     /// Queued runs that wait for a person to start or drop them.

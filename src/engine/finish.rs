@@ -29,7 +29,7 @@ impl Drive {
         let entries: Vec<_> = notes.map(|note| self.entry_of(note)).collect();
         self.rec.ending.store(true, Ordering::Release);
         let next = if end.what == Transition::Succeed {
-            self.rec.succeed(&entries, self.next_link(now)).await?
+            self.rec.succeed(&entries, self.follower(now)).await?
         } else {
             self.rec
                 .transition(end.what, end.why.as_deref(), &entries)
@@ -62,13 +62,11 @@ impl Drive {
         self.finish(&progress).await.map(drop)
     }
 
-    fn next_link(&self, at: Timestamp) -> Option<NewRun> {
-        let (first, rest) = self.run.plan.then.split_first()?;
-        let mut plan = first.clone();
-        plan.then.extend_from_slice(rest);
+    /// The run of the next link of the chain.
+    fn follower(&self, at: Timestamp) -> Option<NewRun> {
         Some(NewRun {
             workspace: self.rec.claim.workspace,
-            plan,
+            plan: self.run.plan.next_link()?,
             parent: Some(self.rec.run()),
             actor: self.run.actor.clone(),
             trigger: "chain".to_owned(),

@@ -28,7 +28,8 @@ use super::view::layout;
 use crate::control::left_over;
 use crate::core::base::time::Timestamp;
 use crate::core::command::Catalogue;
-use crate::core::run::{Run, RunId};
+use crate::core::run::RunId;
+use crate::core::run::summary::RunSummary;
 
 /// One line about the last event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,7 +172,7 @@ impl App {
 
     /// The run in the overview.
     #[must_use]
-    pub fn run_of(&self, run: RunId) -> Option<&Run> {
+    pub fn run_of(&self, run: RunId) -> Option<&RunSummary> {
         self.frame().run_of(run)
     }
 

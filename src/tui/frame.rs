@@ -6,7 +6,8 @@ use super::logs::Logs;
 use super::msg::Overview;
 use super::theme::Theme;
 use crate::core::base::time::Timestamp;
-use crate::core::run::{Run, RunId};
+use crate::core::run::RunId;
+use crate::core::run::summary::RunSummary;
 
 /// Borrowed from the model for one frame.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +25,7 @@ pub struct Frame<'a> {
 impl<'a> Frame<'a> {
     /// The run in the overview.
     #[must_use]
-    pub fn run_of(&self, run: RunId) -> Option<&'a Run> {
+    pub fn run_of(&self, run: RunId) -> Option<&'a RunSummary> {
         self.overview?.runs.iter().find(|r| r.id == run)
     }
 }

@@ -18,7 +18,8 @@ use super::view::layout;
 use super::viewer::Viewer;
 use crate::core::run::act::Acted;
 use crate::core::run::plan::Target;
-use crate::core::run::{Run, RunId, RunStatus};
+use crate::core::run::summary::RunSummary;
+use crate::core::run::{RunId, RunStatus};
 
 /// The panes at home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -270,7 +271,7 @@ impl View for Home {
 
 /// `Run #41 ▶ running  deploy web → staging`.
 #[must_use]
-pub fn log_title(frame: Frame<'_>, run: Option<&Run>) -> Line<'static> {
+pub fn log_title(frame: Frame<'_>, run: Option<&RunSummary>) -> Line<'static> {
     let theme = frame.theme;
     let Some(run) = run else {
         return Span::styled(" Run log ", theme.strong()).into();
@@ -282,7 +283,7 @@ pub fn log_title(frame: Frame<'_>, run: Option<&Run>) -> Line<'static> {
     ];
     if run.status == RunStatus::Waiting {
         // The requester of a run cannot approve it.
-        let is_requester = run.actor == frame.facts.actor && run.plan.approvals().next().is_some();
+        let is_requester = run.actor == frame.facts.actor && run.needs_approval;
         let whom = if is_requester {
             "Enter opens it "
         } else {
@@ -292,7 +293,7 @@ pub fn log_title(frame: Frame<'_>, run: Option<&Run>) -> Line<'static> {
     }
     // Last, because it may be cut.
     spans.push(Span::styled(
-        format!(" {} ", safe(&run.plan.title)),
+        format!(" {} ", safe(&run.title)),
         theme.strong(),
     ));
     Line::from(spans)

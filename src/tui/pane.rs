@@ -137,6 +137,11 @@ pub trait View {
         None
     }
 
+    /// Whether it reads the run itself.
+    fn reads(&self, _run: RunId) -> bool {
+        false
+    }
+
     /// The run, if it has read it.
     fn known(&self, _run: RunId) -> Option<&Run> {
         None

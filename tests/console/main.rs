@@ -589,9 +589,9 @@ fn the_runs_filter_searches_beyond_the_list_and_ends() {
     let mut world = World::default();
     world.overview.runs = (1..=3000)
         .rev()
-        .map(|id| world::run(id, RunStatus::Succeeded))
+        .map(|id| world::listed(id, RunStatus::Succeeded))
         .collect();
-    world.overview.runs[2990].plan.title = "restore the tape".to_owned();
+    world.overview.runs[2990].title = "restore the tape".to_owned();
     let mut console = Console::new(world);
     console
         .press("r /")
@@ -1156,7 +1156,7 @@ fn the_wait_of_an_old_queued_run_is_read_again_with_the_newest_page() {
     let mut world = World::default();
     world.overview.runs = (1..=250)
         .rev()
-        .map(|id| world::run(id, RunStatus::Succeeded))
+        .map(|id| world::listed(id, RunStatus::Succeeded))
         .collect();
     world.overview.runs[240].status = RunStatus::Queued;
     let waits = |name: &str| {
@@ -1288,7 +1288,7 @@ fn home_does_not_ask_the_requester_for_approval() {
         ("cleo", "waiting for you: Enter opens it"),
     ] {
         let mut world = awaiting_approval();
-        world.overview.runs[0] = world.detail.run.clone();
+        world.overview.runs[0] = (&world.detail.run).into();
         let facts = Facts {
             actor: actor.to_owned(),
             ..Facts::default()
@@ -1713,7 +1713,7 @@ fn a_copy_that_arrives_after_its_log_was_closed_is_dropped() {
 fn a_reader_is_not_moved_to_another_run() {
     let mut console = in_log(60);
     console.press("k");
-    let new = world::run(50, RunStatus::Running);
+    let new = world::listed(50, RunStatus::Running);
     console.world.overview.runs.insert(0, new);
     console
         .send(Msg::Notice(Notice::Run(RunId(50), RunStatus::Running)))
@@ -1790,7 +1790,7 @@ fn a_run_being_written_is_followed_on_the_whole_screen_and_old_logs_are_closed()
     console.shows("1 new").press(": Esc q");
     for run in 1..=6 {
         console.app.home.log = None;
-        let mut new = world::run(100 + run, RunStatus::Succeeded);
+        let mut new = world::listed(100 + run, RunStatus::Succeeded);
         new.last_seq = 60;
         console.world.overview.runs.insert(0, new);
         console
@@ -1860,7 +1860,7 @@ fn no_escape_sequence_reaches_the_screen() {
     let evil = "\x1b[31mred\u{202e}\u{9b}2J\x07\ttab\u{e0041}";
     evil.clone_into(&mut world.overview.workspace);
     world.overview.problems = vec![evil.to_owned()];
-    evil.clone_into(&mut world.overview.runs[0].plan.title);
+    evil.clone_into(&mut world.overview.runs[0].title);
     evil.clone_into(&mut world.detail.run.plan.steps[0].name);
     evil.clone_into(&mut world.detail.run.actor);
     evil.clone_into(&mut world.card.plan.title);

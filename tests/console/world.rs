@@ -20,6 +20,7 @@ use opsroom::core::run::queue::{Lane, Priority};
 use opsroom::core::run::step::StepSpec;
 use opsroom::core::run::step::http::Http;
 use opsroom::core::run::step::manual::Manual;
+use opsroom::core::run::summary::RunSummary;
 use opsroom::core::run::{AuditRow, Phase, Run, RunId, RunStatus, RunStep, StepStatus};
 use opsroom::core::stack::service::{
     Action, ActionCall, Environment, HttpRequest, Service, Stack, Tier, Verb,
@@ -73,14 +74,14 @@ impl Default for World {
                 score: Some(score()),
                 stale_ms: 15 * 60_000,
                 left_over: Vec::new(),
-                runs: vec![run.clone(), older],
+                runs: vec![(&run).into(), (&older).into()],
                 engine: EnginePlace::Here,
                 breakers: Vec::new(),
                 problems: Vec::new(),
             },
             card: PlanCard {
                 plan: plan("staging", false),
-                last: vec![run_of(39, RunStatus::Succeeded, "deploy web → staging")],
+                last: vec![listed(39, RunStatus::Succeeded)],
                 changed: Vec::new(),
                 queue: Vec::new(),
             },
@@ -163,7 +164,7 @@ impl World {
             }
             Effect::Runs { ticket, filter } => {
                 let before = filter.before.unwrap_or(RunId(i64::MAX));
-                let older: Vec<&Run> = self
+                let older: Vec<&RunSummary> = self
                     .overview
                     .runs
                     .iter()
@@ -180,9 +181,9 @@ impl World {
                     .and(older.get(searched - 1))
                     .map(|run| run.id);
                 let wanted = filter.holds.unwrap_or_default();
-                let holds = |run: &&Run| run.plan.title.contains(&wanted);
+                let holds = |run: &&RunSummary| run.title.contains(&wanted);
                 let searched = older.into_iter().take(searched).filter(holds);
-                let runs: Vec<Run> = searched.take(filter.limit as usize).cloned().collect();
+                let runs: Vec<RunSummary> = searched.take(filter.limit as usize).cloned().collect();
                 let queue = self
                     .detail
                     .queued
@@ -280,13 +281,13 @@ impl World {
             return Err(format!("{reference:?} has a number"));
         };
         let status = newest.status();
-        let fits = |run: &&Run| {
+        let fits = |run: &&RunSummary| {
             (status.is_empty() || status.contains(&run.status))
                 && newest
                     .services
                     .iter()
-                    .all(|name| run.plan.services.contains(name))
-                && (newest.env.is_none() || newest.env == run.plan.env)
+                    .all(|name| run.services.contains(name))
+                && (newest.env.is_none() || newest.env == run.env)
         };
         let found = self
             .overview
@@ -570,6 +571,11 @@ pub fn run(id: i64, status: RunStatus) -> Run {
         priority: Priority::Normal,
         last_seq: 0,
     }
+}
+
+/// A run as lists show it.
+pub fn listed(id: i64, status: RunStatus) -> RunSummary {
+    RunSummary::from(&run(id, status))
 }
 
 fn run_of(id: i64, status: RunStatus, title: &str) -> Run {

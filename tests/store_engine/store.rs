@@ -208,7 +208,7 @@ suite! {
         a_run_lives_and_ends, an_end_leaves_no_step_open, the_chain_continues_only_with_the_end,
         steps_are_recorded, cancelling_a_queued_run, cancelling_a_held_run, cancelling_races_with_finishing,
         cancelling_races_with_claiming, an_interrupted_run_says_what_is_unknown, a_renewal_beats_the_interruption,
-        manual_steps_are_answered_once_per_attempt, lists_are_filtered_and_paged, a_search_reports_how_far_it_read;
+        manual_steps_are_answered_once_per_attempt, lists_are_filtered_and_paged, a_list_shows_runs_without_their_plans, a_search_reports_how_far_it_read;
     control: orders_are_stored_logged_and_audited, a_harsher_end_replaces_a_milder_one_and_not_the_other_way_round,
         a_skipped_step_never_begins, a_paused_run_whose_engine_is_gone_keeps_waiting,
         a_paused_run_that_has_failed_does_not_go_on_by_itself, only_a_run_that_waits_before_a_step_has_it_released,
@@ -244,7 +244,7 @@ suite! {
         audit_rows_are_filtered, a_long_message_is_cut_wherever_it_is_stored;
     scope: a_run_of_another_workspace_does_not_exist, another_workspace_is_empty;
     opening: a_closed_store_refuses, reopening_finds_everything, racing_openers, a_newer_schema_is_refused,
-        another_builds_schema_is_refused;
+        another_builds_schema_is_refused, earlier_runs_get_what_lists_show;
 }
 
 /// The source of every file of the store, and of this suite.

@@ -217,10 +217,6 @@ impl App {
             }
         };
         self.trouble = None;
-        overview
-            .runs
-            .iter()
-            .for_each(|run| self.logs.set_steps(run));
         self.evaluated_at = Some(overview.at);
         self.overview = Some(overview);
     }

@@ -150,7 +150,10 @@ impl RunScreen {
                 theme.strong(),
             ),
             Span::styled(status, theme.run(run.status)),
-            Span::raw(format!("  {}", took(run, frame.now))),
+            Span::raw(format!(
+                "  {}",
+                took(run.started_at, run.finished_at, frame.now)
+            )),
         ]);
         let reason = run
             .reason
@@ -368,6 +371,10 @@ impl View for RunScreen {
             framed: true,
             focused,
         })
+    }
+
+    fn reads(&self, run: RunId) -> bool {
+        self.run == run
     }
 
     fn known(&self, run: RunId) -> Option<&Run> {

@@ -91,7 +91,7 @@ impl Card {
     /// answer to the request `ticket` says what blocks it now.
     #[must_use]
     pub fn retry(run: &Run, reason: Option<String>, ticket: Ticket) -> Self {
-        let (plan, last) = (run.plan.clone(), vec![run.clone()]);
+        let (plan, last) = (run.plan.clone(), vec![run.into()]);
         let card = PlanCard {
             plan,
             last,

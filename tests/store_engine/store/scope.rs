@@ -50,6 +50,7 @@ const ABOUT_A_WORKSPACE: &[&str] = &[
     "remembered",
     "act",
     "runs",
+    "whole_runs",
     "submit",
 ];
 /// Methods about the process, its settings or the runbook files.
@@ -389,6 +390,8 @@ pub async fn another_workspace_is_empty(place: Place) {
         .await
         .unwrap();
     assert!(page.runs.is_empty() && page.queue.is_empty() && page.unreadable.is_empty());
+    let whole = other.whole_runs(&[failed, queued]).await.unwrap();
+    assert!(whole.runs.is_empty() && whole.unreadable.is_empty());
     let all = AuditFilter {
         limit: 99,
         ..AuditFilter::default()
