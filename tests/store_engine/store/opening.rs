@@ -134,11 +134,11 @@ pub async fn earlier_runs_get_what_lists_show(place: Place) {
         "",
     ];
     for title in titles {
-        let titled = Plan {
+        let deploy = Plan {
             title: title.to_owned(),
             ..plan("deploy")
         };
-        place.submit(titled).await;
+        place.submit(deploy).await;
     }
     let approve = StepSpec::Approve(Approve::default());
     let mut asks = plan("sign off");
