@@ -62,8 +62,6 @@ mod routine;
 mod service;
 mod write;
 
-use std::path::Path;
-
 pub use write::write;
 
 use self::names::Names;
@@ -142,14 +140,6 @@ pub fn warnings(file: &str, text: &str) -> Vec<Problem> {
             "{what} of this file {verb} kept, but nothing runs routines in this version{at}"
         ),
     }]
-}
-
-/// Reads a stack file.
-///
-/// # Errors
-/// As [`read`], or why the file cannot be read at all.
-pub fn read_file(path: &Path) -> Result<Stack, Vec<Problem>> {
-    read(&path.display().to_string(), &super::read_text(path)?)
 }
 
 fn workspace(root: &mut Section<'_>, report: &mut Report) -> String {

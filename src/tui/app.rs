@@ -181,7 +181,6 @@ impl App {
     pub fn frame(&self) -> Frame<'_> {
         Frame {
             facts: &self.facts,
-            keys: &self.keys,
             theme: self.theme,
             now: self.now,
             overview: self.overview.as_ref(),

@@ -1,7 +1,6 @@
 //! The part of the model that views and popups may read while they paint.
 
 use super::facts::Facts;
-use super::keys::Keymap;
 use super::logs::Logs;
 use super::msg::Overview;
 use super::theme::Theme;
@@ -13,7 +12,6 @@ use crate::core::run::summary::RunSummary;
 #[derive(Debug, Clone, Copy)]
 pub struct Frame<'a> {
     pub facts: &'a Facts,
-    pub keys: &'a Keymap,
     pub theme: Theme,
     pub now: Timestamp,
     pub overview: Option<&'a Overview>,
