@@ -26,7 +26,8 @@ impl Drive {
             timeout_ms: step.timeout_ms,
             stop_signal: &self.stop_signal,
         };
-        self.step(run).await.map(Ok)
+        // The future of a step is large, and few runs have a condition.
+        Box::pin(self.step(run)).await.map(Ok)
     }
 
     fn can_ask(&self, step: &PlanStep) -> Result<(), String> {

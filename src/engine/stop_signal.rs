@@ -1,4 +1,4 @@
-//! StopReason a run is to stop before its end, shared by everything that works on it.
+//! Why a run is to stop before its end, shared by everything that works on it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -54,7 +54,7 @@ impl StopSignal {
         self.why.get()
     }
 
-    /// StopReason nothing new may begin.
+    /// Why nothing new may begin.
     pub(super) fn due(&self) -> Option<&StopReason> {
         self.why().or_else(|| self.soon_why.get())
     }

@@ -208,6 +208,35 @@ enum Pending {
     Release(u32),
 }
 
+/// One move of a run.
+enum Move<'p> {
+    /// Without anything to perform.
+    Enter(Stage),
+    /// What is to be performed, and its effect.
+    Perform(Next<'p>, Pending),
+}
+
+impl<'p> Move<'p> {
+    /// Enters a stage once this has been performed.
+    const fn then(stage: Stage, next: Next<'p>) -> Self {
+        Self::Perform(next, Pending::Enter(stage))
+    }
+
+    const fn run(task: Task<'p>) -> Self {
+        Self::Perform(Next::Run(task), Pending::Begin(task.index))
+    }
+
+    const fn hold(hold: Hold) -> Self {
+        let step = hold.step;
+        Self::Perform(Next::Hold(hold), Pending::Release(step))
+    }
+
+    /// What has its effect through its result.
+    const fn only(next: Next<'p>) -> Self {
+        Self::Perform(next, Pending::Nothing)
+    }
+}
+
 impl<'p> Progress<'p> {
     /// `past`: the steps as earlier engines recorded them; empty for a run that was never active.
     #[must_use]
@@ -251,16 +280,18 @@ impl<'p> Progress<'p> {
 
     /// What comes next. The answer stays the same until [`Self::on`] is called, or a request comes.
     pub fn next(&mut self, requests: Requests<'_>) -> Next<'p> {
-        self.pending = Pending::Nothing;
         loop {
-            if let Some(next) = self.advance(requests) {
-                return next;
+            match self.advance(requests) {
+                Move::Enter(stage) => self.stage = stage,
+                Move::Perform(next, pending) => {
+                    self.pending = pending;
+                    return next;
+                }
             }
         }
     }
 
-    /// One stage further, unless something is to be performed before.
-    fn advance(&mut self, requests: Requests<'_>) -> Option<Next<'p>> {
+    fn advance(&mut self, requests: Requests<'_>) -> Move<'p> {
         match self.stage {
             Stage::Phase(phase) => self.enter(phase, requests),
             Stage::PhaseSkipped { at } => self.skip_phase(at, requests),
@@ -276,7 +307,7 @@ impl<'p> Progress<'p> {
             Stage::Finally => self.enter_finally(),
             Stage::FinallySkipped { at } => self.skip_finally(at),
             Stage::FinallySteps { at } => self.finally_step(at, requests),
-            Stage::End => Some(Next::End),
+            Stage::End => Move::only(Next::End),
         }
     }
 
@@ -331,37 +362,15 @@ impl<'p> Progress<'p> {
         self.recorded.get(&index).copied()
     }
 
-    /// Enters a stage without performing anything.
-    fn enter_stage(&mut self, stage: Stage) -> Option<Next<'p>> {
-        self.stage = stage;
-        None
-    }
-
-    /// Enters a stage once this has been performed.
-    fn then(&mut self, stage: Stage, next: Next<'p>) -> Option<Next<'p>> {
-        self.pending = Pending::Enter(stage);
-        Some(next)
-    }
-
-    fn run(&mut self, task: Task<'p>) -> Option<Next<'p>> {
-        self.pending = Pending::Begin(task.index);
-        Some(Next::Run(task))
-    }
-
-    fn hold(&mut self, hold: Hold) -> Option<Next<'p>> {
-        self.pending = Pending::Release(hold.step);
-        Some(Next::Hold(hold))
-    }
-
     /// A step that will not run any more. Steps pending when the engine stops are settled with the
     /// run's end.
-    fn skip(&mut self, step: u32, then: Stage) -> Option<Next<'p>> {
+    fn skip(&mut self, step: u32, then: Stage) -> Move<'p> {
         match &self.stopped {
             Some(why) if !self.is_left() => {
                 let message = format!("skipped: {why}");
-                self.then(then, Next::Skip { step, message })
+                Move::then(then, Next::Skip { step, message })
             }
-            _ => self.enter_stage(then),
+            _ => Move::Enter(then),
         }
     }
 

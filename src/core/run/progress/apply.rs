@@ -78,8 +78,13 @@ impl Progress<'_> {
     }
 
     /// Applies a step that an earlier engine finished.
-    pub(super) fn recall(&mut self, step: &PlanStep, record: &RunStep, stop: Option<&StopReason>) {
-        self.check_stop(stop);
+    pub(super) fn recall(
+        &mut self,
+        step: &PlanStep,
+        record: &RunStep,
+        reason: Option<&StopReason>,
+    ) {
+        self.check_stop(reason);
         if record.status == StepStatus::Succeeded {
             // Steps done before the interruption are undone like the others, if needed.
             self.done.insert(record.index);

@@ -3,7 +3,7 @@
 //! undone: that was not requested. `finally` steps always run: also after failure, deadline and
 //! cancel; not when nothing ran at all.
 
-use super::{Next, Note, Progress, Requests, Stage, StepEnd, StopReason, Task};
+use super::{Move, Next, Note, Progress, Requests, Stage, StepEnd, StopReason, Task};
 use crate::run::StepStatus;
 use crate::run::event::Level;
 use crate::run::plan::PlanStep;
@@ -12,17 +12,17 @@ use crate::run::plan::PlanStep;
 pub const FINALLY_TIMEOUT_MS: i64 = 60_000;
 
 impl<'p> Progress<'p> {
-    pub(super) fn enter_undo(&mut self) -> Option<Next<'p>> {
+    pub(super) fn enter_undo(&mut self) -> Move<'p> {
         if self.plan.undo.is_empty() || self.is_left() {
-            return self.enter_stage(Stage::Finally);
+            return Move::Enter(Stage::Finally);
         }
         let needed = self.undo_tasks(true).len();
         if needed == 0 {
-            return self.enter_stage(Stage::UndoIdle { at: 0 });
+            return Move::Enter(Stage::UndoIdle { at: 0 });
         }
         let message = format!("undo started: {} completed to take back", steps(needed));
         let note = Note::new(Level::Warn, message);
-        self.then(Stage::UndoSteps { at: 0 }, Next::Log(vec![note]))
+        Move::then(Stage::UndoSteps { at: 0 }, Next::Log(vec![note]))
     }
 
     /// The undo steps that are needed, or those that are not.
@@ -37,22 +37,22 @@ impl<'p> Progress<'p> {
         tasks.filter(|t| is_needed(t.step) == needed).collect()
     }
 
-    pub(super) fn undo_step(&mut self, at: usize) -> Option<Next<'p>> {
+    pub(super) fn undo_step(&mut self, at: usize) -> Move<'p> {
         let needed = self.undo_tasks(true);
         let Some(task) = needed.get(at).copied() else {
             return self.end_undo(needed.len());
         };
         if self.in_flight.contains(&task.index) {
-            return Some(Next::Await);
+            return Move::only(Next::Await);
         }
         // Undone, or tried to, before the run was interrupted.
         if let Some(record) = self.recorded(task.index) {
             if record.status != StepStatus::Succeeded {
                 self.undo_failed.push(&task.step.name);
             }
-            return self.enter_stage(Stage::UndoSteps { at: at + 1 });
+            return Move::Enter(Stage::UndoSteps { at: at + 1 });
         }
-        self.run(task)
+        Move::run(task)
     }
 
     pub(super) fn undo_ended(&mut self, at: usize, step: &'p PlanStep, end: &StepEnd) {
@@ -66,7 +66,7 @@ impl<'p> Progress<'p> {
         self.stage = Stage::UndoSteps { at: at + 1 };
     }
 
-    fn end_undo(&mut self, all: usize) -> Option<Next<'p>> {
+    fn end_undo(&mut self, all: usize) -> Move<'p> {
         let (level, result) = if self.undo_failed.is_empty() {
             (Level::Warn, format!("{} undone", steps(all)))
         } else {
@@ -76,21 +76,21 @@ impl<'p> Progress<'p> {
         };
         let note = Note::new(level, format!("undo finished: {result}"));
         self.undone = Some(result);
-        self.then(Stage::UndoIdle { at: 0 }, Next::Log(vec![note]))
+        Move::then(Stage::UndoIdle { at: 0 }, Next::Log(vec![note]))
     }
 
     /// An undo step that is not needed.
-    pub(super) fn skip_undo(&mut self, at: usize) -> Option<Next<'p>> {
+    pub(super) fn skip_undo(&mut self, at: usize) -> Move<'p> {
         let Some(task) = self.undo_tasks(false).get(at).copied() else {
-            return self.enter_stage(Stage::Finally);
+            return Move::Enter(Stage::Finally);
         };
         let then = Stage::UndoIdle { at: at + 1 };
         if self.recorded(task.index).is_some() {
-            return self.enter_stage(then);
+            return Move::Enter(then);
         }
         let message = format!("skipped: {}", self.why_idle(task.step));
         let step = task.index;
-        self.then(then, Next::Skip { step, message })
+        Move::then(then, Next::Skip { step, message })
     }
 
     fn why_idle(&self, step: &PlanStep) -> String {
@@ -103,41 +103,41 @@ impl<'p> Progress<'p> {
         }
     }
 
-    pub(super) fn enter_finally(&mut self) -> Option<Next<'p>> {
+    pub(super) fn enter_finally(&mut self) -> Move<'p> {
         if self.plan.finally.is_empty() || self.is_left() {
-            return self.enter_stage(Stage::End);
+            return Move::Enter(Stage::End);
         }
         if self.condition_failed.is_some() {
-            return self.enter_stage(Stage::FinallySkipped { at: 0 });
+            return Move::Enter(Stage::FinallySkipped { at: 0 });
         }
         let note = Note::new(Level::Info, "finally started");
-        self.then(Stage::FinallySteps { at: 0 }, Next::Log(vec![note]))
+        Move::then(Stage::FinallySteps { at: 0 }, Next::Log(vec![note]))
     }
 
     fn finally_task(&self, at: usize) -> Option<Task<'p>> {
         tasks(self.plan.steps.len(), &self.plan.finally).nth(at)
     }
 
-    pub(super) fn skip_finally(&mut self, at: usize) -> Option<Next<'p>> {
+    pub(super) fn skip_finally(&mut self, at: usize) -> Move<'p> {
         match self.finally_task(at) {
             Some(task) => self.skip(task.index, Stage::FinallySkipped { at: at + 1 }),
-            None => self.enter_stage(Stage::End),
+            None => Move::Enter(Stage::End),
         }
     }
 
-    pub(super) fn finally_step(&mut self, at: usize, requests: Requests<'_>) -> Option<Next<'p>> {
+    pub(super) fn finally_step(&mut self, at: usize, requests: Requests<'_>) -> Move<'p> {
         let Some(task) = self.finally_task(at) else {
             let note = Note::new(Level::Info, "finally finished");
-            return self.then(Stage::End, Next::Log(vec![note]));
+            return Move::then(Stage::End, Next::Log(vec![note]));
         };
         if self.in_flight.contains(&task.index) {
-            return Some(Next::Await);
+            return Move::only(Next::Await);
         }
         if let Some(record) = self.recorded(task.index) {
             self.recall(task.step, record, requests.last);
-            return self.enter_stage(Stage::FinallySteps { at: at + 1 });
+            return Move::Enter(Stage::FinallySteps { at: at + 1 });
         }
-        self.run(task)
+        Move::run(task)
     }
 
     pub(super) fn finally_ended(&mut self, at: usize, step: &PlanStep, end: &StepEnd) {

@@ -1,7 +1,7 @@
 //! The condition of a run: "only if staging is healthy". A condition that cannot be checked does
 //! not hold; one whose check was stopped stays undecided.
 
-use super::{Next, Note, Progress, Requests, Stage, StepEnd};
+use super::{Move, Next, Note, Progress, Requests, Stage, StepEnd};
 use crate::run::event::Level;
 use crate::run::plan::RunCondition;
 use crate::run::{Phase, StepStatus};
@@ -14,10 +14,10 @@ impl<'p> Progress<'p> {
     }
 
     /// The next step of the condition, or its result.
-    pub(super) fn ask(&mut self, asked: usize, requests: Requests<'_>) -> Option<Next<'p>> {
+    pub(super) fn ask(&mut self, asked: usize, requests: Requests<'_>) -> Move<'p> {
         let first = Stage::Steps { at: 0 };
         let Some(condition) = self.condition() else {
-            return self.enter_stage(first);
+            return Move::Enter(first);
         };
         let label = describe(condition);
         if let Some(why) = &self.unanswerable {
@@ -26,10 +26,10 @@ impl<'p> Progress<'p> {
         }
         // The next check of the stop ends the run.
         if asked > 0 && requests.stop.is_some() {
-            return self.enter_stage(first);
+            return Move::Enter(first);
         }
         if let Some(step) = condition.steps.get(asked) {
-            return Some(Next::Ask(step));
+            return Move::only(Next::Ask(step));
         }
         let reason = match (condition.negated, &self.against) {
             _ if condition.steps.is_empty() => {
@@ -39,7 +39,7 @@ impl<'p> Progress<'p> {
             (true, None) => format!("{label}, and it is"),
             (false, None) | (true, Some(_)) => {
                 let holds = Note::of(self.phase, Level::Success, format!("{label}: holds"));
-                return self.then(first, Next::Log(vec![holds]));
+                return Move::then(first, Next::Log(vec![holds]));
             }
         };
         self.fail_condition(reason)
@@ -64,12 +64,12 @@ impl<'p> Progress<'p> {
     }
 
     /// The condition does not hold: nothing else runs.
-    fn fail_condition(&mut self, reason: String) -> Option<Next<'p>> {
+    fn fail_condition(&mut self, reason: String) -> Move<'p> {
         let message = format!("condition not met: {reason}");
         self.condition_failed = Some(reason);
         self.stopped = Some("the condition is not met".to_owned());
         let note = Note::of(self.phase, Level::Warn, message);
-        self.then(Stage::Steps { at: 0 }, Next::Log(vec![note]))
+        Move::then(Stage::Steps { at: 0 }, Next::Log(vec![note]))
     }
 }
 

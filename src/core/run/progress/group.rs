@@ -1,7 +1,7 @@
 //! The items of a `for_each` with limits: several at once, and a stop after too many failures. Up to
 //! `max_errors` failures are reported, not counted against the run.
 
-use super::{Next, Note, Progress, Requests, Stage, StepEnd, Task};
+use super::{Move, Next, Note, Progress, Requests, Stage, StepEnd, Task};
 use crate::run::StepStatus;
 use crate::run::event::Level;
 use crate::run::plan::{Each, PlanStep};
@@ -73,7 +73,7 @@ impl<'p> Progress<'p> {
         each: Each,
         at: usize,
         requests: Requests<'_>,
-    ) -> Option<Next<'p>> {
+    ) -> Move<'p> {
         let of_group =
             |task: &&Task<'_>| task.step.rules.each.is_some_and(|e| e.group == each.group);
         let rest = self.steps.get(at..).unwrap_or_default();
@@ -87,7 +87,7 @@ impl<'p> Progress<'p> {
             }
         }
         self.group = Group::new(open, each);
-        self.enter_stage(if self.stopped.is_none() {
+        Move::Enter(if self.stopped.is_none() {
             Stage::Group { after }
         } else {
             Stage::GroupRest { at: 0, after }
@@ -95,7 +95,7 @@ impl<'p> Progress<'p> {
     }
 
     /// The next item of a group.
-    pub(super) fn item(&mut self, after: usize, requests: Requests<'_>) -> Option<Next<'p>> {
+    pub(super) fn item(&mut self, after: usize, requests: Requests<'_>) -> Move<'p> {
         let item = self.group.items.get(self.group.started).copied();
         let hold = item.and_then(|task| self.held(task, requests));
         let active = self.in_flight.len();
@@ -103,9 +103,9 @@ impl<'p> Progress<'p> {
             .group
             .choice(active, requests.stop.is_some(), hold.is_some());
         match (choice, item, hold) {
-            (Choice::Start, Some(task), _) => self.run(task),
-            (Choice::Hold, _, Some(hold)) => self.hold(hold),
-            (Choice::Await, ..) => Some(Next::Await),
+            (Choice::Start, Some(task), _) => Move::run(task),
+            (Choice::Hold, _, Some(hold)) => Move::hold(hold),
+            (Choice::Await, ..) => Move::only(Next::Await),
             _ => self.end_group(after, requests),
         }
     }
@@ -120,11 +120,11 @@ impl<'p> Progress<'p> {
         }
     }
 
-    fn end_group(&mut self, after: usize, requests: Requests<'_>) -> Option<Next<'p>> {
+    fn end_group(&mut self, after: usize, requests: Requests<'_>) -> Move<'p> {
         self.check_stop(requests.stop);
         let then = Stage::GroupOver { after };
         if self.group.failed.is_empty() {
-            return self.enter_stage(then);
+            return Move::Enter(then);
         }
         let level = if self.group.has_failed() {
             Level::Error
@@ -132,11 +132,11 @@ impl<'p> Progress<'p> {
             Level::Warn
         };
         let message = format!("for each: {}", self.group.result());
-        self.then(then, Next::Log(vec![Note::of(self.phase, level, message)]))
+        Move::then(then, Next::Log(vec![Note::of(self.phase, level, message)]))
     }
 
     /// Counts the failures of a group against the run, where they are too many.
-    pub(super) fn count_group(&mut self, after: usize) -> Option<Next<'p>> {
+    pub(super) fn count_group(&mut self, after: usize) -> Move<'p> {
         let first = self.group.failed.first();
         if let Some((step, end)) = first.cloned().filter(|_| self.group.has_failed()) {
             let message = format!("{} ({})", end.message, self.group.result());
@@ -145,13 +145,13 @@ impl<'p> Progress<'p> {
             self.failures += self.group.failed.len();
         }
         let at = self.group.started;
-        self.enter_stage(Stage::GroupRest { at, after })
+        Move::Enter(Stage::GroupRest { at, after })
     }
 
     /// An item that does not run any more.
-    pub(super) fn skip_item(&mut self, at: usize, after: usize) -> Option<Next<'p>> {
+    pub(super) fn skip_item(&mut self, at: usize, after: usize) -> Move<'p> {
         let Some(task) = self.group.items.get(at).copied() else {
-            return self.enter_stage(Stage::Steps { at: after });
+            return Move::Enter(Stage::Steps { at: after });
         };
         let then = Stage::GroupRest { at: at + 1, after };
         if self.stopped.is_some() {
@@ -159,7 +159,7 @@ impl<'p> Progress<'p> {
         }
         let message = format!("skipped: {}", self.group.count());
         let step = task.index;
-        self.then(then, Next::Skip { step, message })
+        Move::then(then, Next::Skip { step, message })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The five phases: entered, skipped or recalled as a whole; their steps in order.
 
-use super::{Next, Note, Progress, Requests, Stage, Task};
+use super::{Move, Next, Note, Progress, Requests, Stage, Task};
 use crate::base::time::human_ms;
 use crate::run::Phase;
 use crate::run::event::Level;
@@ -25,7 +25,7 @@ impl PhaseEnd {
 }
 
 impl<'p> Progress<'p> {
-    pub(super) fn enter(&mut self, phase: Phase, requests: Requests<'_>) -> Option<Next<'p>> {
+    pub(super) fn enter(&mut self, phase: Phase, requests: Requests<'_>) -> Move<'p> {
         let steps = (0..).zip(&self.plan.steps);
         self.steps = steps
             .filter(|(_, step)| step.phase == phase)
@@ -36,7 +36,7 @@ impl<'p> Progress<'p> {
         let idle = self.steps.is_empty() && !conditional;
         let recorded = |task: &Task<'_>| self.recorded(task.index).is_some();
         if !idle && !conditional && self.steps.iter().all(recorded) {
-            return self.enter_stage(Stage::PhaseSkipped { at: 0 });
+            return Move::Enter(Stage::PhaseSkipped { at: 0 });
         }
         if !idle {
             self.check_stop(requests.stop);
@@ -50,11 +50,11 @@ impl<'p> Progress<'p> {
             Stage::Steps { at: 0 }
         };
         let note = Note::of(phase, Level::Info, format!("{} started", phase.name()));
-        self.then(then, Next::StartPhase(note))
+        Move::then(then, Next::StartPhase(note))
     }
 
     /// The events of a phase that does not run.
-    fn pass_phase(&mut self) -> Option<Next<'p>> {
+    fn pass_phase(&mut self) -> Move<'p> {
         let (phase, name) = (self.phase, self.phase.name());
         let (level, why) = match &self.stopped {
             Some(why) => (Level::Info, why.as_str()),
@@ -63,40 +63,40 @@ impl<'p> Progress<'p> {
         let reached = Note::of(phase, Level::Debug, format!("{name} reached"));
         let skipped = Note::of(phase, level, format!("{name} skipped: {why}"));
         let then = Stage::PhaseSkipped { at: 0 };
-        self.then(then, Next::Log(vec![reached, skipped]))
+        Move::then(then, Next::Log(vec![reached, skipped]))
     }
 
     /// Steps of a phase that does not run. Steps done by an earlier engine stay done.
-    pub(super) fn skip_phase(&mut self, at: usize, requests: Requests<'_>) -> Option<Next<'p>> {
+    pub(super) fn skip_phase(&mut self, at: usize, requests: Requests<'_>) -> Move<'p> {
         let Some(task) = self.steps.get(at).copied() else {
-            return self.enter_stage(self.later());
+            return Move::Enter(self.later());
         };
         let then = Stage::PhaseSkipped { at: at + 1 };
         if let Some(record) = self.recorded(task.index) {
             self.recall(task.step, record, requests.stop);
-            return self.enter_stage(then);
+            return Move::Enter(then);
         }
         self.skip(task.index, then)
     }
 
     /// The next step of a phase.
-    pub(super) fn step(&mut self, at: usize, requests: Requests<'_>) -> Option<Next<'p>> {
+    pub(super) fn step(&mut self, at: usize, requests: Requests<'_>) -> Move<'p> {
         let Some(task) = self.steps.get(at).copied() else {
             let left = self.is_left();
-            return self.enter_stage(if left { self.later() } else { Stage::PhaseEnd });
+            return Move::Enter(if left { self.later() } else { Stage::PhaseEnd });
         };
         if self.in_flight.contains(&task.index) {
-            return Some(Next::Await);
+            return Move::only(Next::Await);
         }
         let then = Stage::Steps { at: at + 1 };
         if let Some(record) = self.recorded(task.index) {
             self.recall(task.step, record, requests.stop);
-            return self.enter_stage(then);
+            return Move::Enter(then);
         }
         self.check_stop(requests.stop);
         if let Some(jump) = self.jump.as_ref().filter(|jump| task.index < jump.to) {
             let (step, message) = (task.index, format!("skipped: {}", jump.why));
-            return self.then(then, Next::Skip { step, message });
+            return Move::then(then, Next::Skip { step, message });
         }
         self.jump = None;
         if self.stopped.is_some() {
@@ -106,12 +106,12 @@ impl<'p> Progress<'p> {
             return self.enter_group(each, at, requests);
         }
         match self.held(task, requests) {
-            Some(hold) => self.hold(hold),
-            None => self.run(task),
+            Some(hold) => Move::hold(hold),
+            None => Move::run(task),
         }
     }
 
-    pub(super) fn end_phase(&mut self) -> Option<Next<'p>> {
+    pub(super) fn end_phase(&mut self) -> Move<'p> {
         let (level, how, more) = match (&self.stopped, self.failures) {
             (Some(why), _) if self.stop.is_some() => {
                 (Level::Warn, "stopped after", format!(": {why}"))
@@ -133,7 +133,7 @@ impl<'p> Progress<'p> {
             before: format!("{} {how}", self.phase.name()),
             after: more,
         };
-        self.then(self.later(), Next::EndPhase(end))
+        Move::then(self.later(), Next::EndPhase(end))
     }
 
     /// What follows the phase.

@@ -710,13 +710,7 @@ fn a_group_counts_its_failures_once_they_are_too_many() {
     let one = vec![(1, Failed)];
     let all = vec!["run 0", "run 1", "run 2", "run 3", "run 4"];
     let skipped = "skip 4: skipped: action failed";
-    let table: [(
-        Plan,
-        Vec<(u32, StepStatus)>,
-        Option<&str>,
-        Vec<&str>,
-        Option<&str>,
-    ); 6] = [
+    let table = [
         (group(1, 0, stop), Vec::new(), None, all.clone(), None),
         (
             group(1, 0, stop),
