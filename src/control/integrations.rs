@@ -110,18 +110,17 @@ pub async fn probe(context: &AdapterContext, run: bool) -> Vec<Found> {
         let program = secrets
             .into_iter()
             .find(|name| !run && context.vault.runs_a_program(name));
-        let answer = match program {
-            Some(secret) => Answer::NotRun(secret.clone()),
-            None => {
-                let call = Call {
-                    kind,
-                    timeout_ms: PROBE_MS,
-                };
-                check_reply(&perform(&adapters, call).await).map_or_else(
-                    |why| Answer::Failed(adapters.redactor().redact(&why)),
-                    Answer::Answered,
-                )
-            }
+        let answer = if let Some(secret) = program {
+            Answer::NotRun(secret.clone())
+        } else {
+            let call = Call {
+                kind,
+                timeout_ms: PROBE_MS,
+            };
+            check_reply(&perform(&adapters, call).await).map_or_else(
+                |why| Answer::Failed(adapters.redactor().redact(&why)),
+                Answer::Answered,
+            )
         };
         Found {
             kind: integration,
