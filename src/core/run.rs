@@ -8,6 +8,7 @@ pub mod event;
 pub mod lock_set;
 pub mod orders;
 pub mod plan;
+pub mod progress;
 pub mod queue;
 pub mod repeat;
 pub mod resume;

@@ -10,14 +10,12 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::Mode;
 use super::limit::Limit;
 use super::record::Recorder;
-use super::stop_signal::{StopSignal, Why};
+use super::stop_signal::StopSignal;
+use super::wait::POLL;
 use crate::core::base::time::Timestamp;
 use crate::core::run::orders::Orders;
+use crate::core::run::progress::StopReason;
 use crate::store::StoreError;
-
-/// How often the store is polled for requests by people (another console on the same store cannot
-/// wake us).
-const POLL: Duration = Duration::from_secs(1);
 
 /// Watches over a run while it is driven.
 pub(super) struct LeaseKeeper<'a> {
@@ -72,7 +70,7 @@ impl LeaseKeeper<'_> {
                 Tick::Mode => self.apply_mode(*mode.borrow()),
                 Tick::Deadline => {
                     self.limit.lift();
-                    self.stop_signal.fire(Why::Deadline);
+                    self.stop_signal.fire(StopReason::Deadline);
                 }
             }
         }
@@ -88,8 +86,8 @@ impl LeaseKeeper<'_> {
 
     fn apply_mode(&self, mode: Mode) {
         if mode == Mode::Leaving {
-            self.stop_signal.fire(Why::Leaving);
-            self.last.fire(Why::Leaving);
+            self.stop_signal.fire(StopReason::Leaving);
+            self.last.fire(StopReason::Leaving);
         }
     }
 

@@ -1,6 +1,8 @@
-//! The position of a step in its run, and how it ended.
+//! The position of a step in its run, and the step with what bounds it.
 
-use crate::core::run::{Phase, StepStatus};
+use super::stop_signal::StopSignal;
+use crate::core::run::Phase;
+use crate::core::run::plan::PlanStep;
 
 /// The position of a step in its run.
 #[derive(Debug, Clone, Copy)]
@@ -10,11 +12,12 @@ pub(super) struct StepRef {
     pub phase: Option<Phase>,
 }
 
-/// How a step ended.
-#[derive(Debug, Clone)]
-pub(super) struct Ended {
-    pub status: StepStatus,
-    pub message: String,
-    /// It was cut short from outside.
-    pub halted: bool,
+/// A step to run.
+#[derive(Clone, Copy)]
+pub(super) struct StepRun<'s> {
+    pub place: StepRef,
+    pub step: &'s PlanStep,
+    /// Of one attempt; 0 and less: none.
+    pub timeout_ms: i64,
+    pub stop_signal: &'s StopSignal,
 }

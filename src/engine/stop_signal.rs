@@ -1,4 +1,4 @@
-//! Why a run is to stop before its end, shared by everything that works on it.
+//! StopReason a run is to stop before its end, shared by everything that works on it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -6,59 +6,27 @@ use tokio_util::sync::CancellationToken;
 
 use crate::adapter::CancelTokens;
 use crate::core::run::orders::Ending;
-
-/// The reason; the first one counts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Why {
-    Cancelled {
-        by: String,
-    },
-    /// The step in flight finishes first.
-    Stopped {
-        by: String,
-    },
-    /// It was not approved, or a person refused: the step's message.
-    Unapproved {
-        message: String,
-    },
-    /// The run's total deadline passed.
-    Deadline,
-    /// The engine has to stop now.
-    Leaving,
-}
-
-impl Why {
-    /// As in "action skipped: …".
-    pub(super) fn describe(&self) -> &'static str {
-        match self {
-            Self::Cancelled { .. } => "the run was cancelled",
-            Self::Stopped { .. } => "the run was to stop here",
-            Self::Unapproved { .. } => "the run was not approved",
-            Self::Deadline => "the run's deadline passed",
-            Self::Leaving => "the engine was stopped",
-        }
-    }
-}
+use crate::core::run::progress::StopReason;
 
 /// Fired at most once; cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(super) struct StopSignal {
     limits: CancelTokens,
-    why: Arc<OnceLock<Why>>,
+    why: Arc<OnceLock<StopReason>>,
     /// To stop once the step in flight has ended.
     soon: CancellationToken,
-    soon_why: Arc<OnceLock<Why>>,
+    soon_why: Arc<OnceLock<StopReason>>,
 }
 
 impl StopSignal {
-    pub(super) fn fire(&self, why: Why) {
+    pub(super) fn fire(&self, why: StopReason) {
         // Already fired: the first reason counts.
         let _ = self.why.set(why);
         self.limits.cancel.cancel();
     }
 
     /// Without grace; also after it has fired.
-    pub(super) fn kill(&self, why: Why) {
+    pub(super) fn kill(&self, why: StopReason) {
         let _ = self.why.set(why);
         // Kill first: the receiver of the cancel must not begin with the grace.
         self.limits.kill.cancel();
@@ -66,7 +34,7 @@ impl StopSignal {
     }
 
     /// Nothing new may begin; steps in flight run to their end.
-    pub(super) fn fire_soon(&self, why: Why) {
+    pub(super) fn fire_soon(&self, why: StopReason) {
         let _ = self.soon_why.set(why);
         self.soon.cancel();
     }
@@ -76,18 +44,18 @@ impl StopSignal {
         planted!(CancelIgnored => return);
         let Some(by) = by else { return };
         match ending {
-            Some(Ending::AfterStep) => self.fire_soon(Why::Stopped { by }),
-            Some(Ending::Kill) => self.kill(Why::Cancelled { by }),
-            Some(Ending::Cancel) | None => self.fire(Why::Cancelled { by }),
+            Some(Ending::AfterStep) => self.fire_soon(StopReason::Stopped { by }),
+            Some(Ending::Kill) => self.kill(StopReason::Cancelled { by }),
+            Some(Ending::Cancel) | None => self.fire(StopReason::Cancelled { by }),
         }
     }
 
-    pub(super) fn why(&self) -> Option<&Why> {
+    pub(super) fn why(&self) -> Option<&StopReason> {
         self.why.get()
     }
 
-    /// Why nothing new may begin.
-    pub(super) fn due(&self) -> Option<&Why> {
+    /// StopReason nothing new may begin.
+    pub(super) fn due(&self) -> Option<&StopReason> {
         self.why().or_else(|| self.soon_why.get())
     }
 

@@ -1,5 +1,7 @@
 //! When a step is tried again, and after how long.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -47,7 +49,18 @@ fn answer(status: u16, headers: &[(&str, &str)]) -> Reply {
 }
 
 fn after(step: &PlanStep, attempt: u32, reply: &Reply) -> Again {
-    again(step, attempt, &step.spec.outcome(reply), reply, 0.0)
+    let evaluation = Evaluation {
+        outcome: step.spec.outcome(reply),
+        saved: BTreeMap::new(),
+        result: BTreeMap::new(),
+    };
+    let tried = Tried {
+        attempt,
+        reply: reply.clone(),
+        evaluation,
+        ms: 1,
+    };
+    again(step, &tried, 0.0)
 }
 
 #[test]
