@@ -51,12 +51,12 @@ const fn case(
     }
 }
 
-fn because() -> Option<String> {
-    Some("because".to_owned())
+fn because() -> String {
+    "because".to_owned()
 }
 
 fn order(run: RunId, order: Order) -> Act {
-    let reason = because();
+    let reason = Some(because());
     Act::Order { run, order, reason }
 }
 
@@ -65,7 +65,7 @@ fn vote(run: RunId, approved: bool) -> Act {
         run,
         approved,
         plan_hash: String::new(),
-        note: because(),
+        note: Some(because()),
     }
 }
 
@@ -113,7 +113,7 @@ const CASES: [Case; 10] = [
         |run| Act::Retry {
             run,
             typed: None,
-            reason: because(),
+            reason: Some(because()),
         },
     ),
     case(
@@ -123,7 +123,7 @@ const CASES: [Case; 10] = [
         |run| Act::Resume {
             run,
             decision: None,
-            reason: because(),
+            reason: Some(because()),
         },
     ),
     case(
@@ -133,7 +133,7 @@ const CASES: [Case; 10] = [
         |run| Act::Start {
             run,
             typed: None,
-            reason: because(),
+            reason: Some(because()),
         },
     ),
     case(
@@ -143,7 +143,7 @@ const CASES: [Case; 10] = [
         |_| Act::ResetBreaker {
             target: "api.test".to_owned(),
             env: None,
-            reason: because(),
+            reason: Some(because()),
         },
     ),
 ];
@@ -391,6 +391,6 @@ fn resume(run: RunId, decision: Decision) -> Act {
     Act::Resume {
         run,
         decision: Some(decision),
-        reason: because(),
+        reason: Some(because()),
     }
 }
