@@ -21,7 +21,7 @@ use crate::run::event::Level;
 use crate::run::orders::Orders;
 use crate::run::plan::{Plan, PlanStep};
 use crate::run::{Phase, RunStep, StepStatus};
-use group::Group;
+use group::Items;
 
 /// What the engine is to perform next.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,7 +118,7 @@ pub struct Progress<'p> {
     steps: Vec<Task<'p>>,
     /// How many steps of the phase failed.
     failures: usize,
-    group: Group<'p>,
+    group: Items<'p>,
     /// Steps that were begun and have not ended.
     in_flight: BTreeSet<u32>,
     /// The step that people no longer hold back.
@@ -250,7 +250,7 @@ impl<'p> Progress<'p> {
             phase: Phase::Validate,
             steps: Vec::new(),
             failures: 0,
-            group: Group::default(),
+            group: Items::default(),
             in_flight: BTreeSet::new(),
             released: None,
             against: None,

@@ -8,7 +8,7 @@ use crate::run::plan::{Each, PlanStep};
 
 /// The items of the group that is under way.
 #[derive(Debug, Default)]
-pub(super) struct Group<'p> {
+pub(super) struct Items<'p> {
     /// Without those that an earlier engine finished.
     items: Vec<Task<'p>>,
     at_once: usize,
@@ -28,7 +28,7 @@ enum Choice {
     Over,
 }
 
-impl<'p> Group<'p> {
+impl<'p> Items<'p> {
     fn new(items: Vec<Task<'p>>, each: Each) -> Self {
         Self {
             items,
@@ -86,7 +86,7 @@ impl<'p> Progress<'p> {
                 None => open.push(task),
             }
         }
-        self.group = Group::new(open, each);
+        self.group = Items::new(open, each);
         Move::Enter(if self.stopped.is_none() {
             Stage::Group { after }
         } else {
@@ -196,16 +196,16 @@ mod tests {
             (4, 0, 0, Over, Over, Over),
             (4, 0, 4, Over, Over, Over),
         ] {
-            let group = Group {
+            let group = Items {
                 started,
                 failed: vec![failure.clone(); failed],
-                ..Group::new(items.clone(), each)
+                ..Items::new(items.clone(), each)
             };
             let found = [(false, false), (false, true), (true, false)]
                 .map(|(stopped, held)| group.choice(active, stopped, held));
             assert_eq!(found, [free, held, stopped], "{started} {active} {failed}");
         }
-        let none = Group::new(
+        let none = Items::new(
             items,
             Each {
                 max_concurrency: 0,
