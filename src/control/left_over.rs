@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::{Control, ProcessKind, Refusal};
+use super::{Control, ProcessKind, Refusal, RunFilter};
 use crate::bus::Notice;
 use crate::core::base::time::Timestamp;
 use crate::core::run::queue::Untaken;
@@ -68,11 +68,9 @@ impl Control {
             .await?;
         let mut left_over = Vec::new();
         for (n, waits) in found.into_iter().enumerate() {
-            // A run that this version cannot read is listed all the same.
-            let run = match scope.run(waits.run).await {
+            let run = match waits.run {
                 _ if n >= READ => None,
-                Err(StoreError::Unreadable { .. }) => None,
-                read => Some(read?),
+                run => readable(&scope, run).await?,
             };
             left_over.push(LeftOver {
                 run: waits.run,
@@ -179,6 +177,18 @@ impl Control {
     }
 }
 
+/// A queued run with its plan. `None`: this version cannot read it, or it has left the queue.
+async fn readable(scope: &Scope, run: RunId) -> Result<Option<Run>, StoreError> {
+    let filter = RunFilter {
+        status: vec![RunStatus::Queued],
+        before: Some(RunId(run.0.saturating_add(1))),
+        limit: 1,
+        ..RunFilter::default()
+    };
+    let found = scope.runs(&filter).await?;
+    Ok(found.runs.into_iter().find(|found| found.id == run))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,9 +220,24 @@ mod tests {
             ..one(955)
         };
         assert_eq!(
-            text(&[free], now),
+            text(std::slice::from_ref(&free), now),
             "1 run waits since 15:55, no engine is running"
         );
-        assert!(text(&[one(955)], now.plus_ms(2 * 86_400_000)).contains("since 1970-01-01,"));
+        for (days, extra_ms, since) in
+            [(1, -1, "15:55"), (1, 0, "1970-01-01"), (2, 0, "1970-01-01")]
+        {
+            assert_eq!(
+                text(
+                    &[one(955)],
+                    Timestamp(955 * 60_000).plus_ms(days * 86_400_000 + extra_ms)
+                ),
+                format!("1 run waits since {since}, queued by a process that is gone")
+            );
+        }
+        assert_eq!(
+            text(&[one(955), free], now),
+            "2 runs wait since 15:55, no engine is running",
+            "one is enough"
+        );
     }
 }
