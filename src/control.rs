@@ -15,6 +15,8 @@ mod queue;
 pub mod record;
 pub mod resume;
 mod stores;
+#[cfg(test)]
+mod testing;
 mod watch;
 mod workspace;
 

@@ -32,6 +32,8 @@ mod shorten;
 mod step_ref;
 mod stop_signal;
 mod sweep;
+#[cfg(test)]
+mod testing;
 mod undo;
 
 use std::sync::Arc;

@@ -54,3 +54,5 @@ mod sql;
 mod stop;
 #[path = "engine/trouble.rs"]
 mod trouble;
+#[path = "engine/wording.rs"]
+mod wording;
