@@ -275,21 +275,21 @@ mod tests {
                 Some("3 more targets cannot be probed; opsroom health lists them"),
             ),
         ] {
-            let names: Vec<String> = (0..count).map(|n| format!("web{n}")).collect();
+            let services: Vec<String> = (0..count).map(|n| format!("web{n}")).collect();
             let stack = Stack {
-                services: names.iter().map(|name| probed(name)).collect(),
+                services: services.iter().map(|name| probed(name)).collect(),
                 ..Stack::default()
             };
-            let states: Vec<_> = names
+            let states: Vec<_> = services
                 .iter()
                 .map(|name| seen(name, 0, State::Unknown))
                 .collect();
             let problems = not_probed(&stack, &states);
-            let named = problems
+            let listed = problems
                 .iter()
                 .filter(|line| line.ends_with(" cannot be probed: no answer"))
                 .count();
-            assert_eq!(named, 20, "{count}");
+            assert_eq!(listed, 20, "{count}");
             assert_eq!(problems.get(20).map(String::as_str), more, "{count}");
             assert_eq!(problems.len(), 20 + more.iter().len());
         }

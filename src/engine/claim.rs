@@ -522,12 +522,12 @@ mod tests {
         }
     }
 
-    fn left(run: i64, next: Option<i64>, abandoned: Option<&str>) -> Option<Left> {
-        Some(Left {
+    fn left(run: i64, next: Option<i64>, abandoned: Option<&str>) -> Left {
+        Left {
             run: RunId(run),
             next: next.map(RunId),
             abandoned: abandoned.map(str::to_owned),
-        })
+        }
     }
 
     #[tokio::test]
@@ -548,7 +548,7 @@ mod tests {
             (left(1, Some(4), None), 4, 1),
             (left(3, Some(5), Some("it broke")), 4, 0),
         ] {
-            worker.joined(joined);
+            worker.joined(Some(joined));
             assert_eq!(worker.only, Some(RunId(only)));
             assert_eq!(worker.active.len(), active);
         }
@@ -574,7 +574,7 @@ mod tests {
                 .signals
                 .waiting
                 .of(lane)
-                .store(n, Ordering::Release)
+                .store(n, Ordering::Release);
         };
         waiting(Lane::Interactive, 1);
         assert_eq!(driven(&worker), [1, 1]);

@@ -163,7 +163,7 @@ mod tests {
         }
         let found = roll(store, clock).await.unwrap();
         assert_eq!(found.gone, [dead.holder]);
-        assert_eq!(found.alive, [here.clone()]);
+        assert_eq!(found.alive, std::slice::from_ref(&here));
         sign_off_gone(store).await.unwrap();
         let mut left: Vec<_> = store.engines().await.unwrap();
         left.sort_by_key(|row| row.alive_until);

@@ -997,7 +997,7 @@ pub async fn a_plan_card_shows_what_its_run_would_wait_for(place: Place) {
     let on_web = format!("waits for web in staging, held by run {web}, next in line");
     assert_eq!(
         control.blockers(&mutating("web")).await.unwrap(),
-        [on_web.clone()]
+        std::slice::from_ref(&on_web)
     );
     assert_eq!(control.blockers(&mutating("api")).await.unwrap(), none);
     for (policy, effect) in [
@@ -1008,7 +1008,7 @@ pub async fn a_plan_card_shows_what_its_run_would_wait_for(place: Place) {
         let group = format!("{effect} run {member} (queued), of group nightly");
         assert_eq!(
             control.blockers(&grouped(policy)).await.unwrap(),
-            [group.clone()],
+            std::slice::from_ref(&group),
             "its group is listed once"
         );
         let chain = Plan {
@@ -1345,7 +1345,7 @@ pub async fn the_workspace_is_the_one_named_or_the_only_one(place: Place) {
     }
     let foreign = opened_by(&place, "ana").await;
     let mut other = stack();
-    other.workspace = "other".to_owned();
+    "other".clone_into(&mut other.workspace);
     let difference = foreign.difference(&other).await.unwrap();
     assert_eq!(difference.workspace, "other", "the stack's own");
     assert_eq!(difference.changes.len(), 3);
