@@ -15,6 +15,7 @@ mod demo;
 mod doctor;
 mod export;
 mod file;
+mod follow;
 mod health;
 mod keys;
 mod log;

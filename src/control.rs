@@ -16,6 +16,8 @@ mod queue;
 pub mod record;
 mod resume;
 mod stores;
+#[cfg(test)]
+mod testing;
 mod watch;
 mod workspace;
 

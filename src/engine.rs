@@ -31,6 +31,8 @@ mod shorten;
 mod step_ref;
 mod stop_signal;
 mod sweep;
+#[cfg(test)]
+mod testing;
 mod wait;
 
 use std::sync::Arc;

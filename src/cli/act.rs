@@ -1,14 +1,15 @@
 //! Performs an act for a subcommand, or for a phrase of `opsroom run`: shows what has to be
 //! confirmed, asks, performs the act, and prints what happened or follows the run.
 
+use super::follow::follow_to_end;
 use super::out::{Out, ask, can_ask};
 use super::plan::card_lines;
-use super::run::{consent, follow_to_end};
 use super::stop::{Code, Stop, print_message};
 use crate::control::{Control, PlanCard, Refusal, RunDetail, StoreError};
 use crate::core::run::act::{Act, Acted, Confirmation};
 use crate::core::run::approval::{Tally, VoteError};
 use crate::core::run::orders::{Ending, Order};
+use crate::core::run::plan::Plan;
 use crate::core::run::{RunId, RunStatus};
 
 /// How the operator confirms an act on the command line, and wants its result.
@@ -68,6 +69,38 @@ async fn confirm_plan(
         }
     }
     consent(&card.plan, terms.yes, terms.confirm).await
+}
+
+/// The text typed to confirm, if one is required. Risks that block are left to `submit`, which
+/// refuses them.
+pub(super) async fn consent(
+    plan: &Plan,
+    yes: bool,
+    confirm: Option<&String>,
+) -> Result<Option<String>, Stop> {
+    if plan.blocks().next().is_some() {
+        return Ok(confirm.cloned());
+    }
+    match plan.confirm_word() {
+        Some(_) if confirm.is_some() => Ok(confirm.cloned()),
+        Some(word) if can_ask() => {
+            let typed = ask(&format!("protected environment: type `{word}` to start: ")).await?;
+            typed
+                .map(Some)
+                .ok_or_else(|| Stop::Usage("not confirmed; nothing was started".to_owned()))
+        }
+        Some(word) => Err(Stop::Usage(format!(
+            "protected environment: add --confirm {word} (--yes is not enough); nothing was started"
+        ))),
+        None if yes || !plan.changes_something() => Ok(None),
+        None if can_ask() => match ask("start? [y/N] ").await?.as_deref().map(str::trim) {
+            Some("y" | "Y" | "yes") => Ok(None),
+            _ => Err(Stop::Usage("not confirmed; nothing was started".to_owned())),
+        },
+        None => Err(Stop::Usage(
+            "this changes something: add --yes to start it without a terminal".to_owned(),
+        )),
+    }
 }
 
 /// Shows the question the run waits with; returns the hash of the plan that the vote is about.

@@ -11,7 +11,7 @@ use super::drive::Drive;
 use super::output::{self, CHANNEL, OutputOrigin};
 use super::ready::Ready;
 use super::record::{Event, StepRecord};
-use super::step_ref::{StepRef, StepRun};
+use super::step_ref::{Closing, StepRef, StepRun};
 use crate::core::base::time::human_ms;
 use crate::core::health::observation::Observation;
 use crate::core::run::StepStatus;
@@ -39,13 +39,6 @@ struct Tried {
     reply: Reply,
     evaluation: Evaluation,
     ms: i64,
-}
-
-/// The end of a step to be recorded.
-pub(super) struct Closing<'a> {
-    pub status: StepStatus,
-    pub attempt: u32,
-    pub message: &'a str,
 }
 
 impl Drive {

@@ -3,10 +3,9 @@
 
 use tokio::time::Instant;
 
-use super::attempt::Closing;
 use super::drive::Drive;
 use super::results;
-use super::step_ref::StepRef;
+use super::step_ref::{Closing, StepRef};
 use crate::core::base::time::human_ms;
 use crate::core::run::StepStatus;
 use crate::core::run::event::Level;

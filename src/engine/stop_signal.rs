@@ -80,3 +80,81 @@ impl StopSignal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn by(who: &str) -> String {
+        who.to_owned()
+    }
+
+    #[test]
+    fn the_first_reason_counts_and_a_kill_is_added_to_it() {
+        let signal = StopSignal::default();
+        assert_eq!((signal.why(), signal.due()), (None, None));
+        signal.apply(None, Some(Ending::Kill));
+        assert!(
+            !signal.is_killed() && signal.due().is_none(),
+            "by no person"
+        );
+        signal.apply(Some(by("ana")), Some(Ending::AfterStep));
+        let stopped = StopReason::Stopped { by: by("ana") };
+        assert_eq!((signal.why(), signal.due()), (None, Some(&stopped)));
+        assert!(!signal.limits().cancel.is_cancelled());
+        signal.fire_soon(StopReason::Deadline);
+        assert_eq!(signal.due(), Some(&stopped));
+
+        signal.apply(Some(by("ben")), Some(Ending::Cancel));
+        let cancelled = StopReason::Cancelled { by: by("ben") };
+        assert_eq!(signal.why(), Some(&cancelled));
+        assert_eq!(signal.due(), Some(&cancelled));
+        assert!(signal.limits().cancel.is_cancelled() && !signal.is_killed());
+        signal.apply(Some(by("cleo")), Some(Ending::Kill));
+        assert_eq!(signal.why(), Some(&cancelled));
+        assert!(signal.is_killed() && signal.limits().kill.is_cancelled());
+    }
+
+    #[test]
+    fn a_cancellation_without_an_ending_cancels() {
+        let signal = StopSignal::default();
+        signal.apply(Some(by("ana")), None);
+        assert_eq!(signal.why(), Some(&StopReason::Cancelled { by: by("ana") }));
+        assert!(signal.limits().cancel.is_cancelled() && !signal.is_killed());
+        let killed = StopSignal::default();
+        killed.apply(Some(by("ana")), Some(Ending::Kill));
+        assert_eq!(killed.why(), Some(&StopReason::Cancelled { by: by("ana") }));
+        assert!(killed.limits().cancel.is_cancelled() && killed.is_killed());
+    }
+
+    #[tokio::test]
+    async fn waits_end_when_it_fires_and_some_already_when_it_will() {
+        use futures_util::FutureExt;
+        let signal = StopSignal::default();
+        let state = || {
+            (
+                signal.fired().now_or_never().is_some(),
+                signal.expired().now_or_never().is_some(),
+            )
+        };
+        assert_eq!(state(), (false, false));
+        signal.fire_soon(StopReason::Leaving);
+        assert_eq!(state(), (false, true));
+        signal.fire(StopReason::Leaving);
+        assert_eq!(state(), (true, true));
+    }
+
+    #[test]
+    fn every_reason_is_described() {
+        let message = by("no");
+        for (why, text) in [
+            (StopReason::Cancelled { by: by("ana") }, "the run was cancelled"),
+            (StopReason::Stopped { by: by("ana") }, "the run was to stop here"),
+            (StopReason::Unapproved { message }, "the run was not approved"),
+            (StopReason::Deadline, "the run's deadline passed"),
+            (StopReason::Leaving, "the engine was stopped"),
+        ] {
+            assert_eq!(why.describe(), text);
+        }
+    }
+}

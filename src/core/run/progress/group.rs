@@ -10,7 +10,7 @@ use crate::run::plan::{Each, PlanStep};
 #[derive(Debug, Default)]
 pub(super) struct Items<'p> {
     /// Without those that an earlier engine finished.
-    items: Vec<Task<'p>>,
+    tasks: Vec<Task<'p>>,
     at_once: usize,
     /// How many may fail.
     allowed: usize,
@@ -29,9 +29,9 @@ enum Choice {
 }
 
 impl<'p> Items<'p> {
-    fn new(items: Vec<Task<'p>>, each: Each) -> Self {
+    fn new(tasks: Vec<Task<'p>>, each: Each) -> Self {
         Self {
-            items,
+            tasks,
             at_once: usize::try_from(each.max_concurrency.max(1)).unwrap_or(1),
             allowed: usize::try_from(each.max_errors).unwrap_or(usize::MAX),
             started: 0,
@@ -42,7 +42,7 @@ impl<'p> Items<'p> {
     /// With this many active items; `held`: people hold the next one back. Then the group goes on
     /// one by one: active items end first.
     fn choice(&self, active: usize, stopped: bool, held: bool) -> Choice {
-        let more = self.started < self.items.len() && !stopped && !self.has_failed();
+        let more = self.started < self.tasks.len() && !stopped && !self.has_failed();
         match (more && active < self.at_once, held, active) {
             (true, false, _) => Choice::Start,
             (true, true, 0) => Choice::Hold,
@@ -57,7 +57,7 @@ impl<'p> Items<'p> {
 
     /// `2 of 5 failed`
     fn count(&self) -> String {
-        format!("{} of {} failed", self.failed.len(), self.items.len())
+        format!("{} of {} failed", self.failed.len(), self.tasks.len())
     }
 
     /// `2 of 5 failed, 1 allowed`
@@ -96,7 +96,7 @@ impl<'p> Progress<'p> {
 
     /// The next item of a group.
     pub(super) fn item(&mut self, after: usize, requests: Requests<'_>) -> Move<'p> {
-        let item = self.group.items.get(self.group.started).copied();
+        let item = self.group.tasks.get(self.group.started).copied();
         let hold = item.and_then(|task| self.held(task, requests));
         let active = self.in_flight.len();
         let choice = self
@@ -150,7 +150,7 @@ impl<'p> Progress<'p> {
 
     /// An item that does not run any more.
     pub(super) fn skip_item(&mut self, at: usize, after: usize) -> Move<'p> {
-        let Some(task) = self.group.items.get(at).copied() else {
+        let Some(task) = self.group.tasks.get(at).copied() else {
             return Move::Enter(Stage::Steps { at: after });
         };
         let then = Stage::GroupRest { at: at + 1, after };
