@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use opsroom::control::library::Library;
+use opsroom::control::runbook::Library;
 use opsroom::core::command::{self, ParseOutcome};
 use opsroom::core::integration::product::{Arg, Product};
 use opsroom::core::runbook;

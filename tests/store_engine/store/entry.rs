@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use opsroom::bus::Notice;
 use opsroom::clock::Clock;
-use opsroom::control::orders::{Approval, Ending, Order};
-use opsroom::control::resume::Decision;
+use opsroom::control::run::orders::{Approval, Ending, Order};
+use opsroom::control::run::resume::Decision;
 use opsroom::control::{
     AdapterContext, AuditFilter, Beginning, Control, PlanCard, ProcessKind, Refusal, RunFilter,
     Settings,

@@ -21,8 +21,8 @@ use opsroom::core::stack::service::{
 use opsroom::core::stack::state::State;
 use opsroom::store::{EngineRow, NewRun, Store};
 
-use super::{Place, at, plan};
 use super::entry::{open, settings};
+use super::{Place, at, plan};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
