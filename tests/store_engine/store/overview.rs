@@ -450,8 +450,8 @@ pub async fn the_overview_is_what_the_store_has(place: Place) {
         contact("Cleo", None, None),
     ];
     apply(&place, &stack).await;
-    let damage = "update run set plan = '{}' where id = 52";
-    super::opening::sql(&place.url, damage).await;
+    let newer = "update run set status = 'held' where id = 52";
+    super::opening::sql(&place.url, newer).await;
     let problems = control.overview().await.unwrap().problems;
     assert_eq!(problems.len(), 3, "{problems:?}");
     assert_eq!(problems[1], "contact Cleo has neither e-mail nor phone");
