@@ -488,22 +488,16 @@ pub async fn another_workspace_is_empty(place: Place) {
 /// A new method has to be put into one of the lists above, and so tested.
 #[test]
 fn every_public_method_of_control_is_behind_the_wall() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let files = std::fs::read_dir(root.join("control"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
+    let text = super::sources("src/control");
     let mut found = BTreeSet::new();
-    for file in files.chain([root.join("control.rs")]) {
-        let text = std::fs::read_to_string(file).unwrap();
-        for block in text.split("\nimpl Control {\n").skip(1) {
-            let block = block.split("\n}\n").next().unwrap_or_default();
-            for head in ["    pub fn ", "    pub const fn ", "    pub async fn "] {
-                let names = block
-                    .split(head)
-                    .skip(1)
-                    .filter_map(|rest| rest.split(['(', '<']).next());
-                found.extend(names.map(str::to_owned));
-            }
+    for block in text.split("\nimpl Control {\n").skip(1) {
+        let block = block.split("\n}\n").next().unwrap_or_default();
+        for head in ["    pub fn ", "    pub const fn ", "    pub async fn "] {
+            let names = block
+                .split(head)
+                .skip(1)
+                .filter_map(|rest| rest.split(['(', '<']).next());
+            found.extend(names.map(str::to_owned));
         }
     }
     let listed = [ABOUT_A_RUN, ABOUT_A_WORKSPACE, ABOUT_NEITHER].concat();
