@@ -15,9 +15,11 @@ mod doctor;
 mod export;
 mod file;
 mod health;
+mod help;
 mod keys;
 mod log;
 mod man;
+pub mod manual;
 mod notify;
 mod out;
 mod parse;
@@ -51,7 +53,7 @@ pub use stop::{Code, Stop};
 
 /// A keyboard-driven operations console. Without a subcommand it opens the console.
 #[derive(Debug, Parser)]
-#[command(name = "opsroom", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "opsroom", version, max_term_width = 100, after_help = AFTER_HELP, disable_help_subcommand = true)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -59,7 +61,8 @@ pub struct Cli {
     pub command: Option<Command>,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 succeeded, 1 failed, 2 usage or refused, 3 could not reach the store, 130 cancelled.";
+const AFTER_HELP: &str = "Exit codes: 0 succeeded, 1 failed, 2 usage or refused, 3 could not reach the store, 130 cancelled.
+`opsroom help` lists the pages of the manual.";
 
 /// Flags of every subcommand; they beat OPSROOM_* variables, which beat the configuration file.
 #[derive(Debug, Clone, Default, Args)]
@@ -108,6 +111,7 @@ pub enum Command {
     Notify(notify::NotifyArgs),
     Keys(keys::KeysArgs),
     Completions(completions::CompletionsArgs),
+    Help(help::HelpArgs),
     Man(man::ManArgs),
 }
 
@@ -176,7 +180,7 @@ fn meant_phrase(error: &clap::Error, args: &[OsString]) -> Option<String> {
     command::makes_a_plan(intent).then_some(phrase)
 }
 
-/// The command as clap knows it: for completions, manual pages and the README's tests.
+/// The command as clap knows it: for help, completions, manual pages and the tests of the manual.
 #[must_use]
 pub fn definition() -> clap::Command {
     Cli::command()
@@ -213,6 +217,7 @@ impl Command {
             | Self::Doctor(_)
             | Self::Keys(_)
             | Self::Completions(_)
+            | Self::Help(_)
             | Self::Man(_) => false,
         }
     }
@@ -256,6 +261,7 @@ pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, St
         Some(Command::Notify(args)) => notify::perform(&args, start).await?,
         Some(Command::Keys(args)) => keys::perform(&args, start)?,
         Some(Command::Completions(args)) => completions::perform(&args)?,
+        Some(Command::Help(args)) => help::perform(&args)?,
         Some(Command::Man(args)) => man::perform(&args)?,
     };
     Ok(Next::Exit(code))

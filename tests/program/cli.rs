@@ -1177,6 +1177,37 @@ fn manuals_and_completions_cover_every_subcommand() {
     }
     home.run(&["man", "--out", "pages"]).expect(0);
     assert!(home.path("pages/opsroom-run.1").exists());
+    assert!(home.path("pages/opsroom-queue.7").exists());
+}
+
+#[test]
+fn help_and_man_show_pages_and_subcommands() {
+    let home = Home::new();
+    let overview = home.run(&["help"]).expect(0);
+    let overview = overview.prints(&["Usage: opsroom", "Exit codes", "Pages of the manual"]);
+    for topic in opsroom::cli::manual::TOPICS {
+        let line = format!("  {}", topic.title());
+        assert!(overview.stdout.contains(&line), "{overview:?}");
+        home.run(&["help", topic.name])
+            .expect(0)
+            .prints(&[&topic.title().to_uppercase()]);
+        home.run(&["man", topic.name])
+            .expect(0)
+            .prints(&["DESCRIPTION", topic.title()]);
+    }
+    home.run(&["help", "run"]).expect(0).prints(&[
+        "Usage: opsroom run",
+        "--confirm",
+        "Examples:",
+        "opsroom run \"check",
+    ]);
+    home.run(&["man", "run"])
+        .expect(0)
+        .prints(&["opsroom\\-run", "EXAMPLES", "check web in prod"]);
+    for args in [["help", "runbook"], ["man", "runbook"]] {
+        let wrong = home.run(&args).expect(2).says(&["did you mean runbooks?"]);
+        assert!(wrong.stdout.is_empty(), "{wrong:?}");
+    }
 }
 
 /// Starts a slow deploy to staging and waits until its command has printed.
