@@ -12,10 +12,12 @@ mod completions;
 mod console;
 mod demo;
 mod doctor;
+pub mod examples;
 mod export;
 mod file;
 mod health;
 mod help;
+mod init;
 mod keys;
 mod log;
 mod man;
@@ -85,6 +87,8 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Demo(demo::DemoArgs),
+    Init(init::InitArgs),
+    Examples(examples::ExamplesArgs),
     Parse(parse::ParseArgs),
     Plan(plan::PlanArgs),
     Run(run::RunArgs),
@@ -204,6 +208,8 @@ impl Command {
             Self::Apply(args) => args.changes(),
             Self::Notify(args) => args.changes(),
             Self::Demo(_)
+            | Self::Init(_)
+            | Self::Examples(_)
             | Self::Parse(_)
             | Self::Plan(_)
             | Self::Runs(_)
@@ -235,6 +241,8 @@ pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, St
                 .map(|session| Next::Console(Box::new(session)));
         }
         Some(Command::Demo(args)) => return demo::open(&args, start).await,
+        Some(Command::Init(args)) => init::perform(&args, start).await?,
+        Some(Command::Examples(args)) => examples::perform(&args)?,
         Some(Command::Parse(args)) => parse::perform(&args, start).await?,
         Some(Command::Plan(args)) => plan::perform(&args, start).await?,
         Some(Command::Run(args)) => run::perform(&args, start).await?,

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use opsroom::cli::manual::blocks::{self, Block, Piece};
+use opsroom::cli::examples::EXAMPLES;
+use opsroom::cli::manual::blocks::{self, Block, TextPart};
 use opsroom::cli::manual::{TOPICS, Topic, examples};
 use opsroom::control::library::Library;
 use opsroom::core::command::{self, ParseOutcome};
@@ -291,7 +292,7 @@ fn every_page_is_listed_and_every_link_leads_to_one() {
             Block::Code(_) => Vec::new(),
         };
         for piece in texts.iter().flat_map(|text| blocks::pieces(text)) {
-            if let Piece::Link { to, .. } = piece {
+            if let TextPart::Link { to, .. } = piece {
                 links += 1;
                 assert!(files.contains(&to), "{}: there is no page {to}", topic.name);
             }
@@ -359,6 +360,48 @@ fn every_command_of_the_readme_and_the_manual_is_one() {
             !examples(name).is_empty(),
             "assets/manual/recipes.md has no opsroom {name}"
         );
+    }
+}
+
+#[test]
+fn every_example_is_listed_and_read_without_a_complaint() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/examples");
+    let files: BTreeSet<String> = std::fs::read_dir(&root)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let listed: BTreeSet<String> = EXAMPLES.iter().map(|e| e.file.to_owned()).collect();
+    assert_eq!(
+        files, listed,
+        "EXAMPLES in src/cli/examples.rs lists the files"
+    );
+    for example in EXAMPLES {
+        let (file, path) = (example.file, root.join(example.file));
+        assert!(example.about().len() > 20, "{file} does not say what it is");
+        if file.starts_with("stack-") {
+            let stack = config::stack::read(file, example.text)
+                .unwrap_or_else(|problems| panic!("{problems:#?}"));
+            assert!(
+                stack.services.len() + stack.environments.len() > 1,
+                "{file}"
+            );
+            assert_eq!(config::stack::warnings(file, example.text), [], "{file}");
+        } else if file.starts_with("runbook-") {
+            let library = Library::of_files(&[path]);
+            assert_eq!(library.problems, [], "{file}");
+        } else if file == "keymap.toml" {
+            let keymap = Keymap::with_user(file, example.text);
+            assert!(keymap.problems.is_empty(), "{:?}", keymap.problems);
+        } else {
+            let flags = config::settings::Flags {
+                config: Some(path),
+                ..config::settings::Flags::default()
+            };
+            let home = |name: &str| (name == "HOME").then(|| "/nowhere".into());
+            let settings = config::settings::load(&flags, &home)
+                .unwrap_or_else(|problems| panic!("{problems:#?}"));
+            assert_eq!(settings.integrations.names().count(), 2, "{file}");
+        }
     }
 }
 

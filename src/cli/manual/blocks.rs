@@ -18,7 +18,7 @@ pub enum Block {
 
 /// A piece of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece {
+pub enum TextPart {
     Plain(String),
     Code(String),
     Strong(String),
@@ -131,12 +131,12 @@ fn cells(line: &str) -> Vec<String> {
 
 /// The pieces of a text.
 #[must_use]
-pub fn pieces(text: &str) -> Vec<Piece> {
+pub fn pieces(text: &str) -> Vec<TextPart> {
     let (mut pieces, mut plain, mut rest) = (Vec::new(), String::new(), text);
     while let Some(c) = rest.chars().next() {
         if let Some((piece, after)) = marked(rest) {
             if !plain.is_empty() {
-                pieces.push(Piece::Plain(std::mem::take(&mut plain)));
+                pieces.push(TextPart::Plain(std::mem::take(&mut plain)));
             }
             pieces.push(piece);
             rest = after;
@@ -146,31 +146,31 @@ pub fn pieces(text: &str) -> Vec<Piece> {
         }
     }
     if !plain.is_empty() {
-        pieces.push(Piece::Plain(plain));
+        pieces.push(TextPart::Plain(plain));
     }
     pieces
 }
 
 /// The marked piece a text begins with, and the text after it.
-fn marked(text: &str) -> Option<(Piece, &str)> {
+fn marked(text: &str) -> Option<(TextPart, &str)> {
     let between = |mark: &str| {
         let (inner, after) = text.strip_prefix(mark)?.split_once(mark)?;
         let fits = !inner.is_empty() && !inner.starts_with(' ') && !inner.ends_with(' ');
         fits.then(|| (inner.to_owned(), after))
     };
     if text.starts_with('`') {
-        return between("`").map(|(inner, after)| (Piece::Code(inner), after));
+        return between("`").map(|(inner, after)| (TextPart::Code(inner), after));
     }
     if text.starts_with("**") {
-        return between("**").map(|(inner, after)| (Piece::Strong(inner), after));
+        return between("**").map(|(inner, after)| (TextPart::Strong(inner), after));
     }
     if text.starts_with('*') {
-        return between("*").map(|(inner, after)| (Piece::Emphasis(inner), after));
+        return between("*").map(|(inner, after)| (TextPart::Emphasis(inner), after));
     }
     let (inner, after) = text.strip_prefix('[')?.split_once("](")?;
     let (to, after) = after.split_once(')')?;
     let (text, to) = (inner.to_owned(), to.to_owned());
-    (!inner.contains(['[', ']'])).then_some((Piece::Link { text, to }, after))
+    (!inner.contains(['[', ']'])).then_some((TextPart::Link { text, to }, after))
 }
 
 #[cfg(test)]
@@ -207,18 +207,18 @@ mod tests {
     #[test]
     fn marks_are_read_and_other_signs_are_text() {
         let of = |text: &str| pieces(text);
-        let plain = |text: &str| Piece::Plain(text.to_owned());
+        let plain = |text: &str| TextPart::Plain(text.to_owned());
         assert_eq!(
             of("a `*b*` **c** *d* [e](f.md)"),
             [
                 plain("a "),
-                Piece::Code("*b*".to_owned()),
+                TextPart::Code("*b*".to_owned()),
                 plain(" "),
-                Piece::Strong("c".to_owned()),
+                TextPart::Strong("c".to_owned()),
                 plain(" "),
-                Piece::Emphasis("d".to_owned()),
+                TextPart::Emphasis("d".to_owned()),
                 plain(" "),
-                Piece::Link {
+                TextPart::Link {
                     text: "e".to_owned(),
                     to: "f.md".to_owned()
                 },
@@ -228,7 +228,7 @@ mod tests {
             assert!(
                 !of(text)
                     .iter()
-                    .any(|p| matches!(p, Piece::Emphasis(_) | Piece::Link { .. })),
+                    .any(|p| matches!(p, TextPart::Emphasis(_) | TextPart::Link { .. })),
                 "{text}"
             );
         }

@@ -1,6 +1,6 @@
 //! Pages of the manual as plain text, 80 columns wide.
 
-use super::blocks::{Block, Piece, pieces};
+use super::blocks::{Block, TextPart, pieces};
 use crate::core::base::text::width;
 
 const WIDTH: usize = 80;
@@ -42,9 +42,9 @@ fn inline(text: &str) -> String {
     pieces(text)
         .into_iter()
         .map(|piece| match piece {
-            Piece::Plain(text) | Piece::Strong(text) | Piece::Emphasis(text) => text,
-            Piece::Code(text) => format!("`{text}`"),
-            Piece::Link { text, to } => match to.strip_suffix(".md") {
+            TextPart::Plain(text) | TextPart::Strong(text) | TextPart::Emphasis(text) => text,
+            TextPart::Code(text) => format!("`{text}`"),
+            TextPart::Link { text, to } => match to.strip_suffix(".md") {
                 Some(page) => format!("{text} (opsroom help {page})"),
                 None => format!("{text} ({to})"),
             },
@@ -55,7 +55,7 @@ fn inline(text: &str) -> String {
 /// A cell; one that is nothing but code needs no backquotes.
 fn cell(text: &str) -> String {
     match pieces(text).as_slice() {
-        [Piece::Code(code)] => code.clone(),
+        [TextPart::Code(code)] => code.clone(),
         _ => inline(text),
     }
 }

@@ -3,7 +3,7 @@
 use clap_mangen::roff::{Inline, Roff, bold, italic, line_break, roman};
 
 use super::Topic;
-use super::blocks::{Block, Piece, pieces};
+use super::blocks::{Block, TextPart, pieces};
 
 /// The page of a topic, in section 7.
 #[must_use]
@@ -96,10 +96,10 @@ fn inline(text: &str) -> Vec<Inline> {
     pieces(text)
         .into_iter()
         .flat_map(|piece| match piece {
-            Piece::Plain(text) => vec![roman(text)],
-            Piece::Code(text) | Piece::Strong(text) => vec![bold(text)],
-            Piece::Emphasis(text) => vec![italic(text)],
-            Piece::Link { text, to } => match to.strip_suffix(".md") {
+            TextPart::Plain(text) => vec![roman(text)],
+            TextPart::Code(text) | TextPart::Strong(text) => vec![bold(text)],
+            TextPart::Emphasis(text) => vec![italic(text)],
+            TextPart::Link { text, to } => match to.strip_suffix(".md") {
                 Some(page) => vec![
                     roman(format!("{text}, ")),
                     bold(format!("opsroom-{page}")),
