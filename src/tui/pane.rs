@@ -8,6 +8,7 @@ pub mod run;
 pub mod runs;
 pub mod service;
 pub mod stack;
+pub mod welcome;
 pub mod whole;
 
 use ratatui::layout::Rect;
