@@ -5,10 +5,13 @@
 use std::time::{Duration, Instant};
 
 use opsroom::core::base::time::Timestamp;
-use opsroom::core::run::Phase;
 use opsroom::core::run::event::{EntryBody, Level, NewEntry, Stream};
-use opsroom::core::run::plan::Plan;
-use opsroom::store::{Claim, NewRun, Store, StoreError};
+use opsroom::core::run::plan::{Plan, PlanStep};
+use opsroom::core::run::step::StepSpec;
+use opsroom::core::run::step::shell::Shell;
+use opsroom::core::run::{Phase, RunId};
+use opsroom::core::stack::service::ShellCommand;
+use opsroom::store::{Claim, NewRun, RunFilter, Store, StoreError};
 
 const NOW: Timestamp = Timestamp(1_795_000_000_000);
 const LATER: Timestamp = Timestamp(1_795_000_600_000);
@@ -27,6 +30,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     output(&store, claim, 200_000).await?;
     paging(&store, claim).await?;
     claims(&store, workspace, 1000).await?;
+    lists(&store).await?;
     store.close().await;
     Ok(())
 }
@@ -50,15 +54,19 @@ async fn opening(url: &str) -> Result<(), StoreError> {
 }
 
 async fn hold(store: &Store, workspace: i64) -> Result<Claim, Box<dyn std::error::Error>> {
-    submit(store, workspace).await?;
+    submit(store, workspace, 0).await?;
     let claimed = store.claim(None, "bench", LATER).await?;
     Ok(claimed.ok_or("the run is not queued")?.0)
 }
 
-async fn submit(store: &Store, workspace: i64) -> Result<(), StoreError> {
+async fn submit(store: &Store, workspace: i64, steps: usize) -> Result<(), StoreError> {
+    let command = ShellCommand::Script("./release.sh deploy --service web --env prod".into());
+    let step = StepSpec::Shell(Shell::new(command));
     let plan = Plan {
         runbook: "bench".into(),
         title: "bench".into(),
+        services: vec!["web".into(); steps.min(1)],
+        steps: vec![PlanStep::new("release web", Phase::Action, step, 1000); steps],
         timeout_ms: 1000,
         ..Plan::default()
     };
@@ -140,7 +148,7 @@ async fn paging(store: &Store, claim: Claim) -> Result<(), StoreError> {
 async fn claims(store: &Store, workspace: i64, count: usize) -> Result<(), StoreError> {
     let start = Instant::now();
     for _ in 0..count {
-        submit(store, workspace).await?;
+        submit(store, workspace, 0).await?;
     }
     report("runs submitted", count, start);
     let start = Instant::now();
@@ -156,4 +164,34 @@ fn report(what: &str, count: usize, start: Instant) {
     let seconds = start.elapsed().as_secs_f64();
     let count = u32::try_from(count).unwrap_or(u32::MAX);
     println!("{what:<30} {:>10.0} per second", f64::from(count) / seconds);
+}
+
+/// A list of 500 of 20,000 runs with twelve steps, in a workspace of their own.
+async fn lists(store: &Store) -> Result<(), StoreError> {
+    let workspace = store.ensure_workspace("lists", "UTC", NOW).await?.id;
+    for _ in 0..20_000 {
+        submit(store, workspace, 12).await?;
+    }
+    let filter = RunFilter {
+        limit: 500,
+        ..RunFilter::default()
+    };
+    let (start, mut listed) = (Instant::now(), 0);
+    for _ in 0..20 {
+        listed += store.runs(workspace, &filter).await?.runs.len();
+    }
+    report("runs listed, 500 of 20,000", listed, start);
+    let ids: Vec<RunId> = store
+        .runs(workspace, &filter)
+        .await?
+        .runs
+        .iter()
+        .map(|run| run.id)
+        .collect();
+    let (start, mut read) = (Instant::now(), 0);
+    for _ in 0..20 {
+        read += store.whole_runs(workspace, &ids).await?.runs.len();
+    }
+    report("the same runs with their plans", read, start);
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! The subcommands: the verbs of the console with output as plain lines or JSON. Each has a file, a
 //! variant of [`Command`] and a line in [`perform`].
 
+mod act;
 mod apply;
 mod approve;
 mod artifacts;
@@ -15,6 +16,7 @@ mod doctor;
 pub mod examples;
 mod export;
 mod file;
+mod follow;
 mod health;
 mod help;
 mod init;
@@ -181,7 +183,7 @@ fn meant_phrase(error: &clap::Error, args: &[OsString]) -> Option<String> {
         .chars()
         .all(|c| c.is_alphanumeric() || " -_.,=/:#@+".contains(c));
     let (_, intent) = command::begins_like(&phrase).filter(|_| plain)?;
-    command::makes_a_plan(intent).then_some(phrase)
+    command::can_be_run(intent).then_some(phrase)
 }
 
 /// The command as clap knows it: for help, completions, manual pages and the tests of the manual.

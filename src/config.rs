@@ -7,4 +7,4 @@ pub mod stack;
 mod rule;
 mod text_file;
 
-pub use text_file::{MAX_BYTES, read_text};
+pub use text_file::read_text;

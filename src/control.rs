@@ -1,6 +1,7 @@
 //! The only entry point of the console and the subcommands. Checks rights, confirmation and block
 //! risks, writes audit, and answers with values.
 
+mod act;
 mod apply;
 mod breakers;
 mod engines;
@@ -13,8 +14,10 @@ mod overview;
 mod planning;
 mod queue;
 pub mod record;
-pub mod resume;
+mod resume;
 mod stores;
+#[cfg(test)]
+mod testing;
 mod watch;
 mod workspace;
 
@@ -31,6 +34,7 @@ use crate::core::run::artifact::Artifact;
 use crate::core::run::event::Entry;
 use crate::core::run::plan::Plan;
 use crate::core::run::queue::{Lanes, Queued};
+use crate::core::run::summary::RunSummary;
 use crate::core::run::{AuditRow, Run, RunId, RunStatus, RunStep};
 use crate::engine::Engine;
 pub use crate::store::{AuditFilter, Beginning, RunFilter, StoreError};
@@ -161,7 +165,7 @@ pub struct RunDetail {
 pub struct PlanCard {
     pub plan: Plan,
     /// The last three runs of the same runbook on the same environment and service, newest first.
-    pub last: Vec<Run>,
+    pub last: Vec<RunSummary>,
     /// The effects on the plan of changes to the runbook since its last run, one line each.
     pub changed: Vec<String>,
     /// What the run would wait for now, one line each.
@@ -288,9 +292,7 @@ impl Control {
                     ..RunFilter::default()
                 };
                 let mut last = scope.runs(&filter).await?.runs;
-                let same =
-                    |run: &Run| run.plan.services.is_empty() || run.plan.shares_a_service(&plan);
-                last.retain(same);
+                last.retain(|run| run.services.is_empty() || plan.shares_a_service(&run.services));
                 last.truncate(OUTCOMES);
                 (last, changed(&scope, &plan).await?)
             }
@@ -343,42 +345,6 @@ impl Control {
         }
         self.wake();
         Ok(run)
-    }
-
-    /// Answers a waiting manual step. One with a confirmation word is done only with it; a typo is
-    /// refused and nothing is written, so that it does not fail the run.
-    pub async fn answer(
-        &self,
-        run: RunId,
-        step: u32,
-        done: bool,
-        note: Option<&str>,
-    ) -> Result<(), Refusal> {
-        self.writable()?;
-        let scope = self.scope().await?;
-        let plan = scope.run(run).await?.plan;
-        let word = plan
-            .numbered_step(step)
-            .and_then(|(step, _)| step.rules.word.as_deref());
-        if let Some(word) = word.filter(|word| done && note.map(str::trim) != Some(word)) {
-            return Err(Refusal::Invalid(format!(
-                "not confirmed: the note has to be `{word}`"
-            )));
-        }
-        let note = self.clean(note);
-        scope
-            .answer(
-                run,
-                step,
-                done,
-                note.as_deref(),
-                &self.0.settings.actor,
-                self.0.clock.now(),
-            )
-            .await?;
-        self.0.bus.publish(Notice::Steps(run));
-        self.wake();
-        Ok(())
     }
 
     /// One artifact of a run with its contents.
@@ -496,7 +462,14 @@ async fn changed(scope: &Scope, plan: &Plan) -> Result<Vec<String>, Refusal> {
             limit: 1,
             ..RunFilter::default()
         };
-        let last = scope.runs(&filter).await?.runs.pop();
+        let last: Vec<RunId> = scope
+            .runs(&filter)
+            .await?
+            .runs
+            .iter()
+            .map(|run| run.id)
+            .collect();
+        let last = scope.whole_runs(&last).await?.runs.pop();
         if let Some(run) = last.filter(|run| run.plan.definition_hash != link.definition_hash) {
             changed.push(planning::changed(&run, link));
             changed.extend(crate::core::run::plan::diff(&run.plan, link));

@@ -13,7 +13,6 @@ mod condition;
 mod delegation;
 mod drive;
 mod finish;
-mod group;
 mod identity;
 mod lease;
 mod limit;
@@ -32,7 +31,9 @@ mod shorten;
 mod step_ref;
 mod stop_signal;
 mod sweep;
-mod undo;
+#[cfg(test)]
+mod testing;
+mod wait;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

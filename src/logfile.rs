@@ -25,4 +25,3 @@ pub mod unpack;
 pub mod whole;
 
 pub use bits::Bits;
-pub use index::{Index, Lines};

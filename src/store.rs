@@ -46,7 +46,7 @@ pub use audit::AuditFilter;
 pub use changes::{Changes, Glimpse};
 pub use claim::{Claimer, QueuePosition};
 pub use left_over::LeftOver;
-pub use listing::Found;
+pub use listing::{Found, Listed};
 pub use orders::Orderer;
 pub use processes::Process;
 pub use resume::Resumer;
@@ -152,7 +152,8 @@ pub struct RunFilter {
     pub service: Option<String>,
     pub env: Option<String>,
     pub since: Option<Timestamp>,
-    /// Only runs whose line in a list ([`crate::core::run::listed`]) holds this, whatever the case.
+    /// Only runs whose line in a list ([`crate::core::run::summary::RunSummary::line`]) holds this,
+    /// whatever the case.
     pub holds: Option<String>,
     /// Only runs before this one (paging).
     pub before: Option<RunId>,

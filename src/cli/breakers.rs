@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 
+use super::act::{self, Terms};
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
+use crate::core::run::act::Act;
 use crate::core::run::breaker::{Breaker, State};
 
 /// List circuit breakers that are open or counting failures, or close one
@@ -40,17 +42,15 @@ struct Listed<'a> {
 
 pub(super) async fn perform(args: &BreakersArgs, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
-    let mut out = Out::new();
     if let Some(target) = &args.reset {
-        let closed = control
-            .reset_breaker(target, args.env.as_deref(), args.reason.as_deref())
-            .await?;
-        control.close(false).await;
-        for way in closed {
-            out.line(&format!("the breaker of {way} is closed"))?;
-        }
-        return Ok(Code::Succeeded);
+        let reset = Act::ResetBreaker {
+            target: target.clone(),
+            env: args.env.clone(),
+            reason: args.reason.clone(),
+        };
+        return act::perform(&control, reset, Terms::default()).await;
     }
+    let mut out = Out::new();
     let breakers = control.breakers().await?;
     control.close(false).await;
     if args.json {

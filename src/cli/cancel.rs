@@ -1,11 +1,13 @@
 //! `opsroom cancel`: requests a run to stop.
 
+use super::act::{self, Terms};
 use super::log::Which;
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop, print_message};
-use crate::control::orders::{Ending, Order};
 use crate::control::{Control, Refusal};
+use crate::core::run::act::Act;
+use crate::core::run::orders::{Ending, Order};
 
 /// Ask a run to stop
 #[derive(Debug, clap::Args)]
@@ -46,25 +48,23 @@ pub(super) async fn perform(args: &CancelArgs, start: &Start) -> Result<Code, St
         (_, true) => Ending::Kill,
         _ => Ending::Cancel,
     };
-    let status = control
-        .order(id, Order::End(ending), args.reason.as_deref())
-        .await?;
-    control.close(false).await;
-    let outcome = match ending {
-        _ if status.is_terminal() => "is cancelled",
-        Ending::AfterStep => "has been asked to stop after its step",
-        Ending::Cancel => "has been asked to stop",
-        Ending::Kill => "is being killed",
+    let cancel = Act::Order {
+        run: id,
+        order: Order::End(ending),
+        reason: args.reason.clone(),
     };
-    Out::new().line(&format!("run {id} {outcome} ({})", status.name()))?;
-    Ok(Code::Succeeded)
+    act::perform(&control, cancel, Terms::default()).await
 }
 
 async fn waiting(args: &CancelArgs, control: &Control) -> Result<Code, Stop> {
     let mut out = Out::new();
     for waits in control.left_over().await? {
-        match control.drop_queued(waits.run, args.reason.as_deref()).await {
-            Ok(()) => out.line(&format!("run {} is cancelled", waits.run))?,
+        let dropped = Act::Drop {
+            run: waits.run,
+            reason: args.reason.clone(),
+        };
+        match control.act(dropped).await {
+            Ok(acted) => out.line(&acted.message())?,
             Err(why @ Refusal::Invalid(_)) => print_message(&why.to_string()),
             Err(why) => return Err(why.into()),
         }

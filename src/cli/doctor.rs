@@ -335,7 +335,7 @@ async fn contents(report: &mut Report, control: &Control, start: &Start) {
                 stack.environments.len(),
                 stack.services.len(),
                 stack.routines.len(),
-                if command::is_available("run_routine") {
+                if command::runs_routines() {
                     ""
                 } else {
                     " (kept, not run by this version)"

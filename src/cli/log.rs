@@ -14,7 +14,7 @@ use super::{Next, file};
 use crate::control::Control;
 use crate::core::base::time::{Timestamp, parse_since};
 use crate::core::command::run_ref::RunRef;
-use crate::core::command::{self, ParseOutcome, Parsed};
+use crate::core::command::{self, ParseOutcome, Parsed, ViewCommand};
 use crate::core::logline;
 use crate::core::run::event::{Entry, EntryBody, Level, Stream};
 use crate::core::run::{Phase, RunId};
@@ -115,9 +115,8 @@ impl Which {
         let phrase = text
             .replace("last-failed", "last failed run")
             .replace("last_failed", "last failed run");
-        let is_of_a_run = |p: &Parsed| {
-            p.outcome == ParseOutcome::View && matches!(&*p.intent, "tail_run" | "show_run")
-        };
+        let is_of_a_run =
+            |p: &Parsed| matches!(p.view(), Some(ViewCommand::Run | ViewCommand::Log));
         let parsed =
             Some(command::parse(&phrase, &catalogue)).filter(|p| to_read && is_of_a_run(p));
         let parsed =

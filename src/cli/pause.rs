@@ -1,10 +1,12 @@
 //! `opsroom pause` and `opsroom skip`: pause a run before its next step, skip a step.
 
+use super::act::{self, Terms};
 use super::log::Which;
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
-use crate::control::orders::Order;
+use crate::core::run::act::Act;
+use crate::core::run::orders::Order;
 use crate::core::run::plan::Plan;
 
 /// Pause a run before its next step; `opsroom resume` lets it go on
@@ -43,10 +45,12 @@ pub(super) async fn perform(args: &PauseArgs, start: &Start) -> Result<Code, Sto
     } else {
         Order::Pause
     };
-    let status = control.order(id, order, args.reason.as_deref()).await?;
-    control.close(false).await;
-    Out::new().line(&format!("run {id} {} ({})", order.label(), status.name()))?;
-    Ok(Code::Succeeded)
+    let pause = Act::Order {
+        run: id,
+        order,
+        reason: args.reason.clone(),
+    };
+    act::perform(&control, pause, Terms::default()).await
 }
 
 pub(super) async fn skip(args: &SkipArgs, start: &Start) -> Result<Code, Stop> {
@@ -54,9 +58,12 @@ pub(super) async fn skip(args: &SkipArgs, start: &Start) -> Result<Code, Stop> {
     let id = args.run.find(&control).await?;
     let plan = control.run(id).await?.run.plan;
     let step = step_named(&plan, &args.step).map_err(Stop::Usage)?;
-    control
-        .order(id, Order::Skip(step), Some(&args.reason))
-        .await?;
+    let skip = Act::Order {
+        run: id,
+        order: Order::Skip(step),
+        reason: Some(args.reason.clone()),
+    };
+    control.act(skip).await?;
     control.close(false).await;
     let name = plan
         .numbered_step(step)

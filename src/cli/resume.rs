@@ -1,16 +1,14 @@
 //! `opsroom resume` and `opsroom retry`: resume an interrupted run, run an ended one again.
 
+use super::act::{self, Terms};
 use super::log::Which;
-use super::out::Out;
-use super::plan::card_lines;
-use super::run::{consent, follow_to_end};
 use super::session::Start;
-use super::stop::{Code, Stop, print_message};
-use crate::control::orders::Order;
-use crate::control::resume::Decision;
-use crate::control::{Control, PlanCard, RunDetail};
+use super::stop::{Code, Stop};
+use crate::control::RunDetail;
 use crate::core::run::RunStatus;
-use crate::core::run::orders::{Pace, next_step};
+use crate::core::run::act::Act;
+use crate::core::run::orders::{Order, next_step};
+use crate::core::run::resume::Decision;
 
 /// Go on with an interrupted run at its first unfinished step, or let a paused one go on
 #[derive(Debug, clap::Args)]
@@ -77,67 +75,54 @@ pub(super) async fn perform(args: &ResumeArgs, start: &Start) -> Result<Code, St
         _ => None,
     };
     let control = start.open_cli().await?;
-    let id = args.run.find(&control).await?;
-    let detail = control.run(id).await?;
-    if detail.run.status != RunStatus::Interrupted
-        && (args.step || detail.run.orders.pace != Pace::Free)
-    {
-        return let_go(&control, &detail, args).await;
-    }
-    let run = control.resume(id, decision, args.reason.as_deref()).await?;
-    if run.status.is_terminal() {
-        control.close(false).await;
-        Out::new().line(&format!(
-            "run {id} {}: {}",
-            run.status.name(),
-            run.why().unwrap_or_default()
-        ))?;
-        return Ok(Code::Succeeded);
-    }
-    follow_to_end(&control, run, args.json).await
+    let run = args.run.find(&control).await?;
+    let reason = args.reason.clone();
+    let next = if args.step {
+        step_to_let_go(&control.run(run).await?)?
+    } else {
+        None
+    };
+    let act = match next {
+        Some(order) => Act::Order { run, order, reason },
+        None => Act::Resume {
+            run,
+            decision,
+            reason,
+        },
+    };
+    let terms = Terms {
+        json: args.json,
+        ..Terms::default()
+    };
+    act::perform(&control, act, terms).await
 }
 
-/// Continues a paused run. Its engine continues it; without one, this process does.
-async fn let_go(control: &Control, detail: &RunDetail, args: &ResumeArgs) -> Result<Code, Stop> {
-    let (id, order) = match next_step(&detail.run.plan, &detail.steps).filter(|_| args.step) {
-        Some(step) => (detail.run.id, Order::LetGo(step)),
-        None if args.step => {
-            return Err(Stop::Usage(format!(
-                "run {} has no step left to let go",
-                detail.run.id
-            )));
-        }
-        None => (detail.run.id, Order::Continue),
-    };
-    let status = control.order(id, order, args.reason.as_deref()).await?;
-    if status == RunStatus::Queued {
-        control.drive_here(id).await?;
-        return follow_to_end(control, control.run(id).await?.run, args.json).await;
+/// The order for `--step`; none for an interrupted run, which is resumed.
+fn step_to_let_go(detail: &RunDetail) -> Result<Option<Order>, Stop> {
+    if detail.run.status == RunStatus::Interrupted {
+        return Ok(None);
     }
-    control.close(false).await;
-    Out::new().line(&format!("run {id} {} ({})", order.label(), status.name()))?;
-    Ok(Code::Succeeded)
+    match next_step(&detail.run.plan, &detail.steps) {
+        Some(step) => Ok(Some(Order::LetGo(step))),
+        None => Err(Stop::Usage(format!(
+            "run {} has no step left to let go",
+            detail.run.id
+        ))),
+    }
 }
 
 pub(super) async fn retry(args: &RetryArgs, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
-    let id = args.run.find(&control).await?;
-    let plan = control.run(id).await?.run.plan;
-    let queue = control.blockers(&plan).await?;
-    let card = PlanCard {
-        plan,
-        last: Vec::new(),
-        changed: Vec::new(),
-        queue,
+    let retry = Act::Retry {
+        run: args.run.find(&control).await?,
+        typed: None,
+        reason: args.reason.clone(),
     };
-    if !args.json {
-        for line in card_lines(&card) {
-            print_message(&line);
-        }
-    }
-    let typed = consent(&card.plan, args.yes, args.confirm.as_ref()).await?;
-    let run = control
-        .retry(id, typed.as_deref(), args.reason.as_deref())
-        .await?;
-    follow_to_end(&control, run, args.json).await
+    let terms = Terms {
+        yes: args.yes,
+        confirm: args.confirm.as_ref(),
+        json: args.json,
+        ..Terms::default()
+    };
+    act::perform(&control, retry, terms).await
 }

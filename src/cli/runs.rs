@@ -10,7 +10,8 @@ use crate::control::{RunFilter, RunPage, not_listed};
 use crate::core::base::suggest::nearest;
 use crate::core::base::time::{Timestamp, human_ms, parse_since};
 use crate::core::run::queue::Queued;
-use crate::core::run::{Run, RunStatus};
+use crate::core::run::summary::RunSummary;
+use crate::core::run::{Run, RunId, RunStatus};
 
 /// List runs, newest first, or show the record of one
 #[derive(Debug, clap::Args)]
@@ -96,10 +97,16 @@ pub(super) async fn perform(args: &RunsArgs, start: &Start) -> Result<Code, Stop
             known_name(option, requested.as_deref(), &known)?;
         }
     }
+    let whole = if args.json {
+        let ids: Vec<RunId> = runs.iter().map(|run| run.id).collect();
+        Some(control.whole_runs(&ids).await?)
+    } else {
+        None
+    };
     control.close(false).await;
     let mut out = Out::new();
-    if args.json {
-        let rows = runs.iter().map(|run| Listed {
+    if let Some(whole) = &whole {
+        let rows = whole.runs.iter().map(|run| Listed {
             run,
             queue: queue.iter().find(|q| q.run == run.id),
         });
@@ -108,7 +115,8 @@ pub(super) async fn perform(args: &RunsArgs, start: &Start) -> Result<Code, Stop
         let rows: Vec<_> = runs.iter().map(|run| row(run, now, &queue)).collect();
         out.table(["RUN", "STATUS", "REQUESTED", "TOOK", "BY", "WHAT"], &rows)?;
     }
-    for (run, why) in &unreadable {
+    let damaged = whole.iter().flat_map(|whole| &whole.unreadable);
+    for (run, why) in unreadable.iter().chain(damaged) {
         print_message(&not_listed(*run, why));
     }
     Ok(Code::Succeeded)
@@ -139,7 +147,7 @@ struct Listed<'a> {
     queue: Option<&'a Queued>,
 }
 
-fn row(run: &Run, now: Timestamp, queue: &[Queued]) -> [String; 6] {
+fn row(run: &RunSummary, now: Timestamp, queue: &[Queued]) -> [String; 6] {
     let took = run.started_at.map_or_else(
         || "–".to_owned(),
         |from| human_ms(run.finished_at.unwrap_or(now).ms_since(from)),
@@ -159,7 +167,7 @@ fn row(run: &Run, now: Timestamp, queue: &[Queued]) -> [String; 6] {
         run.requested_at.rfc3339(),
         took,
         run.actor.clone(),
-        format!("{}{priority}{why}", run.plan.title),
+        format!("{}{priority}{why}", run.title),
     ]
 }
 

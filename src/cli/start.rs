@@ -2,15 +2,15 @@
 
 use serde::Serialize;
 
+use super::act::{self, Terms};
 use super::log::Which;
 use super::out::Out;
-use super::plan::card_lines;
-use super::run::{consent, follow_to_end};
 use super::session::Start;
-use super::stop::{Code, Stop, print_message};
-use crate::control::{Control, LeftOver, PlanCard, left_over};
+use super::stop::{Code, Stop};
+use crate::control::{Control, LeftOver, left_over};
 use crate::core::base::time::Timestamp;
 use crate::core::run::RunId;
+use crate::core::run::act::{Act, Acted};
 
 /// List queued runs that no engine takes by itself, or start one of them
 #[derive(Debug, clap::Args)]
@@ -72,29 +72,23 @@ pub(super) async fn perform(args: &StartArgs, start: &Start) -> Result<Code, Sto
         begin(args, &control, *run).await?;
         control.idle().await;
     }
-    begin(args, &control, *last).await?;
-    let run = control.run(*last).await?.run;
-    follow_to_end(&control, run, args.json).await
+    let acted = begin(args, &control, *last).await?;
+    act::finish(&control, acted, args.json).await
 }
 
-async fn begin(args: &StartArgs, control: &Control, run: RunId) -> Result<(), Stop> {
-    let plan = control.run(run).await?.run.plan;
-    let card = PlanCard {
-        plan,
-        last: Vec::new(),
-        changed: Vec::new(),
-        queue: Vec::new(),
+async fn begin(args: &StartArgs, control: &Control, run: RunId) -> Result<Acted, Stop> {
+    let start = Act::Start {
+        run,
+        typed: None,
+        reason: args.reason.clone(),
     };
-    if !args.json {
-        for line in card_lines(&card) {
-            print_message(&line);
-        }
-    }
-    let typed = consent(&card.plan, args.yes, args.confirm.as_ref()).await?;
-    control
-        .start(run, typed.as_deref(), args.reason.as_deref())
-        .await?;
-    Ok(())
+    let terms = Terms {
+        yes: args.yes,
+        confirm: args.confirm.as_ref(),
+        json: args.json,
+        ..Terms::default()
+    };
+    act::begin(control, start, terms).await
 }
 
 async fn list(args: &StartArgs, control: &Control) -> Result<Code, Stop> {

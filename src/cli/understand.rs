@@ -1,10 +1,12 @@
-//! Turns a phrase into a plan, or into a message why there is none. Shared by `plan` and `run`.
+//! Turns a phrase into a plan or an act, or into a message why there is none. Shared by `plan` and
+//! `run`.
 
-use super::stop::{Code, Stop, print_message};
+use super::stop::{Stop, print_message};
 use crate::control::{Control, PlanCard};
 use crate::core::base::time::Timestamp;
 use crate::core::command::run_ref::RunRef;
-use crate::core::command::{self, ParseOutcome, Parsed};
+use crate::core::command::{self, CommandAct, ParseOutcome, Parsed, ViewCommand};
+use crate::core::run::act::Act;
 
 /// `key=value` on the command line.
 pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
@@ -39,44 +41,51 @@ pub(super) async fn plan(
     Ok(control.plan(&parsed, &[], text).await?)
 }
 
-/// Executes a phrase that is an action without a run; `None`: the phrase is something else.
+/// The act of a phrase, with the run that was found for it; `None`: the phrase is something else.
 pub(super) async fn act(
     control: &Control,
     text: &str,
-    reason: Option<&str>,
-) -> Result<Option<Code>, Stop> {
+    reason: Option<&String>,
+) -> Result<Option<Act>, Stop> {
     let parsed = command::parse(text, &*control.catalogue().await?);
-    let target = parsed.inputs.get("target");
-    let (ParseOutcome::Action, "reset_breaker", Some(target)) =
-        (parsed.outcome, parsed.intent.as_str(), target)
-    else {
+    let Some(act) = parsed.act(control.clock().now()) else {
         return Ok(None);
     };
-    let reason = reason.or(parsed.inputs.get("reason").map(String::as_str));
-    for way in control
-        .reset_breaker(target, parsed.env.as_deref(), reason)
-        .await?
-    {
-        print_message(&format!("the breaker of {way} is closed"));
+    let act = match act.map_err(Stop::Usage)? {
+        CommandAct::Complete(act) => act,
+        CommandAct::OnRun { run, act } => {
+            let chosen = control.find_run(&run).await?;
+            if run != RunRef::Number(chosen.run) {
+                print_message(&chosen.line);
+            }
+            act.on(chosen.run)
+        }
+    };
+    let act = match reason {
+        Some(reason) => act.because(Some(reason.clone())),
+        None => act,
+    };
+    let rejects = matches!(
+        act,
+        Act::Vote {
+            approved: false,
+            ..
+        }
+    );
+    if rejects && act.reason().is_none() {
+        let why = "a refusal needs a reason: add --reason TEXT; nothing was done";
+        return Err(Stop::Usage(why.to_owned()));
     }
-    Ok(Some(Code::Succeeded))
+    Ok(Some(act))
 }
 
-/// The equivalent subcommand.
+/// The subcommand that shows the same.
 fn subcommand(parsed: &Parsed) -> String {
-    let verb = match parsed.intent.as_str() {
-        "show_run" => "runs",
-        "tail_run" => "log",
-        "cancel_run" => "cancel",
-        "stop_run" => "cancel --after-step",
-        "pause_run" => "pause",
-        "resume_run" => "resume",
-        "retry_run" => "retry",
-        "start_run" => "start",
-        "approve" => "approve",
-        "reject" => "reject",
-        "list_runs" => return "opsroom runs".to_owned(),
-        "audit" => return "opsroom audit".to_owned(),
+    let verb = match parsed.view() {
+        Some(ViewCommand::Run) => "runs",
+        Some(ViewCommand::Log) => "log",
+        Some(ViewCommand::Runs) => return "opsroom runs".to_owned(),
+        Some(ViewCommand::Audit) => return "opsroom audit".to_owned(),
         _ => return "a subcommand (opsroom help)".to_owned(),
     };
     match RunRef::of(parsed, Timestamp::default()) {
@@ -110,9 +119,8 @@ pub(super) fn why_not(parsed: &Parsed) -> String {
         }
         ParseOutcome::Action => {
             format!(
-                "{}: this is no runbook; use the console, or {}",
-                parsed.message,
-                subcommand(parsed)
+                "{}: this is no runbook; `opsroom run` does it",
+                parsed.message
             )
         }
         _ => parsed.message.clone(),

@@ -62,15 +62,13 @@ mod routine;
 mod service;
 mod write;
 
-use std::path::Path;
-
 pub use write::write;
 
 use self::names::Names;
 use super::rule;
 use crate::core::base::problem::Problem;
 use crate::core::base::toml_doc::{Report, Section, parse, shown};
-use crate::core::command::is_available;
+use crate::core::command::runs_routines;
 use crate::core::stack::service::{Contact, Environment, Stack};
 
 /// Reads a stack file's text. `file` is its name in messages.
@@ -96,7 +94,7 @@ pub fn read(file: &str, text: &str) -> Result<Stack, Vec<Problem>> {
 #[must_use]
 pub fn warnings(file: &str, text: &str) -> Vec<Problem> {
     const LISTED: usize = 5;
-    if is_available("run_routine") {
+    if runs_routines() {
         return Vec::new();
     }
     let (table, report) = parse(file, text);
@@ -142,14 +140,6 @@ pub fn warnings(file: &str, text: &str) -> Vec<Problem> {
             "{what} of this file {verb} kept, but nothing runs routines in this version{at}"
         ),
     }]
-}
-
-/// Reads a stack file.
-///
-/// # Errors
-/// As [`read`], or why the file cannot be read at all.
-pub fn read_file(path: &Path) -> Result<Stack, Vec<Problem>> {
-    read(&path.display().to_string(), &super::read_text(path)?)
 }
 
 fn workspace(root: &mut Section<'_>, report: &mut Report) -> String {

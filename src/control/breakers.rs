@@ -2,6 +2,7 @@
 
 use super::{Control, Refusal};
 use crate::bus::Notice;
+use crate::core::run::act::Acted;
 use crate::core::run::breaker::{Breaker, BreakerKey};
 
 impl Control {
@@ -13,15 +14,13 @@ impl Control {
         }
     }
 
-    /// Closes the breakers of a service (in one environment, or in all) or of a host; returns those
-    /// that were closed.
-    pub async fn reset_breaker(
+    /// Closes the breakers of a service (in one environment, or in all) or of a host.
+    pub(super) async fn reset_breaker(
         &self,
         target: &str,
         env: Option<&str>,
         reason: Option<&str>,
-    ) -> Result<Vec<BreakerKey>, Refusal> {
-        self.writable()?;
+    ) -> Result<Acted, Refusal> {
         let scope = self.scope().await?;
         let all = scope.breakers().await?;
         let matching: Vec<BreakerKey> = all
@@ -42,7 +41,7 @@ impl Control {
             return Err(Refusal::Invalid(message));
         }
         self.0.bus.publish(Notice::Observations);
-        Ok(reset)
+        Ok(Acted::BreakersClosed(reset))
     }
 }
 

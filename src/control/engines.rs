@@ -221,6 +221,52 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_engine_is_named_with_its_kind_and_a_missing_one_with_its_consequence() {
+        let server = EnginePlace::Elsewhere("server ops1:42".to_owned());
+        for (place, name, sentence, read_only) in [
+            (EnginePlace::Here, Some("here"), "engine: local", None),
+            (
+                server,
+                Some("server ops1:42"),
+                "engine: server ops1:42",
+                None,
+            ),
+            (
+                EnginePlace::Nowhere,
+                None,
+                "no engine is running: nothing is probed and no run starts; start opsroom serve or a console",
+                Some(
+                    "no engine is running; read-only consoles run nothing: start opsroom serve or a console",
+                ),
+            ),
+        ] {
+            assert_eq!(place.name(), name);
+            assert_eq!(place.sentence(false), sentence);
+            assert_eq!(place.sentence(true), read_only.unwrap_or(sentence));
+        }
+        assert_eq!(EnginePlace::Nowhere.to_string(), "NO ENGINE");
+        assert_eq!(EnginePlace::default(), EnginePlace::Nowhere);
+    }
+
+    /// Without a wake-up it would begin with the next sweep, after 15 seconds.
+    #[tokio::test]
+    async fn a_run_that_is_submitted_begins_at_once() {
+        let control = crate::control::testing::opened(ProcessKind::Console).await;
+        // The first sweep finds nothing to do.
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        let plan = crate::core::run::plan::Plan::default();
+        let run = control.submit(plan, None, None).await.unwrap().id;
+        let wait = async {
+            while !control.status(run).await.unwrap().is_terminal() {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        let limit = std::time::Duration::from_secs(8);
+        tokio::time::timeout(limit, wait).await.unwrap();
+        control.close(true).await;
+    }
+
+    #[test]
     fn a_pulse_has_a_workspace_and_a_period_and_an_engine_of_one_run_has_none() {
         for (only, workspace, period_ms, wanted) in [
             (None, Some(7), 1, Some((7, 1))),

@@ -3,7 +3,8 @@
 
 use super::{Control, Refusal, RunFilter, not_listed};
 use crate::core::command::run_ref::{Newest, RunRef, one_line};
-use crate::core::run::{Run, RunId, RunStatus};
+use crate::core::run::summary::RunSummary;
+use crate::core::run::{RunId, RunStatus};
 use crate::store::Scope;
 
 /// The run that was found, and a line that describes it.
@@ -28,7 +29,7 @@ impl Control {
             }
             RunRef::Newest(newest) => newest,
         };
-        let mut found: Vec<Run> = Vec::new();
+        let mut found: Vec<RunSummary> = Vec::new();
         if newest.services.is_empty() {
             found.extend(find_newest(&scope, newest, None).await?);
         }
@@ -63,7 +64,7 @@ async fn find_newest(
     scope: &Scope,
     newest: &Newest,
     service: Option<&String>,
-) -> Result<Option<Run>, Refusal> {
+) -> Result<Option<RunSummary>, Refusal> {
     let states = newest.status();
     let mut found = None;
     if states.is_empty() {
@@ -71,7 +72,10 @@ async fn find_newest(
     }
     for status in states {
         let run = find(scope, newest, service, vec![status]).await?;
-        found = found.into_iter().chain(run).max_by_key(|run: &Run| run.id);
+        found = found
+            .into_iter()
+            .chain(run)
+            .max_by_key(|run: &RunSummary| run.id);
     }
     Ok(found)
 }
@@ -81,7 +85,7 @@ async fn find(
     newest: &Newest,
     service: Option<&String>,
     status: Vec<RunStatus>,
-) -> Result<Option<Run>, Refusal> {
+) -> Result<Option<RunSummary>, Refusal> {
     let filter = RunFilter {
         status,
         service: service.cloned(),

@@ -110,18 +110,15 @@ pub async fn probe(context: &AdapterContext, run: bool) -> Vec<Found> {
         let program = secrets
             .into_iter()
             .find(|name| !run && context.vault.runs_a_program(name));
-        let answer = match program {
-            Some(secret) => Answer::NotRun(secret.clone()),
-            None => {
-                let call = Call {
-                    kind,
-                    timeout_ms: PROBE_MS,
-                };
-                check_reply(&perform(&adapters, call).await).map_or_else(
-                    |why| Answer::Failed(adapters.redactor().redact(&why)),
-                    Answer::Answered,
-                )
-            }
+        let answer = if let Some(secret) = program {
+            Answer::NotRun(secret.clone())
+        } else {
+            let timeout_ms = PROBE_MS;
+            let reply = perform(&adapters, Call { kind, timeout_ms }).await;
+            check_reply(&reply).map_or_else(
+                |why| Answer::Failed(adapters.redactor().redact(&why)),
+                Answer::Answered,
+            )
         };
         Found {
             kind: integration,
@@ -175,4 +172,200 @@ async fn perform(adapters: &Adapters, call: Call) -> Reply {
 #[must_use]
 pub fn is_sent(outcome: &Outcome) -> bool {
     outcome.verdict == Verdict::Succeeded
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::core::base::secret::{HostPattern, Secret, Source};
+    use crate::core::integration::notify::{Address, Channel, Notifier, Webhook};
+    use crate::core::integration::product::{Account, Product};
+    use crate::core::integration::{Database, DatabaseAddress, Integrations};
+    use crate::core::run::step::sql::Rows;
+    use crate::vault::Vault;
+
+    fn http(status: u16) -> Reply {
+        Reply::Http {
+            status,
+            headers: BTreeMap::new(),
+            body: String::new(),
+            truncated: false,
+            ms: 7,
+        }
+    }
+
+    #[test]
+    fn an_answer_is_any_good_one_and_everything_else_has_a_reason() {
+        let rows = Rows {
+            columns: Vec::new(),
+            rows: Vec::new(),
+            affected: 0,
+            truncated: false,
+            ms: 3,
+        };
+        let message = "no route".to_owned();
+        for (reply, wanted) in [
+            (Reply::Rows(rows), Ok("answers in 3 ms")),
+            (http(200), Ok("answers in 7 ms")),
+            (http(299), Ok("answers in 7 ms")),
+            (http(300), Err("answers HTTP 300")),
+            (http(199), Err("answers HTTP 199")),
+            (http(401), Err("does not accept the token")),
+            (http(402), Err("answers HTTP 402")),
+            (http(403), Err("does not accept the token")),
+            (http(500), Err("answers HTTP 500")),
+            (
+                Reply::TimedOut { after_ms: 5000 },
+                Err("no answer within 5.0 s"),
+            ),
+            (
+                Reply::Declined {
+                    message: message.clone(),
+                    again: true,
+                },
+                Err("no route"),
+            ),
+            (
+                Reply::Unreachable {
+                    message: message.clone(),
+                },
+                Err("no route"),
+            ),
+            (Reply::Refused { message }, Err("no route")),
+            (
+                Reply::Stored,
+                Err("probe step got an answer of another kind: Stored"),
+            ),
+        ] {
+            let wanted = wanted.map(str::to_owned).map_err(str::to_owned);
+            assert_eq!(check_reply(&reply), wanted, "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_message_that_was_accepted_is_sent() {
+        for (reply, sent) in [(http(200), true), (http(500), false)] {
+            assert_eq!(is_sent(&notify::notify_outcome("ops", &reply)), sent);
+        }
+        assert!(!is_sent(&Outcome::timed_out(5)));
+    }
+
+    /// Two secrets: `FILE`, which is read from a file, and `RUN`, which a program gives.
+    fn context(folder: &std::path::Path, value: &str) -> AdapterContext {
+        use std::os::unix::fs::PermissionsExt;
+        let file = folder.join("secret");
+        std::fs::write(&file, value).unwrap();
+        let mode = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(&file, mode).unwrap();
+        let ran = folder.join("ran").display().to_string();
+        let argv = vec!["touch".to_owned(), ran];
+        let secret = |name: &str, source| Secret {
+            name: name.to_owned(),
+            source,
+            hosts: vec![HostPattern::parse("127.0.0.1").unwrap()],
+        };
+        let database = |name: &str, place| Database {
+            name: name.to_owned(),
+            place,
+            password: None,
+            read_only: true,
+        };
+        let here = folder.join("here.db");
+        std::fs::write(&here, "").unwrap();
+        let path = |name: &str| folder.join(name).display().to_string();
+        let secret_place = |name: &str| DatabaseAddress::Secret(name.to_owned());
+        let databases = vec![
+            database("here", DatabaseAddress::Sqlite(path("here.db"))),
+            database("gone", DatabaseAddress::Sqlite(path("gone.db"))),
+            database("file", secret_place("FILE")),
+            database("run", secret_place("RUN")),
+        ];
+        let accounts = vec![Account {
+            product: Product::GitHub,
+            base_url: "http://127.0.0.1:1".to_owned(),
+            token: "FILE".to_owned(),
+            per_minute: 60,
+        }];
+        let way = Channel::Webhook(Webhook {
+            url: Address::Url("http://127.0.0.1:1/in".to_owned()),
+            key: "FILE".to_owned(),
+        });
+        let notifiers = vec![Notifier {
+            name: "hook".to_owned(),
+            way,
+        }];
+        let secrets = vec![
+            secret("FILE", Source::File(file.display().to_string())),
+            secret("RUN", Source::Command(argv)),
+        ];
+        AdapterContext {
+            vault: Vault::new(secrets),
+            integrations: Integrations {
+                databases,
+                notifiers,
+                accounts,
+            },
+            ..AdapterContext::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn everything_is_tried_except_messages_and_programs() {
+        let folder = tempfile::tempdir().unwrap();
+        let context = context(folder.path(), "no address at all");
+        let ran = folder.path().join("ran");
+        for run in [false, true] {
+            let found = probe(&context, run).await;
+            let names: Vec<_> = found.iter().map(|f| (f.kind, f.name.as_str())).collect();
+            assert_eq!(
+                names,
+                [
+                    ("database", "here"),
+                    ("database", "gone"),
+                    ("database", "file"),
+                    ("database", "run"),
+                    ("adapter", "github"),
+                    ("notify", "hook")
+                ]
+            );
+            let answer = |n: usize| &found[n].answer;
+            assert!(
+                matches!(answer(0), Answer::Answered(text) if text.starts_with("answers in ")),
+                "{found:#?}"
+            );
+            for n in [1, 2, 4] {
+                assert!(matches!(answer(n), Answer::Failed(_)), "{:?}", found[n]);
+            }
+            if run {
+                assert!(matches!(answer(3), Answer::Failed(_)), "{found:#?}");
+            } else {
+                assert_eq!(answer(3), &Answer::NotRun("RUN".to_owned()));
+            }
+            assert_eq!(answer(5), &Answer::NotSent);
+            assert_eq!(ran.exists(), run);
+            assert_eq!(found[2].place, "address in the secret FILE");
+            assert_eq!(found[4].place, "http://127.0.0.1:1");
+            assert_eq!(found[5].place, "webhook http://127.0.0.1:1/in");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_outcome_of_a_message_holds_no_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let context = context(folder.path(), "127.0.0.1:1");
+        let message = Message {
+            title: "hello".to_owned(),
+            ..serde_json::from_str("{\"title\": \"\"}").unwrap()
+        };
+        let outcome = send(context.clone(), "hook", message.clone()).await;
+        assert!(!is_sent(&outcome));
+        assert!(
+            outcome.message.contains("refused by [secret FILE]"),
+            "{outcome:?}"
+        );
+        let unknown = send(context, "other", message).await;
+        assert!(!is_sent(&unknown) && unknown.message.contains("other"));
+    }
 }

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use super::{Control, ProcessKind, Refusal};
 use crate::bus::Notice;
 use crate::core::base::time::Timestamp;
+use crate::core::run::act::Acted;
 use crate::core::run::queue::Untaken;
-use crate::core::run::{Run, RunId, RunStatus};
+use crate::core::run::{RunId, RunStatus};
 use crate::store::{Orderer, Scope, StoreError};
 
 /// How many of them are read with their plans; the rest are only counted.
@@ -66,18 +67,15 @@ impl Control {
         let found = scope
             .left_over(self.0.clock.now(), any_engine, &gone)
             .await?;
-        let mut left_over = Vec::new();
-        for (n, waits) in found.into_iter().enumerate() {
-            // A run that this version cannot read is listed all the same.
-            let run = match scope.run(waits.run).await {
-                _ if n >= READ => None,
-                Err(StoreError::Unreadable { .. }) => None,
-                read => Some(read?),
-            };
-            left_over.push(LeftOver {
+        let read: Vec<_> = found.iter().take(READ).map(|waits| waits.run).collect();
+        // Those that this version cannot read are shown without a title.
+        let read = scope.whole_runs(&read).await?.runs;
+        let left_over = found.into_iter().map(|waits| {
+            let run = read.iter().find(|run| run.id == waits.run);
+            LeftOver {
                 run: waits.run,
-                title: run.as_ref().map(|run| run.plan.title.clone()),
-                actor: run.as_ref().map(|run| run.actor.clone()),
+                title: run.map(|run| run.plan.title.clone()),
+                actor: run.map(|run| run.actor.clone()),
                 queued_at: waits.queued_at,
                 process: waits
                     .queued_by
@@ -86,14 +84,17 @@ impl Control {
                     .map(crate::engine::short),
                 free: waits.queued_by.as_deref() == Some(""),
                 word: run.and_then(|run| run.plan.confirm_word().map(str::to_owned)),
-            });
-        }
-        Ok(left_over)
+            }
+        });
+        Ok(left_over.collect())
     }
 
     /// Drops a run that waits in the queue. Refused if it was started meanwhile.
-    pub async fn drop_queued(&self, run: RunId, reason: Option<&str>) -> Result<(), Refusal> {
-        self.writable()?;
+    pub(super) async fn drop_queued(
+        &self,
+        run: RunId,
+        reason: Option<&str>,
+    ) -> Result<Acted, Refusal> {
         let reason = self.clean(reason.map(str::trim).filter(|reason| !reason.is_empty()));
         let by = Orderer {
             actor: &self.0.settings.actor,
@@ -111,7 +112,7 @@ impl Control {
         };
         self.announce(&scope, run).await;
         self.0.bus.publish(Notice::Run(run, status));
-        Ok(())
+        Ok(Acted::Dropped(run))
     }
 
     /// Queued runs that will be left over when this process ends: it queued them, and no server
@@ -141,13 +142,12 @@ impl Control {
     /// Starts a run that waits in the queue, as if this process had queued it, so that any live
     /// engine may claim it. Its targets are checked again, and a protected environment needs its
     /// word.
-    pub async fn start(
+    pub(super) async fn start(
         &self,
         run: RunId,
         typed: Option<&str>,
         reason: Option<&str>,
-    ) -> Result<Run, Refusal> {
-        self.writable()?;
+    ) -> Result<Acted, Refusal> {
         let scope = self.scope().await?;
         let queued = scope.run(run).await?;
         let (any_engine, gone) = self.any_engine().await?;
@@ -175,7 +175,7 @@ impl Control {
         }
         self.announce(&scope, run).await;
         self.0.bus.publish(Notice::Run(run, queued.status));
-        Ok(scope.run(run).await?)
+        Ok(Acted::Started(Box::new(scope.run(run).await?)))
     }
 }
 
@@ -210,9 +210,24 @@ mod tests {
             ..one(955)
         };
         assert_eq!(
-            text(&[free], now),
+            text(std::slice::from_ref(&free), now),
             "1 run waits since 15:55, no engine is running"
         );
-        assert!(text(&[one(955)], now.plus_ms(2 * 86_400_000)).contains("since 1970-01-01,"));
+        for (days, extra_ms, since) in
+            [(1, -1, "15:55"), (1, 0, "1970-01-01"), (2, 0, "1970-01-01")]
+        {
+            assert_eq!(
+                text(
+                    &[one(955)],
+                    Timestamp(955 * 60_000).plus_ms(days * 86_400_000 + extra_ms)
+                ),
+                format!("1 run waits since {since}, queued by a process that is gone")
+            );
+        }
+        assert_eq!(
+            text(&[one(955), free], now),
+            "2 runs wait since 15:55, no engine is running",
+            "one is enough"
+        );
     }
 }

@@ -237,6 +237,83 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_read_up_to_its_largest_size_and_a_folder_down_to_its_depth() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = WAIT.replace("NAME", "full");
+        let most = usize::try_from(MAX_BYTES).unwrap();
+        let filler = most - text.len();
+        let full = format!("{text}#{}\n", "x".repeat(filler - 2));
+        assert_eq!(full.len(), 8_388_608);
+        write(dir.path(), "full.toml", &full);
+        write(dir.path(), "more.toml", &format!("{full}\n"));
+        let nested = |depth: usize| "d/".repeat(depth);
+        for depth in [MAX_DEPTH, MAX_DEPTH + 1] {
+            let name = format!("at-{depth}");
+            let text = WAIT.replace("NAME", &name);
+            write(dir.path(), &format!("{}{name}.toml", nested(depth)), &text);
+        }
+        write(dir.path(), ".hidden.toml", &WAIT.replace("NAME", "hidden"));
+        write(dir.path(), "LOUD.MD", "# Loud\n\n```sh\nls\n```\n");
+        std::fs::create_dir(dir.path().join("folder.toml")).unwrap();
+        let library = Library::load(Some(dir.path()));
+        for (name, found) in [
+            ("full", true),
+            ("at-8", true),
+            ("at-9", false),
+            ("hidden", false),
+        ] {
+            assert_eq!(library.get(name).is_some(), found, "{name}");
+        }
+        let is_loud = |runbook: &Runbook| runbook.title == "Loud";
+        assert!(library.all().iter().any(is_loud), "whatever its case");
+        let problems: Vec<_> = library.problems.iter().map(|p| &*p.message).collect();
+        assert_eq!(problems, ["is larger than 8 MiB; split it"]);
+    }
+
+    #[test]
+    fn files_with_mistakes_are_counted_and_every_runbook_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        write(dir.path(), "good.toml", &WAIT.replace("NAME", "good"));
+        write(dir.path(), "bad.toml", "version = 1\ntitle = 2\n");
+        std::fs::write(path("binary.toml"), b"\xff\xfe").unwrap();
+        let load = |names: &[&str]| {
+            let files: Vec<_> = names.iter().map(|name| path(name)).collect();
+            Library::of_files(&files)
+        };
+        let one = "1 runbook file has mistakes: opsroom check";
+        let two = "2 runbook files have mistakes: opsroom check";
+        for (names, wanted) in [
+            (&["good.toml"][..], None),
+            (&["good.toml", "bad.toml"], Some(one)),
+            (&["bad.toml", "binary.toml"], Some(two)),
+        ] {
+            assert_eq!(load(names).warning().as_deref(), wanted, "{names:?}");
+        }
+        let bad = read(&path("bad.toml")).unwrap_err();
+        assert!(bad.len() > 1, "several mistakes of one file: {bad:?}");
+        let binary = read(&path("binary.toml")).unwrap_err();
+        assert!(
+            binary[0].message.starts_with("cannot be read (")
+                && binary[0].message.ends_with("it must be UTF-8 text"),
+            "{binary:?}"
+        );
+        let missing = read(&path("missing.toml")).unwrap_err();
+        assert!(
+            missing[0].message.starts_with("cannot be read ("),
+            "{missing:?}"
+        );
+
+        let library = load(&["good.toml"]);
+        let all: Vec<_> = library.all().iter().map(|r| r.name.clone()).collect();
+        let names: Vec<_> = library.names().into_iter().map(|name| name.name).collect();
+        assert_eq!(names, all);
+        assert_eq!(all.len(), runbook::built_in().len() + 1);
+        assert_eq!(all.last().map(String::as_str), Some("good"));
+        assert_eq!(library.get("good").map(|r| r.name.as_str()), Some("good"));
+    }
+
+    #[test]
     fn a_folder_may_hold_as_many_files_as_are_read() {
         let dir = tempfile::tempdir().unwrap();
         for n in 0..MAX_FILES {

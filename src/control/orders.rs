@@ -1,10 +1,11 @@
-//! Requests by people about an active run, and votes on steps that need approval.
+//! Acts on an active run: orders, answers to manual steps, votes on steps that need approval.
 
 use super::{Control, ProcessKind, Refusal};
 use crate::bus::Notice;
 use crate::core::base::time::Timestamp;
-use crate::core::run::approval::{Question, Tally, Vote};
-pub use crate::core::run::orders::{Ending, Order};
+use crate::core::run::act::Acted;
+use crate::core::run::approval::{Question, Vote};
+use crate::core::run::orders::Order;
 use crate::core::run::plan::{Plan, plan_hash};
 use crate::core::run::{Run, RunId, RunStatus, RunStep};
 use crate::store::{Ballot, Orderer, Scope, open_question};
@@ -22,59 +23,75 @@ pub struct Approval {
 }
 
 impl Control {
-    /// Gives an order to a run: pause, step through, go on, skip a step, end. Skipping a step needs
-    /// a reason. Returns the status the run has now; a run this version cannot read can still be
-    /// cancelled.
-    pub async fn order(
+    /// Gives an order to a run: pause, step through, go on, skip a step, end. A run this version
+    /// cannot read can still be cancelled. A queued run that may go on is driven by this process if
+    /// it drives only runs it is given (a subcommand).
+    pub(super) async fn order(
         &self,
         run: RunId,
         order: Order,
         reason: Option<&str>,
-    ) -> Result<RunStatus, Refusal> {
-        self.writable()?;
+    ) -> Result<Acted, Refusal> {
         let reason = self.clean_reason(reason);
-        let reason = reason.as_deref();
-        if matches!(order, Order::Skip(_)) && reason.is_none() {
-            return Err(Refusal::Invalid(
-                "skipping a step needs a reason: say why".to_owned(),
-            ));
-        }
         let by = Orderer {
             actor: &self.0.settings.actor,
-            reason,
+            reason: reason.as_deref(),
         };
         let scope = self.scope().await?;
         let status = scope.order(run, order, by, self.0.clock.now()).await?;
+        let goes_on = matches!(order, Order::Continue | Order::LetGo(_));
+        if goes_on && status == RunStatus::Queued && self.0.settings.door == ProcessKind::Cli {
+            self.start_engine(Some(run));
+        }
         self.announce(&scope, run).await;
         self.0.bus.publish(Notice::Run(run, status));
-        Ok(status)
+        Ok(Acted::Ordered { run, order, status })
     }
 
-    /// Drives a queued run in this process, if it drives only runs it is given (a subcommand).
-    pub async fn drive_here(&self, run: RunId) -> Result<(), Refusal> {
-        self.scope().await?.glimpse_of(run).await?;
-        if self.0.settings.door == ProcessKind::Cli {
-            self.start_engine(Some(run));
-            self.wake();
+    /// Answers a waiting manual step. One with a confirmation word is done only with it; a typo is
+    /// refused and nothing is written, so that it does not fail the run.
+    pub(super) async fn answer(
+        &self,
+        run: RunId,
+        step: u32,
+        done: bool,
+        note: Option<&str>,
+    ) -> Result<Acted, Refusal> {
+        let scope = self.scope().await?;
+        let plan = scope.run(run).await?.plan;
+        let word = plan
+            .numbered_step(step)
+            .and_then(|(step, _)| step.rules.word.as_deref());
+        if let Some(word) = word.filter(|word| done && note.map(str::trim) != Some(word)) {
+            return Err(Refusal::Invalid(format!(
+                "not confirmed: the note has to be `{word}`"
+            )));
         }
-        Ok(())
-    }
-
-    /// Asks a run to stop: its step in flight gets TERM, then KILL.
-    pub async fn cancel(&self, run: RunId, reason: Option<&str>) -> Result<RunStatus, Refusal> {
-        self.order(run, Order::End(Ending::Cancel), reason).await
+        let note = self.clean(note);
+        scope
+            .answer(
+                run,
+                step,
+                done,
+                note.as_deref(),
+                &self.0.settings.actor,
+                self.0.clock.now(),
+            )
+            .await?;
+        self.0.bus.publish(Notice::Steps(run));
+        self.wake();
+        Ok(Acted::Answered(run))
     }
 
     /// Votes on the step that waits for approval. `plan_hash` is that of the plan the voter has
     /// read.
-    pub async fn vote(
+    pub(super) async fn vote(
         &self,
         run: RunId,
         approved: bool,
         note: Option<&str>,
         plan_hash: &str,
-    ) -> Result<Tally, Refusal> {
-        self.writable()?;
+    ) -> Result<Acted, Refusal> {
         let note = self.clean_reason(note);
         let note = note.as_deref();
         let ballot = Ballot {
@@ -86,7 +103,7 @@ impl Control {
         let scope = self.scope().await?;
         let tally = scope.vote(run, ballot, self.0.clock.now()).await?;
         self.announce(&scope, run).await;
-        Ok(tally)
+        Ok(Acted::Voted { run, tally })
     }
 
     /// A person cannot approve their own request: a list too short without the requesters would

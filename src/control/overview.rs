@@ -6,9 +6,9 @@ use super::{Control, EnginePlace, LeftOver, Refusal, RunFilter, not_listed};
 use crate::core::base::time::Timestamp;
 use crate::core::health::check::score::{self, Score};
 use crate::core::health::observation::{TargetState, TargetSummary, current_state};
-use crate::core::run::Run;
 use crate::core::run::breaker::Breaker;
 use crate::core::run::plan::{Target, targets_of};
+use crate::core::run::summary::RunSummary;
 use crate::core::stack::service::{Stack, Verb};
 use crate::core::stack::state::State;
 
@@ -26,7 +26,7 @@ pub struct Overview {
     /// An observation older than this is stale, milliseconds.
     pub stale_ms: i64,
     /// Newest first, 50 at the most.
-    pub runs: Vec<Run>,
+    pub runs: Vec<RunSummary>,
     /// Where runs are executed and targets probed.
     pub engine: EnginePlace,
     /// Queued runs that wait for a person to start or drop them.
@@ -196,6 +196,103 @@ mod tests {
             service("db", vec![action(Verb::Deploy, 600_000)]),
         ];
         assert_eq!(longest_probe_ms(&stack), 90_000);
+    }
+
+    /// The state of `web`, seen at this time.
+    fn seen(name: &str, at: i64, state: State) -> (Target, TargetSummary) {
+        let target = Target {
+            service: name.to_owned(),
+            env: None,
+        };
+        let latest = Observation {
+            target: target.clone(),
+            at: Timestamp(at),
+            state,
+            latency_ms: None,
+            message: "no answer".to_owned(),
+            run: None,
+        };
+        (target, TargetSummary::of(latest, 1, 1))
+    }
+
+    fn probed(name: &str) -> Service {
+        Service {
+            name: name.to_owned(),
+            actions: vec![action(Verb::Probe, 1000)],
+            ..Service::default()
+        }
+    }
+
+    #[test]
+    fn a_state_and_the_score_age_with_the_overview() {
+        let mut overview = Overview {
+            stack: Arc::new(Stack {
+                services: vec![probed("web"), probed("api")],
+                ..Stack::default()
+            }),
+            states: vec![
+                seen("web", 1000, State::Failing),
+                seen("api", 2000, State::Ok),
+            ],
+            stale_ms: 500,
+            ..Overview::default()
+        };
+        let state = |overview: &Overview, name: &str, now| {
+            let target = Target {
+                service: name.to_owned(),
+                env: None,
+            };
+            overview.current_state(&target, Timestamp(now)).state
+        };
+        for (name, now, wanted) in [
+            ("web", 1500, State::Failing),
+            ("web", 1501, State::Unknown),
+            ("api", 2500, State::Ok),
+            ("api", 2501, State::Unknown),
+            ("db", 2000, State::Unknown),
+        ] {
+            assert_eq!(state(&overview, name, now), wanted, "{name} at {now}");
+        }
+        overview.update_score(Timestamp(2000));
+        assert_eq!(overview.score, None, "there is no workspace yet");
+        overview.workspace = "acme".to_owned();
+        overview.update_score(Timestamp(2000));
+        let young = overview.score.clone().unwrap();
+        overview.update_score(Timestamp(9000));
+        assert_ne!(overview.score, Some(young), "both are stale by now");
+    }
+
+    #[test]
+    fn twenty_targets_that_cannot_be_probed_are_named_and_the_rest_is_counted() {
+        for (count, more) in [
+            (20, None),
+            (
+                21,
+                Some("1 more targets cannot be probed; opsroom health lists them"),
+            ),
+            (
+                23,
+                Some("3 more targets cannot be probed; opsroom health lists them"),
+            ),
+        ] {
+            let services: Vec<String> = (0..count).map(|n| format!("web{n}")).collect();
+            let stack = Stack {
+                services: services.iter().map(|name| probed(name)).collect(),
+                ..Stack::default()
+            };
+            let states: Vec<_> = services
+                .iter()
+                .map(|name| seen(name, 0, State::Unknown))
+                .collect();
+            let problems = not_probed(&stack, &states);
+            let listed = problems
+                .iter()
+                .filter(|line| line.ends_with(" cannot be probed: no answer"))
+                .count();
+            assert_eq!(listed, 20, "{count}");
+            assert_eq!(problems.get(20).map(String::as_str), more, "{count}");
+            assert_eq!(problems.len(), 20 + more.iter().len());
+        }
     }
 
     #[test]

@@ -5,15 +5,16 @@ use std::collections::BTreeSet;
 use super::{Control, Refusal, RunFilter};
 use crate::core::run::plan::Plan;
 use crate::core::run::queue::{Lane, Lock, Queued, group_effect, rank};
+use crate::core::run::summary::RunSummary;
 use crate::core::run::{Run, RunId, RunStatus};
-use crate::store::Found;
+use crate::store::{Found, Listed};
 
 /// Some runs, newest first, and the positions of the queued ones.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RunPage {
-    pub runs: Vec<Run>,
+    pub runs: Vec<RunSummary>,
     pub queue: Vec<Queued>,
-    /// Runs this version cannot read, newest first: which, and why.
+    /// Runs this version cannot list, newest first: which, and why.
     pub unreadable: Vec<(RunId, String)>,
     /// For a search: older runs than this one were not searched. `None`: all were.
     pub rest: Option<RunId>,
@@ -31,12 +32,14 @@ impl Control {
         let Some(scope) = self.known_scope() else {
             return Ok(RunPage::default());
         };
-        let Found {
+        let Listed {
             runs,
             unreadable,
             rest,
         } = scope.runs(filter).await?;
-        let queue = self.queue(runs.iter()).await?;
+        let queue = self
+            .queue(runs.iter().map(|run| (run.id, run.status)))
+            .await?;
         Ok(RunPage {
             runs,
             queue,
@@ -45,11 +48,22 @@ impl Control {
         })
     }
 
+    /// These runs of the workspace with their plans, newest first, and those that cannot be read.
+    pub async fn whole_runs(&self, runs: &[RunId]) -> Result<Found, Refusal> {
+        match self.known_scope() {
+            Some(scope) => Ok(scope.whole_runs(runs).await?),
+            None => Ok(Found::default()),
+        }
+    }
+
     /// The positions of the queued ones among these runs.
-    async fn queue<'r>(&self, runs: impl Iterator<Item = &'r Run>) -> Result<Vec<Queued>, Refusal> {
+    async fn queue(
+        &self,
+        runs: impl Iterator<Item = (RunId, RunStatus)>,
+    ) -> Result<Vec<Queued>, Refusal> {
         let ids: BTreeSet<RunId> = runs
-            .filter(|run| run.status == RunStatus::Queued)
-            .map(|run| run.id)
+            .filter(|(_, status)| *status == RunStatus::Queued)
+            .map(|(run, _)| run)
             .collect();
         let (Some(scope), Some(first), Some(last)) = (self.known_scope(), ids.first(), ids.last())
         else {
@@ -67,7 +81,7 @@ impl Control {
     /// The position of a run, when it is queued.
     pub(super) async fn queued(&self, run: &Run) -> Result<Option<Queued>, Refusal> {
         Ok(self
-            .queue(std::iter::once(run))
+            .queue(std::iter::once((run.id, run.status)))
             .await?
             .into_iter()
             .find(|queued| queued.run == run.id))

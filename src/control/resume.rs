@@ -2,33 +2,34 @@
 
 use super::{Beginning, Control, ProcessKind, Refusal};
 use crate::bus::Notice;
+use crate::core::run::act::Acted;
+use crate::core::run::orders::{Order, Pace};
 use crate::core::run::plan::Plan;
-pub use crate::core::run::resume::Decision;
-use crate::core::run::{Run, RunId};
+use crate::core::run::resume::Decision;
+use crate::core::run::{RunId, RunStatus};
 use crate::store::{Resumer, StoreError};
 
 impl Control {
     /// Resumes an interrupted run at its first unfinished step. When the outcome of a step is
-    /// unknown and the step is not idempotent, a decision is needed; every decision needs a reason.
-    pub async fn resume(
+    /// unknown and the step is not idempotent, a decision is needed. Without a decision it also lets
+    /// a paused run go on.
+    pub(super) async fn resume(
         &self,
         run: RunId,
         decision: Option<Decision>,
         reason: Option<&str>,
-    ) -> Result<Run, Refusal> {
-        self.writable()?;
-        let reason = self.clean_reason(reason);
-        let reason = reason.as_deref();
-        if decision.is_some() && reason.is_none() {
-            return Err(Refusal::Invalid(
-                "a decision about a step needs a reason: say why".to_owned(),
-            ));
+    ) -> Result<Acted, Refusal> {
+        let scope = self.scope().await?;
+        let now = scope.run(run).await?;
+        let paused = now.status != RunStatus::Interrupted && now.orders.pace != Pace::Free;
+        if paused && decision.is_none() {
+            return self.order(run, Order::Continue, reason).await;
         }
+        let reason = self.clean_reason(reason);
         let by = Resumer {
             actor: &self.0.settings.actor,
-            reason,
+            reason: reason.as_deref(),
         };
-        let scope = self.scope().await?;
         let status = scope.resume(run, decision, by, self.0.clock.now()).await?;
         self.0.bus.publish(Notice::Run(run, status));
         self.0.bus.publish(Notice::Steps(run));
@@ -36,17 +37,17 @@ impl Control {
             self.start_engine(Some(run));
         }
         self.wake();
-        Ok(scope.run(run).await?)
+        Ok(Acted::Resumed(Box::new(scope.run(run).await?)))
     }
 
     /// Queues a new run with the plan, lane and priority of one that has ended. Block risks,
     /// confirmation and the targets' existence are checked again.
-    pub async fn retry(
+    pub(super) async fn retry(
         &self,
         run: RunId,
         typed: Option<&str>,
         reason: Option<&str>,
-    ) -> Result<Run, Refusal> {
+    ) -> Result<Acted, Refusal> {
         let scope = self.scope().await?;
         let old = scope.run(run).await?;
         if !old.status.is_terminal() {
@@ -73,13 +74,11 @@ impl Control {
             priority,
             ..Beginning::default()
         };
-        self.submit_as(
-            old.plan,
-            typed,
-            Some(&format!("retry of run {run}{because}")),
-            beginning,
-        )
-        .await
+        let reason = format!("retry of run {run}{because}");
+        let new = self
+            .submit_as(old.plan, typed, Some(&reason), beginning)
+            .await?;
+        Ok(Acted::Retried(Box::new(new)))
     }
 
     pub(super) fn exists(&self, plan: &Plan) -> Result<(), Refusal> {

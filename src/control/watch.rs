@@ -132,3 +132,195 @@ fn publish(bus: &Bus, now: &Glimpse, before: Option<(RunStatus, i64)>) {
         bus.publish(Notice::Run(now.run, now.status));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::broadcast::Receiver;
+
+    use super::*;
+    use crate::adapter::{Adapters, Script};
+    use crate::clock::Clock;
+    use crate::control::ProcessKind;
+    use crate::control::testing::opened;
+    use crate::core::run::event::{EntryBody, Level, NewEntry};
+    use crate::core::run::plan::Plan;
+    use crate::core::run::queue::Lanes;
+    use crate::engine::EngineConfig;
+    use crate::store::NewRun;
+
+    async fn queue(store: &Store, workspace: i64) -> RunId {
+        let new = NewRun {
+            workspace,
+            plan: Plan::default(),
+            parent: None,
+            actor: "ben".to_owned(),
+            trigger: "console".to_owned(),
+            reason: None,
+            at: Clock::System.now(),
+        };
+        let any = store.clone().of_process("");
+        any.submit(new).await.unwrap().id
+    }
+
+    fn news(bus: &mut Receiver<Notice>) -> Vec<Notice> {
+        std::iter::from_fn(|| bus.try_recv().ok()).collect()
+    }
+
+    fn config(only: Option<RunId>) -> EngineConfig {
+        EngineConfig {
+            kind: "console".to_owned(),
+            lease_ms: 60_000,
+            renew_ms: 20_000,
+            sweep_ms: 60_000,
+            lanes: Lanes::default(),
+            pulse: None,
+            only,
+            adopt_ms: 0,
+        }
+    }
+
+    fn start(store: &Store, only: Option<RunId>) -> Engine {
+        Engine::start(
+            store.clone(),
+            Bus::default(),
+            Adapters::scripted(Script::default().into()),
+            Clock::System,
+            config(only),
+        )
+    }
+
+    #[tokio::test]
+    async fn what_changed_about_a_run_of_this_workspace_is_published_once() {
+        let control = opened(ProcessKind::Cli).await;
+        let store = control.0.store.for_engines().clone();
+        let now = Clock::System.now();
+        let own = control.workspace().unwrap().id;
+        let other = store
+            .ensure_workspace("other", "UTC", now)
+            .await
+            .unwrap()
+            .id;
+        // It claims nothing: there is no such run.
+        let engine = start(&store, Some(RunId(4711)));
+        let holder = engine.holder().to_owned();
+        let watcher = Watcher {
+            store: store.clone(),
+            bus: Bus::default(),
+            engine: Some(engine),
+            console: Arc::downgrade(&control.0),
+        };
+        let (mut seen, mut bus) = (None, watcher.bus.subscribe());
+        let old = queue(&store, own).await;
+        assert!(!watcher.poll(&mut seen).await.unwrap(), "{seen:?}");
+        assert_eq!(news(&mut bus), [], "it was there before");
+        assert!(!watcher.poll(&mut seen).await.unwrap());
+        assert_eq!(news(&mut bus), [], "nothing has changed");
+
+        let new = queue(&store, own).await;
+        assert!(watcher.poll(&mut seen).await.unwrap());
+        let first = [
+            Notice::Entries(new, 1),
+            Notice::Steps(new),
+            Notice::Run(new, RunStatus::Queued),
+        ];
+        assert_eq!(news(&mut bus), first);
+        assert!(!watcher.poll(&mut seen).await.unwrap());
+        assert_eq!(news(&mut bus), []);
+
+        queue(&store, other).await;
+        assert!(
+            watcher.poll(&mut seen).await.unwrap(),
+            "an engine may claim it"
+        );
+        assert_eq!(news(&mut bus), [], "it is of another workspace");
+
+        let until = now.plus_ms(60_000);
+        let (claim, _) = store
+            .claim(Some(new), "far:1", until)
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(watcher.poll(&mut seen).await.unwrap());
+        assert_eq!(news(&mut bus), [Notice::Run(new, RunStatus::Claimed)]);
+        assert!(watcher.poll(&mut seen).await.unwrap(), "it is under way");
+        assert_eq!(news(&mut bus), []);
+        let entry = NewEntry {
+            at: now,
+            step: None,
+            body: EntryBody::Event {
+                level: Level::Info,
+                phase: None,
+                source: "engine".to_owned(),
+                message: "hello".to_owned(),
+                data: None,
+            },
+        };
+        let last = store.append(claim, &[entry]).await.unwrap();
+        assert!(watcher.poll(&mut seen).await.unwrap());
+        assert_eq!(
+            news(&mut bus),
+            [Notice::Entries(new, last), Notice::Steps(new)]
+        );
+
+        // What the own engine does reaches the bus directly.
+        store
+            .claim(Some(old), &holder, until)
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(
+            watcher.poll(&mut seen).await.unwrap(),
+            "the other one is under way"
+        );
+        assert_eq!(news(&mut bus), []);
+        let foreign: Vec<RunId> = seen.unwrap().into_keys().collect();
+        assert!(foreign.contains(&new) && !foreign.contains(&old));
+    }
+
+    #[tokio::test]
+    async fn without_an_engine_every_run_is_foreign() {
+        let control = opened(ProcessKind::Cli).await;
+        let store = control.0.store.for_engines().clone();
+        let watcher = Watcher {
+            store: store.clone(),
+            bus: Bus::default(),
+            engine: None,
+            console: Arc::downgrade(&control.0),
+        };
+        let (mut seen, mut bus) = (Some(Seen::new()), watcher.bus.subscribe());
+        let run = queue(&store, control.workspace().unwrap().id).await;
+        assert!(watcher.poll(&mut seen).await.unwrap());
+        assert_eq!(news(&mut bus).len(), 3);
+        assert_eq!(seen.unwrap().get(&run), Some(&(RunStatus::Queued, 1)));
+    }
+
+    /// A poll would find the run too, but only after five seconds.
+    #[tokio::test]
+    async fn a_run_that_another_process_queued_wakes_the_engine() {
+        let control = opened(ProcessKind::Cli).await;
+        let store = control.0.store.for_engines().clone();
+        let engine = start(&store, None);
+        engine.idle().await;
+        let watcher = Watcher {
+            store: store.clone(),
+            bus: Bus::default(),
+            engine: Some(engine),
+            console: Arc::downgrade(&control.0),
+        };
+        let mut seen = Some(Seen::new());
+        // Its first sweep has to be over, so that nothing else makes it look.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let run = queue(&store, control.workspace().unwrap().id).await;
+        watcher.poll(&mut seen).await.unwrap();
+        let wait = async {
+            while store.run(run).await.unwrap().status == RunStatus::Queued {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(4), wait)
+            .await
+            .unwrap();
+    }
+}

@@ -7,6 +7,7 @@
 
 pub mod run_ref;
 
+mod act;
 mod ambiguity;
 mod answer;
 mod called;
@@ -46,6 +47,7 @@ use self::pattern::PatternSet;
 use self::resolve::Understanding;
 use crate::stack::service::Stack;
 
+pub use self::act::{CommandAct, ViewCommand};
 pub use self::complete::Completion;
 
 /// Maximum length of a command.
@@ -169,18 +171,17 @@ pub fn intents() -> impl Iterator<Item = (&'static str, &'static str, bool)> {
     intent::ALL.iter().map(|i| (i.name, i.form, i.available))
 }
 
-/// Whether this version supports an intent.
+/// Whether this version runs routines.
 #[must_use]
-pub fn is_available(intent: &str) -> bool {
-    intent::Intent::named(intent).is_some_and(|i| i.available)
+pub const fn runs_routines() -> bool {
+    intent::RUN_ROUTINE.available
 }
 
-/// Whether an intent makes a plan, which can be run.
+/// Whether `opsroom run` does what a phrase of this intent says: a plan, or an act.
 #[must_use]
-pub fn makes_a_plan(intent: &str) -> bool {
-    intent::ALL
-        .iter()
-        .any(|known| known.name == intent && known.outcome == ParseOutcome::Plan)
+pub fn can_be_run(intent: &str) -> bool {
+    intent::Intent::named(intent)
+        .is_some_and(|known| known.outcome == ParseOutcome::Plan || known.act.is_some())
 }
 
 /// The built-in verb that a phrase begins with, and its intent.

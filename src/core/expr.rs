@@ -249,12 +249,6 @@ impl Expr {
         &self.text
     }
 
-    /// The static type of the result.
-    #[must_use]
-    pub const fn result(&self) -> &Type {
-        &self.result
-    }
-
     /// Evaluates against values.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Runs: their states, the total (state, transition) table, and the record kept of each.
 
+pub mod act;
 pub mod approval;
 pub mod artifact;
 pub mod breaker;
@@ -7,10 +8,12 @@ pub mod event;
 pub mod lock_set;
 pub mod orders;
 pub mod plan;
+pub mod progress;
 pub mod queue;
 pub mod repeat;
 pub mod resume;
 pub mod step;
+pub mod summary;
 
 use serde::{Deserialize, Serialize};
 
@@ -244,26 +247,6 @@ pub struct Change {
     pub by: Option<String>,
 }
 
-/// The text of a run in a list, for filters: `#41 failed [high] deploy web → prod ana`.
-#[must_use]
-pub fn listed(
-    id: RunId,
-    status: RunStatus,
-    priority: Priority,
-    title: &str,
-    actor: &str,
-) -> String {
-    let priority = if priority.is_normal() {
-        String::new()
-    } else {
-        format!("[{}] ", priority.name())
-    };
-    format!(
-        "{id} {} {priority}{title} {actor}",
-        status.name().replace('_', " ")
-    )
-}
-
 impl Run {
     /// The reason for its status, without repeating the status.
     #[must_use]
@@ -279,19 +262,26 @@ impl Run {
     /// for.
     #[must_use]
     pub fn status_reason(&self, queued: Option<&Queued>) -> Option<String> {
-        let reasons = self
-            .orders
-            .describe()
-            .into_iter()
-            .chain(queued.map(ToString::to_string));
-        let waits = reasons
-            .filter(|_| self.status == RunStatus::Queued)
-            .collect::<Vec<_>>()
-            .join("; ");
-        Some(waits)
-            .filter(|waits| !waits.is_empty())
-            .or_else(|| self.why().map(str::to_owned))
+        status_reason(self.status, self.message.as_deref(), &self.orders, queued)
     }
+}
+
+fn status_reason(
+    status: RunStatus,
+    message: Option<&str>,
+    orders: &Orders,
+    queued: Option<&Queued>,
+) -> Option<String> {
+    let reasons = orders
+        .describe()
+        .into_iter()
+        .chain(queued.map(ToString::to_string));
+    let waits = reasons
+        .filter(|_| status == RunStatus::Queued)
+        .collect::<Vec<_>>()
+        .join("; ");
+    let why = || message.map(|message| without_status(message, status.name()).to_owned());
+    Some(waits).filter(|waits| !waits.is_empty()).or_else(why)
 }
 
 impl RunStep {

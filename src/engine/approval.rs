@@ -2,14 +2,10 @@
 //! the time is over. Votes come through the store, which checks who may vote; an engine that
 //! resumes the run continues with the votes there are.
 
-use std::time::Duration;
-
-use tokio::time::{Instant, sleep, sleep_until};
-
 use super::drive::Drive;
-use super::pause::{POLL, Waiting};
-use super::step_ref::StepRef;
-use super::stop_signal::StopSignal;
+use super::record::StepRecord;
+use super::step_ref::StepRun;
+use super::wait::{PeopleWait, Waited};
 use crate::core::run::approval::{Question, Tally, Vote};
 use crate::core::run::plan::plan_hash;
 use crate::core::run::step::Reply;
@@ -20,111 +16,83 @@ use crate::store::StoreError;
 impl Drive {
     pub(super) async fn approval(
         &self,
-        place: StepRef,
+        run: StepRun<'_>,
         ask: &Approve,
         timeout_ms: i64,
-        stop_signal: &StopSignal,
     ) -> Result<Reply, StoreError> {
-        let Some(index) = place.index else {
+        let Some(index) = run.place.index else {
             return Ok(Reply::Unreachable {
                 message: "only a step of the run can ask for approval".to_owned(),
             });
         };
-        self.rec
-            .step(index, StepStatus::Waiting, 1, Some(&ask.prompt), &[])
-            .await?;
+        let record = StepRecord {
+            index,
+            status: StepStatus::Waiting,
+            attempt: 1,
+            message: Some(&ask.prompt),
+        };
+        self.rec.step(record, &[]).await?;
         let requesters = self.rec.world.store.requesters(self.rec.run()).await?;
         let (hash, votes) = (
             plan_hash(&self.run.plan),
             self.votes(index).await.unwrap_or_default(),
         );
-        let until = self.rec.world.clock.now().plus_ms(timeout_ms);
         let question = Question {
             ask,
             plan_hash: &hash,
             requesters: &requesters,
             votes: &votes,
-            until,
+            until: self.rec.world.clock.now().plus_ms(timeout_ms),
         };
         self.rec
             .transition(Transition::Wait, Some(&question.describe("")), &[])
             .await?;
-        let reply = {
-            let _parked = Waiting::new(self);
-            let pause = self.limit.pause();
-            let reply = self
-                .decision(index, question, timeout_ms, stop_signal)
-                .await;
-            self.results.extend_deadlines(pause.elapsed());
-            match reply {
-                // Reports the whole timeout, not the rest that an earlier engine had left.
-                Reply::TimedOut { after_ms } => Reply::TimedOut {
-                    after_ms: self.time_box(index).unwrap_or(after_ms),
-                },
-                other => other,
-            }
+        let wait = PeopleWait {
+            reads: "look for votes",
+            timeout_ms: Some(timeout_ms),
+            stop_signal: run.stop_signal,
+            stops_soon: false,
+            pauses_deadlines: true,
+        };
+        let decision = || self.decision(index, question);
+        let reply = match self.wait_for_people(wait, decision).await {
+            Waited::Found(reply) => reply,
+            // Reports the whole timeout, not the rest that an earlier engine had left.
+            Waited::TimedOut => Reply::TimedOut {
+                after_ms: self.time_box(index).unwrap_or(timeout_ms),
+            },
+            Waited::Stopped => Reply::Unreachable {
+                message: "no decision was made".to_owned(),
+            },
         };
         self.rec.transition(Transition::Continue, None, &[]).await?;
         Ok(reply)
     }
 
+    /// The decision of the people asked, once there is one.
     async fn decision(
         &self,
         index: u32,
         question: Question<'_>,
-        timeout_ms: i64,
-        stop_signal: &StopSignal,
-    ) -> Reply {
-        let mut wake = self.rec.world.signals.wake.subscribe();
-        // tokio's timers end after about 30 years.
-        let left = Duration::from_millis(
-            u64::try_from(timeout_ms)
-                .unwrap_or(0)
-                .min(1_000_000_000_000),
-        );
-        let limit = Instant::now() + left;
-        loop {
-            // Votes just within the time count: the last poll comes after the deadline.
-            let over = Instant::now() >= limit;
-            match self.votes(index).await {
-                Ok(votes) => match (Question {
-                    votes: &votes,
-                    ..question
-                })
-                .tally()
-                {
-                    Tally::Approved(by) => {
-                        return Reply::Answered {
-                            done: true,
-                            by: by.join(", "),
-                            note: None,
-                        };
-                    }
-                    Tally::Denied { by, note } => {
-                        return Reply::Answered {
-                            done: false,
-                            by,
-                            note,
-                        };
-                    }
-                    Tally::Open(_) => {}
-                },
-                Err(e) => {
-                    tracing::warn!(run = %self.rec.run(), "cannot look for votes, trying again: {e}");
-                }
-            }
-            if over {
-                return Reply::TimedOut {
-                    after_ms: timeout_ms,
-                };
-            }
-            tokio::select! {
-                Ok(()) = wake.changed() => {}
-                () = sleep(POLL) => {}
-                () = stop_signal.fired() => return Reply::Unreachable { message: "no decision was made".to_owned() },
-                () = sleep_until(limit) => {}
-            }
-        }
+    ) -> Result<Option<Reply>, StoreError> {
+        let votes = self.votes(index).await?;
+        let question = Question {
+            votes: &votes,
+            ..question
+        };
+        Ok(match question.tally() {
+            Tally::Approved(by) => Some(Reply::Answered {
+                done: true,
+                by: by.join(", "),
+                note: None,
+            }),
+            Tally::Denied { by, note } => Some(Reply::Answered {
+                done: false,
+                by,
+                note,
+            }),
+            Tally::Open(_) => None,
+        })
     }
 
     fn time_box(&self, index: u32) -> Option<i64> {

@@ -10,16 +10,15 @@ use super::breaker::Admission;
 use super::drive::Drive;
 use super::output::{self, CHANNEL, OutputOrigin};
 use super::ready::Ready;
-use super::record::Event;
-use super::step_ref::{Ended, StepRef};
-use super::stop_signal::{StopSignal, Why};
+use super::record::{Event, StepRecord};
+use super::step_ref::{Closing, StepRef, StepRun};
 use crate::core::base::time::human_ms;
 use crate::core::health::observation::Observation;
 use crate::core::run::StepStatus;
 use crate::core::run::event::{Level, NewEntry};
 use crate::core::run::plan::{Evaluation, PlanStep, Retry};
+use crate::core::run::progress::{StepEnd, StopReason};
 use crate::core::run::repeat::is_safe;
-use crate::core::run::resume::is_timed;
 use crate::core::run::step::document::Finding;
 use crate::core::run::step::{Call, CallKind, Outcome, Reply, StepSpec, Verdict};
 use crate::core::stack::state::State;
@@ -34,79 +33,64 @@ enum Again {
     After(i64),
 }
 
+/// An attempt that has ended.
+struct Tried {
+    attempt: u32,
+    reply: Reply,
+    evaluation: Evaluation,
+    ms: i64,
+}
+
 impl Drive {
     /// Runs a step with all its attempts, unless a person skipped it before it could begin.
-    pub(super) async fn step(
-        &self,
-        place: StepRef,
-        step: &PlanStep,
-        timeout_ms: i64,
-        stop_signal: &StopSignal,
-    ) -> Result<Ended, StoreError> {
-        match self.attempts(place, step, timeout_ms, stop_signal).await {
+    pub(super) async fn step(&self, run: StepRun<'_>) -> Result<StepEnd, StoreError> {
+        match self.attempts(run).await {
             Err(StoreError::Skipped { message, .. }) => {
-                self.results.keep_status(step, StepStatus::Skipped);
-                Ok(Ended {
-                    status: StepStatus::Skipped,
-                    message,
-                    halted: false,
-                })
+                self.results.keep_status(run.step, StepStatus::Skipped);
+                Ok(StepEnd::new(StepStatus::Skipped, message))
             }
             other => other,
         }
     }
 
-    async fn attempts(
-        &self,
-        place: StepRef,
-        step: &PlanStep,
-        timeout_ms: i64,
-        stop_signal: &StopSignal,
-    ) -> Result<Ended, StoreError> {
-        let ready = match self.ready(place, step).await? {
+    async fn attempts(&self, run: StepRun<'_>) -> Result<StepEnd, StoreError> {
+        let place = run.place;
+        let ready = match self.ready(place, run.step).await? {
             Ready::Go(step) => step,
             Ready::Over(ended) => return Ok(ended),
         };
-        let step = ready.as_deref().unwrap_or(step);
+        let step = ready.as_deref().unwrap_or(run.step);
+        let run = StepRun { step, ..run };
+        let timeout_ms = if run.timeout_ms > 0 {
+            run.timeout_ms
+        } else {
+            i64::MAX
+        };
         let mut attempt = 1;
         loop {
-            let Some(timeout_ms) =
-                self.within(step, if timeout_ms > 0 { timeout_ms } else { i64::MAX })
-            else {
+            let Some(timeout_ms) = self.within(step, timeout_ms) else {
                 return self.too_late(place, step, attempt).await;
             };
             let call = self.call_of(step, timeout_ms).await?;
             self.begin(place, step, attempt).await?;
             let begun = Instant::now();
-            let reply = self.make(place, step, call, stop_signal).await?;
-            let evaluation = self.evaluate(step, &reply);
-            let outcome = evaluation.outcome.clone();
-            let ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
-            if let Some(why) = stop_signal
-                .why()
-                .filter(|_| outcome.verdict != Verdict::Succeeded)
-            {
-                return self.cut_short(place, step, attempt, why, &reply, ms).await;
+            let reply = self.make(run, call).await?;
+            let tried = Tried {
+                attempt,
+                evaluation: self.evaluate(step, &reply),
+                reply,
+                ms: i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX),
+            };
+            let succeeded = tried.evaluation.outcome.verdict == Verdict::Succeeded;
+            if let Some(reason) = run.stop_signal.why().filter(|_| !succeeded) {
+                return self.cut_short(run, &tried, reason).await;
             }
-            match again(step, attempt, &outcome, &reply, jitter()) {
+            match again(step, &tried, jitter()) {
                 Again::After(pause) => {
-                    let message = format!(
-                        "{}; trying again in {}",
-                        summary(step, &outcome, ms),
-                        human_ms(pause)
-                    );
-                    let entries = [self.step_event(place, step, Level::Warn, message)];
-                    match place.index {
-                        Some(index) => {
-                            self.rec
-                                .attempt_ended(index, (attempt, verdict_of(&outcome).0), &entries)
-                                .await?;
-                        }
-                        None => self.rec.append(&entries).await?,
-                    }
+                    self.attempt_ended(run, &tried, pause).await?;
                     tokio::select! {
                         () = sleep(millis(pause)) => {}
-                        () = stop_signal.fired() => return self.end(place, step, attempt, &evaluation, &reply, ms).await,
+                        () = run.stop_signal.fired() => return self.end(run, &tried).await,
                     }
                     attempt += 1;
                     continue;
@@ -122,10 +106,34 @@ impl Drive {
                 }
                 Again::No => {}
             }
-            return self
-                .end(place, step, attempt, &evaluation, &reply, ms)
-                .await;
+            return self.end(run, &tried).await;
         }
+    }
+
+    /// Records an attempt that is followed by another one, after this pause.
+    async fn attempt_ended(
+        &self,
+        run: StepRun<'_>,
+        tried: &Tried,
+        pause: i64,
+    ) -> Result<(), StoreError> {
+        let outcome = &tried.evaluation.outcome;
+        let message = format!(
+            "{}; trying again in {}",
+            summary(run.step, outcome, tried.ms),
+            human_ms(pause)
+        );
+        let entries = [self.step_event(run.place, run.step, Level::Warn, message)];
+        let Some(index) = run.place.index else {
+            return self.rec.append(&entries).await;
+        };
+        let record = StepRecord {
+            index,
+            status: verdict_of(outcome).0,
+            attempt: tried.attempt,
+            message: None,
+        };
+        self.rec.attempt_ended(record, &entries).await
     }
 
     /// The call of the step. A document, or a message with findings, first gets the results of the
@@ -167,37 +175,33 @@ impl Drive {
         match place.index {
             // A question is recorded as waiting, when it is asked.
             Some(index) if !planted!(StartNotRecorded, true, asks_people(step)) => {
-                self.rec
-                    .step(index, StepStatus::Running, attempt, None, &entries)
-                    .await
+                let record = StepRecord {
+                    index,
+                    status: StepStatus::Running,
+                    attempt,
+                    message: None,
+                };
+                self.rec.step(record, &entries).await
             }
             _ => self.rec.append(&entries).await,
         }
     }
 
-    async fn make(
-        &self,
-        place: StepRef,
-        step: &PlanStep,
-        call: Call,
-        stop_signal: &StopSignal,
-    ) -> Result<Reply, StoreError> {
+    async fn make(&self, run: StepRun<'_>, call: Call) -> Result<Reply, StoreError> {
+        let StepRun { place, step, .. } = run;
         let Call { kind, timeout_ms } = self.rest_of(place, call);
         match kind {
             CallKind::Artifact(draft) => Ok(match self.rec.leave(place.index, draft).await? {
                 Ok(_kept) => Reply::Stored,
                 Err(no) => Reply::Refused { message: no.why },
             }),
-            CallKind::Manual(manual) => {
-                self.ask(place, &manual.prompt, timeout_ms, stop_signal)
-                    .await
-            }
-            CallKind::Approve(ask) => self.approval(place, &ask, timeout_ms, stop_signal).await,
+            CallKind::Manual(manual) => self.ask(run, &manual.prompt, timeout_ms).await,
+            CallKind::Approve(ask) => self.approval(run, &ask, timeout_ms).await,
             kind => {
                 let call = self.in_session(Call { kind, timeout_ms });
                 let guarded = match self.admission(place, step, &call).await? {
                     Admission::Open => None,
-                    Admission::Guarded(way, pass) => Some((way, pass)),
+                    Admission::Guarded(guarded) => Some(guarded),
                     Admission::Shut(reply) => return Ok(reply),
                 };
                 let (tx, rx) = mpsc::channel(CHANNEL);
@@ -213,29 +217,27 @@ impl Drive {
                         .rec
                         .world
                         .adapters
-                        .perform(call, tx, stop_signal.limits())
+                        .perform(call, tx, run.stop_signal.limits())
                         .await)
                 };
                 // An error in the pump drops the call: no effect goes on unrecorded.
                 let (reply, ()) = tokio::try_join!(perform, output::pump(&self.rec, rx, origin))?;
                 if let Some(guarded) = guarded {
-                    self.call_ended(guarded, place, step, &reply, stop_signal)
-                        .await?;
+                    self.call_ended(guarded, run, &reply).await?;
                 }
                 Ok(reply)
             }
         }
     }
 
-    async fn end(
-        &self,
-        place: StepRef,
-        step: &PlanStep,
-        attempt: u32,
-        evaluation: &Evaluation,
-        reply: &Reply,
-        ms: i64,
-    ) -> Result<Ended, StoreError> {
+    async fn end(&self, run: StepRun<'_>, tried: &Tried) -> Result<StepEnd, StoreError> {
+        let StepRun { place, step, .. } = run;
+        let Tried {
+            attempt,
+            reply,
+            evaluation,
+            ms,
+        } = tried;
         let message = self
             .shorten(place, step, evaluation.outcome.message.clone())
             .await?;
@@ -269,42 +271,36 @@ impl Drive {
         }
         let event = Event {
             data: Some(data),
-            ..event(place, step, level, summary(step, outcome, ms))
+            ..event(place, step, level, summary(step, outcome, *ms))
         };
         let event = self.rec.entry(event);
-        self.close(place, status, attempt, &outcome.message, event)
-            .await?;
-        self.observe(step, outcome).await?;
-        Ok(Ended {
+        let closing = Closing {
             status,
-            message: outcome.message.clone(),
-            halted: false,
-        })
+            attempt: *attempt,
+            message: &outcome.message,
+        };
+        self.close(place, closing, event).await?;
+        self.observe(step, outcome).await?;
+        Ok(StepEnd::new(status, &outcome.message))
     }
 
     /// The step was stopped from outside. It may have taken effect until then, and the message says
     /// so.
     async fn cut_short(
         &self,
-        place: StepRef,
-        step: &PlanStep,
-        attempt: u32,
-        why: &Why,
-        reply: &Reply,
-        ms: i64,
-    ) -> Result<Ended, StoreError> {
-        let status = match why {
-            Why::Cancelled { .. } | Why::Stopped { .. } | Why::Unapproved { .. } => {
-                StepStatus::Cancelled
-            }
-            Why::Deadline => StepStatus::TimedOut,
-            // Nothing was in flight: the engine that resumes the run continues the wait.
-            Why::Leaving if is_timed(step) => StepStatus::Pending,
-            Why::Leaving => StepStatus::Unknown,
-        };
-        let mut message = format!("stopped after {}: {}", human_ms(ms), why.describe());
-        if matches!(reply, Reply::Exited { .. }) {
-            message = format!("{message} ({})", step.outcome(reply).message);
+        run: StepRun<'_>,
+        tried: &Tried,
+        reason: &StopReason,
+    ) -> Result<StepEnd, StoreError> {
+        let StepRun { place, step, .. } = run;
+        let status = reason.cut_status(step);
+        let mut message = format!(
+            "stopped after {}: {}",
+            human_ms(tried.ms),
+            reason.describe()
+        );
+        if matches!(tried.reply, Reply::Exited { .. }) {
+            message = format!("{message} ({})", step.outcome(&tried.reply).message);
         }
         if !is_safe(step) {
             message.push_str("; whether it took effect is not known");
@@ -315,30 +311,34 @@ impl Drive {
             Level::Warn,
             format!("{}: {message}", step.name),
         );
-        self.close(place, status, attempt, &message, event).await?;
-        Ok(Ended {
+        let closing = Closing {
             status,
-            message,
-            halted: true,
+            attempt: tried.attempt,
+            message: &message,
+        };
+        self.close(place, closing, event).await?;
+        Ok(StepEnd {
+            stopped_by: Some(reason.clone()),
+            ..StepEnd::new(status, message)
         })
     }
 
     pub(super) async fn close(
         &self,
         place: StepRef,
-        status: StepStatus,
-        attempt: u32,
-        message: &str,
+        closing: Closing<'_>,
         event: NewEntry,
     ) -> Result<(), StoreError> {
-        match place.index {
-            Some(index) => {
-                self.rec
-                    .step(index, status, attempt, Some(message), &[event])
-                    .await
-            }
-            None => self.rec.append(&[event]).await,
-        }
+        let Some(index) = place.index else {
+            return self.rec.append(&[event]).await;
+        };
+        let record = StepRecord {
+            index,
+            status: closing.status,
+            attempt: closing.attempt,
+            message: Some(closing.message),
+        };
+        self.rec.step(record, &[event]).await
     }
 
     /// A probe's outcome is an observation, unless the failure is on our side: then there is none.
@@ -409,7 +409,8 @@ fn summary(step: &PlanStep, outcome: &Outcome, ms: i64) -> String {
 }
 
 /// Whether and when to try again. `jitter` is between −1 and 1.
-fn again(step: &PlanStep, attempt: u32, outcome: &Outcome, reply: &Reply, jitter: f64) -> Again {
+fn again(step: &PlanStep, tried: &Tried, jitter: f64) -> Again {
+    let (attempt, outcome) = (tried.attempt, &tried.evaluation.outcome);
     let worth = matches!(
         outcome.verdict,
         Verdict::Failed { again: true } | Verdict::TimedOut
@@ -417,7 +418,9 @@ fn again(step: &PlanStep, attempt: u32, outcome: &Outcome, reply: &Reply, jitter
     match step.retry.filter(|r| worth && attempt < r.attempts) {
         None => Again::No,
         Some(_) if !planted!(UnsafeRetry, true, is_safe(step)) => Again::Unsafe,
-        Some(retry) => Again::After(pause_ms(retry, attempt, jitter).max(retry_after_ms(reply))),
+        Some(retry) => {
+            Again::After(pause_ms(retry, attempt, jitter).max(retry_after_ms(&tried.reply)))
+        }
     }
 }
 

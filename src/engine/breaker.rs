@@ -2,8 +2,7 @@
 //! [`crate::core::run::breaker`] for which calls are guarded, and why the others are not.
 
 use super::drive::Drive;
-use super::step_ref::StepRef;
-use super::stop_signal::StopSignal;
+use super::step_ref::{StepRef, StepRun};
 use crate::core::run::Phase;
 use crate::core::run::breaker::{
     BreakerKey, Pass, State, THRESHOLD, is_read_only_request, is_targets_fault,
@@ -23,9 +22,15 @@ pub(super) enum Admission {
     /// No breaker guards it.
     Open,
     /// It was allowed, and its outcome counts.
-    Guarded(BreakerKey, Pass),
+    Guarded(Guarded),
     /// It is not made.
     Shut(Reply),
+}
+
+/// A call that a breaker allowed.
+pub(super) struct Guarded {
+    way: BreakerKey,
+    pass: Pass,
 }
 
 impl Drive {
@@ -72,7 +77,7 @@ impl Drive {
                         .append(&[self.step_event(place, step, Level::Info, message)])
                         .await?;
                 }
-                Ok(Admission::Guarded(way, pass))
+                Ok(Admission::Guarded(Guarded { way, pass }))
             }
         }
     }
@@ -81,15 +86,14 @@ impl Drive {
     /// closed it.
     pub(super) async fn call_ended(
         &self,
-        (way, pass): (BreakerKey, Pass),
-        place: StepRef,
-        step: &PlanStep,
+        guarded: Guarded,
+        run: StepRun<'_>,
         reply: &Reply,
-        stop_signal: &StopSignal,
     ) -> Result<(), StoreError> {
+        let (Guarded { way, pass }, step) = (guarded, run.step);
         // A call stopped from outside has no outcome; a probe's slot passes to the next caller when
         // its time is over.
-        if stop_signal.why().is_some() || matches!(reply, Reply::Refused { .. }) {
+        if run.stop_signal.why().is_some() || matches!(reply, Reply::Refused { .. }) {
             return Ok(());
         }
         let outcome = step.outcome(reply);
@@ -122,7 +126,7 @@ impl Drive {
             Some((level, message)) => {
                 let message = format!("{}: {message}", step.name);
                 self.rec
-                    .append(&[self.step_event(place, step, level, message)])
+                    .append(&[self.step_event(run.place, step, level, message)])
                     .await
             }
             None => Ok(()),

@@ -496,6 +496,251 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::run::plan::Plan;
+    use crate::core::run::queue::Lanes;
+    use crate::engine::testing::{config, queue, world};
+
+    async fn worker(config: EngineConfig) -> Worker {
+        let world = world(config).await;
+        let now = world.clock.now();
+        Worker {
+            only: world.config.only,
+            steadiness: Steadiness::new(world.clock),
+            world,
+            active: HashMap::new(),
+            abandoned: Abandoned::new(),
+            tasks: JoinSet::new(),
+            started_at: now,
+            heartbeat_at: None,
+            visible_since: now,
+            alive_until: now,
+            announced_draining: false,
+            calm: false,
+            unreadable_up_to: HashMap::new(),
+            left_queued: HashSet::new(),
+            unreadable: HashSet::new(),
+        }
+    }
+
+    fn left(run: i64, next: Option<i64>, abandoned: Option<&str>) -> Left {
+        Left {
+            run: RunId(run),
+            next: next.map(RunId),
+            abandoned: abandoned.map(str::to_owned),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_run_that_ended_frees_its_place_and_its_chain_goes_on() {
+        let mut worker = worker(EngineConfig {
+            only: Some(RunId(1)),
+            ..config("cli")
+        })
+        .await;
+        for run in 1..=3 {
+            worker.active.insert(RunId(run), Lane::Interactive);
+        }
+        worker.joined(None);
+        assert_eq!(worker.active.len(), 3);
+        for (joined, only, active) in [
+            (left(2, Some(9), None), 1, 2),
+            (left(1, None, None), 1, 1),
+            (left(1, Some(4), None), 4, 1),
+            (left(3, Some(5), Some("it broke")), 4, 0),
+        ] {
+            worker.joined(Some(joined));
+            assert_eq!(worker.only, Some(RunId(only)));
+            assert_eq!(worker.active.len(), active);
+        }
+        let abandoned: Vec<_> = worker.abandoned.into_iter().collect();
+        assert_eq!(abandoned, [(RunId(3), "it broke".to_owned())]);
+    }
+
+    #[tokio::test]
+    async fn runs_that_wait_for_people_take_no_place_in_their_lane() {
+        let mut worker = worker(config("console")).await;
+        for (run, lane) in [
+            (1, Lane::Interactive),
+            (2, Lane::Interactive),
+            (3, Lane::Routine),
+        ] {
+            worker.active.insert(RunId(run), lane);
+        }
+        let driven = |worker: &Worker| Lane::ALL.map(|lane| worker.driven(lane));
+        assert_eq!(driven(&worker), [2, 1]);
+        let waiting = |lane, n| {
+            worker
+                .world
+                .signals
+                .waiting
+                .of(lane)
+                .store(n, Ordering::Release);
+        };
+        waiting(Lane::Interactive, 1);
+        assert_eq!(driven(&worker), [1, 1]);
+        waiting(Lane::Routine, 5);
+        assert_eq!(driven(&worker), [1, 0]);
+    }
+
+    #[tokio::test]
+    async fn after_an_absence_an_engine_adopts_like_a_new_one() {
+        for (kind, only, adopts) in [
+            ("serve", None, true),
+            ("serve", Some(RunId(1)), false),
+            ("console", None, false),
+            ("cli", None, false),
+            ("another", None, true),
+        ] {
+            let mut worker = worker(EngineConfig {
+                adopt_ms: 100,
+                only,
+                ..config(kind)
+            })
+            .await;
+            let start = worker.visible_since;
+            for (now, since) in [(100, 0), (101, 101), (50, 101)] {
+                worker.notice_absence(start.plus_ms(now));
+                let since = start.plus_ms(since);
+                assert_eq!(worker.visible_since, since, "{kind} {now}");
+                let from = adopts.then(|| since.plus_ms(-100));
+                assert_eq!(worker.adopts_from(), from, "{kind} {now}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_heartbeat_shows_the_engine_to_others() {
+        for (kind, valid_ms, pulse, pulse_ms) in [
+            ("console", 75_000, Some((1, 30_000)), 30_000),
+            ("serve", 15_000, None, 0),
+        ] {
+            let mut worker = worker(config(kind)).await;
+            worker.world.signals.pulse.send_replace(pulse);
+            worker.announced_draining = kind == "serve";
+            let before = worker.world.clock.now();
+            worker.send_heartbeat().await;
+            let rows = worker.world.store.engines().await.unwrap();
+            let [row] = rows.as_slice() else {
+                panic!("{rows:?}")
+            };
+            assert_eq!((row.holder.as_str(), row.kind.as_str()), ("me", kind));
+            assert_eq!(row.started_at, worker.started_at);
+            assert!(row.seen_at >= before && row.seen_at.ms_since(before) < 30_000);
+            assert_eq!(row.alive_until.ms_since(row.seen_at), valid_ms);
+            assert_eq!(worker.alive_until, row.alive_until);
+            assert_eq!(row.pulse_ms, pulse_ms);
+            assert_eq!(row.draining, kind == "serve");
+            assert_eq!(row.adopts_from, worker.adopts_from());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lost_heartbeat_is_not_valid() {
+        let mut worker = worker(config("console")).await;
+        let before = worker.alive_until;
+        worker.world.store.close().await;
+        worker.send_heartbeat().await;
+        assert_eq!(worker.alive_until, before);
+        assert!(worker.claim().await == Polled::StoreFailed);
+    }
+
+    #[tokio::test]
+    async fn a_sweep_sends_heartbeats_in_their_interval_and_notices_calm() {
+        let mut worker = worker(config("console")).await;
+        let beats = async |worker: &Worker| worker.world.store.engines().await.unwrap();
+        worker.sweep().await;
+        let first = beats(&worker).await;
+        assert_eq!(first.len(), 1);
+        assert!(worker.calm, "there is nothing to do anywhere");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        worker.sweep().await;
+        assert_eq!(beats(&worker).await, first, "it is too early for another");
+        worker.heartbeat_at = Instant::now().checked_sub(HEARTBEAT);
+        let passed = (Lane::Interactive, QueuePosition::HEAD);
+        worker.unreadable_up_to.extend([passed]);
+        let run = queue(&worker.world, Plan::default()).await;
+        worker.sweep().await;
+        assert_ne!(beats(&worker).await, first);
+        assert!(worker.unreadable_up_to.is_empty(), "it looks again");
+        assert!(!worker.calm, "{run} is queued");
+        let now = worker.world.clock.now();
+        let store = worker.world.store.clone();
+        let (claim, _) = store
+            .claim(Some(run), "me", now.plus_ms(60_000))
+            .await
+            .unwrap()
+            .unwrap();
+        let cancel = crate::core::run::Transition::Cancel;
+        store
+            .transition(claim, cancel, None, &[], now)
+            .await
+            .unwrap();
+        worker.tasks.spawn(std::future::pending());
+        worker.sweep().await;
+        assert!(!worker.calm, "a run is driven here");
+    }
+
+    #[tokio::test]
+    async fn a_lane_is_filled_and_no_further() {
+        let mut worker = worker(EngineConfig {
+            lanes: Lanes {
+                interactive: 2,
+                routine: 1,
+            },
+            ..config("console")
+        })
+        .await;
+        assert!(worker.claim().await == Polled::NothingLeft);
+        let wait = crate::core::run::step::wait::Wait { ms: 60_000 };
+        let spec = crate::core::run::step::StepSpec::Wait(wait);
+        let step = crate::core::run::plan::PlanStep::new(
+            "wait",
+            crate::core::run::Phase::Action,
+            spec,
+            90_000,
+        );
+        let plan = Plan {
+            steps: vec![step],
+            ..Plan::default()
+        };
+        for (queued, polled, active) in [
+            (1, Polled::NothingLeft, 1),
+            (1, Polled::Full, 2),
+            (1, Polled::Full, 2),
+        ] {
+            for _ in 0..queued {
+                queue(&worker.world, plan.clone()).await;
+            }
+            assert!(worker.claim().await == polled, "{active}");
+            assert_eq!((worker.active.len(), worker.tasks.len()), (active, active));
+            let state = *worker.world.signals.state.borrow();
+            assert_eq!((state.live, state.settled), (active, 0));
+        }
+        for (settled, requested, wanted) in [(false, 7, 0), (true, 7, 7), (false, 9, 7)] {
+            worker.publish(settled, requested);
+            let state = *worker.world.signals.state.borrow();
+            assert_eq!((state.live, state.settled), (2, wanted));
+        }
+    }
+
+    #[test]
+    fn lost_lines_and_panics_are_described() {
+        assert_eq!(lost_message(0), "");
+        assert_eq!(
+            lost_message(3),
+            "; 3 lines of its output could not be stored, nor what it would have printed after them"
+        );
+        for (panic, text) in [
+            (
+                Box::new("literal") as Box<dyn std::any::Any + Send>,
+                "literal",
+            ),
+            (Box::new("formatted".to_owned()), "formatted"),
+            (Box::new(7), "a panic without a message"),
+        ] {
+            assert_eq!(panic_message(panic.as_ref()), text);
+        }
+    }
 
     #[test]
     fn an_idle_engine_wakes_up_for_its_sweeps_alone() {
@@ -530,7 +775,7 @@ mod tests {
                 lease_ms: lease_s * 1000,
                 renew_ms: lease_s * 333,
                 sweep_ms: lease_s * 1000 / 6,
-                lanes: crate::core::run::queue::Lanes::default(),
+                lanes: Lanes::default(),
                 pulse: None,
                 only: None,
                 adopt_ms: 0,

@@ -191,6 +191,52 @@ mod tests {
         child.wait().unwrap();
     }
 
+    #[test]
+    fn a_process_is_gone_only_where_its_number_means_something() {
+        let me = identity();
+        let mine: Vec<_> = me.rsplitn(6, ':').collect();
+        let (host, start, boot, namespace) = (mine[5], mine[3], mine[2], mine[1]);
+        let missing = "999999999";
+        for (place, pid, start, boot, namespace, gone) in [
+            (host, missing, start, boot, namespace, true),
+            ("far", missing, start, boot, namespace, false),
+            (host, missing, start, boot, "1", false),
+            (host, missing, UNKNOWN, boot, namespace, false),
+            (host, missing, start, UNKNOWN, namespace, false),
+            (host, missing, start, boot, UNKNOWN, false),
+            (host, "0", start, boot, namespace, false),
+            (host, "4000000000", start, boot, namespace, false),
+        ] {
+            let holder = format!("{place}:{pid}:{start}:{boot}:{namespace}:1");
+            assert_eq!(is_gone(&holder), gone, "{holder}");
+        }
+        let elsewhere = || Location::Elsewhere(host.to_owned());
+        for (boot, namespace, location) in [
+            (boot, "1", elsewhere()),
+            (UNKNOWN, namespace, elsewhere()),
+            (boot, UNKNOWN, elsewhere()),
+            ("earlier", "1", Location::EarlierBoot),
+        ] {
+            let holder = format!("{host}:1:1:{boot}:{namespace}:1");
+            assert_eq!(place_of(&holder), location, "{holder}");
+        }
+        for (holder, name) in [
+            ("a:b:7:1:b:1:1", "a:b:7"),
+            ("ops1:x:1:b:1:1", "ops1:x:1:b:1:1"),
+            ("host:1", "host:1"),
+        ] {
+            assert_eq!(short(holder), name);
+        }
+        assert_eq!(host, rustix::system::uname().nodename().to_string_lossy());
+        let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+        assert_eq!(boot, id.trim());
+        assert_eq!(mine[4], std::process::id().to_string());
+        assert_eq!(start_time(std::process::id()).unwrap().1, start);
+        assert_eq!(start_time(999_999_999), None);
+        let number = |id: &str| -> u64 { id.rsplit(':').next().unwrap().parse().unwrap() };
+        assert!(number(&identity()) > number(&me));
+    }
+
     /// A number, as the inode of the namespace's file has it: a process of another container has
     /// another one, and its processes are not visible here.
     #[test]

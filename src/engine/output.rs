@@ -203,3 +203,128 @@ impl Batch {
                 || Instant::now() >= self.due)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::run::event::Stream;
+    use crate::engine::testing::recorder;
+
+    const ORIGIN: OutputOrigin<'static> = OutputOrigin {
+        step: Some(1),
+        phase: Some(Phase::Action),
+        kind: "shell",
+        sensitive: false,
+    };
+
+    fn lines(count: usize, bytes: usize) -> Vec<OutputLine> {
+        let line = OutputLine {
+            stream: Stream::Stdout,
+            text: "x".repeat(bytes),
+        };
+        vec![line; count]
+    }
+
+    #[tokio::test]
+    async fn a_batch_is_written_when_it_is_full_or_50_ms_old() {
+        let rec = recorder().await;
+        tokio::time::pause();
+        for (count, bytes, due) in [
+            (3999, 0, false),
+            (4000, 0, true),
+            // Each line counts with its end.
+            (4, 65_534, false),
+            (4, 65_535, true),
+        ] {
+            let mut batch = Batch::default();
+            assert!(!batch.is_due());
+            batch.lines(&rec, lines(count - 1, bytes), ORIGIN);
+            assert!(!batch.is_due(), "{count} {bytes}");
+            batch.lines(&rec, lines(1, bytes), ORIGIN);
+            assert_eq!(batch.is_due(), due, "{count} {bytes}");
+            assert_eq!(batch.entries.len(), count);
+        }
+        let mut batch = Batch::default();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(!batch.is_due(), "it is empty");
+        for (wait_ms, due) in [(0, false), (40, false), (9, false), (1, true)] {
+            tokio::time::advance(Duration::from_millis(wait_ms)).await;
+            batch.note(&rec, Level::Warn, "slow".to_owned(), ORIGIN);
+            assert_eq!(batch.is_due(), due, "{wait_ms}");
+        }
+        assert_eq!(batch.entries[0].step, Some(1));
+    }
+
+    #[tokio::test]
+    async fn output_of_a_sensitive_step_is_counted() {
+        for (sensitive, batches, wanted) in [
+            (false, &[2, 1][..], vec!["x", "x", "x"]),
+            (
+                true,
+                &[2, 1],
+                vec!["3 lines of output were not kept: the step is sensitive"],
+            ),
+            (true, &[], vec![]),
+        ] {
+            let rec = recorder().await;
+            let before = rec.world.store.run(rec.run()).await.unwrap().last_seq;
+            let (send, events) = mpsc::channel(CHANNEL);
+            for count in batches {
+                send.send(CallEvent::Lines(lines(*count, 1))).await.unwrap();
+            }
+            drop(send);
+            let origin = OutputOrigin {
+                sensitive,
+                ..ORIGIN
+            };
+            pump(&rec, events, origin).await.unwrap();
+            let written = rec.world.store.entries_after(rec.run(), before, 9).await;
+            let texts: Vec<String> = written
+                .unwrap()
+                .into_iter()
+                .map(|entry| match entry.body {
+                    EntryBody::Output { text, .. } => text,
+                    EntryBody::Event { message, .. } => message,
+                })
+                .collect();
+            assert_eq!(texts, wanted, "{sensitive}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_kept_file_is_recorded_with_its_size_and_hash() {
+        use crate::core::run::artifact::ArtifactKind;
+        let rec = recorder().await;
+        let draft = ArtifactDraft {
+            kind: ArtifactKind::File,
+            title: "notes.txt".to_owned(),
+            content: b"hello".to_vec(),
+        };
+        let kept = leave(&rec, draft, ORIGIN).await.unwrap();
+        assert!(kept.is_ok());
+        let entries = rec
+            .world
+            .store
+            .entries_after(rec.run(), 1, 9)
+            .await
+            .unwrap();
+        let EntryBody::Event {
+            level,
+            phase,
+            source,
+            message,
+            ..
+        } = &entries[0].body
+        else {
+            panic!("{entries:?}")
+        };
+        assert_eq!(
+            (*level, *phase, source.as_str()),
+            (Level::Info, ORIGIN.phase, "shell")
+        );
+        assert_eq!(
+            message,
+            &format!("left notes.txt ({}, sha256 2cf24dba5fb0…)", human_bytes(5))
+        );
+    }
+}

@@ -1,106 +1,41 @@
-//! Pauses by people: before each step it is checked whether the run may go on, and it waits while
-//! it may not. The lease is kept; requests come through the store. A run that waits for people does
-//! not count towards the runs driven at once.
+//! Pauses by people: before each step that they hold back, the run waits until it may go on.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
-
-use tokio::time::sleep;
-
-use super::Signals;
 use super::drive::Drive;
+use super::wait::PeopleWait;
 use crate::core::run::Transition;
 use crate::core::run::event::Level;
-use crate::core::run::plan::PlanStep;
-use crate::core::run::queue::Lane;
+use crate::core::run::progress::Hold;
 use crate::store::StoreError;
 
-/// Poll interval for requests by people: another console on the same store cannot wake us.
-pub(super) const POLL: Duration = Duration::from_secs(1);
-
-/// A run that waits for people, for as long as this lives.
-pub(super) struct Waiting(Arc<Signals>, Lane);
-
-impl Waiting {
-    pub(super) fn new(drive: &Drive) -> Self {
-        let (signals, lane) = (drive.rec.world.signals.clone(), drive.run.lane);
-        signals.waiting.of(lane).fetch_add(1, Ordering::AcqRel);
-        // Another run can take its slot.
-        signals.wake.send_modify(|n| *n += 1);
-        Self(signals, lane)
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.0.waiting.of(self.1).fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
 impl Drive {
-    /// Waits before a step for as long as people hold the run back there. Callers check the halt
-    /// afterwards.
-    pub(super) async fn hold(&self, index: u32, step: &PlanStep) -> Result<(), StoreError> {
-        let orders = self.orders.borrow().clone();
-        let Some(reason) = orders
-            .describe()
-            .filter(|_| orders.holds(index) && self.stop_signal.due().is_none())
-        else {
-            return Ok(());
+    /// Waits before a step for as long as people hold the run back there.
+    pub(super) async fn hold(&self, hold: &Hold) -> Result<(), StoreError> {
+        let wait = PeopleWait {
+            reads: "look whether it may go on",
+            timeout_ms: None,
+            stop_signal: &self.stop_signal,
+            stops_soon: true,
+            pauses_deadlines: true,
         };
-        if !self.is_held_back(index).await {
+        let released = || self.is_released(hold.step);
+        if self.look(wait.reads, released()).await.is_some() {
             return Ok(());
         }
-        let message = format!("{reason}; waits before step {}", step.name);
-        let event = self
-            .rec
-            .note(Some(step.phase), Level::Info, message.clone());
+        let note = |message: &str| self.rec.note(Some(hold.phase), Level::Info, message);
         self.rec
-            .transition(Transition::Wait, Some(&message), &[event])
+            .transition(Transition::Wait, Some(&hold.waits), &[note(&hold.waits)])
             .await?;
-        {
-            let _parked = Waiting::new(self);
-            let pause = self.limit.pause();
-            self.wait_until_released(index).await;
-            self.results.extend_deadlines(pause.elapsed());
-        }
-        let event = self.rec.note(
-            Some(step.phase),
-            Level::Info,
-            format!("goes on before step {}", step.name),
-        );
+        // Stopped or released: what comes next is decided by the progress of the run.
+        self.wait_for_people(wait, released).await;
         self.rec
-            .transition(Transition::Continue, None, &[event])
+            .transition(Transition::Continue, None, &[note(&hold.goes_on)])
             .await?;
         Ok(())
     }
 
-    async fn wait_until_released(&self, index: u32) {
-        let mut wake = self.rec.world.signals.wake.subscribe();
-        while self.is_held_back(index).await {
-            tokio::select! {
-                Ok(()) = wake.changed() => {}
-                () = sleep(POLL) => {}
-                () = self.stop_signal.expired() => return,
-            }
-        }
-    }
-
-    /// A store error counts as held back.
-    async fn is_held_back(&self, index: u32) -> bool {
-        match self
-            .rec
-            .world
-            .store
-            .is_held_back(self.rec.run(), index)
-            .await
-        {
-            Ok(held) => held,
-            Err(e) => {
-                tracing::warn!(run = %self.rec.run(), "cannot look whether it may go on, trying again: {e}");
-                true
-            }
-        }
+    async fn is_released(&self, step: u32) -> Result<Option<()>, StoreError> {
+        let store = &self.rec.world.store;
+        let held = store.is_held_back(self.rec.run(), step).await?;
+        Ok((!held).then_some(()))
     }
 }

@@ -157,6 +157,51 @@ fn unknown(world: &World, target: Target, message: String) -> Observation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::run::Phase;
+    use crate::core::run::step::StepSpec;
+    use crate::core::run::step::http::Http;
+    use crate::core::stack::service::HttpRequest;
+    use crate::engine::testing::{config, world};
+
+    #[test]
+    fn a_probe_has_its_own_timeout_or_ten_seconds() {
+        for (own_ms, wanted) in [(2500, 2500), (1, 1), (0, 10_000), (-1, 10_000)] {
+            let spec = StepSpec::Http(Http::new(HttpRequest::default()));
+            let step = PlanStep::new("probe", Phase::Verify, spec, own_ms);
+            assert_eq!(call_of(&step).timeout_ms, wanted);
+        }
+    }
+
+    #[tokio::test]
+    async fn without_probes_a_slot_is_left_to_others() {
+        let world = world(config("console")).await;
+        let (now, mut bus) = (world.clock.now(), world.bus.subscribe());
+        let made = world.store.ensure_workspace("acme", "UTC", now).await;
+        let workspace = made.unwrap().id;
+        let slot = slot_of(now, 3_600_000);
+        assert!(!pulse(&world, workspace, slot, 3_600_000).await.unwrap());
+        assert!(world.store.take_slot(workspace, slot).await.unwrap());
+        let pause = beat_once(&world, workspace, 3_600_000).await;
+        assert!(bus.try_recv().is_err(), "nothing was observed");
+        let next = slot_of(world.clock.now(), 3_600_000).plus_ms(3_600_000);
+        let left = next.ms_since(world.clock.now());
+        let pause = i64::try_from(pause.as_millis()).unwrap();
+        assert!((left..left + 5000).contains(&pause), "{pause} {left}");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_probed_is_unknown_from_now_on() {
+        let world = world(config("console")).await;
+        let target = Target {
+            service: "web".to_owned(),
+            env: None,
+        };
+        let before = world.clock.now();
+        let seen = unknown(&world, target.clone(), "no TOKEN".to_owned());
+        assert_eq!((&seen.target, seen.state), (&target, State::Unknown));
+        assert_eq!((seen.message.as_str(), seen.latency_ms), ("no TOKEN", None));
+        assert!(seen.at >= before && seen.run.is_none());
+    }
 
     #[test]
     fn a_slot_begins_at_a_multiple_of_the_period() {

@@ -1,13 +1,9 @@
 //! A question to a person: the run waits, its lease is kept, the answer comes through the store.
 
-use std::time::Duration;
-
-use tokio::time::{Instant, sleep, sleep_until};
-
 use super::drive::Drive;
-use super::pause::{POLL, Waiting};
-use super::step_ref::StepRef;
-use super::stop_signal::StopSignal;
+use super::record::StepRecord;
+use super::step_ref::StepRun;
+use super::wait::{PeopleWait, Waited};
 use crate::core::run::step::Reply;
 use crate::core::run::{StepStatus, Transition};
 use crate::store::StoreError;
@@ -15,12 +11,11 @@ use crate::store::StoreError;
 impl Drive {
     pub(super) async fn ask(
         &self,
-        place: StepRef,
+        run: StepRun<'_>,
         prompt: &str,
         timeout_ms: i64,
-        stop_signal: &StopSignal,
     ) -> Result<Reply, StoreError> {
-        let Some(index) = place.index else {
+        let Some(index) = run.place.index else {
             return Ok(Reply::Unreachable {
                 message: "only a step of the run can ask a person".to_owned(),
             });
@@ -32,51 +27,43 @@ impl Drive {
             .filter(|line| !line.is_empty())
             .collect();
         let question = lines.join(" ⏎ ");
-        self.rec
-            .step(index, StepStatus::Waiting, 1, Some(&question), &[])
-            .await?;
+        let record = StepRecord {
+            index,
+            status: StepStatus::Waiting,
+            attempt: 1,
+            message: Some(&question),
+        };
+        self.rec.step(record, &[]).await?;
         self.rec
             .transition(Transition::Wait, Some(&question), &[])
             .await?;
-        let waiting = Waiting::new(self);
-        let reply = self.answer(index, timeout_ms, stop_signal).await;
-        drop(waiting);
+        let wait = PeopleWait {
+            reads: "look for an answer",
+            timeout_ms: Some(timeout_ms),
+            stop_signal: run.stop_signal,
+            stops_soon: false,
+            pauses_deadlines: false,
+        };
+        let reply = match self.wait_for_people(wait, || self.answer(index)).await {
+            Waited::Found(reply) => reply,
+            Waited::TimedOut => Reply::TimedOut {
+                after_ms: timeout_ms,
+            },
+            Waited::Stopped => Reply::Unreachable {
+                message: "no answer was given".to_owned(),
+            },
+        };
         self.rec.transition(Transition::Continue, None, &[]).await?;
         Ok(reply)
     }
 
-    async fn answer(&self, index: u32, timeout_ms: i64, stop_signal: &StopSignal) -> Reply {
-        let world = &self.rec.world;
-        let mut wake = world.signals.wake.subscribe();
-        let begun = Instant::now();
-        // tokio's timers end after about 30 years.
-        let limit = begun
-            + Duration::from_millis(
-                u64::try_from(timeout_ms)
-                    .unwrap_or(0)
-                    .min(1_000_000_000_000),
-            );
-        loop {
-            // Answers just within the time count: the last poll comes after the deadline.
-            let over = Instant::now() >= limit;
-            match world.store.answer_of(self.rec.run(), index).await {
-                Ok(Some((done, by, note))) => return Reply::Answered { done, by, note },
-                Ok(None) => {}
-                Err(e) => {
-                    tracing::warn!(run = %self.rec.run(), "cannot look for an answer, trying again: {e}");
-                }
-            }
-            if over {
-                return Reply::TimedOut {
-                    after_ms: timeout_ms,
-                };
-            }
-            tokio::select! {
-                Ok(()) = wake.changed() => {}
-                () = sleep(POLL) => {}
-                () = stop_signal.fired() => return Reply::Unreachable { message: "no answer was given".to_owned() },
-                () = sleep_until(limit) => {}
-            }
-        }
+    async fn answer(&self, index: u32) -> Result<Option<Reply>, StoreError> {
+        let answer = self
+            .rec
+            .world
+            .store
+            .answer_of(self.rec.run(), index)
+            .await?;
+        Ok(answer.map(|(done, by, note)| Reply::Answered { done, by, note }))
     }
 }

@@ -5,12 +5,13 @@ use tokio::time::Instant;
 
 use super::drive::Drive;
 use super::results;
-use super::step_ref::{Ended, StepRef};
+use super::step_ref::{Closing, StepRef};
 use crate::core::base::time::human_ms;
 use crate::core::run::StepStatus;
 use crate::core::run::event::Level;
 use crate::core::run::plan::deferred;
 use crate::core::run::plan::{Evaluation, PlanStep};
+use crate::core::run::progress::StepEnd;
 use crate::core::run::step::Reply;
 use crate::store::StoreError;
 
@@ -19,7 +20,7 @@ pub(super) enum Ready {
     /// Yes; with its placeholders filled, when it has some.
     Go(Option<Box<PlanStep>>),
     /// It was skipped, or failed before it began.
-    Over(Ended),
+    Over(StepEnd),
 }
 
 impl Drive {
@@ -78,13 +79,14 @@ impl Drive {
         };
         let why = self.shorten(place, step, why).await?;
         let event = self.step_event(place, step, level, format!("{}: {why}", step.name));
-        self.close(place, status, 0, &why, event).await?;
-        self.results.keep_status(step, status);
-        Ok(Ready::Over(Ended {
+        let closing = Closing {
             status,
-            message: why,
-            halted: false,
-        }))
+            attempt: 0,
+            message: &why,
+        };
+        self.close(place, closing, event).await?;
+        self.results.keep_status(step, status);
+        Ok(Ready::Over(StepEnd::new(status, why)))
     }
 
     /// The timeout of an attempt: its own, or the rest of the sub-runbook's. `None`: no time is
@@ -106,7 +108,7 @@ impl Drive {
         place: StepRef,
         step: &PlanStep,
         attempt: u32,
-    ) -> Result<Ended, StoreError> {
+    ) -> Result<StepEnd, StoreError> {
         let limits = step
             .rules
             .within
@@ -122,14 +124,14 @@ impl Drive {
             Level::Error,
             format!("{}: {message}", step.name),
         );
-        self.close(place, StepStatus::TimedOut, attempt, &message, event)
-            .await?;
-        self.results.keep_status(step, StepStatus::TimedOut);
-        Ok(Ended {
+        let closing = Closing {
             status: StepStatus::TimedOut,
-            message,
-            halted: false,
-        })
+            attempt,
+            message: &message,
+        };
+        self.close(place, closing, event).await?;
+        self.results.keep_status(step, StepStatus::TimedOut);
+        Ok(StepEnd::new(StepStatus::TimedOut, message))
     }
 
     /// Evaluates an answer, with the results so far.

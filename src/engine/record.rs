@@ -47,6 +47,15 @@ pub(super) struct Event<'a> {
     pub data: Option<serde_json::Value>,
 }
 
+/// The state of a step to be recorded.
+#[derive(Clone, Copy)]
+pub(super) struct StepRecord<'a> {
+    pub index: u32,
+    pub status: StepStatus,
+    pub attempt: u32,
+    pub message: Option<&'a str>,
+}
+
 impl Recorder {
     pub(super) fn new(world: World, claim: Claim, run: &Run) -> Self {
         Self {
@@ -120,20 +129,23 @@ impl Recorder {
 
     pub(super) async fn step(
         &self,
-        index: u32,
-        status: StepStatus,
-        attempt: u32,
-        message: Option<&str>,
+        record: StepRecord<'_>,
         entries: &[NewEntry],
     ) -> Result<(), StoreError> {
         let (store, claim, at) = (&self.world.store, self.claim, self.world.clock.now());
         let before = self.known();
-        let (message, entries) = (self.clean_text(message), &*self.clean(entries));
+        let (message, entries) = (self.clean_text(record.message), &*self.clean(entries));
         let message = message.as_deref();
-        planted!(LateOutcome => if status == StepStatus::Succeeded {
-            self.step_later(index, (status, attempt, message), entries, at);
+        planted!(LateOutcome => if record.status == StepStatus::Succeeded {
+            self.step_later(StepRecord { message, ..record }, entries, at);
             return Ok(());
         });
+        let StepRecord {
+            index,
+            status,
+            attempt,
+            ..
+        } = record;
         let write = move || store.step(claim, index, status, attempt, message, entries, at);
         let written = move || async move { Ok(self.written(before, entries).await?.map(drop)) };
         self.persist(write, written).await?;
@@ -143,15 +155,10 @@ impl Recorder {
     }
 
     #[cfg(feature = "faults")]
-    fn step_later(
-        &self,
-        index: u32,
-        (status, attempt, message): (StepStatus, u32, Option<&str>),
-        entries: &[NewEntry],
-        at: Timestamp,
-    ) {
+    fn step_later(&self, record: StepRecord<'_>, entries: &[NewEntry], at: Timestamp) {
         let (store, claim) = (self.world.store.clone(), self.claim);
-        let (message, entries) = (message.map(str::to_owned), entries.to_vec());
+        let (index, status, attempt) = (record.index, record.status, record.attempt);
+        let (message, entries) = (record.message.map(str::to_owned), entries.to_vec());
         tokio::spawn(async move {
             sleep(Duration::from_millis(100)).await;
             let _ = store
@@ -210,14 +217,14 @@ impl Recorder {
     /// Records the end of an attempt that is followed by another one.
     pub(super) async fn attempt_ended(
         &self,
-        step: u32,
-        attempt: (u32, StepStatus),
+        record: StepRecord<'_>,
         entries: &[NewEntry],
     ) -> Result<(), StoreError> {
         let (store, claim, at) = (&self.world.store, self.claim, self.world.clock.now());
         let before = self.known();
         let entries = &*self.clean(entries);
-        let write = move || store.attempt_ended(claim, step, attempt, entries, at);
+        let attempt = (record.attempt, record.status);
+        let write = move || store.attempt_ended(claim, record.index, attempt, entries, at);
         let written = move || async move { Ok(self.written(before, entries).await?.map(drop)) };
         self.persist(write, written).await?;
         self.publish_entries(before, entries);

@@ -254,6 +254,225 @@ mod tests {
         );
     }
 
+    fn sensitive(key: &str) -> PlanStep {
+        let mut step = step(key, None);
+        step.rules.sensitive = true;
+        step
+    }
+
+    fn evaluation(result: &[(&str, Value)]) -> Evaluation {
+        let outcome = crate::core::run::step::Outcome::ok("fine".to_owned(), None);
+        let result = result.iter().map(|(k, v)| ((*k).to_owned(), v.clone()));
+        Evaluation {
+            outcome,
+            saved: BTreeMap::new(),
+            result: result.collect(),
+        }
+    }
+
+    #[test]
+    fn a_result_is_logged_without_the_large_parts_of_an_answer() {
+        let response = ["status", "duration_ms", "body", "headers"]
+            .map(|name| (name.to_owned(), Value::Int(7)));
+        let all = evaluation(&[
+            ("n", Value::Int(3)),
+            ("response", Value::Map(response.into())),
+        ]);
+        let results = Results::default();
+        let logged = results.keep(&step("login", None), StepStatus::Failed, &all);
+        let int = |n: i64| serde_json::to_value(Value::Int(n)).unwrap();
+        let answer = BTreeMap::from([
+            ("duration_ms".to_owned(), Value::Int(7)),
+            ("status".to_owned(), Value::Int(7)),
+        ]);
+        assert_eq!(
+            logged,
+            Some(serde_json::json!({
+                "n": int(3),
+                "response": serde_json::to_value(Value::Map(answer)).unwrap(),
+            }))
+        );
+        let asks = step("", Some("steps.login.n == 3"));
+        let Some(Value::Map(kept)) = results.seen_by(&asks).remove("login") else {
+            panic!("it is kept")
+        };
+        let Some(Value::Map(response)) = kept.get("response") else {
+            panic!("{kept:?}")
+        };
+        assert_eq!(response.len(), 4, "later steps see all of it");
+        assert_eq!(kept.get("status"), Some(&Value::Text("failed".to_owned())));
+        assert_eq!(kept.get(SENSITIVE), None);
+        for (step, result) in [(step("", None), &all), (step("a", None), &evaluation(&[]))] {
+            assert_eq!(results.keep(&step, StepStatus::Succeeded, result), None);
+        }
+        results.keep_status(&sensitive("private"), StepStatus::Succeeded);
+        let seen = results.seen_by(&asks);
+        assert_eq!(seen.len(), 3, "a step without a name has no result");
+        let Some(Value::Map(private)) = seen.get("private") else {
+            panic!("{seen:?}")
+        };
+        assert_eq!(private.get(SENSITIVE), Some(&Value::Bool(true)));
+    }
+
+    #[test]
+    fn only_steps_that_use_results_of_their_own_runbook_see_them() {
+        let results = Results::default();
+        results.keep_status(&step("login", None), StepStatus::Succeeded);
+        let mut fills = step("", None);
+        fills.rules.fills = true;
+        let mut elsewhere = step("", Some("steps.login.n == 3"));
+        elsewhere.rules.scope = "sub".to_owned();
+        for (asks, seen) in [
+            (step("", Some("steps.login.n == 3")), 1),
+            (fills, 1),
+            (step("", None), 0),
+            (elsewhere, 0),
+        ] {
+            assert_eq!(results.seen_by(&asks).len(), seen, "{:?}", asks.rules);
+        }
+    }
+
+    #[test]
+    fn a_recalled_result_is_whole_or_its_gap_has_a_reason() {
+        let int = serde_json::to_value(Value::Int(1)).unwrap();
+        let map = serde_json::to_value(Value::Map(BTreeMap::new())).unwrap();
+        let kept = |status: &str, kept: serde_json::Value| {
+            Some(serde_json::json!({ "status": status, "kept": kept }))
+        };
+        let (done, skipped, failed) = (
+            StepStatus::Succeeded,
+            StepStatus::Skipped,
+            StepStatus::Failed,
+        );
+        let plain = || step("login", None);
+        let asks = step("", Some("steps.login.token == 'x'"));
+        for (step, status, data, reason) in [
+            (
+                plain(),
+                done,
+                kept("succeeded", serde_json::json!({"n": int})),
+                None,
+            ),
+            (
+                plain(),
+                done,
+                kept("succeeded", serde_json::json!({"n": int, "response": map})),
+                Some(NOT_KEPT),
+            ),
+            (
+                plain(),
+                done,
+                kept("succeeded", serde_json::Value::Null),
+                None,
+            ),
+            (plain(), done, None, Some(DECIDED)),
+            (plain(), failed, None, None),
+            (
+                plain(),
+                failed,
+                kept("succeeded", serde_json::json!({"n": int})),
+                None,
+            ),
+            (plain(), skipped, None, Some(SKIPPED)),
+            (sensitive("login"), done, None, Some(PRIVATE)),
+            (sensitive("login"), failed, None, Some(PRIVATE)),
+            (sensitive("login"), skipped, None, Some(SKIPPED)),
+        ] {
+            let results = Results::default();
+            results.recall(&step, &record(status), data.as_ref());
+            let why = || "step login has no token".to_owned();
+            let wanted = reason.map_or_else(why, |reason| format!("{} (login {reason})", why()));
+            assert_eq!(results.explain(&asks, why()), wanted, "{status:?} {data:?}");
+            let other = "something else is missing".to_owned();
+            assert_eq!(results.explain(&asks, other.clone()), other);
+            let mut quiet = asks.clone();
+            quiet.rules.when = Some("steps.other.n == 3".to_owned());
+            assert_eq!(
+                results.explain(&quiet, why()),
+                why(),
+                "it asks about another"
+            );
+            let seen = results.seen_by(&asks);
+            let Some(Value::Map(found)) = seen.get("login") else {
+                panic!("{seen:?}")
+            };
+            let name = Value::Text(status.name().to_owned());
+            assert_eq!(found.get("status"), Some(&name));
+            let of_this = data.is_some() && status == done && !found.is_empty();
+            assert_eq!(
+                found.contains_key("n"),
+                of_this && data.is_some_and(|d| d["kept"].get("n").is_some()),
+                "{status:?}"
+            );
+        }
+        let results = Results::default();
+        for open in [
+            StepStatus::Pending,
+            StepStatus::Waiting,
+            StepStatus::Running,
+        ] {
+            results.recall(&plain(), &record(open), None);
+            assert!(results.seen_by(&asks).is_empty(), "{open:?} is no end");
+        }
+    }
+
+    #[test]
+    fn a_redacted_value_is_found_at_any_depth() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let map = |name: &str, value| Value::Map([(name.to_owned(), value)].into());
+        for (value, redacted) in [
+            (text("a [secret X]"), true),
+            (text("a [secrets]"), false),
+            (Value::Int(1), false),
+            (Value::List(vec![Value::Int(1), text("[secret X]")]), true),
+            (Value::List(vec![text("x")]), false),
+            (map("a", text("[secret X]")), true),
+            (map("[secret X]", Value::Int(1)), true),
+            (
+                map("a", Value::List(vec![map("b", text("[secret X]"))])),
+                true,
+            ),
+            (map("a", text("b")), false),
+        ] {
+            assert_eq!(is_redacted(&value), redacted, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_of_a_result_is_named() {
+        let seen = Scope::from([
+            (
+                "login".to_owned(),
+                Value::Map([("n".to_owned(), Value::Int(3))].into()),
+            ),
+            ("odd".to_owned(), Value::Int(1)),
+        ]);
+        let none = |step: &str| format!("step {step} has no result, so `n` of it is missing");
+        for (step, name, wanted) in [
+            ("login", "n", Ok("3".to_owned())),
+            ("login", "m", Err("step login did not save `m`".to_owned())),
+            ("odd", "n", Err(none("odd"))),
+            ("gone", "n", Err(none("gone"))),
+        ] {
+            assert_eq!(saved(&seen, step, name), wanted);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_of_a_sub_runbook_begins_once_and_pauses_do_not_count() {
+        use std::time::Duration;
+        let (results, began) = (Results::default(), Instant::now());
+        let left = |name: &str, ms| results.deadline(name, ms) - began;
+        assert_eq!(left("a", 1000), Duration::from_secs(1));
+        tokio::time::advance(Duration::from_millis(400)).await;
+        assert_eq!(left("a", 5000), Duration::from_secs(1));
+        assert_eq!(left("b", 1000), Duration::from_millis(1400));
+        results.extend_deadlines(Duration::from_secs(1));
+        assert_eq!(left("a", 1000), Duration::from_secs(2));
+        assert_eq!(left("b", 1000), Duration::from_millis(2400));
+        assert_eq!(left("c", -5), Duration::from_millis(400));
+    }
+
     #[test]
     fn steps_decided_by_a_person_or_ended_otherwise_have_no_result() {
         for (data, reason) in [

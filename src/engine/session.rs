@@ -4,8 +4,9 @@
 use std::sync::atomic::Ordering;
 
 use super::World;
-use super::drive::{Drive, Progress};
+use super::drive::Drive;
 use crate::core::run::plan::plan_hash;
+use crate::core::run::progress::Progress;
 use crate::core::run::step::{Call, CallKind, StepSpec};
 use crate::core::run::{Run, RunId, RunStatus, StepStatus};
 
@@ -39,7 +40,7 @@ impl Drive {
     }
 
     /// Removes the session, unless the run is to be resumed.
-    pub(super) fn end_session(&self, progress: &Progress) {
+    pub(super) fn end_session(&self, progress: &Progress<'_>) {
         let plan = &self.run.plan;
         if !progress.is_left()
             && plan

@@ -1,5 +1,7 @@
-//! The position of a step in its run, and how it ended.
+//! The position of a step in its run, and the step with what bounds it.
 
+use super::stop_signal::StopSignal;
+use crate::core::run::plan::PlanStep;
 use crate::core::run::{Phase, StepStatus};
 
 /// The position of a step in its run.
@@ -10,11 +12,19 @@ pub(super) struct StepRef {
     pub phase: Option<Phase>,
 }
 
-/// How a step ended.
-#[derive(Debug, Clone)]
-pub(super) struct Ended {
+/// A step to run.
+#[derive(Clone, Copy)]
+pub(super) struct StepRun<'s> {
+    pub place: StepRef,
+    pub step: &'s PlanStep,
+    /// Of one attempt; 0 and less: none.
+    pub timeout_ms: i64,
+    pub stop_signal: &'s StopSignal,
+}
+
+/// The end of a step to be recorded.
+pub(super) struct Closing<'a> {
     pub status: StepStatus,
-    pub message: String,
-    /// It was cut short from outside.
-    pub halted: bool,
+    pub attempt: u32,
+    pub message: &'a str,
 }

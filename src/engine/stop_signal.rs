@@ -6,59 +6,27 @@ use tokio_util::sync::CancellationToken;
 
 use crate::adapter::CancelTokens;
 use crate::core::run::orders::Ending;
-
-/// The reason; the first one counts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Why {
-    Cancelled {
-        by: String,
-    },
-    /// The step in flight finishes first.
-    Stopped {
-        by: String,
-    },
-    /// It was not approved, or a person refused: the step's message.
-    Unapproved {
-        message: String,
-    },
-    /// The run's total deadline passed.
-    Deadline,
-    /// The engine has to stop now.
-    Leaving,
-}
-
-impl Why {
-    /// As in "action skipped: …".
-    pub(super) fn describe(&self) -> &'static str {
-        match self {
-            Self::Cancelled { .. } => "the run was cancelled",
-            Self::Stopped { .. } => "the run was to stop here",
-            Self::Unapproved { .. } => "the run was not approved",
-            Self::Deadline => "the run's deadline passed",
-            Self::Leaving => "the engine was stopped",
-        }
-    }
-}
+use crate::core::run::progress::StopReason;
 
 /// Fired at most once; cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(super) struct StopSignal {
     limits: CancelTokens,
-    why: Arc<OnceLock<Why>>,
+    why: Arc<OnceLock<StopReason>>,
     /// To stop once the step in flight has ended.
     soon: CancellationToken,
-    soon_why: Arc<OnceLock<Why>>,
+    soon_why: Arc<OnceLock<StopReason>>,
 }
 
 impl StopSignal {
-    pub(super) fn fire(&self, why: Why) {
+    pub(super) fn fire(&self, why: StopReason) {
         // Already fired: the first reason counts.
         let _ = self.why.set(why);
         self.limits.cancel.cancel();
     }
 
     /// Without grace; also after it has fired.
-    pub(super) fn kill(&self, why: Why) {
+    pub(super) fn kill(&self, why: StopReason) {
         let _ = self.why.set(why);
         // Kill first: the receiver of the cancel must not begin with the grace.
         self.limits.kill.cancel();
@@ -66,7 +34,7 @@ impl StopSignal {
     }
 
     /// Nothing new may begin; steps in flight run to their end.
-    pub(super) fn fire_soon(&self, why: Why) {
+    pub(super) fn fire_soon(&self, why: StopReason) {
         let _ = self.soon_why.set(why);
         self.soon.cancel();
     }
@@ -76,18 +44,18 @@ impl StopSignal {
         planted!(CancelIgnored => return);
         let Some(by) = by else { return };
         match ending {
-            Some(Ending::AfterStep) => self.fire_soon(Why::Stopped { by }),
-            Some(Ending::Kill) => self.kill(Why::Cancelled { by }),
-            Some(Ending::Cancel) | None => self.fire(Why::Cancelled { by }),
+            Some(Ending::AfterStep) => self.fire_soon(StopReason::Stopped { by }),
+            Some(Ending::Kill) => self.kill(StopReason::Cancelled { by }),
+            Some(Ending::Cancel) | None => self.fire(StopReason::Cancelled { by }),
         }
     }
 
-    pub(super) fn why(&self) -> Option<&Why> {
+    pub(super) fn why(&self) -> Option<&StopReason> {
         self.why.get()
     }
 
     /// Why nothing new may begin.
-    pub(super) fn due(&self) -> Option<&Why> {
+    pub(super) fn due(&self) -> Option<&StopReason> {
         self.why().or_else(|| self.soon_why.get())
     }
 
@@ -109,6 +77,84 @@ impl StopSignal {
         tokio::select! {
             () = self.fired() => {}
             () = self.soon.cancelled() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn by(who: &str) -> String {
+        who.to_owned()
+    }
+
+    #[test]
+    fn the_first_reason_counts_and_a_kill_is_added_to_it() {
+        let signal = StopSignal::default();
+        assert_eq!((signal.why(), signal.due()), (None, None));
+        signal.apply(None, Some(Ending::Kill));
+        assert!(
+            !signal.is_killed() && signal.due().is_none(),
+            "by no person"
+        );
+        signal.apply(Some(by("ana")), Some(Ending::AfterStep));
+        let stopped = StopReason::Stopped { by: by("ana") };
+        assert_eq!((signal.why(), signal.due()), (None, Some(&stopped)));
+        assert!(!signal.limits().cancel.is_cancelled());
+        signal.fire_soon(StopReason::Deadline);
+        assert_eq!(signal.due(), Some(&stopped));
+
+        signal.apply(Some(by("ben")), Some(Ending::Cancel));
+        let cancelled = StopReason::Cancelled { by: by("ben") };
+        assert_eq!(signal.why(), Some(&cancelled));
+        assert_eq!(signal.due(), Some(&cancelled));
+        assert!(signal.limits().cancel.is_cancelled() && !signal.is_killed());
+        signal.apply(Some(by("cleo")), Some(Ending::Kill));
+        assert_eq!(signal.why(), Some(&cancelled));
+        assert!(signal.is_killed() && signal.limits().kill.is_cancelled());
+    }
+
+    #[test]
+    fn a_cancellation_without_an_ending_cancels() {
+        let signal = StopSignal::default();
+        signal.apply(Some(by("ana")), None);
+        assert_eq!(signal.why(), Some(&StopReason::Cancelled { by: by("ana") }));
+        assert!(signal.limits().cancel.is_cancelled() && !signal.is_killed());
+        let killed = StopSignal::default();
+        killed.apply(Some(by("ana")), Some(Ending::Kill));
+        assert_eq!(killed.why(), Some(&StopReason::Cancelled { by: by("ana") }));
+        assert!(killed.limits().cancel.is_cancelled() && killed.is_killed());
+    }
+
+    #[tokio::test]
+    async fn waits_end_when_it_fires_and_some_already_when_it_will() {
+        use futures_util::FutureExt;
+        let signal = StopSignal::default();
+        let state = || {
+            (
+                signal.fired().now_or_never().is_some(),
+                signal.expired().now_or_never().is_some(),
+            )
+        };
+        assert_eq!(state(), (false, false));
+        signal.fire_soon(StopReason::Leaving);
+        assert_eq!(state(), (false, true));
+        signal.fire(StopReason::Leaving);
+        assert_eq!(state(), (true, true));
+    }
+
+    #[test]
+    fn every_reason_is_described() {
+        let message = by("no");
+        for (why, text) in [
+            (StopReason::Cancelled { by: by("ana") }, "the run was cancelled"),
+            (StopReason::Stopped { by: by("ana") }, "the run was to stop here"),
+            (StopReason::Unapproved { message }, "the run was not approved"),
+            (StopReason::Deadline, "the run's deadline passed"),
+            (StopReason::Leaving, "the engine was stopped"),
+        ] {
+            assert_eq!(why.describe(), text);
         }
     }
 }

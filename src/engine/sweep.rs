@@ -194,3 +194,140 @@ impl Sweeper<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use super::*;
+    use crate::core::run::RunStatus;
+    use crate::core::run::plan::Plan;
+    use crate::engine::testing::{config, queue, world};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_is_steady_again_after_two_renewals() {
+        static AHEAD: AtomicI64 = AtomicI64::new(0);
+        let clock = Clock::Set(&AHEAD);
+        let mut steadiness = Steadiness::new(clock);
+        // Time stands still here except where it is set: both move by this much.
+        let mut pass = async |ms: u64, wall_ms: i64| {
+            tokio::time::advance(Duration::from_millis(ms)).await;
+            AHEAD.fetch_add(wall_ms, Ordering::Relaxed);
+            steadiness.is_steady(clock, 1000)
+        };
+        for (ms, wall_ms, steady) in [
+            (60_000, 60_000, true),
+            (1000, 2500, true),
+            (1000, 0, true),
+            (1000, 4000, false),
+            (1900, 1900, false),
+            (200, 200, true),
+            (5000, 0, false),
+            (2100, 2100, true),
+            (0, -3000, false),
+        ] {
+            assert_eq!(pass(ms, wall_ms).await, steady, "{ms} {wall_ms}");
+        }
+    }
+
+    /// A run of `holder` whose lease ends that much later.
+    async fn held(world: &World, holder: &str, left_ms: i64) -> Run {
+        let run = queue(world, Plan::default()).await;
+        let until = world.clock.now().plus_ms(left_ms);
+        let claimed = world.store.claim(Some(run), holder, until).await.unwrap();
+        claimed.unwrap().1
+    }
+
+    #[tokio::test]
+    async fn a_run_is_lost_with_its_process_or_with_its_lease() {
+        let world = world(config("test")).await;
+        let here = identity::identity();
+        let mut parts: Vec<_> = here.split(':').map(str::to_owned).collect();
+        parts[1] = "999999999".to_owned();
+        let gone = parts.join(":");
+        let short = identity::short(&gone);
+        let lost = format!("its engine {short} is gone");
+        for (holder, left_ms, all, elsewhere, none) in [
+            (gone.as_str(), 60_000, true, true, true),
+            ("far:1:1:b:1:1", -3_600_000, true, true, false),
+            ("far:1:1:b:1:1", 60_000, false, false, false),
+            (here.as_str(), -3_600_000, true, false, false),
+            (here.as_str(), 60_000, false, false, false),
+        ] {
+            let run = held(&world, holder, left_ms).await;
+            for (leases, is_lost) in [
+                (Leases::All, all),
+                (Leases::Elsewhere, elsewhere),
+                (Leases::None, none),
+            ] {
+                let sweeper = Sweeper {
+                    store: &world.store,
+                    bus: &world.bus,
+                    clock: world.clock,
+                    holder: "me",
+                    leases,
+                };
+                let why = sweeper.lost_reason(&run);
+                assert_eq!(why.is_some(), is_lost, "{holder} {left_ms} {leases:?}");
+                let Some(why) = why else { continue };
+                if holder == gone {
+                    assert_eq!(why, lost);
+                } else {
+                    let engine = identity::short(holder);
+                    let wanted = format!(
+                        "its engine {engine} did not renew the lease, which ended 1 h 0 min ago"
+                    );
+                    assert_eq!(why, wanted);
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sweep_interrupts_what_is_lost_and_touches_no_active_run() {
+        let world = world(config("test")).await;
+        let lost = held(&world, "far:1:1:b:1:1", -10).await.id;
+        let alive = held(&world, "far:2:1:b:1:1", 60_000).await.id;
+        let active = held(&world, "me", -10).await.id;
+        let own = held(&world, "me", 60_000).await.id;
+        let mut bus = world.bus.subscribe();
+        let why = "it broke".to_owned();
+        let mut abandoned = Abandoned::from([
+            (own, why.clone()),
+            (alive, why.clone()),
+            (RunId(4711), why.clone()),
+        ]);
+        let ours = HashSet::from([active]);
+        let unreadable = sweep(&world, &ours, &mut abandoned, false).await;
+        assert!(unreadable.is_empty());
+        let status = async |run| world.store.run(run).await.unwrap().status;
+        assert_eq!(
+            status(lost).await,
+            RunStatus::Claimed,
+            "leases are not judged after the clock was set"
+        );
+        assert_ne!(status(own).await, RunStatus::Claimed, "it was abandoned");
+        assert_eq!(abandoned, Abandoned::from([(own, why)]));
+        sweep(&world, &ours, &mut abandoned, true).await;
+        assert!(abandoned.is_empty(), "it is settled");
+        for (run, kept) in [(lost, false), (alive, true), (active, true)] {
+            assert_eq!(status(run).await == RunStatus::Claimed, kept, "{run}");
+        }
+        let news: Vec<_> = std::iter::from_fn(|| bus.try_recv().ok()).collect();
+        let now = world.store.run(lost).await.unwrap();
+        for notice in [
+            Notice::Steps(lost),
+            Notice::Entries(lost, now.last_seq),
+            Notice::Run(lost, now.status),
+        ] {
+            assert!(news.contains(&notice), "{notice:?} of {news:?}");
+        }
+        assert_eq!(news.len(), 6, "{news:?}");
+
+        let here = held(&world, &identity::identity(), -10).await.id;
+        let far = held(&world, "far:1:1:b:1:1", -10).await.id;
+        sweep_store(&world.store, &world.bus, world.clock).await;
+        assert_eq!(status(here).await, RunStatus::Claimed);
+        assert_ne!(status(far).await, RunStatus::Claimed);
+    }
+}

@@ -97,18 +97,6 @@ impl Scan {
         }
     }
 
-    /// The pattern.
-    #[must_use]
-    pub const fn regex(&self) -> &Regex {
-        &self.regex
-    }
-
-    /// Bytes scanned.
-    #[must_use]
-    pub const fn done(&self) -> u64 {
-        self.offset
-    }
-
     /// Scans one more block of the indexed part. False: no complete line was left. An unfinished
     /// last line is scanned only when `at_end`.
     ///

@@ -2,6 +2,7 @@
 //! by people.
 
 use crate::core::base::time::Timestamp;
+use crate::core::run::act::audit_word;
 use crate::core::run::breaker::{Breaker, BreakerKey, Pass, State};
 use crate::core::run::plan::Target;
 
@@ -167,7 +168,7 @@ impl Store {
                 workspace,
                 at,
                 actor,
-                action: "breaker.reset",
+                action: audit_word::RESET_BREAKER,
                 object: format!("breaker of {way}"),
                 before: Some(before.name().into()),
                 after: Some(State::default().name().into()),

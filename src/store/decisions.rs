@@ -2,6 +2,7 @@
 //! gone.
 
 use crate::core::base::time::Timestamp;
+use crate::core::run::act::audit_word;
 use crate::core::run::event::{Level, NewEntry};
 use crate::core::run::plan::Plan;
 use crate::core::run::{Run, RunId, RunStatus, StepStatus};
@@ -123,7 +124,7 @@ impl Store {
             workspace: numbered.workspace_id,
             at,
             actor,
-            action: "run.answer",
+            action: audit_word::ANSWER,
             object: format!("run {run} step {name}"),
             before: None,
             after: Some(answer.into()),

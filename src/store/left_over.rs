@@ -1,6 +1,7 @@
 //! Queued runs that no engine claims by itself, and starting one of them.
 
 use crate::core::base::time::Timestamp;
+use crate::core::run::act::audit_word;
 use crate::core::run::event::Level;
 use crate::core::run::{RunId, RunStatus};
 
@@ -111,7 +112,7 @@ impl Store {
             workspace: numbered.workspace_id,
             at,
             actor: by.actor,
-            action: "run.start",
+            action: audit_word::START,
             object: format!("run {run}"),
             before: Some(status.name().into()),
             after: Some("started".into()),

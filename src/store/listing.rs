@@ -1,14 +1,16 @@
 //! Reading runs: one, a filtered list, the held ones.
 
+use std::collections::HashMap;
+
 use sqlx::QueryBuilder;
 
 use crate::core::base::time::Timestamp;
-use crate::core::run::queue::Priority;
-use crate::core::run::{Run, RunId, RunStatus, RunStep, listed};
+use crate::core::run::summary::RunSummary;
+use crate::core::run::{Run, RunId, RunStep};
 
-use super::db::text;
-use super::rows::{RunRow, StepRow, all};
-use super::{RunFilter, Store, StoreError};
+use super::db::{Session, text};
+use super::rows::{RunRow, RunSummaryRow, StepRow, all};
+use super::{RunFilter, Store, StoreError, dialect};
 
 const ONE: &str = "select * from run where id = $1";
 const HELD: &str =
@@ -19,26 +21,31 @@ const EXPIRED: &str = "select * from run where status in ('claimed', 'running', 
 const STEPS: &str = "select position, status, attempt, started_at, finished_at, message from run_step \
      where run_id = $1 order by position";
 
-const OF_WORKSPACE: &str = "select * from run where workspace_id = ";
-/// Runs of one state are ordered by number in an index of their own. The plus keeps SQLite from
-/// scanning all runs of the workspace instead.
-const OF_STATUS: &str = "select * from run where +workspace_id = ";
-
-/// How the query of a filter begins; [`conditions`] follows.
+/// How the conditions of a filter begin; [`conditions`] follows. Runs of one state are ordered by
+/// number in an index of their own: the plus keeps SQLite from scanning all runs of the workspace
+/// instead.
 const fn start(filter: &RunFilter) -> &'static str {
     if filter.status.len() == 1 {
-        OF_STATUS
+        " from run where +workspace_id = "
     } else {
-        OF_WORKSPACE
+        " from run where workspace_id = "
     }
 }
 
-/// The runs found. Runs this version cannot read are listed apart, so that they hide none of the
+/// Whole runs. Those this version cannot read are listed apart, so that they hide none of the
 /// others.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Found {
     pub runs: Vec<Run>,
     /// Written by a newer version, or damaged: which, and why they cannot be read.
+    pub unreadable: Vec<(RunId, String)>,
+}
+
+/// Runs as a list shows them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Listed {
+    pub runs: Vec<RunSummary>,
+    /// Of a state or priority of a newer version: which, and why they cannot be listed.
     pub unreadable: Vec<(RunId, String)>,
     /// For a search: older runs than this one were not searched. `None`: all were.
     pub rest: Option<RunId>,
@@ -46,34 +53,6 @@ pub struct Found {
 
 /// Runs scanned by a search per requested match: 5,000 for a page of a hundred.
 const SCANNED_PER_MATCH: u32 = 50;
-/// The title is within this many characters of a stored plan.
-const TITLE_WITHIN: i32 = 1024;
-
-/// The columns a run's line in a list is made of: number, status, priority, actor, and the
-/// beginning of its plan.
-type Listed = (i64, String, String, String, String);
-
-/// Whether its line may contain a lower-case text. If parts cannot be read here, the whole run
-/// decides.
-fn may_hold((id, status, priority, actor, plan): &Listed, text: &str) -> bool {
-    let known = RunStatus::from_name(status)
-        .zip(Priority::from_name(priority))
-        .zip(title(plan));
-    known.is_none_or(|((status, priority), title)| {
-        listed(RunId(*id), status, priority, &title, actor)
-            .to_lowercase()
-            .contains(text)
-    })
-}
-
-/// The title in the beginning of a stored plan.
-fn title(head: &str) -> Option<String> {
-    let (_, from) = head.split_once("\"title\":")?;
-    serde_json::Deserializer::from_str(from)
-        .into_iter::<String>()
-        .next()?
-        .ok()
-}
 
 /// The conditions of a filter on the runs of a workspace, after `where workspace_id = `.
 macro_rules! conditions {
@@ -110,18 +89,69 @@ macro_rules! conditions {
     }};
 }
 
+/// The numbers of runs, separated by commas.
+macro_rules! ids {
+    ($query:ident, $runs:expr) => {{
+        let mut list = $query.separated(", ");
+        for run in $runs {
+            list.push_bind(run.0);
+        }
+    }};
+}
+
 impl Found {
-    fn of(rows: Vec<RunRow>) -> Self {
-        let mut found = Self::default();
+    fn extend(&mut self, rows: Vec<RunRow>) {
         for row in rows {
             let id = RunId(row.id);
             match Run::try_from(row) {
-                Ok(run) => found.runs.push(run),
-                Err(why) => found.unreadable.push((id, why.to_string())),
+                Ok(run) => self.runs.push(run),
+                Err(why) => self.unreadable.push((id, why.to_string())),
             }
         }
-        found
     }
+}
+
+impl Listed {
+    /// The first `limit` runs for which `wanted` holds; those that cannot be read count too. `rest`
+    /// is the last of them when there are so many.
+    fn of(rows: Vec<RunSummaryRow>, limit: usize, wanted: impl Fn(&RunSummary) -> bool) -> Self {
+        let mut listed = Self::default();
+        for row in rows {
+            let id = RunId(row.id);
+            match RunSummary::try_from(row) {
+                Ok(run) if wanted(&run) => listed.runs.push(run),
+                Ok(_) => continue,
+                Err(why) => listed.unreadable.push((id, why.to_string())),
+            }
+            if listed.runs.len() + listed.unreadable.len() == limit {
+                listed.rest = Some(id);
+                break;
+            }
+        }
+        listed
+    }
+}
+
+/// Sets the services of some runs.
+async fn name_services(db: &mut Session, runs: &mut [RunSummary]) -> Result<(), StoreError> {
+    if runs.is_empty() {
+        return Ok(());
+    }
+    let named = on!(db, conn: D => {
+        let mut query =
+            QueryBuilder::<D>::new("select run_id, service from run_service where run_id in (");
+        ids!(query, runs.iter().map(|run| run.id));
+        query.push(") order by run_id, service");
+        query.build_query_as::<(i64, String)>().fetch_all(&mut **conn).await
+    })?;
+    let mut services: HashMap<i64, Vec<String>> = HashMap::new();
+    for (run, service) in named {
+        services.entry(run).or_default().push(service);
+    }
+    for run in runs {
+        run.services = services.remove(&run.id.0).unwrap_or_default();
+    }
+    Ok(())
 }
 
 impl Store {
@@ -133,87 +163,56 @@ impl Store {
             .try_into()
     }
 
-    /// Runs that pass the filter, newest first.
-    pub async fn runs(&self, workspace: i64, filter: &RunFilter) -> Result<Found, StoreError> {
-        if let Some(holds) = filter
-            .holds
-            .as_deref()
-            .map(str::to_lowercase)
-            .filter(|holds| !holds.is_empty())
-        {
-            return self.search(workspace, filter, &holds).await;
-        }
+    /// Runs that pass the filter, newest first, without their plans. A search for a text reads
+    /// [`SCANNED_PER_MATCH`] runs for each one that it may find.
+    pub async fn runs(&self, workspace: i64, filter: &RunFilter) -> Result<Listed, StoreError> {
+        let holds = filter.holds.as_deref().unwrap_or_default().to_lowercase();
+        let most = if holds.is_empty() {
+            filter.limit
+        } else {
+            filter.limit.saturating_mul(SCANNED_PER_MATCH)
+        };
         let mut db = self.db.read().await?;
         let rows = on!(db, conn: D => {
-            let mut query = QueryBuilder::<D>::new(start(filter));
-            conditions!(query, workspace, filter);
-            query.push(" order by id desc limit ").push_bind(i64::from(filter.limit));
-            query.build_query_as::<RunRow>().fetch_all(&mut **conn).await
-        })?;
-        Ok(Found::of(rows))
-    }
-
-    /// Runs whose line in a list contains a text: at most the filter's limit, among the newest
-    /// ([`SCANNED_PER_MATCH`] for each).
-    async fn search(
-        &self,
-        workspace: i64,
-        filter: &RunFilter,
-        holds: &str,
-    ) -> Result<Found, StoreError> {
-        let most = filter.limit.saturating_mul(SCANNED_PER_MATCH);
-        let mut db = self.db.read().await?;
-        let scanned = on!(db, conn: D => {
-            let mut query = QueryBuilder::<D>::new("select id, status, priority, actor, substr(plan, 1, ");
-            query.push_bind(TITLE_WITHIN).push(") as head from run where workspace_id = ");
+            let mut query = QueryBuilder::<D>::new("select ");
+            query.push(RunSummaryRow::COLUMNS).push(start(filter));
             conditions!(query, workspace, filter);
             query.push(" order by id desc limit ").push_bind(i64::from(most));
-            query.build_query_as::<Listed>().fetch_all(&mut **conn).await
+            query.build_query_as::<RunSummaryRow>().fetch_all(&mut **conn).await
         })?;
-        let limit = filter.limit as usize;
-        let ids: Vec<i64> = scanned
-            .iter()
-            .filter(|run| may_hold(run, holds))
-            .take(limit)
-            .map(|run| run.0)
-            .collect();
-        let ended = scanned.len() < most as usize;
-        let rest = if ids.len() == limit {
-            ids.last().copied()
+        let mut listed = if holds.is_empty() {
+            Listed::of(rows, usize::MAX, |_| true)
         } else {
-            scanned.last().map(|run| run.0)
-        };
-        let rest = rest.filter(|_| !ended || ids.len() == limit).map(RunId);
-        if ids.is_empty() {
-            return Ok(Found {
-                rest,
-                ..Found::default()
+            let all = rows.len() < most as usize;
+            let last = rows.last().map(|row| RunId(row.id));
+            let listed = Listed::of(rows, filter.limit as usize, |run| {
+                run.line().to_lowercase().contains(&holds)
             });
-        }
-        let rows = on!(db, conn: D => {
-            let mut query = QueryBuilder::<D>::new("select * from run where id in (");
-            let mut list = query.separated(", ");
-            for id in &ids {
-                list.push_bind(*id);
+            Listed {
+                rest: listed.rest.or(last.filter(|_| !all)),
+                ..listed
             }
-            query.push(") order by id desc");
-            query.build_query_as::<RunRow>().fetch_all(&mut **conn).await
-        })?;
-        let mut found = Found {
-            rest,
-            ..Found::of(rows)
         };
-        let line = |run: &Run| {
-            listed(
-                run.id,
-                run.status,
-                run.priority,
-                &run.plan.title,
-                &run.actor,
-            )
-            .to_lowercase()
-        };
-        found.runs.retain(|run| line(run).contains(holds));
+        for part in listed.runs.chunks_mut(dialect::ROWS_PER_INSERT) {
+            name_services(&mut db, part).await?;
+        }
+        Ok(listed)
+    }
+
+    /// These runs of the workspace with their plans, newest first.
+    pub async fn whole_runs(&self, workspace: i64, runs: &[RunId]) -> Result<Found, StoreError> {
+        let mut found = Found::default();
+        let mut db = self.db.read().await?;
+        for part in runs.chunks(dialect::ROWS_PER_INSERT) {
+            let rows = on!(db, conn: D => {
+                let mut query = QueryBuilder::<D>::new("select * from run where workspace_id = ");
+                query.push_bind(workspace).push(" and id in (");
+                ids!(query, part.iter());
+                query.push(") order by id desc");
+                query.build_query_as::<RunRow>().fetch_all(&mut **conn).await
+            })?;
+            found.extend(rows);
+        }
         Ok(found)
     }
 
@@ -226,7 +225,9 @@ impl Store {
     /// All held runs (claimed, running, waiting).
     pub async fn held(&self) -> Result<Found, StoreError> {
         let mut db = self.db.read().await?;
-        Ok(Found::of(fetch_all!(db, RunRow, HELD)?))
+        let mut held = Found::default();
+        held.extend(fetch_all!(db, RunRow, HELD)?);
+        Ok(held)
     }
 
     /// Whether no run of any workspace is queued or active.
@@ -245,20 +246,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_title_is_read_from_the_beginning_of_a_plan() {
-        let plan = crate::core::run::plan::Plan {
-            title: "say \"hi\" → prod".into(),
-            ..crate::core::run::plan::Plan::default()
-        };
-        let stored = serde_json::to_string(&plan).unwrap();
-        assert_eq!(title(&stored[..200]).as_deref(), Some("say \"hi\" → prod"));
-        assert_eq!(
-            (title("{\"runbook\":\"x\""), title("\"title\":\"cut o")),
-            (None, None)
-        );
-    }
+    use crate::core::run::RunStatus;
 
     #[test]
     fn the_sql_knows_exactly_the_held_states() {

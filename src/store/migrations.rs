@@ -26,7 +26,7 @@ macro_rules! version {
     };
 }
 
-const VERSIONS: [Version; 8] = [
+const VERSIONS: [Version; 9] = [
     version!(1, "0001_start"),
     version!(2, "0002_locks"),
     version!(3, "0003_told"),
@@ -35,6 +35,7 @@ const VERSIONS: [Version; 8] = [
     version!(6, "0006_queue"),
     version!(7, "0007_record"),
     version!(8, "0008_state"),
+    version!(9, "0009_summary"),
 ];
 
 const APPLIED: &str = "select version, checksum from _sqlx_migrations order by version";

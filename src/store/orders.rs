@@ -169,10 +169,9 @@ async fn current<'a>(
     })
 }
 
-/// Result of an order: action and data of the audit row, message in the run's log, the status the
+/// Result of an order: data of the audit row, message in the run's log, the status the
 /// run has now.
 struct Given {
-    action: &'static str,
     after: String,
     step: Option<u32>,
     message: String,
@@ -193,7 +192,7 @@ pub(super) async fn give(
         .check(status, &before.orders)
         .map_err(|what| StoreError::Refused { run, status, what })?;
     let (actor, because) = (by.actor, by.because());
-    let pace = async |tx: &mut Tx, pace: Pace, action, message| {
+    let pace = async |tx: &mut Tx, pace: Pace, message| {
         execute!(
             tx,
             PACE,
@@ -202,7 +201,6 @@ pub(super) async fn give(
             (pace != Pace::Free).then(|| text(actor))
         )?;
         Ok::<_, StoreError>(Given {
-            action,
             after: pace.name().to_owned(),
             step: None,
             message,
@@ -212,21 +210,13 @@ pub(super) async fn give(
     let given = match order {
         Order::Pause => {
             let message = format!("{actor} asks it to pause before its next step{because}");
-            pace(tx, Pace::Paused, "run.pause", message).await?
+            pace(tx, Pace::Paused, message).await?
         }
         Order::StepThrough => {
             let message = format!("{actor} goes through it step by step{because}");
-            pace(tx, Pace::Stepping, "run.step_through", message).await?
+            pace(tx, Pace::Stepping, message).await?
         }
-        Order::Continue => {
-            pace(
-                tx,
-                Pace::Free,
-                "run.continue",
-                format!("{actor} lets it go on{because}"),
-            )
-            .await?
-        }
+        Order::Continue => pace(tx, Pace::Free, format!("{actor} lets it go on{because}")).await?,
         Order::LetGo(step) => let_go(tx, &before, step, by).await?,
         Order::Skip(step) => skip(tx, &before, step, by, at).await?,
         Order::End(ending) => end(tx, &before, ending, by, at).await?,
@@ -237,7 +227,7 @@ pub(super) async fn give(
         workspace: numbered.workspace_id,
         at,
         actor,
-        action: given.action,
+        action: order.audit_word(),
         object: format!("run {run}"),
         before: Some(status.name().into()),
         after: Some(given.after),
@@ -274,7 +264,6 @@ async fn let_go(tx: &mut Tx, to: &To<'_>, step: u32, by: Orderer<'_>) -> Result<
     let message = format!("{} lets step {name} go{}", by.actor, by.because());
     let after = format!("step {name} may go");
     Ok(Given {
-        action: "run.let_go",
         after,
         step: Some(step),
         message,
@@ -327,7 +316,6 @@ async fn skip(
     let message = format!("{name}: {label}{uses}");
     let after = format!("step {name} skipped");
     Ok(Given {
-        action: "run.skip",
         after,
         step: Some(step),
         message,
@@ -352,7 +340,6 @@ async fn end(
         };
         let after = format!("{}{how}", status.name());
         Ok(Given {
-            action: "run.cancel",
             after,
             step: None,
             message,

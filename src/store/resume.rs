@@ -2,6 +2,7 @@
 //! harmless, automatically.
 
 use crate::core::base::time::Timestamp;
+use crate::core::run::act::audit_word;
 use crate::core::run::event::Level;
 use crate::core::run::orders::next_step;
 use crate::core::run::plan::Plan;
@@ -230,7 +231,7 @@ async fn resume(
         workspace: numbered.workspace_id,
         at,
         actor: by.actor,
-        action: "run.resume",
+        action: audit_word::RESUME,
         object: format!("run {run}"),
         before: Some(from.name().into()),
         after: Some(message),

@@ -7,6 +7,7 @@ use crate::core::run::event::{Entry, EntryBody, Level};
 use crate::core::run::orders::{Ending, Orders, Pace};
 use crate::core::run::plan::{Plan, Target};
 use crate::core::run::queue::{Lane, Priority};
+use crate::core::run::summary::RunSummary;
 use crate::core::run::{AuditRow, Change, Phase, Run, RunId, RunStatus, RunStep, StepStatus};
 use crate::core::stack::state::State;
 
@@ -69,6 +70,62 @@ impl TryFrom<RunRow> for Run {
             },
             retry_of: row.retry_of.map(RunId),
             lane: lane(&row.lane)?,
+            priority: priority(&row.priority)?,
+            last_seq: row.last_seq,
+        })
+    }
+}
+
+row! {
+    pub(super) struct RunSummaryRow {
+        pub id: i64,
+        title: String,
+        env: Option<String>,
+        needs_approval: bool,
+        status: String,
+        actor: String,
+        started_by: String,
+        requested_at: i64,
+        started_at: Option<i64>,
+        finished_at: Option<i64>,
+        message: Option<String>,
+        pace: String,
+        paced_by: Option<String>,
+        let_go: Option<i64>,
+        ending: Option<String>,
+        priority: String,
+        last_seq: i64,
+    }
+}
+
+impl RunSummaryRow {
+    pub(super) const COLUMNS: &str = "id, title, env, needs_approval, status, actor, started_by, \
+         requested_at, started_at, finished_at, message, pace, paced_by, let_go, ending, priority, last_seq";
+}
+
+impl TryFrom<RunSummaryRow> for RunSummary {
+    type Error = StoreError;
+
+    fn try_from(row: RunSummaryRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: RunId(row.id),
+            title: row.title,
+            env: row.env,
+            services: Vec::new(),
+            needs_approval: row.needs_approval,
+            status: status(&row.status)?,
+            actor: row.actor,
+            trigger: row.started_by,
+            requested_at: Timestamp(row.requested_at),
+            started_at: row.started_at.map(Timestamp),
+            finished_at: row.finished_at.map(Timestamp),
+            message: row.message,
+            orders: Orders {
+                pace: pace(&row.pace)?,
+                by: row.paced_by,
+                let_go: row.let_go.map(small).transpose()?,
+                ending: row.ending.as_deref().map(ending).transpose()?,
+            },
             priority: priority(&row.priority)?,
             last_seq: row.last_seq,
         })

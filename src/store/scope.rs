@@ -20,8 +20,8 @@ use crate::core::stack;
 use crate::core::stack::service::Stack;
 
 use super::{
-    AuditFilter, Ballot, Beginning, Found, Glimpse, LeftOver, NewRun, Orderer, Resumer, RunFilter,
-    Store, StoreError, Workspace,
+    AuditFilter, Ballot, Beginning, Found, Glimpse, LeftOver, Listed, NewRun, Orderer, Resumer,
+    RunFilter, Store, StoreError, Workspace,
 };
 
 const OWN: &str = "select id from run where id = $1 and workspace_id = $2";
@@ -69,8 +69,13 @@ impl Scope {
     }
 
     /// [`Store::runs`].
-    pub async fn runs(&self, filter: &RunFilter) -> Result<Found, StoreError> {
+    pub async fn runs(&self, filter: &RunFilter) -> Result<Listed, StoreError> {
         self.store.runs(self.workspace.id, filter).await
+    }
+
+    /// [`Store::whole_runs`].
+    pub async fn whole_runs(&self, runs: &[RunId]) -> Result<Found, StoreError> {
+        self.store.whole_runs(self.workspace.id, runs).await
     }
 
     /// [`Store::steps`].

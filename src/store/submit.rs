@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use sqlx::QueryBuilder;
 
+use crate::core::run::act::audit_word;
 use crate::core::run::event::Level;
 use crate::core::run::orders::Pace;
 use crate::core::run::queue::{Lane, Priority, rank};
@@ -16,8 +17,8 @@ use super::rows::RunRow;
 use super::{NewRun, Store, StoreError, dialect, groups, history, journal, locks, orders, rows};
 
 const INSERT: &str = "insert into run (workspace_id, parent_id, plan, runbook, env, status, actor, started_by, reason, \
-     requested_at, lane, priority, rank, queued_by, queued_at, token, last_seq) \
-     select id, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, $10, $11, $12, $13, $9, 0, 1 from workspace \
+     requested_at, lane, priority, rank, queued_by, queued_at, token, last_seq, title, needs_approval) \
+     select id, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, $10, $11, $12, $13, $9, 0, 1, $14, $15 from workspace \
      where id = $1 returning *";
 const PLACE_OF: &str = "select lane, priority from run where id = $1";
 const BEGIN_AS: &str = "update run set pace = $2, paced_by = $3, retry_of = $4 where id = $1";
@@ -139,6 +140,8 @@ async fn insert(
         priority.name(),
         rank(new.at, priority, lane),
         text(process),
+        text(&new.plan.title),
+        new.plan.approvals().next().is_some(),
     )?;
     let row =
         row.ok_or_else(|| StoreError::NotFound(format!("workspace number {}", new.workspace)))?;
@@ -170,7 +173,7 @@ async fn insert(
         workspace: new.workspace,
         at: new.at,
         actor: &new.actor,
-        action: "run.submit",
+        action: audit_word::SUBMIT,
         object: format!("run {run}"),
         before: None,
         after: Some(summary(new, lane, priority)),

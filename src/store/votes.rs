@@ -2,6 +2,7 @@
 //! in one transaction; the engine that drives the run polls for the result.
 
 use crate::core::base::time::Timestamp;
+use crate::core::run::act::audit_word;
 use crate::core::run::approval::{Question, Tally, Vote, VoteError};
 use crate::core::run::event::Level;
 use crate::core::run::plan::plan_hash;
@@ -190,9 +191,9 @@ async fn record_vote(
         at: new.at,
         actor: &new.actor,
         action: if new.approved {
-            "run.approve"
+            audit_word::APPROVE
         } else {
-            "run.reject"
+            audit_word::REJECT
         },
         object: format!("run {} step {name}", run.id),
         before: None,

@@ -1,6 +1,7 @@
 //! The console's model: `update` takes a message and returns effects. No I/O, no clock, no waiting.
 
 mod act;
+mod acted;
 pub mod bar;
 mod command;
 mod data;
@@ -27,7 +28,8 @@ use super::view::layout;
 use crate::control::left_over;
 use crate::core::base::time::Timestamp;
 use crate::core::command::Catalogue;
-use crate::core::run::{Run, RunId};
+use crate::core::run::RunId;
+use crate::core::run::summary::RunSummary;
 
 /// One line about the last event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,7 +172,7 @@ impl App {
 
     /// The run in the overview.
     #[must_use]
-    pub fn run_of(&self, run: RunId) -> Option<&Run> {
+    pub fn run_of(&self, run: RunId) -> Option<&RunSummary> {
         self.frame().run_of(run)
     }
 
@@ -179,7 +181,6 @@ impl App {
     pub fn frame(&self) -> Frame<'_> {
         Frame {
             facts: &self.facts,
-            keys: &self.keys,
             theme: self.theme,
             now: self.now,
             overview: self.overview.as_ref(),

@@ -1,18 +1,17 @@
 //! The part of the model that views and popups may read while they paint.
 
 use super::facts::Facts;
-use super::keys::Keymap;
 use super::logs::Logs;
 use super::msg::Overview;
 use super::theme::Theme;
 use crate::core::base::time::Timestamp;
-use crate::core::run::{Run, RunId};
+use crate::core::run::RunId;
+use crate::core::run::summary::RunSummary;
 
 /// Borrowed from the model for one frame.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame<'a> {
     pub facts: &'a Facts,
-    pub keys: &'a Keymap,
     pub theme: Theme,
     pub now: Timestamp,
     pub overview: Option<&'a Overview>,
@@ -24,7 +23,7 @@ pub struct Frame<'a> {
 impl<'a> Frame<'a> {
     /// The run in the overview.
     #[must_use]
-    pub fn run_of(&self, run: RunId) -> Option<&'a Run> {
+    pub fn run_of(&self, run: RunId) -> Option<&'a RunSummary> {
         self.overview?.runs.iter().find(|r| r.id == run)
     }
 }

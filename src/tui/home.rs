@@ -16,8 +16,10 @@ use super::theme::{Theme, run_symbol, run_word};
 use super::view::canvas::{Canvas, safe};
 use super::view::layout;
 use super::viewer::Viewer;
+use crate::core::run::act::Acted;
 use crate::core::run::plan::Target;
-use crate::core::run::{Run, RunId, RunStatus};
+use crate::core::run::summary::RunSummary;
+use crate::core::run::{RunId, RunStatus};
 
 /// The panes at home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -67,6 +69,11 @@ impl Home {
     /// Updates the selection after a change of the stack.
     fn sync(&mut self, overview: &Overview) {
         self.stack.sync(&targets(overview, self.filter.text()));
+    }
+
+    /// Shows the log of the run that was just queued.
+    const fn follow(&mut self, run: RunId) {
+        (self.started, self.log) = (Some(run), Some(run));
     }
 
     /// Shows the log of the newest run, unless the operator is reading another one.
@@ -227,8 +234,11 @@ impl View for Home {
                 self.sync(overview);
                 self.choose_log(overview, delivery.logs);
             }
-            Msg::Submitted(_, Ok(run)) => {
-                (self.started, self.log) = (Some(run.id), Some(run.id));
+            Msg::Submitted(_, Ok(run)) => self.follow(run.id),
+            Msg::Acted(_, Ok(acted)) => {
+                if let [Acted::Retried(run)] = acted.as_slice() {
+                    self.follow(run.id);
+                }
             }
             _ => return Reaction::Ignored,
         }
@@ -242,7 +252,7 @@ impl View for Home {
     /// Paints all panes, or the one that fills the screen; while there is nothing, what to do first.
     fn draw(&self, frame: Frame<'_>, body: Rect, canvas: &mut Canvas<'_>) {
         if let Some(empty) = frame.overview.filter(|overview| welcome::applies(overview)) {
-            return welcome::draw(frame, empty, body, canvas);
+            return welcome::draw(empty, body, canvas);
         }
         for pane in Pane::ALL
             .into_iter()
@@ -264,7 +274,7 @@ impl View for Home {
 
 /// `Run #41 ▶ running  deploy web → staging`.
 #[must_use]
-pub fn log_title(frame: Frame<'_>, run: Option<&Run>) -> Line<'static> {
+pub fn log_title(frame: Frame<'_>, run: Option<&RunSummary>) -> Line<'static> {
     let theme = frame.theme;
     let Some(run) = run else {
         return Span::styled(" Run log ", theme.strong()).into();
@@ -276,7 +286,7 @@ pub fn log_title(frame: Frame<'_>, run: Option<&Run>) -> Line<'static> {
     ];
     if run.status == RunStatus::Waiting {
         // The requester of a run cannot approve it.
-        let is_requester = run.actor == frame.facts.actor && run.plan.approvals().next().is_some();
+        let is_requester = run.actor == frame.facts.actor && run.needs_approval;
         let whom = if is_requester {
             "Enter opens it "
         } else {
@@ -286,7 +296,7 @@ pub fn log_title(frame: Frame<'_>, run: Option<&Run>) -> Line<'static> {
     }
     // Last, because it may be cut.
     spans.push(Span::styled(
-        format!(" {} ", safe(&run.plan.title)),
+        format!(" {} ", safe(&run.title)),
         theme.strong(),
     ));
     Line::from(spans)

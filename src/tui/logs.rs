@@ -51,6 +51,8 @@ pub struct RunLog {
     fitted: Option<Rect>,
     /// Effects to send to the reader.
     wanted: Vec<Effect>,
+    /// The names of its steps are read when it is opened: no view of the run has them.
+    unnamed: bool,
 }
 
 impl RunLog {
@@ -66,7 +68,15 @@ impl RunLog {
             blank: false,
             fitted: None,
             wanted: Vec::new(),
+            unnamed: false,
         }
+    }
+
+    /// The same log, which reads the names of its steps by itself.
+    #[must_use]
+    pub(super) fn unnamed(mut self) -> Self {
+        self.unnamed = true;
+        self
     }
 
     /// The effects to open, resize and control it on screen.
@@ -98,6 +108,7 @@ impl RunLog {
                 run: self.run,
                 after,
             });
+            effects.extend(self.unnamed.then_some(Effect::Detail(self.run)));
         }
         if self.fitted.replace(place.area) != Some(place.area) {
             effects.push(
@@ -189,6 +200,7 @@ impl Logs {
     pub(super) fn set_steps(&mut self, run: &Run) {
         if let Some(log) = self.find(run.id) {
             log.viewer.name_steps(run);
+            log.unnamed = false;
         }
     }
 

@@ -8,12 +8,10 @@ use crate::bus::Notice;
 use crate::core::base::time::Timestamp;
 use crate::core::command::run_ref::RunRef;
 use crate::core::command::{Catalogue, Parsed};
-use crate::core::run::approval::Tally;
+use crate::core::run::act::{Act, Acted};
 use crate::core::run::artifact::Artifact;
-use crate::core::run::orders::Order;
 use crate::core::run::plan::Plan;
-use crate::core::run::resume::Decision;
-use crate::core::run::{AuditRow, Run, RunId, RunStatus};
+use crate::core::run::{AuditRow, Run, RunId};
 use crate::logfile::log_view::LogRequest;
 use crate::logfile::source::LogUpdate;
 
@@ -64,19 +62,17 @@ pub enum Msg {
     /// The runs and rules that block a plan.
     Blockers(Ticket, Result<Vec<String>, String>),
     Submitted(Ticket, Result<Box<Run>, String>),
-    Cancelled(RunId, Result<RunStatus, String>),
-    /// Number of queued runs started or dropped, or why not all were.
-    StartedQueued(Result<usize, String>),
-    DroppedQueued(Result<usize, String>),
-    Answered(RunId, Result<(), String>),
-    /// The result of an order.
-    Ordered(RunId, Order, Result<RunStatus, String>),
-    Resumed(RunId, Result<Box<Run>, String>),
-    Voted(RunId, Result<Tally, String>),
-    /// Names of the closed breakers.
-    BreakersReset(Result<Vec<String>, String>),
+    /// The result of [`Effect::Act`].
+    Acted(Option<Ticket>, Result<Vec<Acted>, Box<NotActed>>),
     /// The line was written to the history. Only failures are reported.
     Noted(Result<(), String>),
+}
+
+/// The act that was refused, and why; the acts after it were not tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotActed {
+    pub act: Act,
+    pub why: String,
 }
 
 /// Matches an answer to its request; answers with an outdated ticket are dropped.
@@ -147,48 +143,21 @@ pub enum Effect {
         plan: Box<Plan>,
         typed: Option<String>,
     },
-    /// Queue the plan of an ended run again.
-    Retry {
-        ticket: Ticket,
-        run: RunId,
-        typed: Option<String>,
-        reason: Option<String>,
+    /// Perform acts of the operator one after the other, until one is refused. `ticket`: of the card
+    /// that waits for the result.
+    Act {
+        ticket: Option<Ticket>,
+        acts: Vec<Act>,
     },
-    Cancel(RunId),
-    /// Start queued runs in this order. `typed`: the confirmation word of their protected
-    /// environment.
-    StartQueued {
-        runs: Vec<RunId>,
-        typed: Option<String>,
-    },
-    /// Cancel queued runs.
-    DropQueued(Vec<RunId>),
-    Order {
-        run: RunId,
-        order: Order,
-        reason: Option<String>,
-    },
-    Resume {
-        run: RunId,
-        decision: Option<Decision>,
-        reason: Option<String>,
-    },
-    ResetBreaker {
-        target: String,
-        env: Option<String>,
-        reason: Option<String>,
-    },
-    Answer {
-        run: RunId,
-        step: u32,
-        done: bool,
-        note: Option<String>,
-    },
-    /// Approve or reject the waiting approval step.
-    Vote {
-        run: RunId,
-        approved: bool,
-        note: Option<String>,
-        plan_hash: String,
-    },
+}
+
+impl Effect {
+    /// Performs one act.
+    #[must_use]
+    pub fn act(act: Act) -> Self {
+        Self::Act {
+            ticket: None,
+            acts: vec![act],
+        }
+    }
 }

@@ -23,10 +23,11 @@ use super::frame::Frame;
 use super::keys::{Action, Context};
 use super::logs::{LogPane, Logs};
 use super::msg::{Effect, Msg, Overview, RunFilter, Ticket};
-use super::popup::{Aim, Popup};
+use super::popup::Popup;
 use super::view::canvas::Canvas;
 use crate::core::base::text;
 use crate::core::base::time::Timestamp;
+use crate::core::run::act::Act;
 use crate::core::run::{Run, RunId};
 
 /// Declares the views: each has a destination, which opens it (`open` of its type), and is seen as
@@ -81,8 +82,8 @@ views! {
     Service { name: String } => ServiceScreen,
     /// The runs that match the filter.
     Runs { filter: RunFilter } => RunsScreen,
-    /// A run; `request` is performed once it has been read.
-    Run { run: RunId, request: Option<RunRequest> } => RunScreen,
+    /// A run; `act` is asked about once it has been read.
+    Run { run: RunId, act: Option<Act> } => RunScreen,
     /// A text; both are escaped.
     Read { title: String, lines: Vec<String> } => TextReader,
     /// The log of a run on the whole screen.
@@ -93,7 +94,7 @@ impl Destination {
     /// The view of a run.
     #[must_use]
     pub const fn run(run: RunId) -> Self {
-        Self::Run { run, request: None }
+        Self::Run { run, act: None }
     }
 
     /// The reader with an untrusted text.
@@ -104,15 +105,6 @@ impl Destination {
             lines: reader::lines(body),
         }
     }
-}
-
-/// A request about a run that has to be read first.
-#[derive(Debug, Clone, PartialEq)]
-pub enum RunRequest {
-    Cancel,
-    /// Answer its waiting step, with the note prefilled.
-    Answer(Option<String>),
-    Control(Aim, Option<String>),
 }
 
 /// What a view may keep of the console when it is opened.
@@ -144,6 +136,11 @@ pub trait View {
     /// The log it shows in `body`.
     fn log(&self, _body: Rect) -> Option<LogPane> {
         None
+    }
+
+    /// Whether it reads the run itself.
+    fn reads(&self, _run: RunId) -> bool {
+        false
     }
 
     /// The run, if it has read it.

@@ -6,10 +6,11 @@ use std::collections::HashMap;
 use tokio::sync::mpsc::Sender;
 
 use super::feed::OpenLog;
-use super::msg::{Effect, Msg, Ticket};
+use super::msg::{Effect, Msg, NotActed, Ticket};
 use crate::clock::Clock;
 use crate::control::{Control, Refusal};
 use crate::core::run::RunId;
+use crate::core::run::act::{Act, Acted};
 use crate::logfile::source::LogUpdate;
 
 /// Performs the console's effects and holds its open logs.
@@ -118,95 +119,23 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
             let run = control.submit(*plan, typed.as_deref(), None).await;
             Msg::Submitted(ticket, with_text(run.map(Box::new)))
         }
-        Effect::Retry {
-            ticket,
-            run,
-            typed,
-            reason,
-        } => {
-            let run = control
-                .retry(run, typed.as_deref(), reason.as_deref())
-                .await;
-            Msg::Submitted(ticket, with_text(run.map(Box::new)))
-        }
-        Effect::Order { run, order, reason } => {
-            let done = control.order(run, order, reason.as_deref()).await;
-            Msg::Ordered(run, order, with_text(done))
-        }
-        Effect::Resume {
-            run,
-            decision,
-            reason,
-        } => Msg::Resumed(
-            run,
-            with_text(
-                control
-                    .resume(run, decision, reason.as_deref())
-                    .await
-                    .map(Box::new),
-            ),
-        ),
-        Effect::Vote {
-            run,
-            approved,
-            note,
-            plan_hash,
-        } => Msg::Voted(
-            run,
-            with_text(
-                control
-                    .vote(run, approved, note.as_deref(), &plan_hash)
-                    .await,
-            ),
-        ),
-        Effect::StartQueued { runs, typed } => {
-            Msg::StartedQueued(start(control, &runs, typed.as_deref()).await)
-        }
-        Effect::DropQueued(runs) => Msg::DroppedQueued(drop_queued(control, &runs).await),
-        Effect::Cancel(run) => Msg::Cancelled(run, with_text(control.cancel(run, None).await)),
-        Effect::ResetBreaker {
-            target,
-            env,
-            reason,
-        } => {
-            let reset = control
-                .reset_breaker(&target, env.as_deref(), reason.as_deref())
-                .await;
-            Msg::BreakersReset(with_text(
-                reset.map(|ways| ways.iter().map(ToString::to_string).collect()),
-            ))
-        }
-        Effect::Answer {
-            run,
-            step,
-            done,
-            note,
-        } => Msg::Answered(
-            run,
-            with_text(control.answer(run, step, done, note.as_deref()).await),
-        ),
+        Effect::Act { ticket, acts } => Msg::Acted(ticket, act(acts, control).await),
     })
 }
 
-/// Starts the runs in order; stops at the first that is refused.
-async fn start(control: &Control, runs: &[RunId], typed: Option<&str>) -> Result<usize, String> {
-    for run in runs {
-        control
-            .start(*run, typed, None)
-            .await
-            .map_err(|refusal| format!("run {run} was not started: {refusal}"))?;
+/// Performs the acts in order; stops at the first that is refused.
+async fn act(acts: Vec<Act>, control: &Control) -> Result<Vec<Acted>, Box<NotActed>> {
+    let mut acted = Vec::new();
+    for act in acts {
+        match control.act(act.clone()).await {
+            Ok(done) => acted.push(done),
+            Err(refusal) => {
+                let why = refusal.to_string();
+                return Err(Box::new(NotActed { act, why }));
+            }
+        }
     }
-    Ok(runs.len())
-}
-
-async fn drop_queued(control: &Control, runs: &[RunId]) -> Result<usize, String> {
-    for run in runs {
-        control
-            .drop_queued(*run, None)
-            .await
-            .map_err(|refusal| format!("run {run} was not dropped: {refusal}"))?;
-    }
-    Ok(runs.len())
+    Ok(acted)
 }
 
 fn with_text<T>(result: Result<T, Refusal>) -> Result<T, String> {

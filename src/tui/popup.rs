@@ -143,14 +143,3 @@ pub enum Outcome {
     /// Close, and perform this action.
     Run(Action),
 }
-
-/// The operation on a run to preselect when its dialog opens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Aim {
-    Any,
-    Pause,
-    /// After the active step.
-    Stop,
-    Resume,
-    Retry,
-}

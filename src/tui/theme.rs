@@ -44,12 +44,6 @@ impl Theme {
         Self::new(!mono && no_color.is_none_or(str::is_empty))
     }
 
-    /// Whether colours are used.
-    #[must_use]
-    pub const fn has_colour(self) -> bool {
-        self.colour
-    }
-
     /// Body text.
     #[must_use]
     pub const fn plain(self) -> Style {
@@ -329,8 +323,8 @@ mod tests {
             (None, None, true),
         ] {
             assert_eq!(
-                Theme::from_env(no_color, term).has_colour(),
-                colour,
+                Theme::from_env(no_color, term),
+                Theme::new(colour),
                 "{no_color:?} {term:?}"
             );
         }

@@ -11,6 +11,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use opsroom::bus::Notice;
 use opsroom::core::base::time::Timestamp;
 use opsroom::core::command::run_ref::{Newest, RunRef};
+use opsroom::core::run::act::Act;
 use opsroom::core::run::approval::Vote;
 use opsroom::core::run::breaker::{Breaker, BreakerKey, State};
 use opsroom::core::run::orders::{Order, Orders, Pace};
@@ -287,6 +288,14 @@ fn with_left_over(waiting: Vec<LeftOver>, read_only: bool) -> Console {
     )
 }
 
+fn start(run: i64, typed: Option<&str>) -> Act {
+    Act::Start {
+        run: RunId(run),
+        typed: typed.map(str::to_owned),
+        reason: None,
+    }
+}
+
 #[test]
 fn runs_queued_by_a_dead_process_are_offered_and_started_only_on_purpose() {
     let mut console = with_left_over(vec![waiting(41, None), waiting(42, None)], false);
@@ -299,29 +308,17 @@ fn runs_queued_by_a_dead_process_are_offered_and_started_only_on_purpose() {
     console
         .press("o j Enter Enter")
         .shows("Leave them as they are");
-    assert!(
-        console
-            .wanted
-            .iter()
-            .all(|e| !matches!(e, Effect::StartQueued { .. } | Effect::DropQueued(_)))
-    );
+    assert_eq!(console.acts(), []);
     console
         .press("j Enter Tab Enter")
         .hides("All 2")
         .shows("2 runs were started");
-    let both = vec![RunId(41), RunId(42)];
-    assert!(console.wanted.contains(&Effect::StartQueued {
-        runs: both,
-        typed: None
-    }));
+    assert_eq!(console.acts(), [start(41, None), start(42, None)]);
     console
         .press("o j j j Enter Tab Tab Enter")
         .shows("1 run was dropped");
-    assert!(
-        console
-            .wanted
-            .contains(&Effect::DropQueued(vec![RunId(42)]))
-    );
+    let (run, reason) = (RunId(42), None);
+    assert_eq!(console.acts()[2..], [Act::Drop { run, reason }]);
 }
 
 #[test]
@@ -338,10 +335,7 @@ fn leftover_runs_of_a_protected_environment_require_its_word_too() {
     console
         .press("Shift-Tab w e b Tab Tab Enter")
         .shows("1 run was started");
-    assert!(console.wanted.contains(&Effect::StartQueued {
-        runs: vec![RunId(41)],
-        typed: Some("web".to_owned())
-    }));
+    assert_eq!(console.acts(), [start(41, Some("web"))]);
     console
         .press("o j Enter Tab Enter")
         .shows("start each by itself")
@@ -363,12 +357,7 @@ fn a_read_only_console_starts_and_drops_no_leftover_run() {
         .command("start run 41")
         .press("Tab Enter")
         .shows("read-only: nothing was done");
-    assert!(
-        console
-            .wanted
-            .iter()
-            .all(|e| !matches!(e, Effect::StartQueued { .. } | Effect::DropQueued(_)))
-    );
+    assert_eq!(console.acts(), []);
 }
 
 #[test]
@@ -601,9 +590,9 @@ fn the_runs_filter_searches_beyond_the_list_and_ends() {
     let mut world = World::default();
     world.overview.runs = (1..=3000)
         .rev()
-        .map(|id| world::run(id, RunStatus::Succeeded))
+        .map(|id| world::listed(id, RunStatus::Succeeded))
         .collect();
-    world.overview.runs[2990].plan.title = "restore the tape".to_owned();
+    world.overview.runs[2990].title = "restore the tape".to_owned();
     let mut console = Console::new(world);
     console
         .press("r /")
@@ -742,12 +731,12 @@ fn a_service_shows_its_open_breaker_and_the_bar_resets_it() {
         .press("Enter")
         .shows("breaker of web in staging (deploy.acme.test): open since");
     console.command("reset breaker of web in staging");
-    let wanted = Effect::ResetBreaker {
+    let wanted = Act::ResetBreaker {
         target: "web".to_owned(),
         env: Some("staging".to_owned()),
         reason: None,
     };
-    assert!(console.wanted.contains(&wanted), "{:?}", console.wanted);
+    assert_eq!(console.acts(), [wanted]);
     console.shows("closed: the breaker of web");
 }
 
@@ -973,29 +962,19 @@ fn a_manual_step_is_answered_with_a_note() {
         .press("3 Enter a")
         .shows("Is the change window open?")
         .press("Enter");
-    assert!(
-        !console
-            .wanted
-            .iter()
-            .any(|e| matches!(e, Effect::Answer { .. })),
-        "Enter alone answers nothing"
-    );
+    assert_eq!(console.acts(), [], "Enter alone answers nothing");
     console
         .press("a Shift-Tab")
         .type_text("till ten")
         .press("Tab")
         .press("n Enter");
-    let answer = Effect::Answer {
+    let answer = Act::Answer {
         run: RunId(41),
         step: 1,
         done: false,
         note: Some("till ten".to_owned()),
     };
-    assert!(
-        console.wanted.contains(&answer),
-        "{:?}",
-        console.wanted.last()
-    );
+    assert_eq!(console.acts(), [answer]);
 }
 
 #[test]
@@ -1006,22 +985,15 @@ fn a_step_that_requires_a_word_is_not_done_without_it() {
     console
         .press("3 Enter a y Enter")
         .shows("not confirmed: type `guided` as the note");
-    assert_eq!(
-        count_requests(&console, |e| matches!(e, Effect::Answer { .. })),
-        0
-    );
+    assert_eq!(console.acts(), []);
     console.type_text("guided").press("Tab y Enter");
-    let answer = Effect::Answer {
+    let answer = Act::Answer {
         run: RunId(41),
         step: 1,
         done: true,
         note: Some("guided".to_owned()),
     };
-    assert!(
-        console.wanted.contains(&answer),
-        "{:?}",
-        console.wanted.last()
-    );
+    assert_eq!(console.acts(), [answer]);
 }
 
 fn count_requests(console: &Console, matches: impl Fn(&Effect) -> bool) -> usize {
@@ -1045,23 +1017,16 @@ fn the_orders_of_a_run_are_offered_and_enter_alone_does_nothing() {
     console.press("Enter").shows("Kill now").press("Esc");
     console.press("c j Enter");
     console.send(Msg::Paste("y\n".to_owned()));
-    assert_eq!(
-        count_requests(&console, |e| matches!(e, Effect::Order { .. })),
-        0
-    );
+    assert_eq!(console.acts(), []);
     console
         .press("y Enter")
         .shows("run #41: asked to pause before its next step");
-    let pause = Effect::Order {
+    let pause = Act::Order {
         run: RunId(41),
         order: Order::Pause,
         reason: None,
     };
-    assert!(
-        console.wanted.contains(&pause),
-        "{:?}",
-        console.wanted.last()
-    );
+    assert_eq!(console.acts(), [pause]);
 }
 
 #[test]
@@ -1072,21 +1037,14 @@ fn skipping_a_step_requires_a_reason() {
         .shows("Skip step answers")
         .press("Enter y Enter")
         .shows("this needs a reason");
-    assert_eq!(
-        count_requests(&console, |e| matches!(e, Effect::Order { .. })),
-        0
-    );
+    assert_eq!(console.acts(), []);
     console.type_text("not today").press("Tab y Enter");
-    let skip = Effect::Order {
+    let skip = Act::Order {
         run: RunId(41),
         order: Order::Skip(2),
         reason: Some("not today".to_owned()),
     };
-    assert!(
-        console.wanted.contains(&skip),
-        "{:?}",
-        console.wanted.last()
-    );
+    assert_eq!(console.acts(), [skip]);
 }
 
 #[test]
@@ -1109,12 +1067,12 @@ fn one_key_releases_a_step_and_only_in_a_stepped_run() {
     console
         .send(Msg::Notice(Notice::Steps(RunId(41))))
         .press("s");
-    let go = Effect::Order {
+    let go = Act::Order {
         run: RunId(41),
         order: Order::LetGo(2),
         reason: None,
     };
-    assert_eq!(count_requests(&console, |e| *e == go), 1);
+    assert_eq!(console.acts(), [go]);
 }
 
 #[test]
@@ -1199,7 +1157,7 @@ fn the_wait_of_an_old_queued_run_is_read_again_with_the_newest_page() {
     let mut world = World::default();
     world.overview.runs = (1..=250)
         .rev()
-        .map(|id| world::run(id, RunStatus::Succeeded))
+        .map(|id| world::listed(id, RunStatus::Succeeded))
         .collect();
     world.overview.runs[240].status = RunStatus::Queued;
     let waits = |name: &str| {
@@ -1292,28 +1250,23 @@ fn an_approval_shows_its_state_and_takes_an_answer_with_its_plan() {
         .shows("Ship 1.4.2?")
         .shows("deploy web → staging (ana asked for it")
         .press("Enter");
-    let voted = |console: &Console| count_requests(console, |e| matches!(e, Effect::Vote { .. }));
-    assert_eq!(voted(&console), 0, "Enter alone approves nothing");
+    assert_eq!(console.acts(), [], "Enter alone approves nothing");
     console
         .press("a n Enter")
         .shows("this needs a reason: say why");
-    assert_eq!(voted(&console), 0);
+    assert_eq!(console.acts(), []);
     console
         .press("Esc")
         .press("a y Enter")
         .shows("your approval counts; more are needed");
     let hash = plan_hash(&console.world.detail.run.plan);
-    let vote = Effect::Vote {
+    let vote = Act::Vote {
         run: RunId(41),
         approved: true,
         note: None,
         plan_hash: hash,
     };
-    assert!(
-        console.wanted.contains(&vote),
-        "{:?}",
-        console.wanted.last()
-    );
+    assert_eq!(console.acts(), [vote]);
 }
 
 #[test]
@@ -1336,7 +1289,7 @@ fn home_does_not_ask_the_requester_for_approval() {
         ("cleo", "waiting for you: Enter opens it"),
     ] {
         let mut world = awaiting_approval();
-        world.overview.runs[0] = world.detail.run.clone();
+        world.overview.runs[0] = (&world.detail.run).into();
         let facts = Facts {
             actor: actor.to_owned(),
             ..Facts::default()
@@ -1374,20 +1327,12 @@ fn the_command_line_leads_to_the_same_questions() {
         .shows("the plan of run #41 again, as it was");
     console.shows("cancels run #3 (running), of group carts");
     console.press("y Enter");
-    assert_eq!(
-        count_requests(&console, |e| matches!(
-            e,
-            Effect::Retry { run: RunId(41), .. }
-        )),
-        1
-    );
-    assert_eq!(
-        count_requests(&console, |e| matches!(
-            e,
-            Effect::Vote { .. } | Effect::Order { .. }
-        )),
-        0
-    );
+    let retry = Act::Retry {
+        run: RunId(41),
+        typed: None,
+        reason: None,
+    };
+    assert_eq!(console.acts(), [retry]);
 }
 
 #[test]
@@ -1407,6 +1352,10 @@ fn impossible_orders_to_an_ended_or_unknown_run_are_reported() {
     console
         .command("cancel run 999")
         .shows("there is no run #999; nothing was done");
+    assert!(console.app.popups.is_empty());
+    console
+        .command("cancel run 41 then check web")
+        .shows("`cancel run` takes no condition, and nothing can follow it");
     assert!(console.app.popups.is_empty());
 }
 
@@ -1431,16 +1380,12 @@ fn an_interrupted_run_is_resolved_with_a_reason() {
         .shows("this needs a reason");
     console.type_text("seen in the log").press("Tab y Enter");
     let (decision, reason) = (Some(Decision::Done), Some("seen in the log".to_owned()));
-    let done = Effect::Resume {
+    let done = Act::Resume {
         run: RunId(41),
         decision,
         reason,
     };
-    assert!(
-        console.wanted.contains(&done),
-        "{:?}",
-        console.wanted.last()
-    );
+    assert_eq!(console.acts(), [done]);
 }
 
 #[test]
@@ -1468,10 +1413,7 @@ fn a_read_only_console_gives_no_orders() {
         .shows("read-only: nothing can be done to a run")
         .press("Esc");
     console.command("pause run 41").shows("read-only");
-    assert_eq!(
-        count_requests(&console, |e| matches!(e, Effect::Order { .. })),
-        0
-    );
+    assert_eq!(console.acts(), []);
 }
 
 // --- lists
@@ -1531,7 +1473,7 @@ fn an_empty_console_says_what_it_is_and_what_to_type_at_every_size() {
             "opsroom log FILE ",
             "opsroom help ",
             "shown at once",
-            ": types a command, ? lists the keys, q quits",
+            "type a command",
         ] {
             console.shows(text);
         }
@@ -1817,7 +1759,7 @@ fn a_copy_that_arrives_after_its_log_was_closed_is_dropped() {
 fn a_reader_is_not_moved_to_another_run() {
     let mut console = in_log(60);
     console.press("k");
-    let new = world::run(50, RunStatus::Running);
+    let new = world::listed(50, RunStatus::Running);
     console.world.overview.runs.insert(0, new);
     console
         .send(Msg::Notice(Notice::Run(RunId(50), RunStatus::Running)))
@@ -1894,7 +1836,7 @@ fn a_run_being_written_is_followed_on_the_whole_screen_and_old_logs_are_closed()
     console.shows("1 new").press(": Esc q");
     for run in 1..=6 {
         console.app.home.log = None;
-        let mut new = world::run(100 + run, RunStatus::Succeeded);
+        let mut new = world::listed(100 + run, RunStatus::Succeeded);
         new.last_seq = 60;
         console.world.overview.runs.insert(0, new);
         console
@@ -1964,7 +1906,7 @@ fn no_escape_sequence_reaches_the_screen() {
     let evil = "\x1b[31mred\u{202e}\u{9b}2J\x07\ttab\u{e0041}";
     evil.clone_into(&mut world.overview.workspace);
     world.overview.problems = vec![evil.to_owned()];
-    evil.clone_into(&mut world.overview.runs[0].plan.title);
+    evil.clone_into(&mut world.overview.runs[0].title);
     evil.clone_into(&mut world.detail.run.plan.steps[0].name);
     evil.clone_into(&mut world.detail.run.actor);
     evil.clone_into(&mut world.card.plan.title);

@@ -68,8 +68,8 @@ fn home() -> Console {
     world.overview.states = states(&stack);
     world.overview.stack = Arc::new(stack);
     world.overview.update_score(NOW);
-    "check staging".clone_into(&mut world.overview.runs[1].plan.title);
-    "deploy web → staging".clone_into(&mut world.overview.runs[0].plan.title);
+    "check staging".clone_into(&mut world.overview.runs[1].title);
+    "deploy web → staging".clone_into(&mut world.overview.runs[0].title);
     world.log = log();
     world.overview.runs[0].last_seq = world.log.last().map_or(0, |entry| entry.seq);
     let facts = Facts {

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use opsroom::core::run::act::Act;
+use opsroom::core::run::orders::{Ending, Order};
 use opsroom::tui::app::App;
 use opsroom::tui::facts::Facts;
 use opsroom::tui::keys::Keymap;
@@ -117,10 +119,20 @@ impl Console {
     }
 
     pub fn cancelled(&self) -> usize {
-        self.wanted
+        let cancel = Order::End(Ending::Cancel);
+        self.acts()
             .iter()
-            .filter(|e| matches!(e, Effect::Cancel(_)))
+            .filter(|act| matches!(act, Act::Order { order, .. } if *order == cancel))
             .count()
+    }
+
+    /// The acts requested so far.
+    pub fn acts(&self) -> Vec<Act> {
+        let acts = |effect: &Effect| match effect {
+            Effect::Act { acts, .. } => acts.clone(),
+            _ => Vec::new(),
+        };
+        self.wanted.iter().flat_map(acts).collect()
     }
 
     pub fn quits(&self) -> bool {

@@ -9,8 +9,10 @@ use opsroom::core::command::Catalogue;
 use opsroom::core::command::run_ref::{RunRef, one_line};
 use opsroom::core::health::check::score::{Health, Line, Score};
 use opsroom::core::health::observation::{Observation, TargetSummary};
+use opsroom::core::run::act::{Act, Acted};
 use opsroom::core::run::approval::Tally;
 use opsroom::core::run::artifact::{Artifact, ArtifactKind};
+use opsroom::core::run::breaker::BreakerKey;
 use opsroom::core::run::event::{Entry, EntryBody, Level, Stream};
 use opsroom::core::run::orders::Orders;
 use opsroom::core::run::plan::{Plan, PlanStep, Risk, RiskLevel, Target};
@@ -18,6 +20,7 @@ use opsroom::core::run::queue::{Lane, Priority};
 use opsroom::core::run::step::StepSpec;
 use opsroom::core::run::step::http::Http;
 use opsroom::core::run::step::manual::Manual;
+use opsroom::core::run::summary::RunSummary;
 use opsroom::core::run::{AuditRow, Phase, Run, RunId, RunStatus, RunStep, StepStatus};
 use opsroom::core::stack::service::{
     Action, ActionCall, Environment, HttpRequest, Service, Stack, Tier, Verb,
@@ -71,14 +74,14 @@ impl Default for World {
                 score: Some(score()),
                 stale_ms: 15 * 60_000,
                 left_over: Vec::new(),
-                runs: vec![run.clone(), older],
+                runs: vec![(&run).into(), (&older).into()],
                 engine: EnginePlace::Here,
                 breakers: Vec::new(),
                 problems: Vec::new(),
             },
             card: PlanCard {
                 plan: plan("staging", false),
-                last: vec![run_of(39, RunStatus::Succeeded, "deploy web → staging")],
+                last: vec![listed(39, RunStatus::Succeeded)],
                 changed: Vec::new(),
                 queue: Vec::new(),
             },
@@ -161,7 +164,7 @@ impl World {
             }
             Effect::Runs { ticket, filter } => {
                 let before = filter.before.unwrap_or(RunId(i64::MAX));
-                let older: Vec<&Run> = self
+                let older: Vec<&RunSummary> = self
                     .overview
                     .runs
                     .iter()
@@ -178,9 +181,9 @@ impl World {
                     .and(older.get(searched - 1))
                     .map(|run| run.id);
                 let wanted = filter.holds.unwrap_or_default();
-                let holds = |run: &&Run| run.plan.title.contains(&wanted);
+                let holds = |run: &&RunSummary| run.title.contains(&wanted);
                 let searched = older.into_iter().take(searched).filter(holds);
-                let runs: Vec<Run> = searched.take(filter.limit as usize).cloned().collect();
+                let runs: Vec<RunSummary> = searched.take(filter.limit as usize).cloned().collect();
                 let queue = self
                     .detail
                     .queued
@@ -234,20 +237,42 @@ impl World {
                     self.refusal.clone().map_or_else(|| Ok(Box::new(new)), Err),
                 )
             }
-            Effect::StartQueued { runs, .. } => Msg::StartedQueued(Ok(runs.len())),
-            Effect::DropQueued(runs) => Msg::DroppedQueued(Ok(runs.len())),
-            Effect::Cancel(run) => Msg::Cancelled(run, Ok(self.detail.run.status)),
-            Effect::ResetBreaker { target, .. } => Msg::BreakersReset(Ok(vec![target])),
-            Effect::Answer { run, .. } => Msg::Answered(run, Ok(())),
-            Effect::Order { run, order, .. } => {
-                Msg::Ordered(run, order, Ok(self.detail.run.status))
-            }
-            Effect::Resume { run, .. } => Msg::Resumed(run, Ok(Box::new(self.detail.run.clone()))),
-            Effect::Vote { run, .. } => Msg::Voted(run, Ok(Tally::Open(Vec::new()))),
-            Effect::Retry { ticket, .. } => {
-                Msg::Submitted(ticket, Ok(Box::new(run(42, RunStatus::Queued))))
-            }
+            Effect::Act { ticket, acts } => Msg::Acted(
+                ticket,
+                Ok(acts.into_iter().map(|act| self.acted(act)).collect()),
+            ),
         })
+    }
+
+    /// What an act does here: the run stays as it is.
+    fn acted(&self, act: Act) -> Acted {
+        let detail = &self.detail.run;
+        match act {
+            Act::Order { run, order, .. } => Acted::Ordered {
+                run,
+                order,
+                status: detail.status,
+            },
+            Act::Start { run: id, .. } => Acted::Started(Box::new(Run {
+                id,
+                ..detail.clone()
+            })),
+            Act::Drop { run, .. } => Acted::Dropped(run),
+            Act::Resume { .. } => Acted::Resumed(Box::new(detail.clone())),
+            Act::Retry { .. } => Acted::Retried(Box::new(run(42, RunStatus::Queued))),
+            Act::Answer { run, .. } => Acted::Answered(run),
+            Act::Vote { run, .. } => Acted::Voted {
+                run,
+                tally: Tally::Open(Vec::new()),
+            },
+            Act::ResetBreaker { target, .. } => {
+                let keys = [BreakerKey {
+                    target: None,
+                    host: target,
+                }];
+                Acted::BreakersClosed(keys.to_vec())
+            }
+        }
     }
 
     /// The newest run that matches, as the store would find it.
@@ -256,13 +281,13 @@ impl World {
             return Err(format!("{reference:?} has a number"));
         };
         let status = newest.status();
-        let fits = |run: &&Run| {
+        let fits = |run: &&RunSummary| {
             (status.is_empty() || status.contains(&run.status))
                 && newest
                     .services
                     .iter()
-                    .all(|name| run.plan.services.contains(name))
-                && (newest.env.is_none() || newest.env == run.plan.env)
+                    .all(|name| run.services.contains(name))
+                && (newest.env.is_none() || newest.env == run.env)
         };
         let found = self
             .overview
@@ -546,6 +571,11 @@ pub fn run(id: i64, status: RunStatus) -> Run {
         priority: Priority::Normal,
         last_seq: 0,
     }
+}
+
+/// A run as lists show it.
+pub fn listed(id: i64, status: RunStatus) -> RunSummary {
+    RunSummary::from(&run(id, status))
 }
 
 fn run_of(id: i64, status: RunStatus, title: &str) -> Run {

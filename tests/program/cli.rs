@@ -670,6 +670,10 @@ fn a_phrase_in_the_place_of_a_subcommand_is_named_with_run() {
     ]);
     let ended = home.run(&["--read-only", "restart", "web"]).expect(2);
     ended.says(&["opsroom run \"restart web\""]);
+    let ended = home.run(&["stop", "run", "41", "after", "this", "step"]);
+    ended
+        .expect(2)
+        .says(&["opsroom run \"stop run 41 after this step\""]);
     for other in [&["rnus"][..], &["deploy", "a\"b"], &["nonsense", "deploy"]] {
         let ended = home.run(other).expect(2);
         assert!(!ended.stderr.contains("opsroom run"), "{ended:#?}");
@@ -1045,6 +1049,8 @@ fn read_only_executes_nothing() {
         &["start", "1"],
         &["start", "--all"],
         &["breakers", "--reset", "web"],
+        &["run", "cancel run 1"],
+        &["run", "retry the last run", "--yes"],
         &["apply", "stack.toml", "--yes"],
         &["serve"],
     ] {
@@ -1462,6 +1468,48 @@ fn a_run_is_approved_by_another_person() {
     as_actor(&home, "ana", &["approve", "last"])
         .expect(2)
         .says(&["it waits for no approval"]);
+}
+
+#[test]
+fn a_phrase_acts_on_a_run_and_confirms_like_the_subcommand() {
+    let (home, child) = signing_off(&[], "waits for 1 approval");
+    let act =
+        |phrase: &str, flags: &[&str]| as_actor(&home, "ana", &[&["run", phrase], flags].concat());
+    act("approve run 1", &[])
+        .expect(2)
+        .says(&["ship it?", "add --yes; nothing was approved"]);
+    act("reject run 1", &["--yes"])
+        .expect(2)
+        .says(&["a refusal needs a reason: add --reason TEXT"]);
+    act("cancel run 99", &[]).expect(2).says(&["no run #99"]);
+    for (phrase, flags, why) in [
+        (
+            "cancel run 1 then check web in prod",
+            &[][..],
+            "nothing can follow it",
+        ),
+        ("cancel run 1", &["--priority", "high"], "are for runbooks"),
+    ] {
+        act(phrase, flags).expect(2).says(&[why]);
+    }
+    home.run(&["plan", "cancel run 1"])
+        .expect(2)
+        .says(&["this is no runbook; `opsroom run` does it"]);
+    act("pause the last run in staging", &[])
+        .expect(0)
+        .prints(&["run #1 asked to pause before its next step (waiting)"])
+        .says(&["#1 publish the notes"]);
+    act("resume run 1", &[])
+        .expect(0)
+        .prints(&["run #1 may go on"]);
+    act("cancel run 1", &["--reason", "too early"])
+        .expect(0)
+        .prints(&["run #1 has been asked to stop (waiting)"]);
+    let ended = Ended::from(child.wait_with_output().unwrap()).expect(130);
+    ended.prints(&["cancellation requested by ana: too early"]);
+    act("cancel run 1", &[])
+        .expect(2)
+        .says(&["run #1 is cancelled"]);
 }
 
 #[test]
@@ -1943,7 +1991,7 @@ fn a_breaker_opens_is_listed_and_reset() {
     assert_eq!(home.json(&["breakers", "--json"])[0]["state"], "open");
     home.run(&["run", "reset breaker of web in dev"])
         .expect(0)
-        .says(&["the breaker of web in dev", "is closed"]);
+        .prints(&["the breaker of web in dev", "is closed"]);
     home.run(&["breakers"])
         .expect(0)
         .prints(&["every breaker is closed"]);

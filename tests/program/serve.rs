@@ -2,13 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod acts;
+
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use opsroom::bus::Notice;
 use opsroom::clock::Clock;
-use opsroom::control::{AdapterContext, Control, EnginePlace, ProcessKind, Refusal, Settings};
+use opsroom::control::{
+    AdapterContext, AuditFilter, Control, EnginePlace, ProcessKind, Refusal, Settings,
+};
 use opsroom::core::health::observation::Observation;
+use opsroom::core::run::act::Act;
 use opsroom::core::run::plan::{Plan, PlanStep, Rules, Target};
 use opsroom::core::run::step::{StepSpec, manual::Manual, shell::Shell, wait::Wait};
 use opsroom::core::run::{Phase, Run, RunId, RunStatus, StepStatus};
@@ -148,6 +153,16 @@ impl Home {
     }
 }
 
+/// The answer that the first step of a run is done.
+fn done(run: RunId, note: Option<&str>) -> Act {
+    Act::Answer {
+        run,
+        step: 0,
+        done: true,
+        note: note.map(str::to_owned),
+    }
+}
+
 #[tokio::test]
 async fn done_without_the_required_word_is_refused_and_fails_nothing() {
     let home = Home::new().await;
@@ -168,16 +183,13 @@ async fn done_without_the_required_word_is_refused_and_fails_nothing() {
     for note in [None, Some("yes")] {
         let refused = home
             .control
-            .answer(id, 0, true, note)
+            .act(done(id, note))
             .await
             .unwrap_err()
             .to_string();
         assert_eq!(refused, "not confirmed: the note has to be `grow`");
     }
-    home.control
-        .answer(id, 0, true, Some(" grow "))
-        .await
-        .unwrap();
+    home.control.act(done(id, Some(" grow "))).await.unwrap();
     let run = home.until(id, |run| run.status.is_terminal()).await;
     assert_eq!(run.status, RunStatus::Succeeded, "{:?}", run.message);
 }
@@ -371,10 +383,17 @@ async fn a_read_only_process_claims_and_probes_nothing_and_says_what_could_run()
         control.remembered().await.unwrap().is_empty(),
         "not even the history is written"
     );
-    for refused in [
-        control.start(run, None, None).await.map(drop),
-        control.cancel(run, None).await.map(drop),
+    let (typed, reason) = (None, None);
+    for act in [
+        Act::Start { run, typed, reason },
+        done(run, None),
+        Act::ResetBreaker {
+            target: "web".to_owned(),
+            env: None,
+            reason: None,
+        },
     ] {
+        let refused = control.act(act).await;
         assert!(matches!(refused, Err(Refusal::ReadOnly)), "{refused:?}");
     }
     let served = Settings {
@@ -593,7 +612,7 @@ async fn a_run_that_waits_for_people_is_counted_apart() {
         }
     };
     tokio::time::timeout(TIMEOUT, wait).await.unwrap();
-    home.control.answer(id, 0, true, None).await.unwrap();
+    home.control.act(done(id, None)).await.unwrap();
     home.until(id, |run| run.status.is_terminal()).await;
 }
 

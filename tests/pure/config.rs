@@ -317,9 +317,9 @@ fn files_are_read_from_disk() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("acme.toml");
     std::fs::write(&path, ACME).unwrap();
-    assert_eq!(config::stack::read_file(&path).unwrap().services.len(), 12);
+    assert_eq!(config::read_text(&path).unwrap(), ACME);
     std::fs::write(&path, b"workspace = \"a\"\n# \xff\n").unwrap();
-    let found = config::stack::read_file(&path).unwrap_err();
+    let found = config::read_text(&path).unwrap_err();
     assert_eq!(
         report(&found),
         format!(

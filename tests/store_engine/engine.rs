@@ -31,3 +31,4 @@ mod session;
 mod sql;
 mod stop;
 mod trouble;
+mod wording;

@@ -2,6 +2,11 @@
 
 mod chaos;
 mod engine;
+#[expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failed unwrap fails the test"
+)]
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod store;

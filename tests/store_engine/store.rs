@@ -9,10 +9,12 @@
 mod artifacts;
 mod changes;
 mod control;
+mod entry;
 mod history;
 mod journal;
 mod left_over;
 mod opening;
+mod overview;
 mod queue;
 mod reliability;
 mod rest;
@@ -208,7 +210,7 @@ suite! {
         a_run_lives_and_ends, an_end_leaves_no_step_open, the_chain_continues_only_with_the_end,
         steps_are_recorded, cancelling_a_queued_run, cancelling_a_held_run, cancelling_races_with_finishing,
         cancelling_races_with_claiming, an_interrupted_run_says_what_is_unknown, a_renewal_beats_the_interruption,
-        manual_steps_are_answered_once_per_attempt, lists_are_filtered_and_paged, a_search_reports_how_far_it_read;
+        manual_steps_are_answered_once_per_attempt, lists_are_filtered_and_paged, a_list_shows_runs_without_their_plans, a_search_reports_how_far_it_read;
     control: orders_are_stored_logged_and_audited, a_harsher_end_replaces_a_milder_one_and_not_the_other_way_round,
         a_skipped_step_never_begins, a_paused_run_whose_engine_is_gone_keeps_waiting,
         a_paused_run_that_has_failed_does_not_go_on_by_itself, only_a_run_that_waits_before_a_step_has_it_released,
@@ -243,8 +245,22 @@ suite! {
         summaries_count_a_window, racing_observers, the_command_bar_remembers, engines_come_and_go, audit_is_newest_first,
         audit_rows_are_filtered, a_long_message_is_cut_wherever_it_is_stored;
     scope: a_run_of_another_workspace_does_not_exist, another_workspace_is_empty;
+    entry: a_read_only_process_changes_nothing, a_blocked_or_unconfirmed_plan_is_not_started,
+        a_run_keeps_who_asked_for_it_where_and_why, a_plan_or_a_stack_that_holds_a_secret_is_refused_with_its_place,
+        a_question_is_answered_with_its_word_or_with_no, an_order_is_announced_and_a_skip_needs_a_reason,
+        an_approval_is_shown_with_its_votes_and_deadline, a_person_does_not_start_what_only_they_could_approve,
+        a_retry_repeats_an_ended_run_whose_targets_are_still_there, a_decision_about_an_interrupted_run_needs_a_reason,
+        the_record_of_a_run_is_everything_about_it, a_plan_card_shows_what_like_it_ran_before,
+        a_plan_card_shows_what_its_run_would_wait_for, a_list_of_runs_has_the_positions_of_its_queued_ones,
+        the_newest_run_that_fits_a_description_is_found, breakers_are_closed_by_service_environment_or_host,
+        applying_makes_the_changes_that_were_shown, the_workspace_is_the_one_named_or_the_only_one,
+        a_process_knows_its_store_and_its_clock;
+    overview: the_engine_shown_is_a_server_or_the_own_one_or_another_console, a_queued_run_waits_for_an_engine_or_for_a_person,
+        twenty_runs_that_wait_are_shown_whole_and_the_rest_by_number, a_run_that_waits_is_started_or_dropped_by_a_person,
+        the_overview_is_what_the_store_has, a_process_waits_for_its_runs_and_stops_with_or_without_them,
+        a_run_of_a_dead_engine_is_found_within_its_lease, an_empty_store_shows_nothing;
     opening: a_closed_store_refuses, reopening_finds_everything, racing_openers, a_newer_schema_is_refused,
-        another_builds_schema_is_refused;
+        another_builds_schema_is_refused, earlier_runs_get_what_lists_show;
 }
 
 /// The source of every file of the store, and of this suite.

@@ -133,7 +133,8 @@ impl Writer {
             Protocol::Https => "https",
             Protocol::Other(_) | Protocol::Unknown => {
                 let connect = format!("exec 3<>/dev/tcp/{host}/{port}");
-                return self.action("probe", &command(&["bash", "-c", &connect]));
+                let connect = command(&["bash", "-c", &connect]);
+                return self.action("probe", &or_http(listener, connect));
             }
         };
         let url = format!("{scheme}://{}:{port}/", listener.url_host());
@@ -188,6 +189,18 @@ impl Writer {
             self.action("probe", &does);
         }
     }
+}
+
+/// A probe that only connects; where the protocol is not known, with a comment about a better one.
+fn or_http(listener: Listener, connect: String) -> String {
+    if listener.protocol() != Protocol::Unknown {
+        return connect;
+    }
+    let url = format!("http://{}:{}/health", listener.url_host(), listener.port);
+    format!(
+        "# If it answers over HTTP, better: http = {{ url = {} }}\n{connect}",
+        quoted(&url)
+    )
 }
 
 /// A name that is not taken yet, and takes it; names are compared as in a stack file.

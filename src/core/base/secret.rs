@@ -184,49 +184,19 @@ pub fn variable(name: &str) -> String {
     )
 }
 
-/// Splits a command line into words like a shell would, without its expansions: blanks separate,
-/// `'…'` keeps everything, `"…"` everything but `\"` and `\\`, `\` keeps the next character.
-///
-/// # Errors
-/// The unclosed quote or escape.
-pub fn words(text: &str) -> Result<Vec<String>, String> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\0' => return Err("holds a NUL character; remove it".to_owned()),
-            c if c.is_whitespace() => words.extend(word.take()),
-            '\\' => word
-                .get_or_insert_default()
-                .push(chars.next().ok_or("ends with a backslash")?),
-            '\'' | '"' => quoted(c, &mut chars, word.get_or_insert_default())?,
-            c => word.get_or_insert_default().push(c),
-        }
+/// Splits a command line into words as a shell would, without its expansions.
+fn words(text: &str) -> Result<Vec<String>, String> {
+    if text.contains('\0') {
+        return Err("holds a NUL character; remove it".to_owned());
     }
-    words.extend(word);
-    Ok(words)
+    shlex::split(text)
+        .ok_or_else(|| "has a quote that is not closed, or ends with a backslash".to_owned())
 }
 
 /// Whether a text is a valid name of an environment variable.
 fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-}
-
-fn quoted(quote: char, chars: &mut std::str::Chars<'_>, word: &mut String) -> Result<(), String> {
-    loop {
-        match chars.next() {
-            None => return Err(format!("has a {quote} that is not closed")),
-            Some(c) if c == quote => return Ok(()),
-            Some('\\') if quote == '"' => match chars.next() {
-                Some(c @ ('"' | '\\')) => word.push(c),
-                Some(c) => word.extend(['\\', c]),
-                None => return Err(format!("has a {quote} that is not closed")),
-            },
-            Some(c) => word.push(c),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -254,6 +224,11 @@ mod tests {
             Source::parse("command:pass show 'a b'\\ c \"d\\\"e\""),
             argv(&["pass", "show", "a b c", "d\"e"])
         );
+        // As in a shell: `#` begins a comment, and within quotes `\` escapes `$`.
+        assert_eq!(
+            Source::parse("command:op read op://v/x#y \"\\$5\" # the token"),
+            argv(&["op", "read", "op://v/x#y", "$5"])
+        );
         for bad in [
             "hunter2secret",
             "env:",
@@ -265,6 +240,8 @@ mod tests {
             "command: ",
             "vault:hunter2secret",
             "command:x 'hunter2secret",
+            "command:x hunter2secret\\",
+            "command:x hunter2\0",
         ] {
             let why = Source::parse(bad).unwrap_err();
             assert!(!why.contains("hunter2"), "{why}");
@@ -327,12 +304,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn quoted_words_are_read_back(given in prop::collection::vec("[^\\x00]{0,12}", 0..5)) {
-            let line: Vec<String> = given.iter().map(|w| format!("'{}'", w.replace('\'', "'\\''"))).collect();
-            prop_assert_eq!(words(&line.join(" ")), Ok(given));
-        }
-
         #[test]
         fn no_text_panics(text in "\\PC{0,40}") {
             let _ = (words(&text), Source::parse(&text), HostPattern::parse(&text));

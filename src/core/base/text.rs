@@ -47,18 +47,8 @@ pub fn show_limited(text: &str, max_cells: usize) -> String {
     Shower::new(Sgr::Show, max_cells).run(text).out
 }
 
-/// Like [`show`], without the well-formed colour (SGR) sequences programs write; any other sequence
-/// is still shown.
-#[must_use]
-pub fn strip_sgr(text: &str) -> Cow<'_, str> {
-    if is_plain(text) {
-        Cow::Borrowed(text)
-    } else {
-        Cow::Owned(Shower::new(Sgr::Strip, usize::MAX).run(text).out)
-    }
-}
-
-/// [`strip_sgr`] within the bounds of [`show_limited`].
+/// Like [`show_limited`], without the well-formed colour (SGR) sequences programs write; any other
+/// sequence is still shown.
 #[must_use]
 pub fn strip_sgr_limited(text: &str, max_cells: usize) -> String {
     Shower::new(Sgr::Strip, max_cells).run(text).out

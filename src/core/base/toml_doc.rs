@@ -170,6 +170,7 @@ impl<'t> Section<'t> {
     }
 
     /// The same table, named `path` in messages; keys not in `known` are problems.
+    #[must_use]
     pub fn open(&self, report: &mut Report, path: &str, known: &[&'static str]) -> Self {
         let opened = Self {
             path: path.to_owned(),

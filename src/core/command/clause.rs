@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Catalogue;
 use super::condition;
-use super::intent::Free;
+use super::intent::{Free, SHOW_RUN};
 use super::lexer::{Gap, Kind, Text};
 use super::lexicon::Lexicon;
 use super::pattern::Words;
@@ -102,7 +102,7 @@ impl Splitter<'_> {
     /// "compare run 41 and run 42" is one command.
     fn splits_before(&self, at: usize) -> bool {
         let hit = verb::opening(&self.r, at);
-        hit.is_some_and(|(_, h)| !h.noun && !h.intents.iter().all(|i| i.name == "show_run"))
+        hit.is_some_and(|(_, h)| !h.noun && !h.intents.iter().all(|i| *i == SHOW_RUN))
     }
 
     fn cut(&mut self, end: usize, next: usize) {

@@ -195,7 +195,7 @@ impl Slot {
                 CompletionKind::Runbook,
             ),
             (
-                takes(Object::Service) || intents.iter().any(|i| i.name == "spec"),
+                takes(Object::Service) || intents.contains(&intent::SPEC),
                 CompletionKind::Service,
             ),
             (env && !placed, CompletionKind::Environment),
@@ -208,13 +208,12 @@ impl Slot {
         if env && !given.is_empty() {
             kinds.sort_by_key(|k| *k != CompletionKind::Environment);
         }
-        let place = (env && !placed && !given.is_empty()).then_some(
-            if intents.iter().any(|i| i.name == "deploy") {
+        let place =
+            (env && !placed && !given.is_empty()).then_some(if intents.contains(&intent::DEPLOY) {
                 "to"
             } else {
                 "in"
-            },
-        );
+            });
         Self::Names {
             kinds,
             given,

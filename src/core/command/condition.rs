@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::intent::DEPLOY;
 use super::names::Name;
 use super::reading::{Mark, Reading};
 use super::{ParseOutcome, Parsed};
@@ -264,7 +265,7 @@ impl Condition {
             check.services.clone_from(&r.out.services);
             // For a deploy the check is not limited to the target environment; for other intents it
             // is.
-            if check.env.is_none() && r.out.intent != "deploy" {
+            if check.env.is_none() && r.out.intent != DEPLOY.name {
                 check.env.clone_from(&r.out.env);
             }
             if check.services.is_empty() && check.env.is_none() {

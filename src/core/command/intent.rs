@@ -5,7 +5,8 @@ mod plans;
 mod views;
 
 use super::reading::Reading;
-use super::{ParseOutcome, Parsed};
+use super::{CommandAct, ParseOutcome, Parsed, ViewCommand};
+use crate::base::time::Timestamp;
 
 /// Every intent, in display order. Where a phrase belongs to several, the named objects decide.
 pub(super) const ALL: &[&Intent] = &[
@@ -66,6 +67,20 @@ pub(super) const ALL: &[&Intent] = &[
 /// The intent of runbooks that people wrote.
 pub(super) const RUNBOOK: &Intent = &plans::RUNBOOK;
 
+/// Intents that other rules of the language are about.
+pub(super) const CANCEL_RUN: &Intent = &actions::CANCEL_RUN;
+pub(super) const PAUSE_ROUTINE: &Intent = &actions::PAUSE_ROUTINE;
+pub(super) const RUN_ROUTINE: &Intent = &actions::RUN_ROUTINE;
+pub(super) const COMPARE: &Intent = &views::COMPARE;
+pub(super) const DEPLOY: &Intent = &plans::DEPLOY;
+pub(super) const HEALTHCHECK: &Intent = &plans::HEALTHCHECK;
+pub(super) const HELP: &Intent = &views::HELP;
+pub(super) const OWNER: &Intent = &views::OWNER;
+pub(super) const ROUTINES: &Intent = &views::ROUTINES;
+pub(super) const SPEC: &Intent = &plans::SPEC;
+pub(super) const SHOW_HEALTH: &Intent = &views::SHOW_HEALTH;
+pub(super) const SHOW_RUN: &Intent = &views::SHOW_RUN;
+
 /// Runbook kinds with an intent of their own name.
 pub(super) const BUILT_IN: &[&str] = &[
     "deploy",
@@ -105,7 +120,14 @@ pub(super) struct Intent {
     pub read: fn(&mut Reading<'_>),
     /// The canonical sentence.
     pub restate: fn(&Parsed) -> String,
+    /// Makes the act of a command; none: it is no act, or not available.
+    pub act: Option<MakeAct>,
+    /// What it shows; none: it shows nothing, or is not available.
+    pub view: Option<ViewCommand>,
 }
+
+/// Makes the act of a parsed command, at this time; the error is what is wrong with the command.
+pub(super) type MakeAct = fn(&Parsed, Timestamp) -> Result<CommandAct, String>;
 
 impl Intent {
     /// Default values of an intent.
@@ -123,6 +145,8 @@ impl Intent {
         with_objects: None,
         read: |_| (),
         restate: |_| String::new(),
+        act: None,
+        view: None,
     };
 
     /// The intent of that name.

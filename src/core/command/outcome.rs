@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::explain;
 use super::fuzzy::Known;
-use super::intent::{Intent, Need};
+use super::intent::{HELP, Intent, Need};
 use super::lexer::{Gap, Kind};
 use super::pattern::Words;
 use super::reading::{Mark, Reading};
@@ -72,7 +72,7 @@ pub(super) fn classify(
         r.out.inputs.extend(r.given.iter().cloned());
     }
     // Asking how to do something is not a command to do the rest.
-    let doubt = r.doubt || intent.name == "help";
+    let doubt = r.doubt || intent == HELP;
     let mut link = Link {
         parsed: Parsed::default(),
         intent: Some(intent),

@@ -8,7 +8,7 @@ use super::choice::{self, Choice};
 use super::clause;
 use super::condition;
 use super::explain;
-use super::intent::{Free, Intent, Need, Object};
+use super::intent::{self, Free, Intent, Need, Object};
 use super::lexer::Text;
 use super::lexicon::Lexicon;
 use super::outcome::{self, Link};
@@ -94,7 +94,7 @@ fn built_in(
     };
     let page = !called::is_sure(&r, &hit) && choice::runbook_after(&r, hit.found.end).is_some();
     hit.intents
-        .retain(|intent| intent.name != "runbook" && intent.available);
+        .retain(|intent| *intent != intent::RUNBOOK && intent.available);
     if !page || hit.runbook.is_some() || hit.intents.is_empty() {
         return None;
     }
@@ -214,12 +214,12 @@ pub(super) fn read_intent(
     if let Some(link) = suggest::stop_service(&mut r, hit, intent) {
         return link;
     }
-    let cancelled_what = intent.name == "cancel_run"
+    let cancelled_what = intent == intent::CANCEL_RUN
         && r.out.inputs.is_empty()
         && r.out.services.is_empty()
         && r.envs.is_empty();
     if cancelled_what {
-        let routines = Intent::named("pause_routine")
+        let routines = Some(intent::PAUSE_ROUTINE)
             .filter(|i| i.available)
             .map(|i| i.form);
         let readings = ["cancel run N", "cancel the last run"]
@@ -285,7 +285,7 @@ fn named_runbook(r: &mut Reading<'_>, hit: &Hit, intent: &'static Intent) -> &'s
             r.soften(at);
         }
     }
-    if let Some(own) = super::intent::BUILT_IN
+    if let Some(own) = intent::BUILT_IN
         .iter()
         .find(|n| **n == name)
         .and_then(|n| Intent::named(n))
@@ -341,9 +341,8 @@ fn several(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
     if let Some(link) = suggest::start_service(&r, hit) {
         return link;
     }
-    if hit.intents.iter().any(|i| i.name == "cancel_run")
-        && let Some(cancel) = Intent::named("cancel_run")
-    {
+    let cancel = intent::CANCEL_RUN;
+    if hit.intents.contains(&cancel) {
         let mut retry = r.clone();
         slots::fill(&mut retry, cancel);
         if let Some(link) = suggest::stop_service(&mut retry, hit, cancel) {

@@ -3,7 +3,8 @@
 
 use crate::base::time::{Timestamp, age, parse_since};
 use crate::command::Parsed;
-use crate::run::{Run, RunId, RunStatus};
+use crate::run::summary::RunSummary;
+use crate::run::{RunId, RunStatus};
 
 /// A run as a person refers to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +100,7 @@ impl std::fmt::Display for Newest {
 /// A run in one line, for the answer that says which one was chosen: `#41 deploy web to prod,
 /// failed 12 min ago`.
 #[must_use]
-pub fn one_line(run: &Run, now: Timestamp) -> String {
+pub fn one_line(run: &RunSummary, now: Timestamp) -> String {
     let status = run.status.name().replace('_', " ");
     let ago = |from: Timestamp| age(now.ms_since(from));
     let when = match (run.finished_at, run.started_at) {
@@ -107,7 +108,7 @@ pub fn one_line(run: &Run, now: Timestamp) -> String {
         (None, Some(started)) => format!("{status}, started {} ago", ago(started)),
         (None, None) => format!("{status}, requested {} ago", ago(run.requested_at)),
     };
-    format!("{} {}, {when}", run.id, run.plan.title)
+    format!("{} {}, {when}", run.id, run.title)
 }
 
 #[cfg(test)]

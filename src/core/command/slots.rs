@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::ParseOutcome;
 use super::fuzzy::Known;
-use super::intent::{Free, Intent, Object};
+use super::intent::{COMPARE, DEPLOY, Free, HEALTHCHECK, Intent, OWNER, Object, SHOW_HEALTH};
 use super::lexer::{Gap, Kind};
 use super::names::Name;
 use super::reading::{Mark, Reading};
@@ -26,7 +26,7 @@ pub(super) fn fill(r: &mut Reading<'_>, intent: &'static Intent) {
         r.take_reason();
     }
     for (input, read) in READERS {
-        if intent.inputs.contains(input) && (*input != "from" || intent.name != "compare") {
+        if intent.inputs.contains(input) && (*input != "from" || intent != COMPARE) {
             read(r);
         }
     }
@@ -141,7 +141,7 @@ impl Reading<'_> {
                 continue;
             };
             let words = at..span.words.end;
-            if intent.name == "deploy" {
+            if intent == DEPLOY {
                 self.set_input("from", env, &words);
                 self.soften_kind_word(span.words.end);
             } else {
@@ -298,7 +298,7 @@ impl Reading<'_> {
             let n = if self.is_free(at) && self.text.is_word(at) && !self.second_command(at) {
                 let mut sets = vec![&self.lexicon.fillers, &self.lexicon.connectives];
                 sets.extend(also);
-                if matches!(intent.name, "healthcheck" | "show_health" | "owner") {
+                if [HEALTHCHECK, SHOW_HEALTH, OWNER].contains(&intent) {
                     sets.extend([&self.lexicon.good, &self.lexicon.bad]);
                 }
                 if !self.mutates(intent) {

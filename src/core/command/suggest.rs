@@ -1,7 +1,7 @@
 //! Suggestions for unsupported actions and for texts without a verb.
 
 use super::explain;
-use super::intent::Intent;
+use super::intent::{CANCEL_RUN, HEALTHCHECK, Intent, ROUTINES};
 use super::lexer::Text;
 use super::lexicon::lexicon;
 use super::names::Name;
@@ -9,7 +9,7 @@ use super::outcome::Link;
 use super::pattern::Words;
 use super::reading::Reading;
 use super::verb::Hit;
-use super::{Catalogue, ParseOutcome, Parsed, is_available};
+use super::{Catalogue, ParseOutcome, Parsed};
 use super::{resolve, slots};
 
 /// "stop web in prod": not supported; one of two commands may be meant.
@@ -23,7 +23,7 @@ pub(super) fn stop_service(r: &mut Reading<'_>, hit: &Hit, intent: &Intent) -> O
                 "run" | "runs" | "deploy" | "deployment" | "rollback" | "restart" | "job"
             )
         });
-    if !stops || intent.name != "cancel_run" || about_run || r.out.services.is_empty() {
+    if !stops || intent != CANCEL_RUN || about_run || r.out.services.is_empty() {
         return None;
     }
     let what = explain::target(&r.out, "") + &explain::in_env(&r.out, " in ");
@@ -117,11 +117,9 @@ pub(super) fn skip_step(r: &Reading<'_>) -> Option<Link> {
 /// that it has, a routine, a view that this version has. A suggestion never changes anything.
 pub(super) fn read_only_commands(r: &Reading<'_>) -> Vec<String> {
     let mut read = r.clone();
-    if let Some(check) = Intent::named("healthcheck") {
-        slots::fill(&mut read, check);
-    }
+    slots::fill(&mut read, HEALTHCHECK);
     let mut out = Vec::new();
-    if let Some(routine) = routine_named(r).filter(|_| is_available("routines")) {
+    if let Some(routine) = routine_named(r).filter(|_| ROUTINES.available) {
         out.push(format!("show {routine}"));
     }
     let env = read.envs.first();

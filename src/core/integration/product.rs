@@ -10,7 +10,7 @@ mod request;
 mod supabase;
 mod vercel;
 
-pub use request::{Kept, Request, request};
+pub use request::{Kept, request};
 
 words! {
     /// A product opsroom knows how to call.

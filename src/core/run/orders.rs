@@ -114,6 +114,19 @@ impl Order {
         }
     }
 
+    /// Its action in the audit log.
+    #[must_use]
+    pub const fn audit_word(self) -> &'static str {
+        match self {
+            Self::Pause => "run.pause",
+            Self::StepThrough => "run.step_through",
+            Self::Continue => "run.continue",
+            Self::LetGo(_) => "run.let_go",
+            Self::Skip(_) => "run.skip",
+            Self::End(_) => "run.cancel",
+        }
+    }
+
     /// Whether a run in this status may be waiting for the release of its next step.
     #[must_use]
     pub const fn waits(status: RunStatus) -> bool {

@@ -106,12 +106,12 @@ impl Plan {
         })
     }
 
-    /// Whether it has a service in common with another plan.
+    /// Whether one of these services is one of its own.
     #[must_use]
-    pub fn shares_a_service(&self, other: &Self) -> bool {
+    pub fn shares_a_service(&self, services: &[String]) -> bool {
         self.services
             .iter()
-            .any(|service| other.services.contains(service))
+            .any(|service| services.contains(service))
     }
 
     /// The word to type before a plan for a protected environment starts: the single service, else
@@ -149,6 +149,16 @@ impl Plan {
         std::iter::once(self)
             .chain(self.then.iter().flat_map(Self::links))
             .collect()
+    }
+
+    /// The plan of the run that follows when a run of this one has succeeded, with the links after
+    /// it.
+    #[must_use]
+    pub fn next_link(&self) -> Option<Self> {
+        let (next, rest) = self.then.split_first()?;
+        let mut next = next.clone();
+        next.then.extend_from_slice(rest);
+        Some(next)
     }
 
     /// Whether starting it changes something, here or in a plan after it: by its steps, or by
@@ -300,6 +310,22 @@ mod tests {
             StepSpec::Wait(Wait { ms: 1 }),
             1000,
         )
+    }
+
+    #[test]
+    fn each_link_of_a_chain_is_followed_by_the_rest() {
+        let (one, two, three) = (check("one"), check("two"), check("three"));
+        let mut plan = Plan {
+            then: vec![two, three],
+            ..one
+        };
+        let mut envs = Vec::new();
+        while let Some(next) = plan.next_link() {
+            envs.push(next.env.clone().unwrap());
+            assert_eq!(next.then.len(), 2 - envs.len());
+            plan = next;
+        }
+        assert_eq!(envs, ["two", "three"]);
     }
 
     fn gate() -> RunCondition {

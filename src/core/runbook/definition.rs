@@ -101,12 +101,6 @@ impl Definition {
             .or_else(|| verbs().next())
             .map(|(_, verb)| verb)
     }
-
-    /// Whether some step is repeated per service.
-    #[must_use]
-    pub fn acts_on_services(&self) -> bool {
-        self.steps.iter().chain(&self.finally).any(|s| s.for_each)
-    }
 }
 
 words! {
@@ -212,12 +206,6 @@ impl Tolerance {
 }
 
 impl StepTemplate {
-    /// Several steps of a plan come from it.
-    #[must_use]
-    pub const fn is_repeated(&self) -> bool {
-        self.for_each || self.items.is_some()
-    }
-
     /// The verb of a `use` step.
     #[must_use]
     pub const fn verb(&self) -> Option<Verb> {

@@ -1,5 +1,7 @@
 //! When a step is tried again, and after how long.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -47,7 +49,18 @@ fn answer(status: u16, headers: &[(&str, &str)]) -> Reply {
 }
 
 fn after(step: &PlanStep, attempt: u32, reply: &Reply) -> Again {
-    again(step, attempt, &step.spec.outcome(reply), reply, 0.0)
+    let evaluation = Evaluation {
+        outcome: step.spec.outcome(reply),
+        saved: BTreeMap::new(),
+        result: BTreeMap::new(),
+    };
+    let tried = Tried {
+        attempt,
+        reply: reply.clone(),
+        evaluation,
+        ms: 1,
+    };
+    again(step, &tried, 0.0)
 }
 
 #[test]
@@ -149,6 +162,127 @@ fn retries_by_status_code() {
         Again::No,
         "we would refuse again"
     );
+}
+
+#[test]
+fn jitter_lengthens_or_shortens_a_pause_by_a_quarter_and_never_below_zero() {
+    let capped = Retry {
+        cap_ms: 1800,
+        ..RETRY
+    };
+    let negative = Retry {
+        cap_ms: -1,
+        ..RETRY
+    };
+    for (retry, attempt, jitter, wanted) in [
+        (RETRY, 1, 1.0, 2500),
+        (RETRY, 1, 0.0, 2000),
+        (RETRY, 1, -1.0, 1500),
+        (RETRY, 3, 0.5, 9000),
+        (capped, 1, 1.0, 1800),
+        (capped, 1, -1.0, 1500),
+        (negative, 1, 0.0, 0),
+    ] {
+        assert_eq!(
+            pause_ms(retry, attempt, jitter),
+            wanted,
+            "{attempt} {jitter}"
+        );
+    }
+    assert_eq!(millis(-1), std::time::Duration::ZERO);
+    assert_eq!(millis(1500), std::time::Duration::from_millis(1500));
+}
+
+#[test]
+fn an_operation_waits_as_long_as_its_last_answer_asks_for() {
+    let headers = [("retry-after", "7")];
+    let progress = crate::core::run::step::adapter::Progress {
+        stage: 0,
+        last: Box::new(answer(429, &headers)),
+        kept: BTreeMap::new(),
+        ms: 1,
+    };
+    assert_eq!(retry_after_ms(&Reply::Operated(progress)), 7000);
+    assert_eq!(retry_after_ms(&Reply::Stored), 0);
+}
+
+#[test]
+fn an_outcome_has_a_status_a_level_and_a_duration() {
+    let outcome = |verdict, state, latency_ms| Outcome {
+        verdict,
+        message: "HTTP 200".to_owned(),
+        state,
+        latency_ms,
+    };
+    let failed = Verdict::Failed { again: false };
+    for (verdict, state, status, level) in [
+        (
+            Verdict::Succeeded,
+            State::Ok,
+            StepStatus::Succeeded,
+            Level::Success,
+        ),
+        (
+            Verdict::Succeeded,
+            State::Degraded,
+            StepStatus::Succeeded,
+            Level::Warn,
+        ),
+        (
+            Verdict::Succeeded,
+            State::Failing,
+            StepStatus::Succeeded,
+            Level::Warn,
+        ),
+        (failed, State::Ok, StepStatus::Failed, Level::Error),
+        (failed, State::Failing, StepStatus::Failed, Level::Error),
+        (
+            Verdict::TimedOut,
+            State::Failing,
+            StepStatus::TimedOut,
+            Level::Error,
+        ),
+    ] {
+        assert_eq!(
+            verdict_of(&outcome(verdict, state, None)),
+            (status, level),
+            "{verdict:?} {state:?}"
+        );
+    }
+    let get = step(http("GET"), true);
+    let place = StepRef {
+        index: Some(3),
+        phase: Some(Phase::Verify),
+    };
+    for (latency_ms, wanted) in [(Some(41), "s: HTTP 200"), (None, "s: HTTP 200 (1.5 s)")] {
+        let text = summary(
+            &get,
+            &outcome(Verdict::Succeeded, State::Ok, latency_ms),
+            1500,
+        );
+        assert_eq!(text, wanted);
+        let event = event(place, &get, Level::Info, text);
+        assert_eq!(
+            (event.step, event.phase, event.source, event.level),
+            (Some(3), Some(Phase::Verify), "http", Level::Info)
+        );
+        assert_eq!((event.message.as_str(), event.data), (wanted, None));
+    }
+}
+
+#[test]
+fn only_questions_ask_people() {
+    use crate::core::run::step::{approve::Approve, manual::Manual, wait::Wait};
+    let prompt = "Grow it?".to_owned();
+    for (spec, asks) in [
+        (StepSpec::Manual(Manual { prompt }), true),
+        (StepSpec::Approve(Approve::default()), true),
+        (StepSpec::Wait(Wait { ms: 1 }), false),
+        (shell(), false),
+        (http("GET"), false),
+    ] {
+        assert_eq!(asks_people(&step(spec, true)), asks);
+    }
 }
 
 /// Equal pauses would bring the retries of many runs at the same moment.

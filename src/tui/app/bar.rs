@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::core::command::{self, Catalogue, Completion, ParseOutcome, Parsed};
-use crate::core::run::Run;
+use crate::core::run::summary::RunSummary;
 use crate::core::stack::service::Stack;
 use crate::tui::field::Field;
 use crate::tui::keys::Action;
@@ -75,7 +75,7 @@ pub enum Taken {
 pub struct BarContext<'a> {
     catalogue: Option<&'a Arc<Catalogue>>,
     stack: Option<&'a Stack>,
-    runs: &'a [Run],
+    runs: &'a [RunSummary],
     history: &'a [String],
 }
 
@@ -429,12 +429,7 @@ fn choices_for(parsed: &Parsed, text: &str, world: BarContext<'_>) -> Vec<Choice
                 .collect()
         }),
         "run" => {
-            let of = |r: &Run| {
-                (
-                    format!(" {}", r.id.0),
-                    format!("{}  {}", r.id, r.plan.title),
-                )
-            };
+            let of = |r: &RunSummary| (format!(" {}", r.id.0), format!("{}  {}", r.id, r.title));
             world.runs.iter().take(MAX_CHOICES).map(of).collect()
         }
         other => vec![(format!(" {other}="), format!("{other}=…  type a value"))],

@@ -4,13 +4,13 @@ use super::App;
 use super::bar::Taken;
 use crate::core::access::audit_line;
 use crate::core::base::time::parse_since;
-use crate::core::command::Parsed;
 use crate::core::command::run_ref::RunRef;
+use crate::core::command::{CommandAct, Parsed, ViewCommand};
+use crate::core::run::act::Act;
 use crate::core::run::{AuditRow, RunId, RunStatus};
 use crate::tui::home::Pane;
 use crate::tui::msg::{AuditFilter, ChosenRun, Effect, RunFilter, Ticket};
-use crate::tui::pane::{Destination, RunRequest};
-use crate::tui::popup::Aim;
+use crate::tui::pane::Destination;
 
 /// Rows of the audit log shown at once; `opsroom audit --limit` shows more.
 const AUDIT_ROWS: u32 = 500;
@@ -61,90 +61,76 @@ impl App {
 
     fn view(&mut self, parsed: &Parsed) -> Vec<Effect> {
         let service = parsed.services.first().filter(|name| *name != "*").cloned();
-        match (parsed.intent.as_str(), service) {
-            ("show_run" | "tail_run", _) => return self.find_run(parsed, None),
-            ("list_runs", _) => self.list_runs(parsed),
-            ("show_service", Some(name)) => self.open(Destination::Service { name }),
-            ("owner", Some(name)) => self.show_owner(&name),
-            ("oncall", _) => self.show_contacts(),
-            ("services", _) => self.go_home(Pane::Stack),
-            ("show_health", _) => self.go_home(Pane::Health),
-            ("help", _) => self.help(),
-            ("quit", _) => {
+        match (parsed.view(), service) {
+            (Some(ViewCommand::Run | ViewCommand::Log), _) => return self.show_run(parsed),
+            (Some(ViewCommand::Runs), _) => self.list_runs(parsed),
+            (Some(ViewCommand::Service), Some(name)) => self.open(Destination::Service { name }),
+            (Some(ViewCommand::Owner), Some(name)) => self.show_owner(&name),
+            (Some(ViewCommand::Contacts), _) => self.show_contacts(),
+            (Some(ViewCommand::Services), _) => self.go_home(Pane::Stack),
+            (Some(ViewCommand::Health), _) => self.go_home(Pane::Health),
+            (Some(ViewCommand::Help), _) => self.help(),
+            (Some(ViewCommand::Quit), _) => {
                 self.screens.clear();
                 self.home.full = false;
                 return self.quit();
             }
-            ("filter", _) => self.search(parsed),
-            ("audit", _) => return self.audit(parsed),
-            _ => self.show_error(format!("{}: which one?", parsed.message)),
+            (Some(ViewCommand::Filter), _) => self.search(parsed),
+            (Some(ViewCommand::Audit), _) => return self.audit(parsed),
+            (Some(ViewCommand::Service | ViewCommand::Owner) | None, _) => {
+                self.show_error(format!("{}: which one?", parsed.message));
+            }
+        }
+        Vec::new()
+    }
+
+    fn show_run(&mut self, parsed: &Parsed) -> Vec<Effect> {
+        match RunRef::of(parsed, self.now) {
+            Ok(run) => return self.find_run(run, None),
+            Err(why) => self.show_error(why),
         }
         Vec::new()
     }
 
     fn do_action(&mut self, parsed: &Parsed) -> Vec<Effect> {
-        if parsed.intent == "reset_breaker" {
-            return self.reset_breaker(parsed);
-        }
-        if parsed.intent == "start_run" {
-            match RunRef::of(parsed, self.now) {
-                Ok(RunRef::Number(run)) => self.open_left_over(Some(run)),
-                Ok(RunRef::Newest(_)) => self.open_left_over(None),
-                Err(why) => self.show_error(why),
+        let act = parsed
+            .act(self.now)
+            .unwrap_or_else(|| Err(format!("{}: nothing was done", parsed.message)));
+        match act {
+            Ok(CommandAct::Complete(_)) if self.facts.read_only => {
+                self.show_error("read-only: no breaker can be reset from this console");
             }
-            return Vec::new();
-        }
-        self.do_to_run(parsed)
-    }
-
-    fn reset_breaker(&mut self, parsed: &Parsed) -> Vec<Effect> {
-        if self.facts.read_only {
-            self.show_error("read-only: no breaker can be reset from this console");
-            return Vec::new();
-        }
-        let input = |name: &str| parsed.inputs.get(name).cloned();
-        let reset = |target| Effect::ResetBreaker {
-            target,
-            env: parsed.env.clone(),
-            reason: input("reason"),
-        };
-        input("target").map(reset).into_iter().collect()
-    }
-
-    fn do_to_run(&mut self, parsed: &Parsed) -> Vec<Effect> {
-        let note = parsed.inputs.get("reason").cloned();
-        let request = match parsed.intent.as_str() {
-            "cancel_run" => RunRequest::Cancel,
-            "approve" | "reject" => RunRequest::Answer(note),
-            "stop_run" => RunRequest::Control(Aim::Stop, note),
-            "pause_run" => RunRequest::Control(Aim::Pause, note),
-            "resume_run" => RunRequest::Control(Aim::Resume, note),
-            "retry_run" => RunRequest::Control(Aim::Retry, note),
-            other => {
-                self.show_error(format!("{}: nothing was done", other.replace('_', " ")));
-                return Vec::new();
+            Ok(CommandAct::Complete(act)) => return vec![Effect::act(act)],
+            Ok(CommandAct::OnRun {
+                run,
+                act: Act::Start { .. },
+            }) => self.open_left_over(match run {
+                RunRef::Number(run) => Some(run),
+                RunRef::Newest(_) => None,
+            }),
+            Ok(CommandAct::OnRun { .. }) if self.facts.read_only => {
+                self.show_error("read-only: nothing can be done to a run from this console");
             }
-        };
-        if self.facts.read_only {
-            self.show_error("read-only: nothing can be done to a run from this console");
-            return Vec::new();
-        }
-        self.find_run(parsed, Some(request))
-    }
-
-    /// Opens the run and performs the request. A run without a number is searched in the whole
-    /// store.
-    fn find_run(&mut self, parsed: &Parsed, then: Option<RunRequest>) -> Vec<Effect> {
-        match RunRef::of(parsed, self.now) {
-            Ok(RunRef::Number(run)) => self.open(Destination::Run { run, request: then }),
-            Ok(reference) => {
-                let ticket = self.ticket();
-                self.requests.finding = Some((ticket, then));
-                return vec![Effect::FindRun { ticket, reference }];
-            }
+            Ok(CommandAct::OnRun { run, act }) => return self.find_run(run, Some(act)),
             Err(why) => self.show_error(why),
         }
         Vec::new()
+    }
+
+    /// Opens the run, and asks about the act. A run without a number is searched in the whole store.
+    fn find_run(&mut self, reference: RunRef, then: Option<Act<()>>) -> Vec<Effect> {
+        if let RunRef::Number(run) = reference {
+            self.open_for(run, then);
+            return Vec::new();
+        }
+        let ticket = self.ticket();
+        self.requests.finding = Some((ticket, then));
+        vec![Effect::FindRun { ticket, reference }]
+    }
+
+    fn open_for(&mut self, run: RunId, then: Option<Act<()>>) {
+        let act = then.map(|act| act.on(run));
+        self.open(Destination::Run { run, act });
     }
 
     /// The result of the search for a run.
@@ -165,10 +151,7 @@ impl App {
                 ));
             }
             Ok(chosen) => {
-                self.open(Destination::Run {
-                    run: chosen.run,
-                    request: then,
-                });
+                self.open_for(chosen.run, then);
                 self.say(chosen.line);
             }
             Err(why) => self.show_error(why),

@@ -5,12 +5,11 @@ use super::bar::BarContext;
 use super::{App, MINUTE_MS};
 use crate::bus::Notice;
 use crate::core::base::time::Timestamp;
-use crate::core::run::approval::Tally;
-use crate::core::run::{Run, RunId, RunStatus};
+use crate::core::run::act::Act;
+use crate::core::run::{Run, RunId};
 use crate::logfile::source::LogUpdate;
 use crate::tui::home::Pane;
 use crate::tui::msg::{Effect, Msg, Overview, PlanCard, Ticket};
-use crate::tui::pane::RunRequest;
 use crate::tui::popup::Popup;
 
 /// One kind of request: at most one in flight; sent again if something changed in the meantime.
@@ -48,8 +47,8 @@ pub(super) struct Requests {
     history: Question,
     /// Ticket of the audit log request in flight.
     pub(super) auditing: Option<Ticket>,
-    /// The run search in flight, and the request to perform on its result.
-    pub(super) finding: Option<(Ticket, Option<RunRequest>)>,
+    /// The run search in flight, and the act on its result.
+    pub(super) finding: Option<(Ticket, Option<Act<()>>)>,
 }
 
 impl Requests {
@@ -109,10 +108,10 @@ impl App {
         let (taken, mut effects) = self.popups_receive(&msg);
         let reaction = self.views_receive(&msg);
         effects.extend(self.react(reaction));
-        if let Msg::Submitted(_, result) = msg {
-            self.submitted(result, taken);
-        } else {
-            effects.extend(self.take(msg));
+        match msg {
+            Msg::Submitted(_, result) => self.submitted(result, taken),
+            Msg::Acted(_, result) => self.acted(result, taken),
+            msg => effects.extend(self.take(msg)),
         }
         effects
     }
@@ -152,43 +151,6 @@ impl App {
             }
             Msg::File(ticket, event) => self.logs.receive(ticket, event),
             Msg::Planned(ticket, card) => self.planned(ticket, card),
-            Msg::Cancelled(run, result) => self.cancelled(run, result),
-            Msg::StartedQueued(Ok(count)) => self.done_to_queued(count, "started"),
-            Msg::DroppedQueued(Ok(count)) => self.done_to_queued(count, "dropped"),
-            Msg::StartedQueued(Err(why)) | Msg::DroppedQueued(Err(why)) => {
-                self.show_error(why);
-                self.requests.overview.wanted = true;
-            }
-            Msg::Answered(run, Ok(())) => {
-                self.say(format!("run {run}: answered"));
-                self.invalidate(run);
-            }
-            Msg::Answered(run, Err(why)) => {
-                self.show_error(format!("run {run}: not answered: {why}"));
-            }
-            Msg::Ordered(run, order, Ok(_)) => self.done(run, order.label()),
-            Msg::Ordered(run, _, Err(why)) => {
-                self.show_error(format!("nothing was done: run {run}: {why}"));
-            }
-            Msg::Resumed(run, Ok(now)) if now.status.is_terminal() => self.done(run, "given up"),
-            Msg::Resumed(run, Ok(_)) => self.done(run, "goes on"),
-            Msg::Resumed(run, Err(why)) => {
-                self.show_error(format!("run {run} does not go on: {why}"));
-            }
-            Msg::Voted(run, Ok(Tally::Approved(_))) => self.done(run, "approved; it goes on"),
-            Msg::Voted(run, Ok(Tally::Denied { .. })) => {
-                self.done(run, "rejected; it is cancelled");
-            }
-            Msg::Voted(run, Ok(Tally::Open(_))) => {
-                self.done(run, "your approval counts; more are needed");
-            }
-            Msg::Voted(_, Err(why)) => {
-                self.show_error(format!("your answer does not count: {why}"));
-            }
-            Msg::BreakersReset(Ok(names)) => {
-                self.say(format!("closed: the breaker of {}", names.join(", ")));
-            }
-            Msg::BreakersReset(Err(why)) => self.show_error(why),
             Msg::Noted(Err(why)) => self.show_error(format!("the history was not written: {why}")),
             Msg::Noted(Ok(())) => {}
             // Popups and views have taken these.
@@ -196,7 +158,8 @@ impl App {
             | Msg::Artifact(Ok(_))
             | Msg::Runs(..)
             | Msg::Blockers(..)
-            | Msg::Submitted(..) => {}
+            | Msg::Submitted(..)
+            | Msg::Acted(..) => {}
             // Input was handled in `update`.
             Msg::Key(_)
             | Msg::Paste(_)
@@ -208,21 +171,12 @@ impl App {
         Vec::new()
     }
 
-    /// Queued runs were started or dropped.
-    fn done_to_queued(&mut self, count: usize, what: &str) {
-        self.say(if count == 1 {
-            format!("1 run was {what}")
-        } else {
-            format!("{count} runs were {what}")
-        });
-        self.read_all_again();
-    }
-
-    /// An action on a run succeeded.
-    fn done(&mut self, run: RunId, what: &str) {
-        self.say(format!("run {run}: {what}"));
+    /// The overview, and views of this run, have to be read again.
+    pub(super) fn changed(&mut self, run: Option<RunId>) {
         self.requests.overview.wanted = true;
-        self.invalidate(run);
+        if let Some(run) = run {
+            self.invalidate(run);
+        }
     }
 
     fn noticed(&mut self, notice: Notice) {
@@ -263,10 +217,6 @@ impl App {
             }
         };
         self.trouble = None;
-        overview
-            .runs
-            .iter()
-            .for_each(|run| self.logs.set_steps(run));
         self.evaluated_at = Some(overview.at);
         self.overview = Some(overview);
     }
@@ -308,7 +258,7 @@ impl App {
     }
 
     /// A run was queued, or refused; then its card says why, if it is still open.
-    fn submitted(&mut self, result: Result<Box<Run>, String>, taken: bool) {
+    pub(super) fn submitted(&mut self, result: Result<Box<Run>, String>, taken: bool) {
         match result {
             Ok(run) => {
                 self.say(format!("run {} was queued: {}", run.id, run.plan.title));
@@ -318,15 +268,5 @@ impl App {
             Err(_) if taken => {}
             Err(why) => self.show_error(format!("nothing was started: {why}")),
         }
-    }
-
-    fn cancelled(&mut self, run: RunId, result: Result<RunStatus, String>) {
-        match result {
-            Ok(ended) if ended.is_terminal() => self.say(format!("run {run} is cancelled")),
-            Ok(_) => self.say(format!("run {run} was asked to stop")),
-            Err(why) => self.show_error(format!("run {run} was not cancelled: {why}")),
-        }
-        self.requests.overview.wanted = true;
-        self.invalidate(run);
     }
 }

@@ -4,6 +4,7 @@ use super::App;
 use crate::core::run::RunId;
 use crate::tui::logs::{LogPane, RunLog};
 use crate::tui::msg::Effect;
+use crate::tui::pane::Screen;
 use crate::tui::viewer::{Facts as LogFacts, Named, Viewer, step_names, zone};
 
 impl App {
@@ -26,11 +27,9 @@ impl App {
             return;
         }
         let ticket = self.ticket();
-        let read = self
-            .screens
-            .iter()
-            .find_map(|screen| screen.view().known(run));
-        let known = read.or_else(|| self.run_of(run));
+        let mut views = self.screens.iter().map(Screen::view);
+        let known = views.clone().find_map(|view| view.known(run));
+        let is_read = views.any(|view| view.reads(run));
         let files = vec![Named {
             name: format!("run {run}"),
             steps: Some(known.map(step_names).unwrap_or_default()),
@@ -42,9 +41,12 @@ impl App {
             budget: None,
             simulated: self.facts.simulated,
         };
-        let entries = known.map_or(0, |run| run.last_seq);
+        let entries = known
+            .map(|run| run.last_seq)
+            .or_else(|| self.run_of(run).map(|run| run.last_seq));
         let viewer = Viewer::new(ticket, facts, self.keys.clone(), self.theme);
-        self.logs.add(RunLog::new(run, ticket, viewer, entries));
+        let log = RunLog::new(run, ticket, viewer, entries.unwrap_or(0));
+        self.logs.add(if is_read { log } else { log.unnamed() });
     }
 
     /// The requests to send for the log on screen.

@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use super::*;
 use crate::clock::Clock;
 use crate::control::{AdapterContext, Settings};
+use crate::core::run::act::Act;
 use crate::core::run::plan::{Plan, PlanStep};
 use crate::core::run::resume::Decision;
 use crate::core::run::step::StepSpec;
@@ -110,10 +111,12 @@ async fn an_interrupted_run_is_followed_after_resume() {
     let (log, events) = open(run, &control);
     let before = until(&events, |shown| shown.busy.is_none() && shown.lines > 0);
     assert!(!before.ended, "it may go on");
-    control
-        .resume(run, Some(Decision::Done), Some("looked"))
-        .await
-        .unwrap();
+    let resume = Act::Resume {
+        run,
+        decision: Some(Decision::Done),
+        reason: Some("looked".to_owned()),
+    };
+    control.act(resume).await.unwrap();
     let after = until(&events, |shown| shown.ended);
     assert!(after.lines > before.lines, "{after:?}");
     drop(log);

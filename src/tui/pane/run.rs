@@ -7,9 +7,10 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::runs::took;
-use super::{Delivery, Destination, Opening, Reaction, RunRequest, Scene, View, log};
+use super::{Delivery, Destination, Opening, Reaction, Scene, View, log};
 use crate::bus::Notice;
 use crate::core::base::time::human_ms;
+use crate::core::run::act::Act;
 use crate::core::run::orders::{Ending, Pace};
 use crate::core::run::plan::PlanStep;
 use crate::core::run::{Run, RunId, RunStatus, RunStep, StepStatus};
@@ -19,7 +20,6 @@ use crate::tui::keys::{Action, Context};
 use crate::tui::logs::LogPane;
 use crate::tui::msg::{Effect, Msg, RunDetail};
 use crate::tui::picker::{Picker, first_visible};
-use crate::tui::popup::Aim;
 use crate::tui::theme::{run_symbol, run_word, step_symbol, step_word};
 use crate::tui::view::canvas::{Canvas, column, row, safe, wrapped};
 use crate::tui::view::layout;
@@ -45,8 +45,8 @@ pub struct RunScreen {
     artifacts: Picker<usize>,
     /// The artifact requested last, until it arrives.
     opening: Option<u32>,
-    /// Performed once the run has been read.
-    request: Option<RunRequest>,
+    /// Asked about once the run has been read.
+    wanted: Option<Act>,
     /// Start options of the console, including the operator.
     facts: Facts,
     in_flight: bool,
@@ -57,7 +57,7 @@ pub struct RunScreen {
 impl RunScreen {
     /// The view of a run.
     #[must_use]
-    pub fn open(run: RunId, request: Option<RunRequest>, opening: &Opening<'_>) -> Self {
+    pub fn open(run: RunId, act: Option<Act>, opening: &Opening<'_>) -> Self {
         Self {
             run,
             detail: None,
@@ -66,7 +66,7 @@ impl RunScreen {
             steps: Picker::default(),
             artifacts: Picker::default(),
             opening: None,
-            request,
+            wanted: act,
             facts: opening.facts.clone(),
             in_flight: false,
             stale: true,
@@ -150,7 +150,10 @@ impl RunScreen {
                 theme.strong(),
             ),
             Span::styled(status, theme.run(run.status)),
-            Span::raw(format!("  {}", took(run, frame.now))),
+            Span::raw(format!(
+                "  {}",
+                took(run.started_at, run.finished_at, frame.now)
+            )),
         ]);
         let reason = run
             .reason
@@ -342,7 +345,7 @@ impl View for RunScreen {
             Action::Fullscreen => self.full = !self.full,
             Action::CancelRun => return self.cancel(),
             Action::Answer => return self.answer(),
-            Action::Control => return self.control(Aim::Any, None),
+            Action::Control => return self.control(None),
             Action::LetGo => return self.let_go(),
             other => {
                 return match self.focus {
@@ -370,6 +373,10 @@ impl View for RunScreen {
         })
     }
 
+    fn reads(&self, run: RunId) -> bool {
+        self.run == run
+    }
+
     fn known(&self, run: RunId) -> Option<&Run> {
         let detail = self.detail.as_ref().filter(|_| self.run == run);
         detail.map(|detail| &detail.run)
@@ -378,7 +385,7 @@ impl View for RunScreen {
     fn go_to(&mut self, destination: &Destination) -> bool {
         let Destination::Run {
             run,
-            request: Some(request),
+            act: Some(act),
         } = destination
         else {
             return false;
@@ -386,7 +393,7 @@ impl View for RunScreen {
         if *run != self.run {
             return false;
         }
-        (self.request, self.stale) = (Some(request.clone()), true);
+        (self.wanted, self.stale) = (Some(act.clone()), true);
         true
     }
 
@@ -409,7 +416,7 @@ impl View for RunScreen {
             Msg::Notice(Notice::Steps(run)) => self.stale |= *run == self.run,
             Msg::Detail(run, detail) if *run == self.run => {
                 self.take(detail);
-                return self.perform_request(delivery.cover);
+                return self.ask_about_wanted(delivery.cover);
             }
             Msg::Artifact(Ok(artifact)) => {
                 return self.read_artifact(&artifact.0, &artifact.1, delivery.cover);

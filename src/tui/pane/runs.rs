@@ -9,7 +9,8 @@ use super::{Delivery, Destination, Opening, Reaction, Scene, View};
 use crate::bus::Notice;
 use crate::core::base::time::{Timestamp, human_ms};
 use crate::core::run::queue::Queued;
-use crate::core::run::{Run, RunId, RunStatus, listed};
+use crate::core::run::summary::RunSummary;
+use crate::core::run::{RunId, RunStatus};
 use crate::tui::filter::Filter;
 use crate::tui::frame::Frame;
 use crate::tui::keys::{Action, Context};
@@ -49,7 +50,7 @@ pub struct RunsScreen {
     /// The filter in the title: `failed, prod`.
     filter_label: String,
     narrow: Filter,
-    runs: Vec<Run>,
+    runs: Vec<RunSummary>,
     /// Queue positions of the queued runs read so far.
     queue: Vec<Queued>,
     picker: Picker<RunId>,
@@ -70,7 +71,7 @@ pub struct RunsScreen {
 #[derive(Debug, Clone, Default)]
 struct Search {
     text: String,
-    found: Vec<Run>,
+    found: Vec<RunSummary>,
     /// The oldest run searched so far.
     searched_to: Option<RunId>,
     over: bool,
@@ -166,7 +167,7 @@ impl RunsScreen {
         self.sync();
     }
 
-    fn shown(&self) -> Vec<&Run> {
+    fn shown(&self) -> Vec<&RunSummary> {
         let wanted = self.narrow.text().to_lowercase();
         if wanted.is_empty() {
             return self.runs.iter().collect();
@@ -449,7 +450,7 @@ impl View for RunsScreen {
     }
 }
 
-fn line(run: &Run, frame: Frame<'_>, title_width: usize) -> Line<'static> {
+fn line(run: &RunSummary, frame: Frame<'_>, title_width: usize) -> Line<'static> {
     let started = run
         .started_at
         .map_or_else(|| "–".to_owned(), |at| when(at, frame.now));
@@ -461,19 +462,11 @@ fn line(run: &Run, frame: Frame<'_>, title_width: usize) -> Line<'static> {
         ),
         Span::raw(format!(
             "{} {} {started:<9} {}",
-            column(&title(run), title_width),
+            column(&run.prioritized_title(), title_width),
             column(&run.actor, 12),
-            took(run, frame.now)
+            took(run.started_at, run.finished_at, frame.now)
         )),
     ])
-}
-
-/// The title, with the priority unless that is normal.
-fn title(run: &Run) -> String {
-    if run.priority.is_normal() {
-        return run.plan.title.clone();
-    }
-    format!("[{}] {}", run.priority.name(), run.plan.title)
 }
 
 /// The clock time within the last day, else the age.
@@ -487,21 +480,14 @@ fn when(at: Timestamp, now: Timestamp) -> String {
 
 /// How long it took, or has taken so far.
 #[must_use]
-pub fn took(run: &Run, now: Timestamp) -> String {
-    match (run.started_at, run.finished_at) {
+pub fn took(started: Option<Timestamp>, finished: Option<Timestamp>, now: Timestamp) -> String {
+    match (started, finished) {
         (Some(from), Some(to)) => human_ms(to.ms_since(from)),
         (Some(from), None) => human_ms(now.ms_since(from)),
         (None, _) => "–".to_owned(),
     }
 }
 
-fn search_text(run: &Run) -> String {
-    listed(
-        run.id,
-        run.status,
-        run.priority,
-        &run.plan.title,
-        &run.actor,
-    )
-    .to_lowercase()
+fn search_text(run: &RunSummary) -> String {
+    run.line().to_lowercase()
 }

@@ -310,7 +310,7 @@ fn runs(out: &mut Out, overview: &Overview, service: &Service, scene: Scene<'_>)
     let of = overview
         .runs
         .iter()
-        .filter(|r| r.plan.services.contains(&service.name))
+        .filter(|r| r.services.contains(&service.name))
         .take(10);
     let before = out.lines.len();
     for run in of {
@@ -321,7 +321,7 @@ fn runs(out: &mut Out, overview: &Overview, service: &Service, scene: Scene<'_>)
                 format!("{} {:<12}", run_symbol(run.status), run_word(run.status)),
                 out.theme.run(run.status),
             ),
-            Span::raw(format!("{age:>5} ago  {}", safe(&run.plan.title))),
+            Span::raw(format!("{age:>5} ago  {}", safe(&run.title))),
         ]));
     }
     if out.lines.len() == before {

@@ -3,8 +3,6 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::tui::frame::Frame;
-use crate::tui::keys::{Action, Keymap};
 use crate::tui::msg::Overview;
 use crate::tui::view::canvas::{Canvas, safe};
 
@@ -27,7 +25,7 @@ pub fn applies(overview: &Overview) -> bool {
 }
 
 /// Paints the page. It fits the smallest screen.
-pub fn draw(frame: Frame<'_>, overview: &Overview, area: Rect, canvas: &mut Canvas<'_>) {
+pub fn draw(overview: &Overview, area: Rect, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
     let title = Span::styled(" Welcome ", theme.strong());
     let inner = canvas.frame(area, title.into(), &Line::default(), true);
@@ -46,23 +44,5 @@ pub fn draw(frame: Frame<'_>, overview: &Overview, area: Rect, canvas: &mut Canv
             Span::raw(does),
         ])
     }));
-    lines.push(Line::default());
-    lines.push(Line::styled(keys(frame.keys), theme.dim()));
     canvas.lines(inner, &lines);
-}
-
-fn keys(keymap: &Keymap) -> String {
-    let parts = [
-        (Action::Command, "types a command"),
-        (Action::Help, "lists the keys"),
-        (Action::Quit, "quits"),
-    ];
-    parts
-        .iter()
-        .filter_map(|(action, does)| {
-            let key = keymap.keys(*action).first()?;
-            Some(format!("{key} {does}"))
-        })
-        .collect::<Vec<_>>()
-        .join(", ")
 }

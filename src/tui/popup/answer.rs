@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use super::confirm::buttons;
 use super::{Dialog, Outcome};
 use crate::core::run::RunId;
+use crate::core::run::act::Act;
 use crate::core::run::plan::Rules;
 use crate::core::run::step::approve::Comment;
 use crate::tui::facts::Facts;
@@ -138,24 +139,24 @@ impl AnswerForm {
             } if yes && note.as_ref() != Some(word) => {
                 self.insist(format!("not confirmed: type `{}` as the note", safe(word)))
             }
-            Question::Work { step, .. } => Outcome::Finish(Effect::Answer {
+            Question::Work { step, .. } => Outcome::Finish(Effect::act(Act::Answer {
                 run,
                 step: *step,
                 done: yes,
                 note,
-            }),
+            })),
             Question::Approval(_, comment)
                 if note.is_none()
                     && (*comment == Comment::Always || (*comment == Comment::OnDeny && !yes)) =>
             {
                 self.insist("this needs a reason: say why".to_owned())
             }
-            Question::Approval(hash, _) => Outcome::Finish(Effect::Vote {
+            Question::Approval(hash, _) => Outcome::Finish(Effect::act(Act::Vote {
                 run,
                 approved: yes,
-                note,
                 plan_hash: hash.clone(),
-            }),
+                note,
+            })),
         }
     }
 

@@ -11,6 +11,7 @@ use ratatui::text::{Line, Span};
 use super::confirm::buttons;
 use super::{Dialog, Outcome};
 use crate::core::command::Parsed;
+use crate::core::run::act::Act;
 use crate::core::run::{Run, RunId};
 use crate::tui::facts::Facts;
 use crate::tui::field::Field;
@@ -90,7 +91,7 @@ impl Card {
     /// answer to the request `ticket` says what blocks it now.
     #[must_use]
     pub fn retry(run: &Run, reason: Option<String>, ticket: Ticket) -> Self {
-        let (plan, last) = (run.plan.clone(), vec![run.clone()]);
+        let (plan, last) = (run.plan.clone(), vec![run.into()]);
         let card = PlanCard {
             plan,
             last,
@@ -286,11 +287,9 @@ impl Card {
         self.busy = Some(ticket);
         self.message = Some("starting …".to_owned());
         if let Some((run, reason)) = self.retry_of.clone() {
-            return Outcome::Ask(Effect::Retry {
-                ticket,
-                run,
-                typed,
-                reason,
+            return Outcome::Ask(Effect::Act {
+                ticket: Some(ticket),
+                acts: vec![Act::Retry { run, typed, reason }],
             });
         }
         Outcome::Ask(Effect::Submit {
@@ -438,8 +437,13 @@ impl Dialog for Card {
         match msg {
             Msg::Planned(ticket, card) if waits_for(ticket) => self.replanned(card.clone()),
             Msg::Blockers(ticket, queue) if waits_for(ticket) => self.set_blockers(queue.clone()),
-            Msg::Submitted(ticket, Ok(_)) if waits_for(ticket) => return Some(Outcome::Close),
+            Msg::Submitted(ticket, Ok(_)) | Msg::Acted(Some(ticket), Ok(_))
+                if waits_for(ticket) =>
+            {
+                return Some(Outcome::Close);
+            }
             Msg::Submitted(ticket, Err(why)) if waits_for(ticket) => self.refused(why),
+            Msg::Acted(Some(ticket), Err(not)) if waits_for(ticket) => self.refused(&not.why),
             _ => return None,
         }
         Some(Outcome::Stay)

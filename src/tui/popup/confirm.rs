@@ -4,6 +4,8 @@ use ratatui::text::{Line, Span};
 
 use super::{Dialog, Outcome};
 use crate::core::run::Run;
+use crate::core::run::act::Act;
+use crate::core::run::orders::{Ending, Order};
 use crate::tui::facts::Facts;
 use crate::tui::keys::{Action, Keymap};
 use crate::tui::msg::{Effect, Ticket};
@@ -46,7 +48,11 @@ impl Confirm {
             no: "Let it run",
             yes: "Cancel the run",
             yes_selected: false,
-            effect: Effect::Cancel(run.id),
+            effect: Effect::act(Act::Order {
+                run: run.id,
+                order: Order::End(Ending::Cancel),
+                reason: None,
+            }),
         }
     }
 

@@ -5,10 +5,11 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::confirm::buttons;
-use super::{Aim, Dialog, Outcome};
+use super::{Dialog, Outcome};
+use crate::core::run::act::{Act, Confirmation};
 use crate::core::run::orders::{Ending, Order, Pace, dependents, next_step, skippable, to_let_go};
 use crate::core::run::resume::{Decision, ResumeState, standing};
-use crate::core::run::{RunId, RunStatus, StepStatus};
+use crate::core::run::{Run, RunStatus, StepStatus};
 use crate::tui::facts::Facts;
 use crate::tui::field::Field;
 use crate::tui::keys::{Action, Context, Keymap};
@@ -17,23 +18,13 @@ use crate::tui::popup::card::Card;
 use crate::tui::theme::run_word;
 use crate::tui::view::canvas::{Canvas, row, safe, wrapped};
 
-/// The operation of a choice.
-#[derive(Debug, Clone, PartialEq)]
-enum Operation {
-    Nothing,
-    Order(Order),
-    Resume(Option<Decision>),
-    /// The card of the same plan.
-    Retry,
-}
-
 #[derive(Debug, Clone, PartialEq)]
 struct Choice {
     label: String,
     /// Its effect.
     about: String,
-    operation: Operation,
-    needs_reason: bool,
+    /// `None`: nothing is done.
+    act: Option<Act>,
 }
 
 /// The element with keyboard focus.
@@ -48,7 +39,6 @@ enum Focus {
 /// The choices of one run.
 #[derive(Debug, Clone)]
 pub struct Control {
-    run: RunId,
     title: String,
     choices: Vec<Choice>,
     index: usize,
@@ -60,21 +50,19 @@ pub struct Control {
 }
 
 impl Control {
-    /// The operations possible now; `step` is the selected one. Preselects `aim` if it is possible.
+    /// The operations possible now; `step` is the selected one. Preselects `wanted` if it is
+    /// possible, with its reason.
     #[must_use]
     pub fn new(
         detail: &RunDetail,
         step: Option<u32>,
         read_only: bool,
-        aim: Aim,
-        reason: Option<&str>,
+        wanted: Option<&Act>,
     ) -> Self {
         let run = &detail.run;
         let choices = choices(detail, step);
-        let index = choices
-            .iter()
-            .position(|c| matches_aim(&c.operation, aim))
-            .unwrap_or(0);
+        let is_wanted = |choice: &Choice| is_same(choice.act.as_ref(), wanted);
+        let index = choices.iter().position(is_wanted).unwrap_or(0);
         let focus = if index == 0 { Focus::List } else { Focus::Back };
         let title = format!(
             "Run {} {}, {}",
@@ -82,10 +70,9 @@ impl Control {
             safe(&run.plan.title),
             run_word(run.status)
         );
-        let reason = Field::with(reason.unwrap_or_default());
+        let reason = Field::with(wanted.and_then(Act::reason).unwrap_or_default());
         let detail = Box::new(detail.clone());
         Self {
-            run: run.id,
             title,
             choices,
             index,
@@ -144,36 +131,28 @@ impl Control {
     }
 
     fn perform(&mut self, ticket: Ticket) -> Outcome {
-        let Some(choice) = self.choices.get(self.index) else {
+        let act = self.choices.get(self.index).and_then(|c| c.act.clone());
+        let Some(act) = act else {
             return Outcome::Close;
         };
         let reason = Some(self.reason.text().trim().to_owned()).filter(|r| !r.is_empty());
         if self.read_only {
             return Outcome::Message("read-only: nothing was done".to_owned());
         }
-        if choice.needs_reason && reason.is_none() {
+        if act.needs_reason() && reason.is_none() {
             self.message = Some("this needs a reason: say why".to_owned());
             self.focus = Focus::Reason;
             return Outcome::Stay;
         }
-        let run = self.run;
-        match choice.operation {
-            Operation::Nothing => Outcome::Close,
-            Operation::Order(order) => Outcome::Finish(Effect::Order { run, order, reason }),
-            Operation::Resume(decision) => Outcome::Finish(Effect::Resume {
-                run,
-                decision,
-                reason,
-            }),
-            Operation::Retry => {
-                let card = Card::retry(&self.detail.run, reason, ticket);
-                let queue = Effect::Blockers {
-                    ticket,
-                    plan: Box::new(card.card.plan.clone()),
-                };
-                Outcome::Open(card.into(), Box::new(queue))
-            }
+        if act.confirmation() == Confirmation::Plan {
+            let card = Card::retry(&self.detail.run, reason, ticket);
+            let queue = Effect::Blockers {
+                ticket,
+                plan: Box::new(card.card.plan.clone()),
+            };
+            return Outcome::Open(card.into(), Box::new(queue));
         }
+        Outcome::Finish(Effect::act(act.because(reason)))
     }
 }
 
@@ -279,55 +258,75 @@ impl Dialog for Control {
     }
 }
 
-const fn matches_aim(operation: &Operation, aim: Aim) -> bool {
-    match aim {
-        Aim::Any => false,
-        Aim::Pause => matches!(operation, Operation::Order(Order::Pause)),
-        Aim::Stop => matches!(operation, Operation::Order(Order::End(Ending::AfterStep))),
+/// Whether a choice is the wanted act.
+fn is_same(choice: Option<&Act>, wanted: Option<&Act>) -> bool {
+    match (choice, wanted) {
+        (Some(Act::Order { order: one, .. }), Some(Act::Order { order: other, .. })) => {
+            one == other
+        }
         // No preselection while a person has to decide about a step first.
-        Aim::Resume => matches!(
-            operation,
-            Operation::Resume(None) | Operation::Order(Order::Continue)
-        ),
-        Aim::Retry => matches!(operation, Operation::Retry),
+        (
+            Some(
+                Act::Resume { decision: None, .. }
+                | Act::Order {
+                    order: Order::Continue,
+                    ..
+                },
+            ),
+            Some(Act::Resume { .. }),
+        )
+        | (Some(Act::Retry { .. }), Some(Act::Retry { .. })) => true,
+        _ => false,
     }
 }
 
-fn choices(detail: &RunDetail, step: Option<u32>) -> Vec<Choice> {
-    let choice = |label: &str, about: &str, operation, needs_reason| Choice {
+fn choice(label: &str, about: &str, act: Act) -> Choice {
+    Choice {
         label: label.to_owned(),
         about: about.to_owned(),
-        operation,
-        needs_reason,
-    };
-    let mut all = vec![choice(
-        "Leave it as it is",
-        "Nothing changes.",
-        Operation::Nothing,
-        false,
-    )];
-    match detail.run.status {
-        RunStatus::Interrupted => interrupted(detail, &mut all, &choice),
+        act: Some(act),
+    }
+}
+
+fn order(run: &Run, label: &str, about: &str, order: Order) -> Choice {
+    let (run, reason) = (run.id, None);
+    choice(label, about, Act::Order { run, order, reason })
+}
+
+fn choices(detail: &RunDetail, step: Option<u32>) -> Vec<Choice> {
+    let run = &detail.run;
+    let mut all = vec![Choice {
+        label: "Leave it as it is".to_owned(),
+        about: "Nothing changes.".to_owned(),
+        act: None,
+    }];
+    match run.status {
+        RunStatus::Interrupted => interrupted(detail, &mut all),
         status if status.is_terminal() => all.push(choice(
             "Do it again",
             "Shows the card of the same plan; starting it makes a new run, which waits for approval anew.",
-            Operation::Retry,
-            false,
+            Act::Retry {
+                run: run.id,
+                typed: None,
+                reason: None,
+            },
         )),
         _ => {
-            pace(detail, &mut all, &choice);
+            pace(detail, &mut all);
             all.extend(skip(detail, step));
-            ends(&mut all, &choice);
+            ends(run, &mut all);
         }
     }
     all
 }
 
-type Make<'m> = &'m dyn Fn(&str, &str, Operation, bool) -> Choice;
-
-fn interrupted(detail: &RunDetail, all: &mut Vec<Choice>, choice: Make<'_>) {
+fn interrupted(detail: &RunDetail, all: &mut Vec<Choice>) {
     let give_up = "The run has failed; what is pending is not run.";
-    let resume = |decision| Operation::Resume(Some(decision));
+    let resume = |decision| Act::Resume {
+        run: detail.run.id,
+        decision,
+        reason: None,
+    };
     if let ResumeState::Undecided(open) = standing(&detail.run.plan, &detail.steps) {
         let names: Vec<_> = open
             .iter()
@@ -342,54 +341,47 @@ fn interrupted(detail: &RunDetail, all: &mut Vec<Choice>, choice: Make<'_>) {
         all.push(choice(
             &format!("It happened: {names}"),
             done,
-            resume(Decision::Done),
-            true,
+            resume(Some(Decision::Done)),
         ));
         let again = "The step is done again. Be sure that twice does no harm.";
         all.push(choice(
             &format!("Repeat {names}"),
             again,
-            resume(Decision::Repeat),
-            true,
+            resume(Some(Decision::Repeat)),
         ));
     } else {
         let about = "Nothing was in flight: it goes on at its first unfinished step.";
-        all.push(choice("Resume", about, Operation::Resume(None), false));
+        all.push(choice("Resume", about, resume(None)));
     }
-    all.push(choice("Give up", give_up, resume(Decision::GiveUp), true));
+    all.push(choice("Give up", give_up, resume(Some(Decision::GiveUp))));
 }
 
-fn pace(detail: &RunDetail, all: &mut Vec<Choice>, choice: Make<'_>) {
-    let pace = detail.run.orders.pace;
-    let mut order = |label: &str, about: &str, order| {
-        all.push(choice(label, about, Operation::Order(order), false));
-    };
-    if let Some(next) = to_let_go(&detail.run, &detail.steps) {
-        let name = detail
-            .run
+fn pace(detail: &RunDetail, all: &mut Vec<Choice>) {
+    let (run, pace) = (&detail.run, detail.run.orders.pace);
+    if let Some(next) = to_let_go(run, &detail.steps) {
+        let name = run
             .plan
             .numbered_step(next)
             .map(|(s, _)| safe(&s.name))
             .unwrap_or_default();
-        order(
+        all.push(order(
+            run,
             &format!("Let step {name} go"),
             "It runs this one step and waits before the next.",
             Order::LetGo(next),
-        );
+        ));
     }
     if pace != Pace::Free {
-        order("Go on", "It runs freely from here.", Order::Continue);
+        let about = "It runs freely from here.";
+        all.push(order(run, "Go on", about, Order::Continue));
     }
     if pace != Pace::Paused {
         let about = "The step in flight ends, then it waits. What it waits does not count against its time limit.";
-        order("Pause", about, Order::Pause);
+        all.push(order(run, "Pause", about, Order::Pause));
     }
     if pace != Pace::Stepping {
-        order(
-            "Step by step",
-            "It waits before every step until you let that step go.",
-            Order::StepThrough,
-        );
+        let about = "It waits before every step until you let that step go.";
+        all.push(order(run, "Step by step", about, Order::StepThrough));
     }
 }
 
@@ -417,27 +409,22 @@ fn skip(detail: &RunDetail, selected: Option<u32>) -> Option<Choice> {
             safe(&uses.join(", "))
         )
     };
-    Some(Choice {
-        label: format!("Skip step {}", safe(&planned.name)),
-        about: format!("It is not run; your reason is kept. {uses}"),
-        operation: Operation::Order(Order::Skip(step)),
-        needs_reason: true,
-    })
+    Some(order(
+        &detail.run,
+        &format!("Skip step {}", safe(&planned.name)),
+        &format!("It is not run; your reason is kept. {uses}"),
+        Order::Skip(step),
+    ))
 }
 
-fn ends(all: &mut Vec<Choice>, choice: Make<'_>) {
-    let end = |ending| Operation::Order(Order::End(ending));
+fn ends(run: &Run, all: &mut Vec<Choice>) {
+    let mut end = |label, about, ending| all.push(order(run, label, about, Order::End(ending)));
     let after =
         "The step in flight ends, the rest is not run, finally steps run; the run is cancelled.";
-    all.push(choice(
-        "Stop after this step",
-        after,
-        end(Ending::AfterStep),
-        false,
-    ));
+    end("Stop after this step", after, Ending::AfterStep);
     let now =
         "The step in flight gets TERM, after 1.5 s KILL; the rest is not run, finally steps run.";
-    all.push(choice("Cancel now", now, end(Ending::Cancel), false));
+    end("Cancel now", now, Ending::Cancel);
     let kill = "The step in flight gets KILL at once, with all its processes: it cannot tidy up. Finally steps run.";
-    all.push(choice("Kill now", kill, end(Ending::Kill), false));
+    end("Kill now", kill, Ending::Kill);
 }

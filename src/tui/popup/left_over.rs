@@ -9,6 +9,7 @@ use ratatui::text::{Line, Span};
 use super::confirm::buttons;
 use super::{Dialog, Outcome};
 use crate::core::run::RunId;
+use crate::core::run::act::Act;
 use crate::tui::facts::Facts;
 use crate::tui::field::Field;
 use crate::tui::keys::{Action, Context, Keymap};
@@ -140,12 +141,15 @@ impl LeftOvers {
     }
 
     fn press(&mut self) -> Outcome {
-        let runs: Vec<RunId> = self.chosen().iter().map(|run| run.run).collect();
         match self.focus {
             _ if self.read_only => Outcome::Message("read-only: nothing was done".to_owned()),
-            Focus::Drop => Outcome::Finish(Effect::DropQueued(runs)),
+            Focus::Drop => self.finish(|run| Act::Drop { run, reason: None }),
             Focus::Start => match self.typed() {
-                Ok(typed) => Outcome::Finish(Effect::StartQueued { runs, typed }),
+                Ok(typed) => self.finish(|run| Act::Start {
+                    run,
+                    typed: typed.clone(),
+                    reason: None,
+                }),
                 Err(why) => {
                     (self.message, self.focus) = (Some(why), Focus::Back);
                     Outcome::Stay
@@ -157,6 +161,14 @@ impl LeftOvers {
                 Outcome::Stay
             }
         }
+    }
+
+    /// Performs the act on each of the selected runs.
+    fn finish(&self, act: impl Fn(RunId) -> Act) -> Outcome {
+        Outcome::Finish(Effect::Act {
+            ticket: None,
+            acts: self.chosen().iter().map(|run| act(run.run)).collect(),
+        })
     }
 
     /// The typed word, if it is the right one.

@@ -342,10 +342,17 @@ impl Field {
             limit,
             ..RunFilter::default()
         };
-        retry(async || self.store.runs(self.workspace, &filter).await)
+        let listed = retry(async || self.store.runs(self.workspace, &filter).await)
+            .await
+            .unwrap();
+        let ids: Vec<RunId> = listed.runs.iter().map(|run| run.id).collect();
+        let mut found = retry(async || self.store.whole_runs(self.workspace, &ids).await)
             .await
             .unwrap()
-            .runs
+            .runs;
+        // Some have changed since they were listed.
+        found.retain(|run| status.contains(&run.status));
+        found
     }
 
     async fn live(&self) -> Vec<opsroom::core::run::Run> {

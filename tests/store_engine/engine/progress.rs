@@ -337,7 +337,7 @@ async fn a_chain_goes_on_after_success_only() {
     let links: Vec<_> = runs
         .iter()
         .rev()
-        .map(|r| (r.plan.title.as_str(), r.status, r.trigger.as_str()))
+        .map(|r| (r.title.as_str(), r.status, r.trigger.as_str()))
         .collect();
     let (ok, bad) = (RunStatus::Succeeded, RunStatus::Failed);
     assert_eq!(
@@ -348,9 +348,10 @@ async fn a_chain_goes_on_after_success_only() {
             ("three", bad, "chain")
         ]
     );
+    let follower = async |run| bench.store.next_link(run).await.unwrap().map(|run| run.id);
     assert_eq!(
-        (runs[1].parent, runs[0].parent),
-        (Some(first), Some(runs[1].id))
+        (follower(first).await, follower(runs[1].id).await),
+        (Some(runs[1].id), Some(runs[0].id))
     );
     assert!(runs.iter().all(|r| r.actor == "amos"));
 }

@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
-use opsroom::store::{Store, StoreError};
+use opsroom::core::run::Phase;
+use opsroom::core::run::plan::{Plan, PlanStep};
+use opsroom::core::run::step::StepSpec;
+use opsroom::core::run::step::approve::Approve;
+use opsroom::store::{RunFilter, Store, StoreError};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection};
 
 use super::{Place, at, plan};
@@ -118,6 +122,52 @@ pub async fn another_builds_schema_is_refused(place: Place) {
         matches!(&opened, Err(StoreError::Open { why, .. }) if why.contains("another build")),
         "{opened:?}"
     );
+}
+
+/// Undoes the migration that stores titles, and opens the store again.
+pub async fn earlier_runs_get_what_lists_show(place: Place) {
+    let titles = [
+        "deploy web → prod",
+        "say \"hi\" to \\ and \"title\":\"x\"",
+        "a\tb\nc\u{7}",
+        "nul \0 inside",
+        "",
+    ];
+    for title in titles {
+        let deploy = Plan {
+            title: title.to_owned(),
+            ..plan("deploy")
+        };
+        place.submit(deploy).await;
+    }
+    let approve = StepSpec::Approve(Approve::default());
+    let mut asks = plan("sign off");
+    asks.inputs.insert("approve".to_owned(), "yes".to_owned());
+    place.submit(asks.clone()).await;
+    asks.steps
+        .push(PlanStep::new("ask", Phase::Action, approve, 1000));
+    place.submit(asks).await;
+    let damaged = place.submit(plan("deploy")).await.id;
+    let all = RunFilter {
+        limit: 99,
+        ..RunFilter::default()
+    };
+    let mut wanted = place.store.runs(place.workspace, &all).await.unwrap();
+    place.store.close().await;
+    let undo = format!(
+        "update run set plan = '{{\"title' where id = {};
+         alter table run drop column title;
+         alter table run drop column needs_approval;
+         delete from _sqlx_migrations where version >= 9",
+        damaged.0
+    );
+    sql(&place.url, &undo).await;
+    wanted.runs[0].title = String::new();
+    let again = Store::open(&place.url).await.unwrap();
+    assert_eq!(again.runs(place.workspace, &all).await.unwrap(), wanted);
+    let asking = wanted.runs.iter().filter(|run| run.needs_approval).count();
+    assert_eq!((asking, wanted.runs[1].needs_approval), (1, true));
+    again.close().await;
 }
 
 #[tokio::test]

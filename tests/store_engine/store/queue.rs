@@ -633,9 +633,31 @@ pub async fn an_unreadable_run_hides_no_other(place: Place) {
         limit: 9,
         ..RunFilter::default()
     };
-    assert_eq!(
-        place.store.runs(place.workspace, &filter).await.unwrap(),
-        held,
-        "nor in a list"
-    );
+    let listed = place.store.runs(place.workspace, &filter).await.unwrap();
+    let ids: Vec<_> = listed.runs.iter().map(|run| run.id).collect();
+    assert_eq!((&ids, listed.unreadable), (&vec![good, bad], Vec::new()));
+    assert_eq!(listed.runs[1].title, plan("deploy").title, "without a plan");
+    let store = &place.store;
+    assert_eq!(store.whole_runs(place.workspace, &ids).await.unwrap(), held);
+    super::opening::sql(
+        &place.url,
+        &format!("update run set priority = 'whenever' where id = {}", bad.0),
+    )
+    .await;
+    for holds in [None, Some("deploy".to_owned())] {
+        let filter = RunFilter {
+            holds,
+            ..filter.clone()
+        };
+        let listed = store.runs(place.workspace, &filter).await.unwrap();
+        assert_eq!(
+            (listed.runs.len(), listed.runs[0].id, listed.rest),
+            (1, good, None)
+        );
+        assert!(
+            listed.unreadable.len() == 1 && listed.unreadable[0].0 == bad,
+            "{:?}",
+            listed.unreadable
+        );
+    }
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use opsroom::core::run::event::{EntryBody, Level};
 use opsroom::core::run::plan::Plan;
 use opsroom::core::run::queue::Lane;
+use opsroom::core::run::summary::RunSummary;
 use opsroom::core::run::{RunId, RunStatus, RunStep, StepStatus, Transition};
 use opsroom::store::{Found, QueuePosition as Spot, RunFilter, StoreError};
 
@@ -1148,6 +1149,35 @@ pub async fn lists_are_filtered_and_paged(place: Place) {
         let expected: Vec<RunId> = expected.into_iter().map(|i: usize| ids[i]).collect();
         assert_eq!(found, expected, "{filter:?}");
     }
+}
+
+pub async fn a_list_shows_runs_without_their_plans(place: Place) {
+    let run = place.submit(plan("deploy")).await;
+    place
+        .store
+        .request_cancel(run.id, "bob", Some("wrong branch"), at(20))
+        .await
+        .unwrap();
+    let run = place.store.run(run.id).await.unwrap();
+    let filter = RunFilter {
+        limit: 9,
+        ..RunFilter::default()
+    };
+    let listed = place.store.runs(place.workspace, &filter).await.unwrap();
+    let wanted = RunSummary::from(&run);
+    assert_eq!(wanted.services, ["api", "web"]);
+    assert_eq!(listed.runs, [wanted]);
+    assert!(run.message.is_some() && run.finished_at.is_some() && run.last_seq > 1);
+    assert_eq!(
+        listed.runs[0].line(),
+        format!("{} cancelled deploy web → staging ana", run.id)
+    );
+    let whole = async |workspace| {
+        let found = place.store.whole_runs(workspace, &[run.id]).await;
+        found.unwrap().runs
+    };
+    assert!(whole(place.workspace + 1).await.is_empty());
+    assert_eq!(whole(place.workspace).await, [run]);
 }
 
 /// A search reads fifty runs per requested result, and continues where it stopped.

@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use opsroom::clock::Clock;
-use opsroom::control::orders::Order;
-use opsroom::control::resume::Decision;
 use opsroom::control::{
     AdapterContext, AuditFilter, Beginning, Control, ProcessKind, RunFilter, Settings,
 };
 use opsroom::core::command::run_ref::{Newest, RunRef};
+use opsroom::core::run::act::Act;
 use opsroom::core::run::artifact::{ArtifactDraft, ArtifactKind, Limits};
 use opsroom::core::run::breaker::BreakerKey;
+use opsroom::core::run::orders::{Ending, Order};
 use opsroom::core::run::plan::{Plan, Target, plan_hash};
+use opsroom::core::run::resume::Decision;
 use opsroom::core::run::{RunId, RunStatus, StepStatus, Transition};
 use opsroom::core::stack::diff;
 use opsroom::core::stack::service::{Environment, Service, Stack};
@@ -23,23 +24,15 @@ use super::{Place, at, event, plan};
 /// Methods of `Control` about one run: a run of another workspace is answered like one that does
 /// not exist.
 const ABOUT_A_RUN: &[&str] = &[
-    "answer",
+    "act",
     "artifact",
-    "cancel",
-    "drop_queued",
     "entries_after",
     "find_run",
     "next_link",
-    "order",
     "record",
-    "resume",
-    "retry",
     "run",
-    "start",
     "status",
     "submit_as",
-    "drive_here",
-    "vote",
 ];
 /// Methods that show or change a whole workspace.
 const ABOUT_A_WORKSPACE: &[&str] = &[
@@ -55,8 +48,9 @@ const ABOUT_A_WORKSPACE: &[&str] = &[
     "plan",
     "remember",
     "remembered",
-    "reset_breaker",
+    "act",
     "runs",
+    "whole_runs",
     "submit",
 ];
 /// Methods about the process, its settings or the runbook files.
@@ -208,6 +202,62 @@ fn plain<T: Debug, E: ToString>(answer: Result<T, E>) -> Result<String, String> 
         .map_err(|why| why.to_string())
 }
 
+/// Every kind of act on a run; the compiler asks for those of a new variant.
+fn acts(run: RunId, hash: &str) -> Vec<Act> {
+    let mine = || Some("mine".to_owned());
+    let order = |order| Act::Order {
+        run,
+        order,
+        reason: mine(),
+    };
+    let all = vec![
+        order(Order::Pause),
+        order(Order::Skip(0)),
+        order(Order::End(Ending::Cancel)),
+        Act::Start {
+            run,
+            typed: None,
+            reason: None,
+        },
+        Act::Drop { run, reason: None },
+        Act::Resume {
+            run,
+            decision: Some(Decision::Done),
+            reason: mine(),
+        },
+        Act::Retry {
+            run,
+            typed: None,
+            reason: None,
+        },
+        Act::Answer {
+            run,
+            step: 0,
+            done: true,
+            note: None,
+        },
+        Act::Vote {
+            run,
+            approved: true,
+            plan_hash: hash.to_owned(),
+            note: None,
+        },
+    ];
+    for act in &all {
+        match act {
+            Act::Order { .. }
+            | Act::Start { .. }
+            | Act::Drop { .. }
+            | Act::Resume { .. }
+            | Act::Retry { .. }
+            | Act::Answer { .. }
+            | Act::Vote { .. } => assert_eq!(act.run(), Some(&run)),
+            Act::ResetBreaker { .. } => panic!("not about a run"),
+        }
+    }
+    all
+}
+
 /// The answer of each method about a run: its name, and the error without the run's number.
 async fn answers(
     control: &Control,
@@ -236,22 +286,9 @@ async fn answers(
         plain(control.find_run(&RunRef::Number(run)).await),
     );
     note("next_link", plain(control.next_link(run).await));
-    note("drive_here", plain(control.drive_here(run).await));
-    note("cancel", plain(control.cancel(run, Some("mine")).await));
-    note("start", plain(control.start(run, None, None).await));
-    note("drop_queued", plain(control.drop_queued(run, None).await));
-    note("order", plain(control.order(run, Order::Pause, None).await));
-    note("answer", plain(control.answer(run, 0, true, None).await));
-    note("vote", plain(control.vote(run, true, None, hash).await));
-    note(
-        "resume",
-        plain(
-            control
-                .resume(run, Some(Decision::Done), Some("mine"))
-                .await,
-        ),
-    );
-    note("retry", plain(control.retry(run, None, None).await));
+    for act in acts(run, hash) {
+        note("act", plain(control.act(act).await));
+    }
     let again = Beginning {
         retry_of: Some(run),
         ..Beginning::default()
@@ -306,7 +343,6 @@ pub async fn a_run_of_another_workspace_does_not_exist(place: Place) {
             "artifact",
             "find_run",
             "next_link",
-            "drive_here",
         ];
         let refused = answer.as_ref().err().map_or("", String::as_str);
         assert!(
@@ -354,6 +390,8 @@ pub async fn another_workspace_is_empty(place: Place) {
         .await
         .unwrap();
     assert!(page.runs.is_empty() && page.queue.is_empty() && page.unreadable.is_empty());
+    let whole = other.whole_runs(&[failed, queued]).await.unwrap();
+    assert!(whole.runs.is_empty() && whole.unreadable.is_empty());
     let all = AuditFilter {
         limit: 99,
         ..AuditFilter::default()
@@ -372,9 +410,14 @@ pub async fn another_workspace_is_empty(place: Place) {
     );
     assert!(other.left_over().await.unwrap().is_empty());
     assert!(other.breakers().await.unwrap().is_empty());
+    let reset = Act::ResetBreaker {
+        target: "web".to_owned(),
+        env: None,
+        reason: None,
+    };
     assert!(
         other
-            .reset_breaker("web", None, None)
+            .act(reset)
             .await
             .unwrap_err()
             .to_string()

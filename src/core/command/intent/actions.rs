@@ -1,9 +1,42 @@
 //! Intents that act on something that exists: runs, routines, alerts, incidents.
 
 use super::{Free, Intent, Need, Object};
+use crate::base::time::Timestamp;
 use crate::command::explain::{in_env, input, run_of, services_of, target, text_of, until};
 use crate::command::reading::Reading;
-use crate::command::{ParseOutcome, Parsed};
+use crate::command::run_ref::RunRef;
+use crate::command::{CommandAct, ParseOutcome, Parsed};
+use crate::run::act::Act;
+use crate::run::orders::{Ending, Order};
+
+/// The act of a command about a run, with the reason it gives.
+fn on_run(p: &Parsed, now: Timestamp, act: Act<()>) -> Result<CommandAct, String> {
+    Ok(CommandAct::OnRun {
+        run: RunRef::of(p, now)?,
+        act: act.because(reason(p)),
+    })
+}
+
+fn order(p: &Parsed, now: Timestamp, order: Order) -> Result<CommandAct, String> {
+    let (run, reason) = ((), None);
+    on_run(p, now, Act::Order { run, order, reason })
+}
+
+/// A vote, before its question was shown.
+fn vote(p: &Parsed, now: Timestamp, approved: bool) -> Result<CommandAct, String> {
+    let (run, plan_hash, note) = ((), String::new(), None);
+    let vote = Act::Vote {
+        run,
+        approved,
+        plan_hash,
+        note,
+    };
+    on_run(p, now, vote)
+}
+
+fn reason(p: &Parsed) -> Option<String> {
+    p.inputs.get("reason").cloned()
+}
 
 /// Run a routine now.
 pub(super) const RUN_ROUTINE: Intent = Intent {
@@ -73,11 +106,17 @@ pub(super) const START_RUN: Intent = Intent {
     inputs: &["run", "reason"],
     wants: &[Object::Run],
     restate: restate_start_run,
+    act: Some(act_start_run),
     ..Intent::BLANK
 };
 
 fn restate_start_run(p: &Parsed) -> String {
     format!("start {}, which waits in the queue", run_of(p))
+}
+
+fn act_start_run(p: &Parsed, now: Timestamp) -> Result<CommandAct, String> {
+    let (run, typed, reason) = ((), None, None);
+    on_run(p, now, Act::Start { run, typed, reason })
 }
 
 /// Cancel a run.
@@ -91,6 +130,7 @@ pub(super) const CANCEL_RUN: Intent = Intent {
     inputs: &["run", "reason"],
     wants: &[Object::Run],
     restate: restate_cancel_run,
+    act: Some(|p, now| order(p, now, Order::End(Ending::Cancel))),
     ..Intent::BLANK
 };
 
@@ -110,6 +150,7 @@ pub(super) const STOP_RUN: Intent = Intent {
     wants: &[Object::Run],
     free: Free::Quoted("reason"),
     restate: restate_stop_run,
+    act: Some(|p, now| order(p, now, Order::End(Ending::AfterStep))),
     ..Intent::BLANK
 };
 
@@ -129,6 +170,7 @@ pub(super) const PAUSE_RUN: Intent = Intent {
     wants: &[Object::Run],
     free: Free::Quoted("reason"),
     restate: restate_pause_run,
+    act: Some(|p, now| order(p, now, Order::Pause)),
     ..Intent::BLANK
 };
 
@@ -147,11 +189,17 @@ pub(super) const RETRY_RUN: Intent = Intent {
     inputs: &["run", "since", "reason"],
     wants: &[Object::Run],
     restate: restate_retry_run,
+    act: Some(act_retry_run),
     ..Intent::BLANK
 };
 
 fn restate_retry_run(p: &Parsed) -> String {
     format!("retry {}", run_of(p))
+}
+
+fn act_retry_run(p: &Parsed, now: Timestamp) -> Result<CommandAct, String> {
+    let (run, typed, reason) = ((), None, None);
+    on_run(p, now, Act::Retry { run, typed, reason })
 }
 
 /// Continue an interrupted run.
@@ -165,11 +213,22 @@ pub(super) const RESUME_RUN: Intent = Intent {
     inputs: &["run", "reason"],
     wants: &[Object::Run],
     restate: restate_resume_run,
+    act: Some(act_resume_run),
     ..Intent::BLANK
 };
 
 fn restate_resume_run(p: &Parsed) -> String {
     format!("resume {}", run_of(p))
+}
+
+fn act_resume_run(p: &Parsed, now: Timestamp) -> Result<CommandAct, String> {
+    let (run, decision, reason) = ((), None, None);
+    let resume = Act::Resume {
+        run,
+        decision,
+        reason,
+    };
+    on_run(p, now, resume)
 }
 
 /// Acknowledge an alert.
@@ -349,6 +408,7 @@ pub(super) const APPROVE: Intent = Intent {
     inputs: &["run", "reason"],
     free: Free::Quoted("reason"),
     restate: restate_approve,
+    act: Some(|p, now| vote(p, now, true)),
     ..Intent::BLANK
 };
 
@@ -367,6 +427,7 @@ pub(super) const REJECT: Intent = Intent {
     inputs: &["run", "reason"],
     free: Free::Quoted("reason"),
     restate: restate_reject,
+    act: Some(|p, now| vote(p, now, false)),
     ..Intent::BLANK
 };
 
@@ -385,6 +446,7 @@ pub(super) const RESET_BREAKER: Intent = Intent {
     inputs: &["target", "reason"],
     read: read_reset_breaker,
     restate: restate_reset_breaker,
+    act: Some(act_reset_breaker),
     ..Intent::BLANK
 };
 
@@ -394,6 +456,15 @@ fn restate_reset_breaker(p: &Parsed) -> String {
         text_of(p, "target"),
         in_env(p, " in ")
     )
+}
+
+fn act_reset_breaker(p: &Parsed, _: Timestamp) -> Result<CommandAct, String> {
+    let target = p.inputs.get("target").cloned();
+    Ok(CommandAct::Complete(Act::ResetBreaker {
+        target: target.ok_or("which breaker is to be reset?")?,
+        env: p.env.clone(),
+        reason: reason(p),
+    }))
 }
 
 /// A breaker belongs to a service or to a host.

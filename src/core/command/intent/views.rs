@@ -3,7 +3,7 @@
 use super::{Free, Intent, Need, Object};
 use crate::command::explain::{in_env, input, run_of, services_of, target, text_of};
 use crate::command::reading::Reading;
-use crate::command::{ParseOutcome, Parsed};
+use crate::command::{ParseOutcome, Parsed, ViewCommand};
 
 /// Show one run.
 pub(super) const SHOW_RUN: Intent = Intent {
@@ -14,6 +14,7 @@ pub(super) const SHOW_RUN: Intent = Intent {
     inputs: &["run", "since"],
     wants: &[Object::Run],
     restate: restate_show_run,
+    view: Some(ViewCommand::Run),
     ..Intent::BLANK
 };
 
@@ -29,6 +30,7 @@ pub(super) const TAIL_RUN: Intent = Intent {
     takes: &[Object::Run, Object::Env, Object::Service],
     inputs: &["run", "since"],
     restate: restate_tail_run,
+    view: Some(ViewCommand::Log),
     ..Intent::BLANK
 };
 
@@ -44,6 +46,7 @@ pub(super) const LIST_RUNS: Intent = Intent {
     takes: &[Object::Env, Object::Service],
     inputs: &["status", "since"],
     restate: restate_list_runs,
+    view: Some(ViewCommand::Runs),
     ..Intent::BLANK
 };
 
@@ -70,6 +73,7 @@ pub(super) const SHOW_SERVICE: Intent = Intent {
     needs: &[Need::Services],
     takes: &[Object::Env, Object::Service],
     restate: restate_show_service,
+    view: Some(ViewCommand::Service),
     ..Intent::BLANK
 };
 
@@ -85,6 +89,7 @@ pub(super) const OWNER: Intent = Intent {
     needs: &[Need::Services],
     takes: &[Object::Env, Object::Service],
     restate: restate_owner,
+    view: Some(ViewCommand::Owner),
     ..Intent::BLANK
 };
 
@@ -139,6 +144,7 @@ pub(super) const SHOW_HEALTH: Intent = Intent {
     form: "why is the score low",
     with_objects: Some(&super::plans::HEALTHCHECK),
     restate: restate_show_health,
+    view: Some(ViewCommand::Health),
     ..Intent::BLANK
 };
 
@@ -213,6 +219,7 @@ pub(super) const SERVICES: Intent = Intent {
     takes: &[Object::Env, Object::Service, Object::Department],
     inputs: &["department", "status"],
     restate: restate_services,
+    view: Some(ViewCommand::Services),
     ..Intent::BLANK
 };
 
@@ -228,6 +235,7 @@ pub(super) const AUDIT: Intent = Intent {
     takes: &[Object::Env, Object::Service, Object::Routine, Object::Run],
     inputs: &["since", "run"],
     restate: restate_audit,
+    view: Some(ViewCommand::Audit),
     ..Intent::BLANK
 };
 
@@ -248,6 +256,7 @@ pub(super) const ONCALL: Intent = Intent {
     takes: &[Object::Env, Object::Service],
     inputs: &["at"],
     restate: restate_oncall,
+    view: Some(ViewCommand::Contacts),
     ..Intent::BLANK
 };
 
@@ -310,6 +319,7 @@ pub(super) const FILTER: Intent = Intent {
     inputs: &["text"],
     free: Free::Everything("text"),
     restate: restate_filter,
+    view: Some(ViewCommand::Filter),
     ..Intent::BLANK
 };
 
@@ -325,6 +335,7 @@ pub(super) const HELP: Intent = Intent {
     inputs: &["topic"],
     free: Free::Everything("topic"),
     restate: restate_help,
+    view: Some(ViewCommand::Help),
     ..Intent::BLANK
 };
 
@@ -338,6 +349,7 @@ pub(super) const QUIT: Intent = Intent {
     outcome: ParseOutcome::View,
     form: "quit",
     restate: restate_quit,
+    view: Some(ViewCommand::Quit),
     ..Intent::BLANK
 };
 

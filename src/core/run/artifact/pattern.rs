@@ -1,6 +1,6 @@
 //! Patterns for the files of a folder: a path, or one with `*` and `?` in its names and `**` for
 //! any folders between. As in a shell, only a name that begins with a dot in the pattern matches
-//! one that does.
+//! one that does. No other character is special.
 
 /// A checked pattern. It never leads out of the folder it starts from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,7 +10,8 @@ pub struct Pattern(Vec<Part>);
 enum Part {
     /// Any folders, or none.
     Folders,
-    Name(String),
+    /// As written, and what it matches.
+    Name(String, glob::Pattern),
 }
 
 impl Pattern {
@@ -40,20 +41,20 @@ impl Pattern {
                 _ if name.contains("**") => {
                     return Err(format!("{text:?}: `**` must be alone between slashes"));
                 }
-                name => parts.push(Part::Name(name.to_owned())),
+                name => parts.push(one_name(name)?),
             }
         }
         match parts.last() {
             None => Err(format!("{text:?} names no file")),
             // `logs/**`: everything below.
             Some(Part::Folders) => {
-                parts.push(Part::Name("*".to_owned()));
+                parts.push(one_name("*")?);
                 Ok(Self(parts))
             }
-            Some(Part::Name(_)) if text.ends_with('/') => Err(format!(
+            Some(Part::Name(..)) if text.ends_with('/') => Err(format!(
                 "{text:?} is a folder; `{text}**` means all files in it"
             )),
-            Some(Part::Name(_)) => Ok(Self(parts)),
+            Some(Part::Name(..)) => Ok(Self(parts)),
         }
     }
 
@@ -64,7 +65,7 @@ impl Pattern {
             .0
             .iter()
             .map(|part| match part {
-                Part::Name(name) if !name.contains(['*', '?']) => Some(name.as_str()),
+                Part::Name(name, _) if !name.contains(['*', '?']) => Some(name.as_str()),
                 _ => None,
             })
             .collect();
@@ -94,43 +95,19 @@ fn is_match(parts: &[Part], path: &[&str], below: bool) -> bool {
             is_match(rest, path, below)
                 || (!name.starts_with('.') && is_match(parts, deeper, below))
         }
-        ([Part::Name(pattern), rest @ ..], [name, deeper @ ..]) => {
-            is_name(pattern, name) && is_match(rest, deeper, below)
+        ([Part::Name(written, pattern), rest @ ..], [name, deeper @ ..]) => {
+            (written.starts_with('.') || !name.starts_with('.'))
+                && pattern.matches(name)
+                && is_match(rest, deeper, below)
         }
     }
 }
 
-/// One name against one pattern: after a mismatch the last `*` takes one more character, which is
-/// never more than the product of both lengths.
-fn is_name(pattern: &str, name: &str) -> bool {
-    if name.starts_with('.') && !pattern.starts_with('.') {
-        return false;
-    }
-    let (pattern, name): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), name.chars().collect());
-    let (mut p, mut n) = (0, 0);
-    let mut star = None;
-    while n < name.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, n));
-                p += 1;
-            }
-            Some(sign) if *sign == '?' || *sign == name[n] => {
-                p += 1;
-                n += 1;
-            }
-            _ => match star {
-                Some((at, from)) => {
-                    star = Some((at, from + 1));
-                    p = at + 1;
-                    n = from + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|sign| *sign == '*')
+/// The pattern of one name. Brackets, which would be a choice of characters, are taken as written.
+fn one_name(name: &str) -> Result<Part, String> {
+    let pattern = glob::Pattern::new(&name.replace('[', "[[]"))
+        .map_err(|why| format!("{name:?}: {}", why.msg))?;
+    Ok(Part::Name(name.to_owned(), pattern))
 }
 
 #[cfg(test)]
@@ -165,6 +142,10 @@ mod tests {
             ("a*b*c", "axxbxxbc", true),
             ("*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaa", false),
             ("grüße-*", "grüße-ä", true),
+            ("*.log", ".log", false),
+            ("a[1]-{2}!.log", "a[1]-{2}!.log", true),
+            ("a[1]*", "a1", false),
+            ("*A*", "a", false),
         ] {
             assert_eq!(
                 Pattern::parse(pattern).unwrap().matches(&names(path)),

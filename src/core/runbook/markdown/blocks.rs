@@ -12,14 +12,14 @@ use crate::runbook::shell_block;
 #[derive(Debug)]
 pub(super) struct Piece<'p> {
     pub block: &'p Block,
-    pub does: Act,
+    pub does: Handling,
     /// The text of the page before it: prose, and fences that are not steps.
     pub notes: String,
 }
 
 /// Kind of a step of a page.
 #[derive(Debug)]
-pub(super) enum Act {
+pub(super) enum Handling {
     Run(Box<Ready>),
     /// Shown with a question: the text, why it is not run, and the inputs in it.
     ByHand {
@@ -144,7 +144,7 @@ impl<'p> Blocks<'p> {
         let text = block.code.trim_end().to_owned();
         self.push(
             block,
-            Act::ByHand {
+            Handling::ByHand {
                 text,
                 why,
                 inputs: BTreeSet::new(),
@@ -152,7 +152,7 @@ impl<'p> Blocks<'p> {
         );
     }
 
-    fn push(&mut self, block: &'p Block, does: Act) {
+    fn push(&mut self, block: &'p Block, does: Handling) {
         let notes = std::mem::take(&mut self.notes);
         self.pieces.push(Piece { block, does, notes });
     }
@@ -195,7 +195,7 @@ impl<'p> Blocks<'p> {
                 });
             }
             let (text, inputs) = (commands.script.trim_end().to_owned(), commands.placeholders);
-            return self.push(block, Act::ByHand { text, why, inputs });
+            return self.push(block, Handling::ByHand { text, why, inputs });
         }
         let mut ready = Ready {
             script: commands.script,
@@ -207,7 +207,7 @@ impl<'p> Blocks<'p> {
         };
         self.variables(&script.variables, &mut ready);
         self.functions.add(&script);
-        self.push(block, Act::Run(Box::new(ready)));
+        self.push(block, Handling::Run(Box::new(ready)));
         let shown = typed.shown.iter().map(|(_, line)| line.as_str());
         let from = typed.shown.first().map_or(0, |(line, _)| *line);
         self.shown(block, from, shown);

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::blocks::{Act, Blocks, Piece, Ready};
+use super::blocks::{Blocks, Handling, Piece, Ready};
 use super::{phases, plain};
 use crate::base::problem::Problem;
 use crate::run::Phase;
@@ -94,12 +94,12 @@ fn inputs(pieces: &[Piece<'_>]) -> Vec<Input> {
     let mut endless = false;
     for piece in pieces {
         match &piece.does {
-            Act::Run(ready) => {
+            Handling::Run(ready) => {
                 names.extend(ready.inputs.iter().cloned());
                 names.extend(ready.open.iter().map(|variable| input_of(variable)));
                 endless |= ready.effect.endless.is_some();
             }
-            Act::ByHand { inputs, .. } => names.extend(inputs.iter().cloned()),
+            Handling::ByHand { inputs, .. } => names.extend(inputs.iter().cloned()),
         }
     }
     let value = |name: String| {
@@ -150,7 +150,7 @@ fn steps(pieces: &[Piece<'_>], name: &str, inputs: &[Input]) -> Vec<StepTemplate
         let notes = Some(piece.notes.clone()).filter(|notes| !notes.is_empty());
         let block = piece.block;
         match &piece.does {
-            Act::Run(ready) => {
+            Handling::Run(ready) => {
                 let prompt = question(&label, block, ready, name);
                 let word = ready.effect.change.as_ref().map(|_| name.to_owned());
                 let ask = template(
@@ -167,7 +167,7 @@ fn steps(pieces: &[Piece<'_>], name: &str, inputs: &[Input]) -> Vec<StepTemplate
                     StepTemplate { phase, ..runs },
                 ]);
             }
-            Act::ByHand { text, why, .. } => {
+            Handling::ByHand { text, why, .. } => {
                 let prompt = format!(
                     "Block {label} (line {}) is not run by opsroom: {why}.\n\n{}\n\nYes: it is done. No: leave it out.",
                     block.line,
@@ -234,8 +234,8 @@ impl<'i> Shared<'i> {
     fn of(pieces: &[Piece<'_>], inputs: &'i [Input]) -> Self {
         let ready = || {
             pieces.iter().filter_map(|piece| match &piece.does {
-                Act::Run(ready) => Some(ready),
-                Act::ByHand { .. } => None,
+                Handling::Run(ready) => Some(ready),
+                Handling::ByHand { .. } => None,
             })
         };
         let variables: BTreeSet<String> = ready().flat_map(|r| r.sets.iter().cloned()).collect();

@@ -1,13 +1,13 @@
 //! Operations on a run from its view. All of them ask first, except releasing a single step.
 
 use super::{Part, RunScreen};
+use crate::core::run::act::{Act, Confirmation};
 use crate::core::run::orders::{Ending, Order, Pace, to_let_go};
 use crate::core::run::plan::PlanStep;
 use crate::core::run::step::StepSpec;
 use crate::core::run::{RunStatus, StepStatus};
 use crate::tui::msg::Effect;
-use crate::tui::pane::{Cover, Reaction, RunRequest};
-use crate::tui::popup::Aim;
+use crate::tui::pane::{Cover, Reaction};
 use crate::tui::popup::answer::AnswerForm;
 use crate::tui::popup::confirm::Confirm;
 use crate::tui::popup::control::Control;
@@ -15,34 +15,15 @@ use crate::tui::theme::run_word;
 use crate::tui::view::canvas::safe;
 
 impl RunScreen {
-    /// The run was read: performs the request that waits for it, unless something has been opened
-    /// over the view.
-    pub(super) fn perform_request(&mut self, cover: Cover) -> Reaction {
-        let Some(request) = self.request.take().filter(|_| cover != Cover::Popup) else {
+    /// The run was read: asks about the act that waits for it, unless something has been opened over
+    /// the view.
+    pub(super) fn ask_about_wanted(&mut self, cover: Cover) -> Reaction {
+        let Some(act) = self.wanted.take().filter(|_| cover != Cover::Popup) else {
             return Reaction::Done;
         };
-        if let Some(why) = &self.error {
-            return Reaction::Fail(format!("{why}; nothing was done"));
-        }
-        let ended = self
-            .detail
-            .as_ref()
-            .map(|d| &d.run)
-            .filter(|r| r.status.is_terminal());
-        match request {
-            // An interrupted run can still be resumed.
-            RunRequest::Control(Aim::Pause | Aim::Stop | Aim::Resume, _)
-                if ended.is_some_and(|r| r.status != RunStatus::Interrupted) =>
-            {
-                let status = ended.map(|r| run_word(r.status)).unwrap_or_default();
-                Reaction::Say(format!(
-                    "run {} has ended ({status}): nothing was done",
-                    self.run
-                ))
-            }
-            RunRequest::Cancel => self.cancel(),
-            RunRequest::Answer(note) => self.answer_with(note.as_deref()),
-            RunRequest::Control(aim, reason) => self.control(aim, reason.as_deref()),
+        match &self.error {
+            Some(why) => Reaction::Fail(format!("{why}; nothing was done")),
+            None => self.ask(&act),
         }
     }
 
@@ -112,8 +93,34 @@ impl RunScreen {
         }
     }
 
-    /// Opens the dialog of operations, with `aim` preselected.
-    pub(super) fn control(&self, aim: Aim, reason: Option<&str>) -> Reaction {
+    /// Opens the dialog for an act of a command.
+    fn ask(&self, act: &Act) -> Reaction {
+        // An interrupted run can still be resumed.
+        let status = self.detail.as_ref().map(|detail| detail.run.status);
+        let ended = status.filter(|s| s.is_terminal() && *s != RunStatus::Interrupted);
+        match (act, ended) {
+            (
+                Act::Order {
+                    order: Order::End(Ending::Cancel),
+                    ..
+                },
+                _,
+            ) => self.cancel(),
+            (Act::Order { run, .. } | Act::Resume { run, .. }, Some(status)) => {
+                Reaction::Say(format!(
+                    "run {run} has ended ({}): nothing was done",
+                    run_word(status)
+                ))
+            }
+            (act, _) if act.confirmation() == Confirmation::Question => {
+                self.answer_with(act.reason())
+            }
+            (act, _) => self.control(Some(act)),
+        }
+    }
+
+    /// Opens the dialog of operations, with `wanted` preselected.
+    pub(super) fn control(&self, wanted: Option<&Act>) -> Reaction {
         let Some(detail) = &self.detail else {
             return Reaction::Say("the run is still being read".to_owned());
         };
@@ -122,7 +129,7 @@ impl RunScreen {
             .key()
             .copied()
             .filter(|_| self.focus == Part::Steps);
-        let popup = Control::new(detail, selected, self.facts.read_only, aim, reason);
+        let popup = Control::new(detail, selected, self.facts.read_only, wanted);
         Reaction::Popup(popup.into())
     }
 
@@ -131,11 +138,11 @@ impl RunScreen {
             return Reaction::Say("the run is still being read".to_owned());
         };
         match to_let_go(&detail.run, &detail.steps) {
-            Some(step) => Reaction::Ask(Effect::Order {
+            Some(step) => Reaction::Ask(Effect::act(Act::Order {
                 run: self.run,
                 order: Order::LetGo(step),
                 reason: None,
-            }),
+            })),
             None if detail.run.orders.pace == Pace::Stepping
                 && !detail.run.status.is_terminal() =>
             {

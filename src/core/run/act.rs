@@ -1,0 +1,421 @@
+//! Acts of people: everything a person can do to a run, to one of its steps or to a breaker, and the
+//! result of each. `Control::act` performs them for the console, the command bar and the
+//! subcommands.
+
+use crate::run::approval::Tally;
+use crate::run::breaker::BreakerKey;
+use crate::run::orders::{Ending, Order};
+use crate::run::resume::Decision;
+use crate::run::{Run, RunId, RunStatus};
+
+/// The actions in the audit log of acts that are not orders ([`Order::audit_word`]).
+pub mod audit_word {
+    pub const START: &str = "run.start";
+    pub const RESUME: &str = "run.resume";
+    pub const SUBMIT: &str = "run.submit";
+    pub const ANSWER: &str = "run.answer";
+    pub const APPROVE: &str = "run.approve";
+    pub const REJECT: &str = "run.reject";
+    pub const RESET_BREAKER: &str = "breaker.reset";
+}
+
+/// One act of a person. `R` is the run it is about; `()` while that run is not known yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act<R = RunId> {
+    /// Pause, step through, continue, let a step go, skip a step, or end.
+    Order {
+        run: R,
+        order: Order,
+        reason: Option<String>,
+    },
+    /// Start a queued run that no engine takes by itself. `typed`: the word of its protected
+    /// environment.
+    Start {
+        run: R,
+        typed: Option<String>,
+        reason: Option<String>,
+    },
+    /// Cancel a run that still waits in the queue.
+    Drop { run: R, reason: Option<String> },
+    /// Let an interrupted run go on, or without a decision also a paused one.
+    Resume {
+        run: R,
+        decision: Option<Decision>,
+        reason: Option<String>,
+    },
+    /// Queue the plan of an ended run again.
+    Retry {
+        run: R,
+        typed: Option<String>,
+        reason: Option<String>,
+    },
+    /// Answer a waiting manual step.
+    Answer {
+        run: R,
+        step: u32,
+        done: bool,
+        note: Option<String>,
+    },
+    /// Approve or reject the step that waits for approval. `plan_hash` is that of the plan the
+    /// person has read: a vote without it is refused.
+    Vote {
+        run: R,
+        approved: bool,
+        plan_hash: String,
+        note: Option<String>,
+    },
+    /// Close the breakers of a service (in one environment, or in all) or of a host.
+    ResetBreaker {
+        target: String,
+        env: Option<String>,
+        reason: Option<String>,
+    },
+}
+
+/// What a person has to see and confirm before an act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confirmation {
+    None,
+    /// The plan of the run, with the word of a protected environment.
+    Plan,
+    /// The question the run waits with, and its plan.
+    Question,
+}
+
+impl<R> Act<R> {
+    /// The same act about this run.
+    pub fn on<S>(self, run: S) -> Act<S> {
+        match self {
+            Self::Order { order, reason, .. } => Act::Order { run, order, reason },
+            Self::Start { typed, reason, .. } => Act::Start { run, typed, reason },
+            Self::Drop { reason, .. } => Act::Drop { run, reason },
+            Self::Resume {
+                decision, reason, ..
+            } => Act::Resume {
+                run,
+                decision,
+                reason,
+            },
+            Self::Retry { typed, reason, .. } => Act::Retry { run, typed, reason },
+            Self::Answer {
+                step, done, note, ..
+            } => Act::Answer {
+                run,
+                step,
+                done,
+                note,
+            },
+            Self::Vote {
+                approved,
+                plan_hash,
+                note,
+                ..
+            } => Act::Vote {
+                run,
+                approved,
+                plan_hash,
+                note,
+            },
+            Self::ResetBreaker {
+                target,
+                env,
+                reason,
+            } => Act::ResetBreaker {
+                target,
+                env,
+                reason,
+            },
+        }
+    }
+
+    /// The run it is about.
+    pub const fn run(&self) -> Option<&R> {
+        match self {
+            Self::Order { run, .. }
+            | Self::Start { run, .. }
+            | Self::Drop { run, .. }
+            | Self::Resume { run, .. }
+            | Self::Retry { run, .. }
+            | Self::Answer { run, .. }
+            | Self::Vote { run, .. } => Some(run),
+            Self::ResetBreaker { .. } => None,
+        }
+    }
+
+    /// Its reason or note, unless it is blank.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Order { reason, .. }
+            | Self::Start { reason, .. }
+            | Self::Drop { reason, .. }
+            | Self::Resume { reason, .. }
+            | Self::Retry { reason, .. }
+            | Self::Answer { note: reason, .. }
+            | Self::Vote { note: reason, .. }
+            | Self::ResetBreaker { reason, .. } => {
+                reason.as_deref().filter(|reason| !reason.trim().is_empty())
+            }
+        }
+    }
+
+    /// The same act with this reason or note.
+    #[must_use]
+    pub fn because(mut self, why: Option<String>) -> Self {
+        match &mut self {
+            Self::Order { reason, .. }
+            | Self::Start { reason, .. }
+            | Self::Drop { reason, .. }
+            | Self::Resume { reason, .. }
+            | Self::Retry { reason, .. }
+            | Self::Answer { note: reason, .. }
+            | Self::Vote { note: reason, .. }
+            | Self::ResetBreaker { reason, .. } => *reason = why,
+        }
+        self
+    }
+
+    /// The same act, confirmed with this text.
+    #[must_use]
+    pub fn confirmed(mut self, text: Option<String>) -> Self {
+        match &mut self {
+            Self::Start { typed, .. } | Self::Retry { typed, .. } => *typed = text,
+            Self::Vote { plan_hash, .. } => *plan_hash = text.unwrap_or_default(),
+            Self::Order { .. }
+            | Self::Drop { .. }
+            | Self::Resume { .. }
+            | Self::Answer { .. }
+            | Self::ResetBreaker { .. } => {}
+        }
+        self
+    }
+
+    /// What a person has to see and confirm first.
+    pub const fn confirmation(&self) -> Confirmation {
+        match self {
+            Self::Start { .. } | Self::Retry { .. } => Confirmation::Plan,
+            Self::Vote { .. } => Confirmation::Question,
+            Self::Order { .. }
+            | Self::Drop { .. }
+            | Self::Resume { .. }
+            | Self::Answer { .. }
+            | Self::ResetBreaker { .. } => Confirmation::None,
+        }
+    }
+
+    /// Whether it is possible only with a reason.
+    pub const fn needs_reason(&self) -> bool {
+        matches!(
+            self,
+            Self::Order {
+                order: Order::Skip(_),
+                ..
+            } | Self::Resume {
+                decision: Some(_),
+                ..
+            }
+        )
+    }
+
+    /// Its action in the audit log.
+    pub const fn audit_word(&self) -> &'static str {
+        match self {
+            Self::Order { order, .. } => order.audit_word(),
+            Self::Start { .. } => audit_word::START,
+            Self::Drop { .. } => Order::End(Ending::Cancel).audit_word(),
+            Self::Resume { .. } => audit_word::RESUME,
+            Self::Retry { .. } => audit_word::SUBMIT,
+            Self::Answer { .. } => audit_word::ANSWER,
+            Self::Vote { approved: true, .. } => audit_word::APPROVE,
+            Self::Vote { .. } => audit_word::REJECT,
+            Self::ResetBreaker { .. } => audit_word::RESET_BREAKER,
+        }
+    }
+}
+
+impl Act {
+    /// The sentence for an act that was refused.
+    #[must_use]
+    pub fn refused(&self, why: &str) -> String {
+        match self {
+            Self::Order {
+                run,
+                order: Order::End(Ending::Cancel),
+                ..
+            } => format!("run {run} was not cancelled: {why}"),
+            Self::Order { run, .. } => format!("nothing was done: run {run}: {why}"),
+            Self::Start { run, .. } => format!("run {run} was not started: {why}"),
+            Self::Drop { run, .. } => format!("run {run} was not dropped: {why}"),
+            Self::Resume { run, .. } => format!("run {run} does not go on: {why}"),
+            Self::Retry { .. } => format!("nothing was started: {why}"),
+            Self::Answer { run, .. } => format!("run {run}: not answered: {why}"),
+            Self::Vote { .. } => format!("your answer does not count: {why}"),
+            Self::ResetBreaker { .. } => why.to_owned(),
+        }
+    }
+}
+
+/// The result of an act.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Acted {
+    /// `status` is the one the run has now.
+    Ordered {
+        run: RunId,
+        order: Order,
+        status: RunStatus,
+    },
+    Started(Box<Run>),
+    Dropped(RunId),
+    /// It goes on, or it has failed because it was given up.
+    Resumed(Box<Run>),
+    /// The new run.
+    Retried(Box<Run>),
+    Answered(RunId),
+    Voted {
+        run: RunId,
+        tally: Tally,
+    },
+    BreakersClosed(Vec<BreakerKey>),
+}
+
+impl Acted {
+    /// The run that has changed; for a retry the new one.
+    #[must_use]
+    pub fn run(&self) -> Option<RunId> {
+        match self {
+            Self::Ordered { run, .. }
+            | Self::Dropped(run)
+            | Self::Answered(run)
+            | Self::Voted { run, .. } => Some(*run),
+            Self::Started(run) | Self::Resumed(run) | Self::Retried(run) => Some(run.id),
+            Self::BreakersClosed(_) => None,
+        }
+    }
+
+    /// What happened, in one sentence.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match self {
+            Self::Ordered {
+                run,
+                order: Order::End(_),
+                status,
+            } if status.is_terminal() => format!("run {run} is cancelled"),
+            Self::Ordered {
+                run,
+                order: Order::End(Ending::Cancel),
+                ..
+            } => format!("run {run} was asked to stop"),
+            Self::Ordered { run, order, .. } => format!("run {run}: {}", order.label()),
+            Self::Started(run) => format!("run {} was started", run.id),
+            Self::Dropped(run) => format!("run {run} is cancelled"),
+            Self::Resumed(run) if run.status.is_terminal() => format!("run {}: given up", run.id),
+            Self::Resumed(run) => format!("run {}: goes on", run.id),
+            Self::Retried(run) => format!("run {} was queued: {}", run.id, run.plan.title),
+            Self::Answered(run) => format!("run {run}: answered"),
+            Self::Voted { run, tally } => {
+                let what = match tally {
+                    Tally::Approved(_) => "approved; it goes on",
+                    Tally::Denied { .. } => "rejected; it is cancelled",
+                    Tally::Open(_) => "your approval counts; more are needed",
+                };
+                format!("run {run}: {what}")
+            }
+            Self::BreakersClosed(keys) => {
+                let names: Vec<String> = keys.iter().map(ToString::to_string).collect();
+                format!("closed: the breaker of {}", names.join(", "))
+            }
+        }
+    }
+}
+
+/// What happened, in one sentence about acts that were performed together.
+#[must_use]
+pub fn summary(acted: &[Acted]) -> String {
+    let count = |what: &str| match acted.len() {
+        1 => format!("1 run was {what}"),
+        runs => format!("{runs} runs were {what}"),
+    };
+    match acted {
+        [Acted::Started(_), ..] => count("started"),
+        [Acted::Dropped(_), ..] => count("dropped"),
+        all => {
+            let messages: Vec<String> = all.iter().map(Acted::message).collect();
+            messages.join("; ")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(order: Order) -> Act<()> {
+        Act::Order {
+            run: (),
+            order,
+            reason: None,
+        }
+    }
+
+    #[test]
+    fn the_run_is_set_and_everything_else_is_kept() {
+        let vote = Act::Vote {
+            run: (),
+            approved: false,
+            plan_hash: String::new(),
+            note: None,
+        };
+        let vote = vote
+            .because(Some("no".to_owned()))
+            .confirmed(Some("abc".to_owned()))
+            .on(RunId(7));
+        let whole = Act::Vote {
+            run: RunId(7),
+            approved: false,
+            plan_hash: "abc".to_owned(),
+            note: Some("no".to_owned()),
+        };
+        assert_eq!(vote, whole);
+        assert_eq!((vote.run(), vote.reason()), (Some(&RunId(7)), Some("no")));
+        let paused = order(Order::Pause).on(RunId(3));
+        assert_eq!(paused.run(), Some(&RunId(3)));
+        assert_eq!(paused.because(Some("  ".to_owned())).reason(), None);
+    }
+
+    #[test]
+    fn a_skip_and_a_decision_need_a_reason() {
+        let resume = |decision| Act::Resume {
+            run: (),
+            decision,
+            reason: None,
+        };
+        assert!(order(Order::Skip(1)).needs_reason());
+        assert!(
+            Decision::ALL
+                .iter()
+                .all(|d| resume(Some(*d)).needs_reason())
+        );
+        assert!(!order(Order::Pause).needs_reason() && !resume(None).needs_reason());
+    }
+
+    #[test]
+    fn several_runs_are_counted() {
+        let dropped = [Acted::Dropped(RunId(1)), Acted::Dropped(RunId(2))];
+        assert_eq!(summary(&dropped[..1]), "1 run was dropped");
+        assert_eq!(summary(&dropped), "2 runs were dropped");
+        assert_eq!(dropped[0].message(), "run #1 is cancelled");
+        let ended = |status| Acted::Ordered {
+            run: RunId(4),
+            order: Order::End(Ending::Cancel),
+            status,
+        };
+        assert_eq!(
+            summary(&[ended(RunStatus::Running)]),
+            "run #4 was asked to stop"
+        );
+        assert_eq!(
+            summary(&[ended(RunStatus::Cancelled)]),
+            "run #4 is cancelled"
+        );
+    }
+}
