@@ -1,43 +1,28 @@
 //! The subcommands: the verbs of the console with output as plain lines or JSON. Each has a file, a
 //! variant of [`Command`] and a line in [`perform`].
 
-mod act;
-mod apply;
-mod approve;
-mod artifacts;
 mod audit;
-mod breakers;
-mod cancel;
 mod check;
 mod completions;
 mod console;
 mod demo;
 mod doctor;
 pub mod examples;
-mod export;
 mod file;
-mod follow;
 mod health;
 mod help;
 mod init;
 mod keys;
-mod log;
 mod man;
 pub mod manual;
 mod notify;
 mod out;
 mod parse;
-mod pause;
-mod pick;
 mod plan;
-mod record;
-mod resume;
 mod run;
-mod runs;
 mod serve;
-mod services;
 mod session;
-mod start;
+mod stack;
 mod stop;
 mod understand;
 
@@ -94,23 +79,23 @@ pub enum Command {
     Parse(parse::ParseArgs),
     Plan(plan::PlanArgs),
     Run(run::RunArgs),
-    Runs(runs::RunsArgs),
-    Log(log::LogArgs),
-    Artifacts(artifacts::ArtifactsArgs),
-    Start(start::StartArgs),
-    Cancel(cancel::CancelArgs),
-    Pause(pause::PauseArgs),
-    Skip(pause::SkipArgs),
-    Approve(approve::ApproveArgs),
-    Reject(approve::RejectArgs),
-    Resume(resume::ResumeArgs),
-    Retry(resume::RetryArgs),
-    Services(services::ServicesArgs),
-    Breakers(breakers::BreakersArgs),
+    Runs(run::runs::RunsArgs),
+    Log(run::log::LogArgs),
+    Artifacts(run::artifacts::ArtifactsArgs),
+    Start(run::start::StartArgs),
+    Cancel(run::cancel::CancelArgs),
+    Pause(run::pause::PauseArgs),
+    Skip(run::pause::SkipArgs),
+    Approve(run::approve::ApproveArgs),
+    Reject(run::approve::RejectArgs),
+    Resume(run::resume::ResumeArgs),
+    Retry(run::resume::RetryArgs),
+    Services(stack::services::ServicesArgs),
+    Breakers(run::breakers::BreakersArgs),
     Health(health::HealthArgs),
     Audit(audit::AuditArgs),
-    Apply(apply::ApplyArgs),
-    Export(export::ExportArgs),
+    Apply(stack::apply::ApplyArgs),
+    Export(stack::export::ExportArgs),
     Check(check::CheckArgs),
     Serve(serve::ServeArgs),
     Doctor(doctor::DoctorArgs),
@@ -248,23 +233,23 @@ pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, St
         Some(Command::Parse(args)) => parse::perform(&args, start).await?,
         Some(Command::Plan(args)) => plan::perform(&args, start).await?,
         Some(Command::Run(args)) => run::perform(&args, start).await?,
-        Some(Command::Runs(args)) => runs::perform(&args, start).await?,
-        Some(Command::Log(args)) => return log::perform(&args, start).await,
-        Some(Command::Artifacts(args)) => return artifacts::perform(&args, start).await,
-        Some(Command::Start(args)) => start::perform(&args, start).await?,
-        Some(Command::Cancel(args)) => cancel::perform(&args, start).await?,
-        Some(Command::Pause(args)) => pause::perform(&args, start).await?,
-        Some(Command::Skip(args)) => pause::skip(&args, start).await?,
-        Some(Command::Approve(args)) => approve::perform(&args, start).await?,
-        Some(Command::Reject(args)) => approve::reject(&args, start).await?,
-        Some(Command::Resume(args)) => resume::perform(&args, start).await?,
-        Some(Command::Retry(args)) => resume::retry(&args, start).await?,
-        Some(Command::Services(args)) => services::perform(&args, start).await?,
-        Some(Command::Breakers(args)) => breakers::perform(&args, start).await?,
+        Some(Command::Runs(args)) => run::runs::perform(&args, start).await?,
+        Some(Command::Log(args)) => return run::log::perform(&args, start).await,
+        Some(Command::Artifacts(args)) => return run::artifacts::perform(&args, start).await,
+        Some(Command::Start(args)) => run::start::perform(&args, start).await?,
+        Some(Command::Cancel(args)) => run::cancel::perform(&args, start).await?,
+        Some(Command::Pause(args)) => run::pause::perform(&args, start).await?,
+        Some(Command::Skip(args)) => run::pause::skip(&args, start).await?,
+        Some(Command::Approve(args)) => run::approve::perform(&args, start).await?,
+        Some(Command::Reject(args)) => run::approve::reject(&args, start).await?,
+        Some(Command::Resume(args)) => run::resume::perform(&args, start).await?,
+        Some(Command::Retry(args)) => run::resume::retry(&args, start).await?,
+        Some(Command::Services(args)) => stack::services::perform(&args, start).await?,
+        Some(Command::Breakers(args)) => run::breakers::perform(&args, start).await?,
         Some(Command::Health(args)) => health::perform(&args, start).await?,
         Some(Command::Audit(args)) => audit::perform(&args, start).await?,
-        Some(Command::Apply(args)) => apply::perform(&args, start).await?,
-        Some(Command::Export(args)) => export::perform(&args, start).await?,
+        Some(Command::Apply(args)) => stack::apply::perform(&args, start).await?,
+        Some(Command::Export(args)) => stack::export::perform(&args, start).await?,
         Some(Command::Check(args)) => check::perform(&args, start)?,
         Some(Command::Serve(args)) => serve::perform(&args, start).await?,
         Some(Command::Doctor(args)) => doctor::perform(&args, start).await?,

@@ -2,24 +2,17 @@
 //! risks, writes audit, and answers with values.
 
 mod act;
-mod apply;
-mod breakers;
 mod engines;
-mod find;
-pub mod integrations;
-pub mod left_over;
-pub mod library;
-pub mod orders;
+pub mod integration;
 mod overview;
-mod planning;
-mod queue;
-pub mod record;
-mod resume;
+mod plan;
+pub mod run;
+pub mod runbook;
+mod stack;
 mod stores;
 #[cfg(test)]
 mod testing;
 mod watch;
-mod workspace;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -39,16 +32,16 @@ use crate::core::run::{AuditRow, Run, RunId, RunStatus, RunStep};
 use crate::engine::Engine;
 pub use crate::store::{AuditFilter, Beginning, RunFilter, StoreError};
 use crate::store::{NewRun, Scope};
-pub use apply::Difference;
 pub use engines::EnginePlace;
-pub use find::ChosenRun;
-pub use left_over::LeftOver;
-use library::Library;
-use orders::{Approval, approval};
 pub use overview::Overview;
-pub use queue::{RunPage, not_listed};
+pub use run::find::ChosenRun;
+pub use run::left_over::LeftOver;
+use run::orders::{Approval, approval};
+pub use run::queue::{RunPage, not_listed};
+use runbook::Library;
+pub use stack::apply::Difference;
+use stack::workspace::Known;
 use stores::Stores;
-use workspace::Known;
 
 /// Why a request is refused. Every refusal names its rule.
 #[derive(Debug, thiserror::Error)]
@@ -274,7 +267,7 @@ impl Control {
         raw_text: &str,
     ) -> Result<PlanCard, Refusal> {
         let stack = self.refresh().await?;
-        let plan = planning::plan(
+        let plan = plan::plan(
             &self.library(),
             &stack,
             parsed,
@@ -471,7 +464,7 @@ async fn changed(scope: &Scope, plan: &Plan) -> Result<Vec<String>, Refusal> {
             .collect();
         let last = scope.whole_runs(&last).await?.runs.pop();
         if let Some(run) = last.filter(|run| run.plan.definition_hash != link.definition_hash) {
-            changed.push(planning::changed(&run, link));
+            changed.push(plan::changed(&run, link));
             changed.extend(crate::core::run::plan::diff(&run.plan, link));
         }
     }

@@ -7,7 +7,7 @@ use super::session::Start;
 use super::stop::{Code, Stop, print_message};
 use crate::config;
 use crate::config::settings::{self, Flags};
-use crate::control::library::Library;
+use crate::control::runbook::Library;
 use crate::core::base::problem::Problem;
 use crate::core::runbook;
 use crate::tui::keys::Keymap;

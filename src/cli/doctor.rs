@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop};
-use crate::control::integrations::{self, Answer};
+use crate::control::integration::{self, Answer};
 use crate::control::{Control, Refusal};
 use crate::core::base::time::human_ms;
 use crate::core::command;
@@ -239,7 +239,7 @@ async fn named(report: &mut Report, start: &Start, run: bool) {
     let Ok(settings) = start.settings() else {
         return;
     };
-    for found in integrations::probe(&start.context(settings), run).await {
+    for found in integration::probe(&start.context(settings), run).await {
         let place = format!("{} ({})", found.name, found.place);
         match found.answer {
             Answer::Answered(reply) => report.good(found.kind, format!("{place} {reply}")),

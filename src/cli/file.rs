@@ -6,7 +6,7 @@ use std::path::Path;
 use regex::bytes::Regex;
 
 use super::out::Out;
-use super::pick::{Picker, RunQuery};
+use super::run::pick::{Picker, RunQuery};
 use super::stop::{Code, Stop, print_message};
 use crate::core::base::time::Timestamp;
 use crate::core::logline;

@@ -3,7 +3,7 @@
 use super::out::Out;
 use super::session::Start;
 use super::stop::{Code, Stop, print_message};
-use crate::control::integrations;
+use crate::control::integration;
 use crate::core::integration::notify::{Event, Message, Severity};
 
 /// List the notifiers, or send one of them a message
@@ -44,13 +44,13 @@ pub(super) async fn perform(args: &NotifyArgs, start: &Start) -> Result<Code, St
             "there is no notifier {name}: {known}; add [notify.{name}] to opsroom.toml"
         )));
     }
-    let outcome = integrations::send(
+    let outcome = integration::send(
         start.context(settings),
         name,
         message(text, &settings.actor),
     )
     .await;
-    if integrations::is_sent(&outcome) {
+    if integration::is_sent(&outcome) {
         Out::new().line(&outcome.message)?;
         return Ok(Code::Succeeded);
     }

@@ -7,7 +7,7 @@ use super::session::Start;
 use super::stop::{Code, Stop, print_message};
 use super::understand;
 use crate::config;
-use crate::control::library::Library;
+use crate::control::runbook::Library;
 use crate::core::command::{self, Catalogue, ParseOutcome, Parsed};
 use crate::core::stack::service::Stack;
 

@@ -1,8 +1,22 @@
-//! `opsroom run`: executes a phrase: performs an act, or starts a run and follows it to its end. A
+//! The subcommands about runs; and `opsroom run`, which executes a phrase: performs an act, or starts a run and follows it to its end. A
 //! lost terminal does not stop the run; Ctrl-C requests a stop.
 
-use super::act::{self, Terms, consent};
-use super::follow::{Signals, follow};
+pub(super) mod act;
+pub(super) mod approve;
+pub(super) mod artifacts;
+pub(super) mod breakers;
+pub(super) mod cancel;
+pub(super) mod follow;
+pub(super) mod log;
+pub(super) mod pause;
+pub(super) mod pick;
+pub(super) mod record;
+pub(super) mod resume;
+pub(super) mod runs;
+pub(super) mod start;
+
+use self::act::{Terms, consent};
+use self::follow::{Signals, follow};
 use super::plan::card_lines;
 use super::session::Start;
 use super::stop::{Code, Stop, print_message};

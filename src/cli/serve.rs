@@ -5,7 +5,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::session::Start;
 use super::stop::{Code, Stop, print_message};
-use crate::control::{Control, ProcessKind, left_over};
+use crate::control::run::left_over;
+use crate::control::{Control, ProcessKind};
 
 /// Execute the runs that consoles on this store submit, until TERM or Ctrl-C
 #[derive(Debug, clap::Args)]

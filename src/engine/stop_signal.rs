@@ -148,9 +148,18 @@ mod tests {
     fn every_reason_is_described() {
         let message = by("no");
         for (why, text) in [
-            (StopReason::Cancelled { by: by("ana") }, "the run was cancelled"),
-            (StopReason::Stopped { by: by("ana") }, "the run was to stop here"),
-            (StopReason::Unapproved { message }, "the run was not approved"),
+            (
+                StopReason::Cancelled { by: by("ana") },
+                "the run was cancelled",
+            ),
+            (
+                StopReason::Stopped { by: by("ana") },
+                "the run was to stop here",
+            ),
+            (
+                StopReason::Unapproved { message },
+                "the run was not approved",
+            ),
             (StopReason::Deadline, "the run's deadline passed"),
             (StopReason::Leaving, "the engine was stopped"),
         ] {

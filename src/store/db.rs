@@ -1,5 +1,16 @@
-//! The pools of the two databases behind one type, and the macros that run one SQL text on the open
-//! one.
+//! The two databases: their pools behind one type; below it opening, migrations, errors, SQL that
+//! differs, and notices of writes by others.
+
+#[macro_use]
+mod sql;
+
+pub(super) mod changes;
+pub(super) mod dialect;
+pub(super) mod error;
+pub(super) mod migrations;
+pub(super) mod open;
+pub(super) mod waker;
+pub(super) mod written;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -7,7 +18,7 @@ use std::sync::Arc;
 use sqlx::pool::PoolConnection;
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
-use super::{StoreError, dialect, error};
+use super::StoreError;
 use crate::core::base::message::cut;
 
 /// Something of either database: a pool, a connection, a transaction.
@@ -137,70 +148,4 @@ pub(super) fn message(value: &str) -> Cow<'_, str> {
 /// [`message`] for what may be absent.
 pub(super) fn message_opt(value: Option<&str>) -> Option<Cow<'_, str>> {
     value.map(message)
-}
-
-/// Evaluates one body against the database that `$held` belongs to. In the second form the body
-/// sees that database's type under the name given, for `QueryBuilder`.
-macro_rules! on {
-    ($held:expr, $conn:ident => $body:expr) => {
-        match &mut $held.link {
-            $crate::store::db::Either::Sqlite($conn) => $body,
-            $crate::store::db::Either::Postgres($conn) => $body,
-        }
-        .map_err(|e| $crate::store::error::translate(&e, &$held.url))
-    };
-    ($held:expr, $conn:ident: $database:ident => $body:expr) => {
-        match &mut $held.link {
-            $crate::store::db::Either::Sqlite($conn) => {
-                type $database = sqlx::Sqlite;
-                $body
-            }
-            $crate::store::db::Either::Postgres($conn) => {
-                type $database = sqlx::Postgres;
-                $body
-            }
-        }
-        .map_err(|e| $crate::store::error::translate(&e, &$held.url))
-    };
-}
-
-/// Runs a statement; returns the number of rows it touched.
-macro_rules! execute {
-    ($held:expr, $sql:expr $(, $arg:expr)* $(,)?) => {
-        on!($held, conn => sqlx::query($sql)$(.bind($arg))*.execute(&mut **conn).await.map(|done| done.rows_affected()))
-    };
-}
-
-/// The rows of a query, as `$row`.
-macro_rules! fetch_all {
-    ($held:expr, $row:ty, $sql:expr $(, $arg:expr)* $(,)?) => {
-        on!($held, conn => sqlx::query_as::<_, $row>($sql)$(.bind($arg))*.fetch_all(&mut **conn).await)
-    };
-}
-
-/// The only row of a query or statement, if there is one, as `$row`.
-macro_rules! fetch_optional {
-    ($held:expr, $row:ty, $sql:expr $(, $arg:expr)* $(,)?) => {
-        on!($held, conn => sqlx::query_as::<_, $row>($sql)$(.bind($arg))*.fetch_optional(&mut **conn).await)
-    };
-}
-
-/// A row as a struct: each field is the column of its name, in either database.
-macro_rules! row {
-    ($(#[$attr:meta])* $vis:vis struct $name:ident { $($(#[$field_attr:meta])* $field_vis:vis $field:ident: $kind:ty),+ $(,)? }) => {
-        $(#[$attr])*
-        $vis struct $name {
-            $($(#[$field_attr])* $field_vis $field: $kind,)+
-        }
-        row!(@from sqlx::sqlite::SqliteRow, $name, $($field),+);
-        row!(@from sqlx::postgres::PgRow, $name, $($field),+);
-    };
-    (@from $row:ty, $name:ident, $($field:ident),+) => {
-        impl sqlx::FromRow<'_, $row> for $name {
-            fn from_row(row: &$row) -> sqlx::Result<Self> {
-                use sqlx::Row;
-                Ok(Self { $($field: row.try_get(stringify!($field))?),+ })
-            }
-        }
-    };
 }

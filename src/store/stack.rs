@@ -1,6 +1,8 @@
 //! Workspaces and their stacks: one row per object, read in one statement, changed in one
 //! transaction.
 
+pub(super) mod attached;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -8,7 +10,7 @@ use crate::core::base::time::Timestamp;
 use crate::core::stack::service::Stack;
 use crate::core::stack::{Change, Delta};
 
-use super::audit::{self, Decision};
+use super::access::{self, Decision};
 use super::db::{Tx, text};
 use super::rows::WorkspaceRow;
 use super::{Store, StoreError, Workspace};
@@ -154,7 +156,7 @@ impl Store {
                 }
             };
             let action = "stack.apply";
-            audit::insert(
+            access::insert(
                 &mut tx,
                 Decision {
                     workspace,

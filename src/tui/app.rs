@@ -25,7 +25,7 @@ use super::pane::{Scene, Screen};
 use super::popup::Popup;
 use super::theme::Theme;
 use super::view::layout;
-use crate::control::left_over;
+use crate::control::run::left_over;
 use crate::core::base::time::Timestamp;
 use crate::core::command::Catalogue;
 use crate::core::run::RunId;

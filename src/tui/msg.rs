@@ -16,7 +16,7 @@ use crate::logfile::log_view::LogRequest;
 use crate::logfile::source::LogUpdate;
 
 // Result types of the control API, re-exported so that panes do not depend on it.
-pub use crate::control::orders::Approval;
+pub use crate::control::run::orders::Approval;
 pub use crate::control::{
     AuditFilter, ChosenRun, EnginePlace, LeftOver, Overview, PlanCard, RunDetail, RunFilter,
     RunPage, not_listed,

@@ -2,22 +2,18 @@
 //! nothing else names it.
 
 pub mod health;
-pub mod log;
 pub mod reader;
 pub mod run;
-pub mod runs;
-pub mod service;
 pub mod stack;
 pub mod welcome;
-pub mod whole;
 
 use ratatui::layout::Rect;
 
 use self::reader::TextReader;
 use self::run::RunScreen;
-use self::runs::RunsScreen;
-use self::service::ServiceScreen;
-use self::whole::WholeLog;
+use self::run::runs::RunsScreen;
+use self::run::whole::WholeLog;
+use self::stack::service::ServiceScreen;
 use super::facts::Facts;
 use super::frame::Frame;
 use super::keys::{Action, Context};

@@ -10,7 +10,7 @@ use std::path::Path;
 use opsroom::cli::examples::EXAMPLES;
 use opsroom::cli::manual::blocks::{self, Block, TextPart};
 use opsroom::cli::manual::{TOPICS, Topic, examples};
-use opsroom::control::library::Library;
+use opsroom::control::runbook::Library;
 use opsroom::core::command::{self, ParseOutcome};
 use opsroom::core::integration::product::{Arg, Product};
 use opsroom::core::runbook;

@@ -1,12 +1,7 @@
 //! Kills and stops engines while they work. `cargo bench --bench chaos -- 1000` does the same for
 //! longer; `tests/faults.rs` tests that it finds planted faults.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "test code"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
 #[path = "chaos/harness.rs"]
 mod harness;

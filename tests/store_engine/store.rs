@@ -26,6 +26,7 @@ mod stack;
 mod table;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use opsroom::core::base::time::Timestamp;
 use opsroom::core::run::event::{EntryBody, Level, NewEntry, Stream};
@@ -265,14 +266,20 @@ suite! {
 
 /// The source of every file of the store, and of this suite.
 fn sources(of: &str) -> String {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(of);
-    let files = std::fs::read_dir(root.join("store"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let texts = files
-        .chain([root.join("store.rs")])
-        .map(|file| std::fs::read_to_string(file).unwrap());
-    texts.collect::<Vec<_>>().join("\n")
+    fn read(folder: &Path, texts: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                read(&path, texts);
+            } else {
+                texts.push(std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(of);
+    let mut texts = vec![std::fs::read_to_string(root.join("store.rs")).unwrap()];
+    read(&root.join("store"), &mut texts);
+    texts.join("\n")
 }
 
 #[test]

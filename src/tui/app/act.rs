@@ -2,7 +2,7 @@
 
 use super::views::top_view_mut;
 use super::{App, bar, scene};
-use crate::control::left_over;
+use crate::control::run::left_over;
 use crate::core::run::RunId;
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, RunFilter};

@@ -1,13 +1,17 @@
 //! One run: header, steps, artifacts and log.
 
+pub mod log;
+pub mod runs;
+pub mod whole;
+
 mod artifacts;
 mod people;
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::runs::took;
-use super::{Delivery, Destination, Opening, Reaction, Scene, View, log};
+use self::runs::took;
+use super::{Delivery, Destination, Opening, Reaction, Scene, View};
 use crate::bus::Notice;
 use crate::core::base::time::human_ms;
 use crate::core::run::act::Act;

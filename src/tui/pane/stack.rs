@@ -1,5 +1,7 @@
 //! The stack: one row per service and environment, with state, age if stale, and one day's uptime.
 
+pub mod service;
+
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 

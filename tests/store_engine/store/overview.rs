@@ -8,6 +8,7 @@ use opsroom::clock::Clock;
 use opsroom::control::{Control, EnginePlace, LeftOver, ProcessKind, RunFilter, Settings};
 use opsroom::core::base::time::Timestamp;
 use opsroom::core::health::observation::Observation;
+use opsroom::core::run::act::Acted;
 use opsroom::core::run::plan::{Plan, PlanStep, Target};
 use opsroom::core::run::queue::Untaken;
 use opsroom::core::run::step::StepSpec;
@@ -21,8 +22,8 @@ use opsroom::core::stack::service::{
 use opsroom::core::stack::state::State;
 use opsroom::store::{EngineRow, NewRun, Store};
 
+use super::entry::{answer, because, drop_queued, open, settings, start};
 use super::{Place, at, plan};
-use super::entry::{open, settings};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -238,8 +239,8 @@ async fn left(by: &Store, place: &Place, plan: Plan) -> RunId {
 }
 
 async fn refused(control: &Control, run: RunId, typed: Option<&str>) -> String {
-    let answer = control.start(run, typed, None).await;
-    answer.unwrap_err().to_string()
+    let act = start(run).confirmed(typed.map(str::to_owned));
+    control.act(act).await.unwrap_err().to_string()
 }
 
 pub async fn a_run_that_waits_is_started_or_dropped_by_a_person(place: Place) {
@@ -289,11 +290,13 @@ pub async fn a_run_that_waits_is_started_or_dropped_by_a_person(place: Place) {
         "staging is protected: type `web` to confirm"
     );
     let mut bus = control.subscribe();
-    let queued = control
-        .start(run, Some("web"), Some(" still wanted "))
-        .await
-        .unwrap();
-    assert_eq!(queued.id, run);
+    let confirmed = start(run).confirmed(Some("web".to_owned()));
+    let act = because(confirmed, Some(" still wanted "));
+    let acted = control.act(act).await.unwrap();
+    assert!(
+        matches!(&acted, Acted::Started(queued) if queued.id == run),
+        "{acted:?}"
+    );
     let mut news = Vec::new();
     while news.len() < 20 && !news.contains(&Notice::Run(run, RunStatus::Succeeded)) {
         news.push(bus.recv().await.unwrap());
@@ -326,7 +329,8 @@ pub async fn a_run_that_waits_is_started_or_dropped_by_a_person(place: Place) {
 
     let run = left(&gone, place, on("staging", "web")).await;
     let mut bus = control.subscribe();
-    control.drop_queued(run, Some(" ")).await.unwrap();
+    let act = because(drop_queued(run), Some(" "));
+    assert_eq!(control.act(act).await.unwrap(), Acted::Dropped(run));
     let stored = place.store.run(run).await.unwrap();
     assert_eq!(stored.status, RunStatus::Cancelled);
     let published: Vec<_> = std::iter::from_fn(|| bus.try_recv().ok()).collect();
@@ -341,10 +345,11 @@ pub async fn a_run_that_waits_is_started_or_dropped_by_a_person(place: Place) {
     let audit = place.store.audit(place.workspace, 1).await.unwrap();
     assert_eq!(audit[0].reason, None);
     let run = left(&gone, place, on("staging", "web")).await;
-    control.drop_queued(run, Some(" not now ")).await.unwrap();
+    let act = because(drop_queued(run), Some(" not now "));
+    control.act(act).await.unwrap();
     let audit = place.store.audit(place.workspace, 1).await.unwrap();
     assert_eq!(audit[0].reason.as_deref(), Some("not now"));
-    let late = control.drop_queued(run, None).await.unwrap_err();
+    let late = control.act(drop_queued(run)).await.unwrap_err();
     assert_eq!(
         late.to_string(),
         format!(
@@ -445,8 +450,8 @@ pub async fn the_overview_is_what_the_store_has(place: Place) {
         contact("Cleo", None, None),
     ];
     apply(&place, &stack).await;
-    let damage = "update run set plan = '{}' where id = 52";
-    super::opening::sql(&place.url, damage).await;
+    let newer = "update run set status = 'held' where id = 52";
+    super::opening::sql(&place.url, newer).await;
     let problems = control.overview().await.unwrap().problems;
     assert_eq!(problems.len(), 3, "{problems:?}");
     assert_eq!(problems[1], "contact Cleo has neither e-mail nor phone");
@@ -494,7 +499,7 @@ pub async fn a_process_waits_for_its_runs_and_stops_with_or_without_them(place: 
     let run = control.submit(working(ask), None, None).await.unwrap().id;
     until(|| async { control.waiting() == 1 }).await;
     assert_eq!(control.live(), 1);
-    control.answer(run, 0, true, None).await.unwrap();
+    control.act(answer(run, true)).await.unwrap();
     control.idle().await;
     assert_eq!(control.waiting(), 0);
 

@@ -1,0 +1,5 @@
+//! The subcommands about the stack.
+
+pub(super) mod apply;
+pub(super) mod export;
+pub(super) mod services;

@@ -1,0 +1,170 @@
+//! `opsroom services`: the inventory with the latest state of every target.
+
+use serde::Serialize;
+
+use crate::cli::out::Out;
+use crate::cli::session::Start;
+use crate::cli::stop::{Code, Stop, print_message};
+use crate::control::{EnginePlace, Overview};
+use crate::core::base::time::{Timestamp, human_ms};
+use crate::core::health::observation::TargetSummary;
+use crate::core::run::plan::Target;
+use crate::core::stack::service::Service;
+use crate::core::stack::state::State;
+
+/// List services and how they are
+#[derive(Debug, clap::Args)]
+pub struct ServicesArgs {
+    /// One JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+/// A service as `--json` prints it: the declaration and the observations of each of its targets.
+#[derive(Serialize)]
+struct Listed<'a> {
+    #[serde(flatten)]
+    service: &'a Service,
+    targets: Vec<Looked<'a>>,
+    /// Where targets are probed; absent: no engine is running.
+    engine: Option<&'a str>,
+    derived_at: Timestamp,
+    simulated: bool,
+}
+
+#[derive(Serialize)]
+struct Looked<'a> {
+    env: Option<&'a str>,
+    state: State,
+    /// When it was last observed, and how long before `derived_at`; absent if never.
+    seen_at: Option<Timestamp>,
+    age_ms: Option<i64>,
+    /// Why it is in that state.
+    detail: String,
+    /// Percent of the last 24 hours' observations that were not failing; absent without any.
+    uptime_pct: Option<f64>,
+    #[serde(flatten)]
+    summary: Option<&'a TargetSummary>,
+}
+
+pub(in crate::cli) async fn perform(args: &ServicesArgs, start: &Start) -> Result<Code, Stop> {
+    let control = start.open_cli().await?;
+    let overview = control.overview().await?;
+    let (simulated, read_only) = (control.settings().simulated, control.settings().read_only);
+    control.close(false).await;
+    let mut out = Out::new();
+    if args.json {
+        let listed: Vec<_> = overview
+            .stack
+            .services
+            .iter()
+            .map(|s| listed(s, &overview, simulated))
+            .collect();
+        out.json(&listed)?;
+    } else {
+        let rows: Vec<_> = overview
+            .stack
+            .services
+            .iter()
+            .flat_map(|s| rows(s, &overview))
+            .collect();
+        out.table(
+            [
+                "SERVICE",
+                "ENV",
+                "STATE",
+                "UPTIME 24H",
+                "OWNER",
+                "LAST SEEN",
+            ],
+            &rows,
+        )?;
+        if overview.engine == EnginePlace::Nowhere {
+            print_message(&overview.engine.sentence(read_only));
+        }
+    }
+    Ok(Code::Succeeded)
+}
+
+fn listed<'a>(service: &'a Service, overview: &'a Overview, simulated: bool) -> Listed<'a> {
+    let targets = environments(service)
+        .map(|env| {
+            let summary = summary(overview, service, env);
+            let current_state = overview.current_state(&target(service, env), overview.at);
+            Looked {
+                env,
+                state: current_state.state,
+                seen_at: current_state.seen_at,
+                age_ms: current_state
+                    .seen_at
+                    .map(|at| overview.at.ms_since(at).max(0)),
+                detail: current_state.detail,
+                uptime_pct: summary.and_then(TargetSummary::uptime_pct),
+                summary,
+            }
+        })
+        .collect();
+    Listed {
+        service,
+        targets,
+        engine: overview.engine.name(),
+        derived_at: overview.at,
+        simulated,
+    }
+}
+
+fn rows(service: &Service, overview: &Overview) -> Vec<[String; 6]> {
+    let row = |env: Option<&str>| {
+        let summary = summary(overview, service, env);
+        let current_state = overview.current_state(&target(service, env), overview.at);
+        let state = current_state.state;
+        let uptime = summary.and_then(TargetSummary::uptime_pct);
+        let seen = summary.map(|s| match state {
+            State::Unknown => current_state.detail,
+            _ => format!(
+                "{} ago, {}",
+                human_ms(overview.at.ms_since(s.latest.at).max(0)),
+                s.latest.message
+            ),
+        });
+        [
+            service.name.clone(),
+            env.unwrap_or("–").to_owned(),
+            format!("{} {}", state.symbol(), state.name()),
+            uptime.map_or_else(|| "–".to_owned(), |u| format!("{u:.2} %")),
+            service.owner.clone().unwrap_or_else(|| "–".to_owned()),
+            seen.unwrap_or_else(|| "never".to_owned()),
+        ]
+    };
+    environments(service).map(row).collect()
+}
+
+/// The environments of a service; one without any is a single target.
+fn environments(service: &Service) -> impl Iterator<Item = Option<&str>> {
+    let none = service.environments.is_empty().then_some(None);
+    service
+        .environments
+        .iter()
+        .map(|env| Some(env.as_str()))
+        .chain(none)
+}
+
+fn target(service: &Service, env: Option<&str>) -> Target {
+    Target {
+        service: service.name.clone(),
+        env: env.map(str::to_owned),
+    }
+}
+
+fn summary<'a>(
+    overview: &'a Overview,
+    service: &Service,
+    env: Option<&str>,
+) -> Option<&'a TargetSummary> {
+    let wanted = target(service, env);
+    overview
+        .states
+        .iter()
+        .find(|(target, _)| *target == wanted)
+        .map(|(_, summary)| summary)
+}

@@ -1,0 +1,9 @@
+//! Runs: finding them, acts on them, their queue and records.
+
+pub(super) mod breakers;
+pub(super) mod find;
+pub mod left_over;
+pub mod orders;
+pub(super) mod queue;
+pub mod record;
+pub(super) mod resume;

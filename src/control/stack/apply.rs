@@ -1,0 +1,112 @@
+//! Applies stack files: the changes that would be made, and making them. Nothing is deleted unless
+//! requested.
+
+use crate::bus::Notice;
+use crate::control::{Control, Refusal};
+use crate::core::stack::service::Stack;
+use crate::core::stack::{self, Attached, Change, Deletion, apply_to, routines_of};
+
+/// The changes of applying a stack. Applying makes exactly these, or refuses when the store has
+/// changed since.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    pub workspace: String,
+    timezone: String,
+    before: Stack,
+    /// New or changed objects.
+    pub changes: Vec<Change>,
+    /// Objects in the store that the stack does not name.
+    pub deletions: Vec<Deletion>,
+}
+
+impl Difference {
+    /// The changes to make: the deletions first, if `prune`.
+    pub fn wanted(&self, prune: bool) -> impl Iterator<Item = &Change> {
+        let deletions = self
+            .deletions
+            .iter()
+            .filter(move |_| prune)
+            .map(|deletion| &deletion.change);
+        deletions.chain(&self.changes)
+    }
+
+    /// The stack as it would be.
+    #[must_use]
+    pub fn after(&self, prune: bool) -> Stack {
+        let wanted: Vec<Change> = self.wanted(prune).cloned().collect();
+        Stack {
+            workspace: self.workspace.clone(),
+            ..apply_to(&self.before, &wanted)
+        }
+    }
+}
+
+impl Control {
+    /// The changes of applying this stack. Works in the stack's own workspace unless one was chosen
+    /// at the start.
+    pub async fn difference(&self, stack: &Stack) -> Result<Difference, Refusal> {
+        let name = self
+            .0
+            .settings
+            .workspace
+            .as_deref()
+            .unwrap_or(&stack.workspace);
+        let existing = self
+            .0
+            .store
+            .workspaces()
+            .await?
+            .into_iter()
+            .find(|w| w.name == name);
+        let scope = existing.map(|workspace| self.0.store.scope(workspace));
+        let before = match &scope {
+            Some(scope) => scope.stack().await?,
+            None => Stack {
+                workspace: name.to_owned(),
+                timezone: stack.timezone.clone(),
+                ..Stack::default()
+            },
+        };
+        self.stack_holds_no_secret(stack)?;
+        let (gone, changes): (Vec<_>, Vec<_>) = stack::diff(&before, stack)
+            .into_iter()
+            .partition(Change::is_deletion);
+        let mut deletions = Vec::new();
+        for change in gone {
+            let attached = match (&scope, change.owner()) {
+                (Some(scope), Some(owner)) => Attached {
+                    routines: routines_of(&before, &owner),
+                    ..scope.attached(&owner).await?
+                },
+                _ => Attached::default(),
+            };
+            deletions.push(Deletion { change, attached });
+        }
+        Ok(Difference {
+            workspace: name.to_owned(),
+            timezone: stack.timezone.clone(),
+            before,
+            changes,
+            deletions,
+        })
+    }
+
+    /// Makes the changes that were shown; the deletions among them only with `prune`.
+    pub async fn apply(&self, difference: &Difference, prune: bool) -> Result<(), Refusal> {
+        self.writable()?;
+        let wanted: Vec<Change> = difference.wanted(prune).cloned().collect();
+        let now = self.0.clock.now();
+        let workspace = self
+            .0
+            .store
+            .ensure_workspace(&difference.workspace, &difference.timezone, now)
+            .await?;
+        self.0
+            .store
+            .scope(workspace)
+            .apply(&wanted, &self.0.settings.actor, now)
+            .await?;
+        self.0.bus.publish(Notice::Stack);
+        Ok(())
+    }
+}

@@ -1,0 +1,158 @@
+//! Observations: every probe of a target as a row, plus the newest per target; counted over a
+//! window when read.
+
+use std::collections::BTreeMap;
+
+use sqlx::QueryBuilder;
+
+use crate::core::base::time::Timestamp;
+use crate::core::health::observation::{Observation, TargetSummary};
+use crate::core::run::plan::Target;
+use crate::core::stack::state::State;
+
+use super::db::dialect;
+use super::db::{self, Tx, text};
+use super::rows::{SummaryRow, all};
+use super::{Store, StoreError};
+
+/// A slot that is taken, but not yet written.
+const TAKEN: i64 = -1;
+const TAKE_SLOT: &str = "insert into pulse (workspace_id, slot, observations) values ($1, $2, $3) \
+     on conflict (workspace_id, slot) do nothing";
+const PULSE: &str = "insert into pulse (workspace_id, slot, observations) values ($1, $2, $3) \
+     on conflict (workspace_id, slot) do update set observations = excluded.observations where pulse.observations = $4";
+const INSERT: &str =
+    "insert into observation (workspace_id, service, env, at, state, latency_ms, message, run_id) ";
+/// An observation that arrives late does not replace a newer one.
+const REMEMBER_LATEST: &str = "insert into latest_observation \
+     (workspace_id, service, env, at, state, latency_ms, message, run_id, seen_at, seen_state) \
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+     on conflict (workspace_id, service, env) do update set at = excluded.at, state = excluded.state, \
+     latency_ms = excluded.latency_ms, message = excluded.message, run_id = excluded.run_id, \
+     seen_at = coalesce(excluded.seen_at, latest_observation.seen_at), \
+     seen_state = coalesce(excluded.seen_state, latest_observation.seen_state) \
+     where excluded.at >= latest_observation.at";
+/// A probe that could not be made is no sample.
+const SUMMARIES: &str = "select l.service, l.env, l.at, l.state, l.latency_ms, l.message, l.run_id, l.seen_at, l.seen_state, \
+     coalesce(w.samples, 0) as samples, coalesce(w.up, 0) as up from latest_observation l left join \
+     (select service, env, count(*) as samples, count(case when state <> 'failing' then 1 end) as up from observation \
+     where workspace_id = $1 and at >= $2 and state <> 'unknown' group by service, env) w on w.service = l.service and w.env = l.env \
+     where l.workspace_id = $1 order by l.service, l.env";
+
+impl Store {
+    /// Takes a slot, so that no other engine probes in it; false: another engine has it. A slot
+    /// that is taken but never written is missed, like any other: the next is due soon.
+    pub async fn take_slot(&self, workspace: i64, slot: Timestamp) -> Result<bool, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let taken = execute!(tx, TAKE_SLOT, workspace, slot.0, TAKEN)? > 0;
+        tx.commit().await?;
+        Ok(taken)
+    }
+
+    /// Writes one pulse: all its observations in one transaction, once per (workspace, slot).
+    /// False: another engine has written it.
+    pub async fn pulse(
+        &self,
+        workspace: i64,
+        slot: Timestamp,
+        observations: &[Observation],
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let count = i64::try_from(observations.len()).unwrap_or(i64::MAX);
+        if execute!(tx, PULSE, workspace, slot.0, count, TAKEN)? == 0 {
+            return Ok(false);
+        }
+        insert(&mut tx, workspace, observations).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Writes observations made by a run.
+    pub async fn observe(
+        &self,
+        workspace: i64,
+        observations: &[Observation],
+    ) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        insert(&mut tx, workspace, observations).await?;
+        tx.commit().await
+    }
+
+    /// Newest observation per target, with counts over the window since `since`.
+    pub async fn summaries(
+        &self,
+        workspace: i64,
+        since: Timestamp,
+    ) -> Result<Vec<(Target, TargetSummary)>, StoreError> {
+        let mut db = self.db.read().await?;
+        all(fetch_all!(db, SummaryRow, SUMMARIES, workspace, since.0)?)
+    }
+}
+
+async fn insert(
+    tx: &mut Tx,
+    workspace: i64,
+    observations: &[Observation],
+) -> Result<(), StoreError> {
+    for part in observations.chunks(dialect::ROWS_PER_INSERT) {
+        on!(tx, conn: D => {
+            let mut query = QueryBuilder::<D>::new(INSERT);
+            query.push_values(part, |mut row, o| {
+                row.push_bind(workspace)
+                    .push_bind(text(&o.target.service))
+                    .push_bind(text(env_key(o)))
+                    .push_bind(o.at.0)
+                    .push_bind(o.state.name())
+                    .push_bind(o.latency_ms)
+                    .push_bind(db::message(&o.message))
+                    .push_bind(o.run.map(|run| run.0));
+            });
+            query.build().persistent(false).execute(&mut **conn).await.map(drop)
+        })?;
+    }
+    remember_latest(tx, workspace, observations).await
+}
+
+/// In the order of their targets, so that two writers never deadlock.
+async fn remember_latest(
+    tx: &mut Tx,
+    workspace: i64,
+    observations: &[Observation],
+) -> Result<(), StoreError> {
+    let mut newest: BTreeMap<&Target, &Observation> = BTreeMap::new();
+    for o in observations {
+        let latest = newest.entry(&o.target).or_insert(o);
+        if o.at >= latest.at {
+            *latest = o;
+        }
+    }
+    for o in newest.values() {
+        execute!(
+            tx,
+            REMEMBER_LATEST,
+            workspace,
+            text(&o.target.service),
+            text(env_key(o)),
+            o.at.0,
+            o.state.name(),
+            o.latency_ms,
+            db::message(&o.message),
+            o.run.map(|run| run.0),
+            seen(o).map(|_| o.at.0),
+            seen(o),
+        )?;
+    }
+    Ok(())
+}
+
+/// The state of a probe that was answered.
+fn seen(observation: &Observation) -> Option<&'static str> {
+    Some(observation.state)
+        .filter(|state| *state != State::Unknown)
+        .map(State::name)
+}
+
+/// A target without environment has '' in its key.
+fn env_key(observation: &Observation) -> &str {
+    observation.target.env.as_deref().unwrap_or_default()
+}
