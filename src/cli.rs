@@ -7,10 +7,14 @@ mod completions;
 mod console;
 mod demo;
 mod doctor;
+pub mod examples;
 mod file;
 mod health;
+mod help;
+mod init;
 mod keys;
 mod man;
+pub mod manual;
 mod notify;
 mod out;
 mod parse;
@@ -38,7 +42,7 @@ pub use stop::{Code, Stop};
 
 /// A keyboard-driven operations console. Without a subcommand it opens the console.
 #[derive(Debug, Parser)]
-#[command(name = "opsroom", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "opsroom", version, max_term_width = 100, after_help = AFTER_HELP, disable_help_subcommand = true)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -46,7 +50,8 @@ pub struct Cli {
     pub command: Option<Command>,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 succeeded, 1 failed, 2 usage or refused, 3 could not reach the store, 130 cancelled.";
+const AFTER_HELP: &str = "Exit codes: 0 succeeded, 1 failed, 2 usage or refused, 3 could not reach the store, 130 cancelled.
+`opsroom help` lists the pages of the manual.";
 
 /// Flags of every subcommand; they beat OPSROOM_* variables, which beat the configuration file.
 #[derive(Debug, Clone, Default, Args)]
@@ -69,6 +74,8 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Demo(demo::DemoArgs),
+    Init(init::InitArgs),
+    Examples(examples::ExamplesArgs),
     Parse(parse::ParseArgs),
     Plan(plan::PlanArgs),
     Run(run::RunArgs),
@@ -95,6 +102,7 @@ pub enum Command {
     Notify(notify::NotifyArgs),
     Keys(keys::KeysArgs),
     Completions(completions::CompletionsArgs),
+    Help(help::HelpArgs),
     Man(man::ManArgs),
 }
 
@@ -163,7 +171,7 @@ fn meant_phrase(error: &clap::Error, args: &[OsString]) -> Option<String> {
     command::can_be_run(intent).then_some(phrase)
 }
 
-/// The command as clap knows it: for completions, manual pages and the README's tests.
+/// The command as clap knows it: for help, completions, manual pages and the tests of the manual.
 #[must_use]
 pub fn definition() -> clap::Command {
     Cli::command()
@@ -187,6 +195,8 @@ impl Command {
             Self::Apply(args) => args.changes(),
             Self::Notify(args) => args.changes(),
             Self::Demo(_)
+            | Self::Init(_)
+            | Self::Examples(_)
             | Self::Parse(_)
             | Self::Plan(_)
             | Self::Runs(_)
@@ -200,6 +210,7 @@ impl Command {
             | Self::Doctor(_)
             | Self::Keys(_)
             | Self::Completions(_)
+            | Self::Help(_)
             | Self::Man(_) => false,
         }
     }
@@ -217,6 +228,8 @@ pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, St
                 .map(|session| Next::Console(Box::new(session)));
         }
         Some(Command::Demo(args)) => return demo::open(&args, start).await,
+        Some(Command::Init(args)) => init::perform(&args, start).await?,
+        Some(Command::Examples(args)) => examples::perform(&args)?,
         Some(Command::Parse(args)) => parse::perform(&args, start).await?,
         Some(Command::Plan(args)) => plan::perform(&args, start).await?,
         Some(Command::Run(args)) => run::perform(&args, start).await?,
@@ -243,6 +256,7 @@ pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, St
         Some(Command::Notify(args)) => notify::perform(&args, start).await?,
         Some(Command::Keys(args)) => keys::perform(&args, start)?,
         Some(Command::Completions(args)) => completions::perform(&args)?,
+        Some(Command::Help(args)) => help::perform(&args)?,
         Some(Command::Man(args)) => man::perform(&args)?,
     };
     Ok(Next::Exit(code))

@@ -53,7 +53,7 @@ pub use self::complete::Completion;
 /// Maximum length of a command.
 pub const MAX_BYTES: usize = 4096;
 
-/// The output of `opsroom parse --json`; see SPEC section 4 in the README's language chapter.
+/// The output of `opsroom parse --json`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Parsed {
     pub outcome: ParseOutcome,

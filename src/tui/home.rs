@@ -11,7 +11,7 @@ use super::logs::{LogPane, Logs};
 use super::msg::{Effect, Msg, Overview};
 use super::pane::run::log;
 use super::pane::stack::{StackList, targets};
-use super::pane::{Delivery, Destination, Reaction, Scene, View, health, stack};
+use super::pane::{Delivery, Destination, Reaction, Scene, View, health, stack, welcome};
 use super::picker::{Picker, moved};
 use super::theme::{Theme, run_symbol, run_word};
 use super::view::canvas::{Canvas, safe};
@@ -250,8 +250,11 @@ impl View for Home {
         "home".to_owned()
     }
 
-    /// Paints all panes, or the one that fills the screen.
+    /// Paints all panes, or the one that fills the screen; while there is nothing, what to do first.
     fn draw(&self, frame: Frame<'_>, body: Rect, canvas: &mut Canvas<'_>) {
+        if let Some(empty) = frame.overview.filter(|overview| welcome::applies(overview)) {
+            return welcome::draw(empty, body, canvas);
+        }
         for pane in Pane::ALL
             .into_iter()
             .filter(|pane| !self.full || *pane == self.focus)

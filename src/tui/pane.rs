@@ -5,6 +5,7 @@ pub mod health;
 pub mod reader;
 pub mod run;
 pub mod stack;
+pub mod welcome;
 
 use ratatui::layout::Rect;
 

@@ -1,6 +1,7 @@
 //! The console driven by keys against a scripted world: which keys start runs, how layers close,
 //! how a log follows, and the screen at every size.
 
+mod picture;
 mod screen;
 mod world;
 
@@ -1446,8 +1447,8 @@ fn unknown_is_shown_and_never_counted_as_good() {
         .shows("nothing has been observed yet");
 }
 
-#[test]
-fn an_empty_stack_says_how_to_begin() {
+/// A world without services, states and runs.
+fn empty_world() -> World {
     let mut world = World::at_rest();
     world.overview.stack = std::sync::Arc::default();
     (
@@ -1455,10 +1456,55 @@ fn an_empty_stack_says_how_to_begin() {
         world.overview.states,
         world.overview.score,
     ) = (Vec::new(), Vec::new(), None);
-    Console::new(world)
-        .shows("opsroom apply stack.toml")
-        .shows("opsroom demo")
-        .shows("no run yet");
+    world
+}
+
+#[test]
+fn an_empty_console_says_what_it_is_and_what_to_type_at_every_size() {
+    let mut console = Console::new(empty_world());
+    for size in [(60, 15), (80, 24), (200, 50)] {
+        console.send(Msg::Resize(size.0, size.1));
+        for text in [
+            "opsroom shows services",
+            "Workspace acme has no services yet",
+            "opsroom demo ",
+            "opsroom init ",
+            "opsroom apply FILE ",
+            "opsroom log FILE ",
+            "opsroom help ",
+            "shown at once",
+            "type a command",
+        ] {
+            console.shows(text);
+        }
+        console.hides("no run yet");
+    }
+    console
+        .press("Tab f Enter j ? Esc")
+        .press(":")
+        .shows("Tab complete")
+        .press("Esc");
+    console.world.overview.workspace.clear();
+    console
+        .send(Msg::Notice(Notice::Observations))
+        .shows("There is no workspace yet.");
+}
+
+#[test]
+fn the_page_of_an_empty_console_gives_way_to_a_stack_and_to_runs() {
+    let mut console = Console::new(empty_world());
+    console.shows("Welcome");
+    console.world.overview.runs = World::at_rest().overview.runs;
+    console
+        .send(Msg::Notice(Notice::Observations))
+        .hides("Welcome")
+        .shows("has no services.")
+        .shows("opsroom apply FILE");
+    console.world.overview = World::at_rest().overview;
+    console
+        .send(Msg::Notice(Notice::Observations))
+        .hides("opsroom apply FILE")
+        .shows("billing");
 }
 
 #[test]

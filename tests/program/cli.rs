@@ -1143,7 +1143,8 @@ fn usage_errors_and_help_go_where_they_belong() {
 fn the_console_without_a_terminal_says_what_it_needs() {
     let home = Home::new();
     for args in [&[][..], &["demo"]] {
-        let ended = home.run(args).expect(2).says(&["terminal"]);
+        let ended = home.run(args).expect(2);
+        let ended = ended.says(&["terminal", "type opsroom services", "opsroom help"]);
         assert!(ended.stdout.is_empty(), "{ended:?}");
     }
 }
@@ -1183,6 +1184,117 @@ fn manuals_and_completions_cover_every_subcommand() {
     }
     home.run(&["man", "--out", "pages"]).expect(0);
     assert!(home.path("pages/opsroom-run.1").exists());
+    assert!(home.path("pages/opsroom-queue.7").exists());
+}
+
+#[test]
+fn help_and_man_show_pages_and_subcommands() {
+    let home = Home::new();
+    let overview = home.run(&["help"]).expect(0);
+    let overview = overview.prints(&["Usage: opsroom", "Exit codes", "Pages of the manual"]);
+    for topic in opsroom::cli::manual::TOPICS {
+        let line = format!("  {}", topic.title());
+        assert!(overview.stdout.contains(&line), "{overview:?}");
+        home.run(&["help", topic.name])
+            .expect(0)
+            .prints(&[&topic.title().to_uppercase()]);
+        home.run(&["man", topic.name])
+            .expect(0)
+            .prints(&["DESCRIPTION", topic.title()]);
+    }
+    home.run(&["help", "run"]).expect(0).prints(&[
+        "Usage: opsroom run",
+        "--confirm",
+        "Examples:",
+        "opsroom run \"check",
+    ]);
+    home.run(&["man", "run"])
+        .expect(0)
+        .prints(&["opsroom\\-run", "EXAMPLES", "check web in prod"]);
+    for args in [["help", "runbook"], ["man", "runbook"]] {
+        let wrong = home.run(&args).expect(2).says(&["did you mean runbooks?"]);
+        assert!(wrong.stdout.is_empty(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn init_writes_a_stack_file_that_apply_takes_and_overwrites_none() {
+    let home = Home::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = port.local_addr().unwrap().port();
+    home.write("compose.yaml", "services:\n  web:\n    image: x\n");
+    home.write(
+        ".kube/config",
+        "contexts:\n- context: {}\n  name: kind-prod\n",
+    );
+    // A systemctl of its own: it must not be called unless it is chosen.
+    home.write(
+        "bin/systemctl",
+        "#!/bin/sh\ntouch called\necho 'app.service loaded active running My app'\n",
+    );
+    let bin = home.path("bin/systemctl");
+    std::fs::set_permissions(&bin, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let init = |args: &[&str]| {
+        let mut command = home.command(args);
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", home.path("bin").display()));
+        Ended::from(command.output().unwrap())
+    };
+    init(&["init"]).expect(2).says(&["--yes", "--print"]);
+    init(&["init", "--yes"])
+        .expect(0)
+        .prints(&["wrote stack.toml", "opsroom apply stack.toml"]);
+    let text = std::fs::read_to_string(home.path("stack.toml")).unwrap();
+    assert!(
+        text.contains("\"kind-prod\"") && text.contains("protected = true"),
+        "{text}"
+    );
+    assert!(
+        text.contains("name = \"web\"") && !text.contains("app.service"),
+        "{text}"
+    );
+    assert!(
+        !text.contains(&format!("port-{port}")),
+        "the kernel gave it out"
+    );
+    assert!(!home.path("called").exists());
+    home.run(&["check", "stack.toml"]).expect(0);
+    home.run(&["apply", "stack.toml", "--yes"]).expect(0);
+    for args in [&["init", "--yes"][..], &["init", "stack.toml", "--yes"]] {
+        init(args)
+            .expect(2)
+            .says(&["stack.toml exists and is not overwritten"]);
+    }
+    assert_eq!(
+        std::fs::read_to_string(home.path("stack.toml")).unwrap(),
+        text
+    );
+    let printed = init(&["init", "--print", "--look", "units", "--workspace", "shop"]).expect(0);
+    let printed = printed.prints(&["workspace = \"shop\"", "# app.service: My app"]);
+    assert!(!printed.stdout.contains("kind-prod"), "{printed:?}");
+    assert!(home.path("called").exists());
+    init(&["init", "--print", "--look", "none"])
+        .expect(0)
+        .prints(&["A service looks like this"]);
+    init(&["init", "--print", "--look", "pods"])
+        .expect(2)
+        .says(&["ports, units, compose, kubectl"]);
+}
+
+#[test]
+fn examples_are_listed_and_printed_as_they_are() {
+    let home = Home::new();
+    let list = home.run(&["examples"]).expect(0).stdout;
+    for example in opsroom::cli::examples::EXAMPLES {
+        assert!(list.contains(example.about()), "{list}");
+        let printed = home.run(&["examples", example.name()]).expect(0).stdout;
+        assert_eq!(printed, example.text);
+        home.write(example.file, &printed);
+        home.run(&["check", example.file]).expect(0);
+    }
+    home.run(&["examples", "stack-wep"])
+        .expect(2)
+        .says(&["did you mean stack-web?"]);
 }
 
 /// Starts a slow deploy to staging and waits until its command has printed.

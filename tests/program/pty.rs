@@ -17,6 +17,7 @@ mod bytes;
 mod exits;
 mod harness;
 mod headless;
+mod init;
 mod keys;
 mod line;
 mod logs;

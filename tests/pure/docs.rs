@@ -1,10 +1,15 @@
-//! README.md matches the program: generated parts are fresh, examples work, help covers everything.
-//! `OPSROOM_BLESS=1 cargo test --test pure docs` rewrites the generated parts.
+//! README.md and the manual match the program: generated parts are fresh, examples work, help covers
+//! everything. `OPSROOM_BLESS=1 cargo test --test pure docs` rewrites the generated parts.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::path::Path;
 
+use opsroom::cli::examples::EXAMPLES;
+use opsroom::cli::manual::blocks::{self, Block, TextPart};
+use opsroom::cli::manual::{TOPICS, Topic, examples};
 use opsroom::control::runbook::Library;
 use opsroom::core::command::{self, ParseOutcome};
 use opsroom::core::integration::product::{Arg, Product};
@@ -12,22 +17,55 @@ use opsroom::core::runbook;
 use opsroom::tui::keys::{Keymap, document};
 use opsroom::{cli, config};
 
-const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+const README: &str = "README.md";
 
-fn readme() -> String {
-    std::fs::read_to_string(README).unwrap()
+/// A file of the repository.
+fn read(file: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
 }
 
-/// The README with the text between `<!-- name: …-->` and `<!-- /name -->` replaced.
+/// A page of the manual.
+fn page(topic: &str) -> String {
+    read(&file_of(topic))
+}
+
+fn file_of(topic: &str) -> String {
+    format!("assets/manual/{topic}.md")
+}
+
+/// The contents of the first fence of a text that opens with `open`, and the text after it.
+fn fence<'t>(text: &'t str, open: &str, close: &str) -> Option<(&'t str, &'t str)> {
+    let from = text.find(open)? + open.len();
+    text[from..].split_once(close)
+}
+
+/// All blocks of TOML of a text.
+fn tomls(text: &str) -> Vec<&str> {
+    let (mut found, mut rest) = (Vec::new(), text);
+    while let Some((block, after)) = fence(rest, "```toml\n", "```") {
+        found.push(block);
+        rest = after;
+    }
+    found
+}
+
+/// A text with what is between `<!-- name: …-->` and `<!-- /name -->` replaced.
 fn with_part(text: &str, name: &str, part: &str) -> String {
     let open = text
         .find(&format!("<!-- {name}: "))
-        .unwrap_or_else(|| panic!("README.md has no part {name}"));
+        .unwrap_or_else(|| panic!("there is no part {name}"));
     let from = open + text[open..].find("-->\n").unwrap() + 4;
     let to = text
         .find(&format!("<!-- /{name} -->"))
-        .unwrap_or_else(|| panic!("README.md does not end part {name}"));
+        .unwrap_or_else(|| panic!("the part {name} does not end"));
     format!("{}\n{}\n\n{}", &text[..from], part.trim(), &text[to..])
+}
+
+fn pages() -> String {
+    TOPICS
+        .iter()
+        .map(|t| format!("- [{}]({}): {}\n", t.name, file_of(t.name), t.title()))
+        .collect()
 }
 
 fn commands() -> String {
@@ -111,27 +149,22 @@ fn operations() -> String {
 }
 
 #[test]
-fn the_readmes_runbooks_are_read_without_a_complaint() {
-    let text = readme();
-    let chapter =
-        &text[text.find("## Runbooks of your own").unwrap()..text.find("## Logs").unwrap()];
+fn the_manuals_runbooks_are_read_without_a_complaint() {
+    let page = page("runbooks");
     for (open, close, name) in [
         ("```toml\n", "```\n", "carts.toml"),
         ("````markdown\n", "````\n", "carts.md"),
     ] {
-        let from = chapter.find(open).unwrap() + open.len();
-        let file = &chapter[from..from + chapter[from..].find(close).unwrap()];
+        let (file, _) = fence(&page, open, close).unwrap();
         let runbook = runbook::parse(name, file).unwrap_or_else(|problems| panic!("{problems:#?}"));
         assert_eq!(runbook.definition.steps.len(), 3, "{name}");
     }
 }
 
 #[test]
-fn the_readmes_settings_are_read_without_a_complaint() {
-    let text = readme();
-    let chapter = &text[text.find("## Configuration").unwrap()..];
-    let from = chapter.find("```toml\n").unwrap() + 8;
-    let file = &chapter[from..from + chapter[from..].find("```").unwrap()];
+fn the_manuals_settings_are_read_without_a_complaint() {
+    let page = page("settings");
+    let (file, _) = fence(&page, "```toml\n", "```").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("opsroom.toml");
     // The secrets it names are defined by its reader.
@@ -159,48 +192,69 @@ fn the_readmes_settings_are_read_without_a_complaint() {
 }
 
 #[test]
-fn the_generated_parts_of_the_readme_are_fresh() {
-    let before = readme();
-    let mut fresh = with_part(&before, "commands", &commands());
-    fresh = with_part(&fresh, "keys", &document::document(&Keymap::built_in()));
-    fresh = with_part(&fresh, "settings", &settings());
-    fresh = with_part(&fresh, "operations", &operations());
-    if std::env::var_os("OPSROOM_BLESS").is_some() {
-        // Never half written: other tests read it at the same time.
-        let new = format!("{README}.new");
-        std::fs::write(&new, fresh).unwrap();
-        std::fs::rename(new, README).unwrap();
-        return;
+fn the_generated_parts_are_fresh() {
+    let keys = document::document(&Keymap::built_in());
+    for (file, name, part) in [
+        (README.to_owned(), "pages", pages()),
+        (file_of("subcommands"), "commands", commands()),
+        (file_of("keymap"), "keys", keys),
+        (file_of("settings"), "settings", settings()),
+        (file_of("products"), "operations", operations()),
+    ] {
+        let before = read(&file);
+        let fresh = with_part(&before, name, &part);
+        if std::env::var_os("OPSROOM_BLESS").is_some() {
+            // Never half written: other tests read it at the same time.
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(&file);
+            let new = path.with_extension("new");
+            std::fs::write(&new, fresh).unwrap();
+            std::fs::rename(new, path).unwrap();
+            continue;
+        }
+        let first = before
+            .lines()
+            .zip(fresh.lines())
+            .enumerate()
+            .find(|(_, (old, new))| old != new);
+        assert!(
+            before == fresh,
+            "{file} is stale ({first:?}): OPSROOM_BLESS=1 cargo test --test pure docs"
+        );
     }
-    let first = before
-        .lines()
-        .zip(fresh.lines())
-        .enumerate()
-        .find(|(_, (old, new))| old != new);
+}
+
+#[test]
+fn the_readme_is_short() {
+    let lines = read(README).lines().count();
     assert!(
-        before == fresh,
-        "README.md is stale ({first:?}): OPSROOM_BLESS=1 cargo test --test pure docs"
+        lines <= 150,
+        "{lines} lines; details belong into assets/manual/"
     );
 }
 
 #[test]
-fn the_readmes_stack_file_is_read_without_a_complaint() {
-    let text = readme();
-    let from = text.find("```toml\n").unwrap() + 8;
-    let file = &text[from..from + text[from..].find("```").unwrap()];
-    let stack = config::stack::read("README.md", file).unwrap();
-    assert_eq!(stack.services.len(), 1);
-    assert_eq!(stack.services[0].actions.len(), 3);
+fn the_stack_files_are_read_without_a_complaint() {
+    for (file, actions) in [(README.to_owned(), &[2][..]), (file_of("stack"), &[3, 2])] {
+        let text = read(&file);
+        let found = tomls(&text);
+        assert_eq!(found.len(), actions.len(), "{file}");
+        for (stack, actions) in found.into_iter().zip(actions) {
+            // The page's list of all keys names a service that it does not declare.
+            let stack = stack.replace("depends_on = [\"api\"]\n", "");
+            let stack = config::stack::read(&file, &stack)
+                .unwrap_or_else(|problems| panic!("{problems:#?}"));
+            assert_eq!(stack.services.len(), 1, "{file}");
+            assert_eq!(stack.services[0].actions.len(), *actions, "{file}");
+        }
+    }
 }
 
 #[test]
-fn the_readmes_phrases_are_understood() {
-    let text = readme();
-    let chapter =
-        &text[text.find("## The command language").unwrap()..text.find("## Subcommands").unwrap()];
+fn the_manuals_phrases_are_understood() {
+    let page = page("phrases");
     let stack = config::stack::read("acme.toml", include_str!("../fixtures/acme.toml")).unwrap();
     let catalogue = command::Catalogue::new(&stack, &Library::load(None).names());
-    let rows = chapter.lines().filter(|line| line.starts_with("| `"));
+    let rows = page.lines().filter(|line| line.starts_with("| `"));
     let phrases: Vec<_> = rows
         .flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2))
         .collect();
@@ -216,6 +270,149 @@ fn the_readmes_phrases_are_understood() {
             "{phrase}: {parsed:#?}"
         );
     }
+}
+
+#[test]
+fn every_page_is_listed_and_every_link_leads_to_one() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/manual");
+    let files: BTreeSet<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let listed: BTreeSet<String> = TOPICS.iter().map(|t| format!("{}.md", t.name)).collect();
+    assert_eq!(files, listed, "TOPICS in src/cli/manual.rs lists the pages");
+    let mut links = 0;
+    for (topic, block) in TOPICS
+        .iter()
+        .flat_map(|t| t.blocks().into_iter().map(move |b| (t, b)))
+    {
+        let texts = match block {
+            Block::Heading { text, .. } | Block::Paragraph(text) | Block::Item(text) => vec![text],
+            Block::Table(rows) => rows.concat(),
+            Block::Code(_) => Vec::new(),
+        };
+        for piece in texts.iter().flat_map(|text| blocks::pieces(text)) {
+            if let TextPart::Link { to, .. } = piece {
+                links += 1;
+                assert!(files.contains(&to), "{}: there is no page {to}", topic.name);
+            }
+        }
+    }
+    assert!(links > 10, "{links} links");
+}
+
+/// The arguments of a line of shell: words, and texts in quotes; up to a comment or another command.
+fn arguments(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quoted, mut begun) = (Vec::new(), String::new(), false, false);
+    for c in line.chars().chain([' ']) {
+        match c {
+            '"' => (quoted, begun) = (!quoted, true),
+            ' ' if !quoted => {
+                if begun {
+                    words.push(std::mem::take(&mut word));
+                }
+                begun = false;
+            }
+            '#' | '|' | '>' | ';' if !quoted && !begun => break,
+            c => {
+                word.push(c);
+                begun = true;
+            }
+        }
+    }
+    words
+}
+
+#[test]
+fn every_command_of_the_readme_and_the_manual_is_one() {
+    let mut seen = BTreeSet::new();
+    for file in [README.to_owned()]
+        .into_iter()
+        .chain(TOPICS.iter().map(|t| file_of(t.name)))
+    {
+        for block in blocks::parse(&read(&file)) {
+            let Block::Code(lines) = block else { continue };
+            for line in lines {
+                let Some(at) = line
+                    .find("opsroom ")
+                    .filter(|at| line[..*at].is_empty() || line[..*at].ends_with("| "))
+                else {
+                    continue;
+                };
+                let arguments = arguments(&line[at..]);
+                let read = cli::definition().try_get_matches_from(&arguments);
+                assert!(
+                    read.is_ok(),
+                    "{file}: {line}: {arguments:?}\n{}",
+                    read.unwrap_err()
+                );
+                seen.extend(arguments.get(1).cloned());
+            }
+        }
+    }
+    for sub in cli::definition().get_subcommands() {
+        let name = sub.get_name();
+        assert!(
+            seen.contains(name),
+            "no page has an example of opsroom {name}"
+        );
+        assert!(
+            !examples(name).is_empty(),
+            "assets/manual/recipes.md has no opsroom {name}"
+        );
+    }
+}
+
+#[test]
+fn every_example_is_listed_and_read_without_a_complaint() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/examples");
+    let files: BTreeSet<String> = std::fs::read_dir(&root)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let listed: BTreeSet<String> = EXAMPLES.iter().map(|e| e.file.to_owned()).collect();
+    assert_eq!(
+        files, listed,
+        "EXAMPLES in src/cli/examples.rs lists the files"
+    );
+    for example in EXAMPLES {
+        let (file, path) = (example.file, root.join(example.file));
+        assert!(example.about().len() > 20, "{file} does not say what it is");
+        if file.starts_with("stack-") {
+            let stack = config::stack::read(file, example.text)
+                .unwrap_or_else(|problems| panic!("{problems:#?}"));
+            assert!(
+                stack.services.len() + stack.environments.len() > 1,
+                "{file}"
+            );
+            assert_eq!(config::stack::warnings(file, example.text), [], "{file}");
+        } else if file.starts_with("runbook-") {
+            let library = Library::of_files(&[path]);
+            assert_eq!(library.problems, [], "{file}");
+        } else if file == "keymap.toml" {
+            let keymap = Keymap::with_user(file, example.text);
+            assert!(keymap.problems.is_empty(), "{:?}", keymap.problems);
+        } else {
+            let flags = config::settings::Flags {
+                config: Some(path),
+                ..config::settings::Flags::default()
+            };
+            let home = |name: &str| (name == "HOME").then(|| "/nowhere".into());
+            let settings = config::settings::load(&flags, &home)
+                .unwrap_or_else(|problems| panic!("{problems:#?}"));
+            assert_eq!(settings.integrations.names().count(), 2, "{file}");
+        }
+    }
+}
+
+#[test]
+fn a_page_has_its_sections() {
+    let topic = Topic::find("phrases").unwrap();
+    assert!(matches!(
+        topic.section("What you can type").as_slice(),
+        [Block::Table(_)]
+    ));
+    assert_eq!(topic.section("what you can type"), []);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The list of keys printed by `opsroom keys` and included in the README.
+//! The list of keys printed by `opsroom keys` and included in the manual.
 
 use std::fmt::Write as _;
 

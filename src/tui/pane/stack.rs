@@ -200,21 +200,10 @@ fn empty(overview: &Overview, filter: &str, dim: ratatui::style::Style) -> Vec<L
         ];
     }
     let workspace = safe(&overview.workspace);
-    [
-        format!("Workspace {workspace} is empty."),
-        String::new(),
-        "Describe what you run in a".to_owned(),
-        "stack file, then:".to_owned(),
-        "  opsroom apply stack.toml".to_owned(),
-        String::new(),
-        "Just looking around:".to_owned(),
-        "  opsroom demo".to_owned(),
-        String::new(),
-        ": types a command, ? helps".to_owned(),
+    vec![
+        Line::raw(format!("Workspace {workspace} has no services.")),
+        Line::raw("opsroom apply FILE declares some"),
     ]
-    .into_iter()
-    .map(Line::raw)
-    .collect()
 }
 
 /// Latency, age and uptime of one target for the service view, or why its state is unknown.

@@ -127,7 +127,8 @@ pub fn check() -> Result<(), String> {
 }
 
 fn refusal(stdin: bool, stdout: bool, term: &str) -> Option<String> {
-    let instead = "the subcommands work without one: opsroom --help";
+    let instead =
+        "without one, type opsroom services, opsroom run \"check web in prod\", or opsroom help";
     match () {
         () if !stdin => Some(format!(
             "the console needs a terminal, and standard input is not one; {instead}"
@@ -136,7 +137,7 @@ fn refusal(stdin: bool, stdout: bool, term: &str) -> Option<String> {
             "the console needs a terminal, and standard output is not one; {instead}"
         )),
         () if term.is_empty() => Some(format!(
-            "the console needs a terminal, and TERM is not set; set it, or: {instead}"
+            "the console needs a terminal, and TERM is not set; set it; {instead}"
         )),
         () if term == "dumb" || term == "unknown" => Some(format!(
             "the console cannot draw on this terminal (TERM={term}); {instead}"
@@ -159,6 +160,7 @@ mod tests {
         ] {
             let text = refusal(stdin, stdout, term).unwrap();
             assert!(text.contains(word) && !text.contains('\n'), "{text}");
+            assert!(text.ends_with("or opsroom help"), "{text}");
         }
         assert_eq!(refusal(true, true, "vt100"), None);
     }
