@@ -3,6 +3,7 @@
 
 mod act;
 mod engines;
+mod home;
 pub mod integration;
 mod overview;
 mod plan;
@@ -33,6 +34,7 @@ use crate::engine::Engine;
 pub use crate::store::{AuditFilter, Beginning, RunFilter, StoreError};
 use crate::store::{NewRun, Scope};
 pub use engines::EnginePlace;
+pub use home::HomeView;
 pub use overview::Overview;
 pub use run::find::ChosenRun;
 pub use run::left_over::LeftOver;

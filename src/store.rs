@@ -11,6 +11,7 @@ mod db;
 mod access;
 mod console;
 mod health;
+mod home;
 mod rows;
 mod run;
 mod scope;
@@ -18,6 +19,7 @@ mod stack;
 
 pub use access::AuditFilter;
 pub use db::changes::{Changes, Glimpse};
+pub use home::HomeView;
 pub use run::artifacts::NewArtifact;
 pub use run::claim::{Claimer, QueuePosition};
 pub use run::left_over::LeftOver;

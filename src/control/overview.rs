@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use super::{Control, EnginePlace, LeftOver, Refusal, RunFilter, not_listed};
 use crate::core::base::time::Timestamp;
+use crate::core::health::change::LastChange;
 use crate::core::health::check::score::{self, Score};
 use crate::core::health::observation::{TargetState, TargetSummary, current_state};
 use crate::core::run::breaker::Breaker;
+use crate::core::run::need::RunNeed;
 use crate::core::run::plan::{Target, targets_of};
 use crate::core::run::summary::RunSummary;
 use crate::core::stack::service::{Stack, Verb};
@@ -31,6 +33,10 @@ pub struct Overview {
     pub engine: EnginePlace,
     /// Queued runs that wait for a person to start or drop them.
     pub left_over: Vec<LeftOver>,
+    /// What needs the person, and failed runs whether or not they were looked at.
+    pub needs: Vec<RunNeed>,
+    /// The last changes of services.
+    pub changes: Vec<LastChange>,
     /// Circuit breakers that are open or have counted failures.
     pub breakers: Vec<Breaker>,
     /// Problems of the console itself: no engine, targets that cannot be probed, runbooks that did
@@ -104,6 +110,8 @@ impl Control {
                 .problems
                 .splice(first..first, not_probed(&stack, &overview.states));
             overview.left_over = self.left_over().await?;
+            overview.needs = self.needs(&scope, &overview.left_over).await?;
+            overview.changes = scope.last_changes().await?;
             overview.breakers = scope.breakers().await?;
             overview.workspace.clone_from(&scope.workspace().name);
             overview.update_score(now);
@@ -328,6 +336,7 @@ mod tests {
             let summary = TargetSummary {
                 latest,
                 seen: None,
+                since: Timestamp(0),
                 samples: 0,
                 up: 0,
             };

@@ -1,4 +1,7 @@
-//! The state of targets: what probes observed, the checks over it and the score.
+//! The state of targets: what probes observed, what changed them, the checks over it and the score.
 
+pub mod change;
 pub mod check;
+pub mod day;
+pub mod matrix;
 pub mod observation;

@@ -6,6 +6,7 @@ pub mod artifact;
 pub mod breaker;
 pub mod event;
 pub mod lock_set;
+pub mod need;
 pub mod orders;
 pub mod plan;
 pub mod progress;

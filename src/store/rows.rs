@@ -276,6 +276,7 @@ row! {
         run_id: Option<i64>,
         seen_at: Option<i64>,
         seen_state: Option<String>,
+        state_since: i64,
         samples: i64,
         up: i64,
     }
@@ -308,10 +309,22 @@ impl TryFrom<SummaryRow> for (Target, TargetSummary) {
             TargetSummary {
                 latest,
                 seen,
+                since: Timestamp(row.state_since),
                 samples: row.samples,
                 up: row.up,
             },
         ))
+    }
+}
+
+row! {
+    pub(super) struct LastChangeRow {
+        pub service: String,
+        pub env: Option<String>,
+        pub run_id: Option<i64>,
+        pub what: String,
+        pub at: i64,
+        pub actor: String,
     }
 }
 

@@ -5,7 +5,11 @@
 //! workspaces, use [`Store`]'s queries by run number. A run never changes its workspace and is
 //! never deleted, so one check before a query or a change is enough.
 
+use std::collections::HashMap;
+
 use crate::core::base::time::Timestamp;
+use crate::core::health::change::LastChange;
+use crate::core::health::day::Day;
 use crate::core::health::observation::TargetSummary;
 use crate::core::run::approval::{Tally, Vote};
 use crate::core::run::artifact::Artifact;
@@ -15,13 +19,14 @@ use crate::core::run::orders::Order;
 use crate::core::run::plan::{Plan, Target};
 use crate::core::run::queue::{Blocked, Member, Queued};
 use crate::core::run::resume::Decision;
+use crate::core::run::summary::RunSummary;
 use crate::core::run::{AuditRow, Change, Run, RunId, RunStatus, RunStep};
 use crate::core::stack;
 use crate::core::stack::service::Stack;
 
 use super::{
-    AuditFilter, Ballot, Beginning, Found, Glimpse, LeftOver, Listed, NewRun, Orderer, Resumer,
-    RunFilter, Store, StoreError, Workspace,
+    AuditFilter, Ballot, Beginning, Found, Glimpse, HomeView, LeftOver, Listed, NewRun, Orderer,
+    Resumer, RunFilter, Store, StoreError, Workspace,
 };
 
 const OWN: &str = "select id from run where id = $1 and workspace_id = $2";
@@ -255,6 +260,33 @@ impl Scope {
         from: Timestamp,
     ) -> Result<Vec<(Target, TargetSummary)>, StoreError> {
         self.store.summaries(self.workspace.id, from).await
+    }
+
+    /// [`Store::days`].
+    pub async fn days(&self, since: Timestamp) -> Result<HashMap<Target, Day>, StoreError> {
+        self.store.days(self.workspace.id, since).await
+    }
+
+    /// [`Store::last_changes`].
+    pub async fn last_changes(&self) -> Result<Vec<LastChange>, StoreError> {
+        self.store.last_changes(self.workspace.id).await
+    }
+
+    /// [`Store::runs_of_concern`].
+    pub async fn runs_of_concern(&self) -> Result<Vec<RunSummary>, StoreError> {
+        self.store.runs_of_concern(self.workspace.id).await
+    }
+
+    /// [`Store::home_view`].
+    pub async fn home_view(&self, actor: &str) -> Result<HomeView, StoreError> {
+        self.store.home_view(self.workspace.id, actor).await
+    }
+
+    /// [`Store::keep_home_view`].
+    pub async fn keep_home_view(&self, actor: &str, view: HomeView) -> Result<(), StoreError> {
+        self.store
+            .keep_home_view(self.workspace.id, actor, view)
+            .await
     }
 
     /// [`Store::breakers`].

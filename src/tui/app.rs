@@ -68,6 +68,8 @@ pub struct App {
     requests: data::Requests,
     /// When the overview was last evaluated.
     evaluated_at: Option<Timestamp>,
+    /// When the last day of all targets was last asked for.
+    days_at: Timestamp,
     tickets: u64,
 }
 
@@ -96,6 +98,7 @@ impl App {
             history: Vec::new(),
             requests: data::Requests::default(),
             evaluated_at: None,
+            days_at: now,
             tickets: 0,
         }
     }
@@ -181,6 +184,7 @@ impl App {
     pub fn frame(&self) -> Frame<'_> {
         Frame {
             facts: &self.facts,
+            keys: &self.keys,
             theme: self.theme,
             now: self.now,
             overview: self.overview.as_ref(),
@@ -256,10 +260,7 @@ impl App {
     /// An action's first key, for display.
     #[must_use]
     pub fn key_name(&self, action: Action) -> String {
-        self.keys
-            .keys(action)
-            .first()
-            .map_or_else(|| "(no key)".to_owned(), ToString::to_string)
+        self.keys.name(action)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The part of the model that views and popups may read while they paint.
 
 use super::facts::Facts;
+use super::keys::{Action, Keymap};
 use super::logs::Logs;
 use super::msg::Overview;
 use super::theme::Theme;
@@ -12,6 +13,7 @@ use crate::core::run::summary::RunSummary;
 #[derive(Debug, Clone, Copy)]
 pub struct Frame<'a> {
     pub facts: &'a Facts,
+    pub keys: &'a Keymap,
     pub theme: Theme,
     pub now: Timestamp,
     pub overview: Option<&'a Overview>,
@@ -21,6 +23,12 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
+    /// An action's first key, for display.
+    #[must_use]
+    pub fn key_name(&self, action: Action) -> String {
+        self.keys.name(action)
+    }
+
     /// The run in the overview.
     #[must_use]
     pub fn run_of(&self, run: RunId) -> Option<&'a RunSummary> {

@@ -1,5 +1,7 @@
-//! Home: stack, health score and live log side by side; any of them on the whole screen. The view
+//! Home: the services, the health score and a live log; any of them on the whole screen. The view
 //! under all others.
+
+use std::collections::{BTreeSet, HashMap};
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -8,16 +10,20 @@ use super::filter::Filter;
 use super::frame::Frame;
 use super::keys::{Action, Context};
 use super::logs::{LogPane, Logs};
-use super::msg::{Effect, Msg, Overview};
+use super::msg::{Effect, HomeView, Msg, Overview};
 use super::pane::run::log;
-use super::pane::stack::{StackList, targets};
+use super::pane::stack::StackTable;
 use super::pane::{Delivery, Destination, Reaction, Scene, View, health, stack, welcome};
 use super::picker::{Picker, moved};
-use super::theme::{Theme, run_symbol, run_word};
-use super::view::canvas::{Canvas, safe};
-use super::view::layout;
+use super::theme::{run_symbol, run_word};
+use super::view::canvas::{Canvas, fit, safe};
+use super::view::layout::{self, HomeAreas, THREE_COLUMNS, WIDE};
 use super::viewer::Viewer;
+use crate::core::base::time::Timestamp;
+use crate::core::health::day::Day;
+use crate::core::health::matrix::{Matrix, MatrixData, ServiceRow};
 use crate::core::run::act::Acted;
+use crate::core::run::need::{Looked, RunNeed, open_needs};
 use crate::core::run::plan::Target;
 use crate::core::run::summary::RunSummary;
 use crate::core::run::{RunId, RunStatus};
@@ -36,15 +42,29 @@ impl Pane {
     pub const ALL: [Self; 3] = [Self::Stack, Self::Health, Self::Log];
 }
 
+/// Failed runs of this time need a person who has never opened the list of runs, milliseconds.
+const FIRST_LOOK_MS: i64 = 24 * 3_600_000;
+
 /// The state of home.
 #[derive(Debug, Clone, Default)]
 pub struct Home {
     focus: Pane,
     /// The focused pane fills the screen.
     pub full: bool,
-    stack: Picker<Target>,
+    stack: Picker<String>,
     filter: Filter,
-    health_top: usize,
+    matrix: Matrix,
+    /// Indices of the rows that pass the filter.
+    shown: Vec<usize>,
+    days: HashMap<Target, Day>,
+    /// How the person has set home; kept in the store.
+    view: HomeView,
+    /// It was changed and has to be kept.
+    changed: bool,
+    /// Runs opened since the console was started.
+    opened: BTreeSet<RunId>,
+    needs: Vec<RunNeed>,
+    health: usize,
     /// The run whose log is shown.
     pub log: Option<RunId>,
     /// The run just started; shown once the overview has it.
@@ -57,19 +77,102 @@ impl Home {
         (self.focus, self.full) = (pane, false);
     }
 
+    /// What needs the person, most urgent first.
+    #[must_use]
+    pub fn needs(&self) -> &[RunNeed] {
+        &self.needs
+    }
+
+    /// Number of services that fail where it counts most.
+    #[must_use]
+    pub fn failing_protected(&self) -> usize {
+        self.matrix.failing_protected()
+    }
+
+    /// The requests to send now.
+    pub(super) fn wants(&mut self) -> Option<Effect> {
+        std::mem::take(&mut self.changed).then_some(Effect::KeepHomeView(self.view))
+    }
+
+    /// A view is opened: what it shows counts as looked at.
+    pub(super) fn look_at(&mut self, destination: &Destination, now: Timestamp) {
+        match destination {
+            Destination::Runs { .. } => {
+                self.view.looked_at = Some(now);
+                self.changed = true;
+            }
+            Destination::Run { run, .. } | Destination::Log { run } => {
+                self.opened.insert(*run);
+            }
+            Destination::Service { .. } | Destination::Read { .. } => return,
+        }
+        self.needs = self.open_needs(&self.needs, now);
+    }
+
+    fn open_needs(&self, needs: &[RunNeed], now: Timestamp) -> Vec<RunNeed> {
+        let looked = Looked {
+            at: self
+                .view
+                .looked_at
+                .unwrap_or_else(|| now.plus_ms(-FIRST_LOOK_MS)),
+            opened: &self.opened,
+        };
+        open_needs(needs, looked).into_iter().cloned().collect()
+    }
+
+    fn areas(&self, body: Rect) -> HomeAreas {
+        layout::home(body, self.shown.len(), !self.needs.is_empty())
+    }
+
+    /// The focused pane fills the screen. Where the score is only a strip, its pane always does.
+    fn is_full(&self, body: Rect) -> bool {
+        self.full || (self.focus == Pane::Health && body.width < WIDE)
+    }
+
     fn area(&self, pane: Pane, body: Rect) -> Rect {
-        let areas = layout::home(body);
+        let areas = self.areas(body);
         match pane {
-            _ if self.full => body,
+            _ if self.is_full(body) => body,
             Pane::Stack => areas.stack,
             Pane::Health => areas.health,
             Pane::Log => areas.log,
         }
     }
 
-    /// Updates the selection after a change of the stack.
-    fn sync(&mut self, overview: &Overview) {
-        self.stack.sync(&targets(overview, self.filter.text()));
+    /// Takes over a change of the data, and what time has changed in it.
+    pub(super) fn sync(&mut self, overview: &Overview, now: Timestamp) {
+        let data = MatrixData {
+            stack: &overview.stack,
+            states: &overview.states,
+            changes: &overview.changes,
+            now,
+            max_age_ms: overview.stale_ms,
+        };
+        self.matrix = Matrix::new(data, self.view.order);
+        self.needs = self.open_needs(&overview.needs, now);
+        self.show_rows();
+    }
+
+    /// Applies the filter and keeps the selection on its service.
+    fn show_rows(&mut self) {
+        let wanted = self.filter.text().to_lowercase();
+        let rows = self.matrix.rows.iter().enumerate();
+        self.shown = rows
+            .filter(|(_, row)| wanted.is_empty() || search_text(row).contains(&wanted))
+            .map(|(index, _)| index)
+            .collect();
+        self.stack.sync(&self.services());
+    }
+
+    /// The services shown, in their order.
+    fn services(&self) -> Vec<String> {
+        let shown = self.shown.iter().filter_map(|i| self.matrix.rows.get(*i));
+        shown.map(|row| row.service.clone()).collect()
+    }
+
+    fn selected(&self) -> Option<&ServiceRow> {
+        let index = self.shown.get(self.stack.index())?;
+        self.matrix.rows.get(*index)
     }
 
     /// Shows the log of the run that was just queued.
@@ -100,53 +203,56 @@ impl Home {
         }
     }
 
-    fn move_focus(&mut self, step: usize) {
-        let at = Pane::ALL.iter().position(|p| *p == self.focus).unwrap_or(0);
-        self.focus = Pane::ALL[(at + step) % Pane::ALL.len()];
+    /// Moves focus by `step` panes; past the score where it is only a strip.
+    fn move_focus(&mut self, step: usize, body: Rect) {
+        let strip = body.width < WIDE && !self.full;
+        let mut at = Pane::ALL.iter().position(|p| *p == self.focus).unwrap_or(0);
+        for _ in Pane::ALL {
+            at = (at + step) % Pane::ALL.len();
+            if !(strip && Pane::ALL[at] == Pane::Health) {
+                break;
+            }
+        }
+        self.focus = Pane::ALL[at];
     }
 
     fn act_stack(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
-        let Some(overview) = scene.overview else {
-            return Reaction::Ignored;
-        };
         if self.filter.is_typing() && self.filter.act(action) {
-            self.sync(overview);
+            self.show_rows();
             return Reaction::Done;
         }
-        let page = layout::rows(self.area(Pane::Stack, scene.body));
-        match (action, self.stack.key().cloned()) {
+        let page = usize::from(self.area(Pane::Stack, scene.body).height.saturating_sub(1));
+        match (action, self.selected().map(ServiceRow::target)) {
             (Action::Find, _) => self.filter.open(),
-            (Action::Open, Some(target)) => {
-                return Reaction::Open(Destination::Service {
-                    name: target.service,
-                });
-            }
+            (Action::Open, Some(target)) => return open(target),
             (Action::CopyLine, Some(target)) => {
                 return Reaction::Ask(Effect::Copy(target.to_string()));
             }
-            _ if self
-                .stack
-                .act(action, &targets(overview, self.filter.text()), page) => {}
+            _ if self.stack.act(action, &self.services(), page) => {}
             _ => return Reaction::Ignored,
         }
         Reaction::Done
     }
 
+    /// Shows the services in the next order.
+    fn reorder(&mut self, scene: Scene<'_>) -> Reaction {
+        self.view.order = self.view.order.next();
+        self.changed = true;
+        scene.overview.inspect(|o| self.sync(o, scene.now));
+        Reaction::Say(format!("services: {}", self.view.order.describe()))
+    }
+
     fn act_health(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
-        let area = self.area(Pane::Health, scene.body);
-        let height = layout::rows(area);
-        let last = health::lines(
-            scene.overview,
-            scene.now,
-            Theme::new(false),
-            layout::columns(area),
-        )
-        .len()
-        .saturating_sub(height);
-        let Some(top) = moved(action, self.health_top.min(last), last, height) else {
+        let last = health::entries(scene.overview).saturating_sub(1);
+        let selected = self.health.min(last);
+        if action == Action::Open {
+            return health::target(scene.overview, selected).map_or(Reaction::Ignored, open);
+        }
+        let page = usize::from(self.area(Pane::Health, scene.body).height) / 2;
+        let Some(to) = moved(action, selected, last, page) else {
             return Reaction::Ignored;
         };
-        self.health_top = top;
+        self.health = to;
         Reaction::Done
     }
 
@@ -158,12 +264,73 @@ impl Home {
         }
     }
 
-    const fn stack_list(&self) -> StackList<'_> {
-        StackList {
+    fn table(&self) -> StackTable<'_> {
+        StackTable {
+            matrix: &self.matrix,
+            shown: &self.shown,
+            order: self.view.order,
+            days: &self.days,
             filter: &self.filter,
             selected: self.stack.index(),
         }
     }
+
+    /// Paints what needs the person, and the key that opens it.
+    fn draw_needs(&self, frame: Frame<'_>, area: Rect, canvas: &mut Canvas<'_>) {
+        let Some(first) = self.needs.first() else {
+            return;
+        };
+        let theme = canvas.theme;
+        let more = match self.needs.len() {
+            1 => String::new(),
+            n => format!(" +{} more", n - 1),
+        };
+        let key = format!("{more}  {} opens it ", frame.key_name(Action::NeedsYou));
+        let key = Line::styled(key, theme.strong());
+        let line = Line::from(vec![
+            Span::styled(" needs you  ", theme.attention()),
+            Span::raw(safe(&first.describe(frame.now))),
+        ]);
+        let room = usize::from(area.width).saturating_sub(key.width());
+        canvas.line(area, &fit(line, room));
+        canvas.right(area, &key);
+    }
+
+    fn draw_pane(&self, pane: Pane, frame: Frame<'_>, area: Rect, canvas: &mut Canvas<'_>) {
+        let focused = pane == self.focus;
+        match pane {
+            Pane::Stack => stack::draw(frame, self.table(), area, focused, canvas),
+            Pane::Health if area.height == 1 => {
+                health::strip(frame, &self.matrix, area, focused, canvas);
+            }
+            Pane::Health => health::draw(frame, self.health, area, focused, canvas),
+            Pane::Log => {
+                let run = self.log.and_then(|run| frame.run_of(run));
+                let shown = self.log.and_then(|run| frame.logs.get(run));
+                log::draw_below_rule(shown, log_title(frame, run), area, focused, canvas);
+            }
+        }
+    }
+}
+
+fn open(target: Target) -> Reaction {
+    Reaction::Open(Destination::Service {
+        name: target.service,
+        env: target.env,
+    })
+}
+
+/// What the filter searches: names, owner, environments and states.
+fn search_text(row: &ServiceRow) -> String {
+    let mut text = format!("{} {}", row.service, row.owner.as_deref().unwrap_or(""));
+    for cell in &row.cells {
+        let env = cell.env.as_deref().unwrap_or("");
+        for part in [env, cell.now.state.name()] {
+            text.push(' ');
+            text.push_str(part);
+        }
+    }
+    text.to_lowercase()
 }
 
 impl View for Home {
@@ -171,17 +338,18 @@ impl View for Home {
         match self.focus {
             Pane::Stack if self.filter.is_typing() => Context::Text,
             Pane::Log => Context::Log,
-            Pane::Stack | Pane::Health => Context::List,
+            Pane::Stack | Pane::Health => Context::Home,
         }
     }
 
     fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
         match action {
-            Action::NextPane => self.move_focus(1),
-            Action::PreviousPane => self.move_focus(Pane::ALL.len() - 1),
+            Action::NextPane => self.move_focus(1, scene.body),
+            Action::PreviousPane => self.move_focus(Pane::ALL.len() - 1, scene.body),
             Action::Pane1 => self.focus = Pane::Stack,
-            Action::Pane2 => self.focus = Pane::Health,
+            Action::Pane2 | Action::Score => self.focus = Pane::Health,
             Action::Pane3 => self.focus = Pane::Log,
+            Action::Order => return self.reorder(scene),
             Action::Fullscreen => match self.log {
                 Some(run) if self.focus == Pane::Log => {
                     return Reaction::Open(Destination::Log { run });
@@ -202,25 +370,30 @@ impl View for Home {
     /// Esc: closes the innermost layer.
     fn back(&mut self, scene: Scene<'_>) -> bool {
         if self.focus == Pane::Stack && self.filter.clear() {
-            scene.overview.inspect(|o| self.sync(o));
+            self.show_rows();
             return true;
         }
-        std::mem::take(&mut self.full)
+        let full = self.is_full(scene.body);
+        if full && scene.body.width < WIDE && self.focus == Pane::Health {
+            self.focus = Pane::Stack;
+        }
+        self.full = false;
+        full
     }
 
     /// Types text into the filter.
-    fn insert(&mut self, text: &str, scene: Scene<'_>) {
+    fn insert(&mut self, text: &str, _scene: Scene<'_>) {
         if self.focus == Pane::Stack && self.filter.is_typing() {
             self.filter.insert(text);
-            scene.overview.inspect(|o| self.sync(o));
+            self.show_rows();
         }
     }
 
     /// The log shown, unless another pane fills the screen.
     fn log(&self, body: Rect) -> Option<LogPane> {
         let focused = self.focus == Pane::Log;
-        let area = layout::inner(self.area(Pane::Log, body));
-        let run = self.log.filter(|_| focused || !self.full)?;
+        let area = log::below_rule(self.area(Pane::Log, body), focused);
+        let run = self.log.filter(|_| focused || !self.is_full(body))?;
         Some(LogPane {
             run,
             area,
@@ -232,9 +405,12 @@ impl View for Home {
     fn receive(&mut self, msg: &Msg, delivery: Delivery<'_>) -> Reaction {
         match msg {
             Msg::Overview(Ok(overview)) => {
-                self.sync(overview);
+                self.sync(overview, overview.at);
                 self.choose_log(overview, delivery.logs);
             }
+            Msg::Days(Ok(days)) => self.days.clone_from(days),
+            // What was changed since the request counts.
+            Msg::HomeView(Ok(view)) if self.view == HomeView::default() => self.view = *view,
             Msg::Submitted(_, Ok(run)) => self.follow(run.id),
             Msg::Acted(_, Ok(acted)) => {
                 if let [Acted::Retried(run)] = acted.as_slice() {
@@ -255,21 +431,34 @@ impl View for Home {
         if let Some(empty) = frame.overview.filter(|overview| welcome::applies(overview)) {
             return welcome::draw(empty, body, canvas);
         }
-        for pane in Pane::ALL
-            .into_iter()
-            .filter(|pane| !self.full || *pane == self.focus)
-        {
-            let (area, focused) = (self.area(pane, body), pane == self.focus);
-            match pane {
-                Pane::Stack => stack::draw(frame, self.stack_list(), area, focused, canvas),
-                Pane::Health => health::draw(frame, self.health_top, area, focused, canvas),
-                Pane::Log => {
-                    let run = self.log.and_then(|run| frame.run_of(run));
-                    let shown = self.log.and_then(|run| frame.logs.get(run));
-                    log::draw(shown, log_title(frame, run), area, focused, canvas);
-                }
-            }
+        if self.is_full(body) {
+            return self.draw_pane(self.focus, frame, body, canvas);
         }
+        let areas = self.areas(body);
+        self.draw_needs(frame, areas.needs, canvas);
+        for pane in Pane::ALL {
+            self.draw_pane(pane, frame, self.area(pane, body), canvas);
+        }
+        if body.width >= WIDE {
+            separator(areas.log, canvas);
+        }
+        if body.width >= THREE_COLUMNS {
+            separator(areas.health, canvas);
+        }
+    }
+}
+
+/// Paints the line left of a column.
+fn separator(area: Rect, canvas: &mut Canvas<'_>) {
+    let line = Line::styled("│", canvas.theme.dim());
+    for y in area.y..area.bottom() {
+        let place = Rect {
+            x: area.x.saturating_sub(1),
+            y,
+            width: 1,
+            height: 1,
+        };
+        canvas.line(place, &line);
     }
 }
 

@@ -16,6 +16,8 @@ pub use self::key::Key;
 pub enum Context {
     /// A list, or a text to scroll.
     List,
+    /// The services at home, or the score.
+    Home,
     /// A log at home.
     Log,
     /// A list within a run.
@@ -34,8 +36,9 @@ pub enum Context {
 
 impl Context {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::List,
+        Self::Home,
         Self::Log,
         Self::RunList,
         Self::RunLog,
@@ -50,6 +53,7 @@ impl Context {
     pub const fn tables(self) -> &'static [Table] {
         match self {
             Self::List => &[Table::Always, Table::Global, Table::Move],
+            Self::Home => &[Table::Always, Table::Global, Table::Move, Table::Home],
             Self::Log => &[Table::Always, Table::Global, Table::Move, Table::Log],
             Self::RunList => &[Table::Always, Table::Global, Table::Move, Table::Run],
             Self::RunLog => &[
@@ -128,6 +132,14 @@ impl Keymap {
             .iter()
             .find(|(a, _)| *a == action)
             .map_or(&[], |(_, keys)| keys)
+    }
+
+    /// An action's first key, for display.
+    #[must_use]
+    pub fn name(&self, action: Action) -> String {
+        self.keys(action)
+            .first()
+            .map_or_else(|| "(no key)".to_owned(), ToString::to_string)
     }
 
     /// The active bindings of a context, in the order of the file: its tables, then the fallback.

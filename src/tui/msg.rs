@@ -1,5 +1,6 @@
 //! Messages to the console (`Msg`) and effects it requests (`Effect`), as plain data.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crossterm::event::KeyEvent;
@@ -8,9 +9,10 @@ use crate::bus::Notice;
 use crate::core::base::time::Timestamp;
 use crate::core::command::run_ref::RunRef;
 use crate::core::command::{Catalogue, Parsed};
+use crate::core::health::day::Day;
 use crate::core::run::act::{Act, Acted};
 use crate::core::run::artifact::Artifact;
-use crate::core::run::plan::Plan;
+use crate::core::run::plan::{Plan, Target};
 use crate::core::run::{AuditRow, Run, RunId};
 use crate::logfile::log_view::LogRequest;
 use crate::logfile::source::LogUpdate;
@@ -18,8 +20,8 @@ use crate::logfile::source::LogUpdate;
 // Result types of the control API, re-exported so that panes do not depend on it.
 pub use crate::control::run::orders::Approval;
 pub use crate::control::{
-    AuditFilter, ChosenRun, EnginePlace, LeftOver, Overview, PlanCard, RunDetail, RunFilter,
-    RunPage, not_listed,
+    AuditFilter, ChosenRun, EnginePlace, HomeView, LeftOver, Overview, PlanCard, RunDetail,
+    RunFilter, RunPage, not_listed,
 };
 
 /// A message to the console. Errors are the text of the refusal.
@@ -50,6 +52,9 @@ pub enum Msg {
     /// Number of runbooks read again.
     Reloaded(Result<usize, String>),
     Remembered(Result<Vec<String>, String>),
+    /// The last day of all targets.
+    Days(Result<HashMap<Target, Day>, String>),
+    HomeView(Result<HomeView, String>),
     Detail(RunId, Result<Box<RunDetail>, String>),
     /// An artifact and its contents.
     Artifact(Result<Box<(Artifact, Vec<u8>)>, String>),
@@ -64,7 +69,8 @@ pub enum Msg {
     Submitted(Ticket, Result<Box<Run>, String>),
     /// The result of [`Effect::Act`].
     Acted(Option<Ticket>, Result<Vec<Acted>, Box<NotActed>>),
-    /// The line was written to the history. Only failures are reported.
+    /// Something was kept for the person: a line of the history, or the settings of home. Only
+    /// failures are reported.
     Noted(Result<(), String>),
 }
 
@@ -107,6 +113,10 @@ pub enum Effect {
     Reload,
     Remembered,
     Remember(String),
+    /// The last day of all targets: reads every observation of it, so it is sent rarely.
+    Days,
+    HomeView,
+    KeepHomeView(HomeView),
     Detail(RunId),
     /// The contents of an artifact.
     Artifact {

@@ -75,7 +75,8 @@ macro_rules! views {
 }
 
 views! {
-    Service { name: String } => ServiceScreen,
+    /// A service; `env` is where it is looked at.
+    Service { name: String, env: Option<String> } => ServiceScreen,
     /// The runs that match the filter.
     Runs { filter: RunFilter } => RunsScreen,
     /// A run; `act` is asked about once it has been read.

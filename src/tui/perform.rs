@@ -85,6 +85,9 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
         Effect::Catalogue => Msg::Catalogue(with_text(control.catalogue().await)),
         Effect::Reload => Msg::Reloaded(with_text(control.reload().await)),
         Effect::Remembered => Msg::Remembered(with_text(control.remembered().await)),
+        Effect::Days => Msg::Days(with_text(control.days().await)),
+        Effect::HomeView => Msg::HomeView(with_text(control.home_view().await)),
+        Effect::KeepHomeView(view) => Msg::Noted(with_text(control.keep_home_view(view).await)),
         Effect::Remember(text) => Msg::Noted(with_text(control.remember(&text).await)),
         Effect::Detail(run) => Msg::Detail(run, with_text(control.run(run).await.map(Box::new))),
         Effect::Artifact { run, number } => {

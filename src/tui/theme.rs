@@ -24,6 +24,7 @@ enum Tone {
     Attention,
     Bad,
     Busy,
+    Protected,
     Plain,
 }
 
@@ -106,6 +107,12 @@ impl Theme {
     #[must_use]
     pub fn attention(self) -> Style {
         self.tone(Tone::Attention).add_modifier(Modifier::BOLD)
+    }
+
+    /// Names of protected environments.
+    #[must_use]
+    pub fn protected(self) -> Style {
+        self.tone(Tone::Protected).add_modifier(Modifier::BOLD)
     }
 
     /// OK.
@@ -216,6 +223,7 @@ impl Theme {
             Tone::Attention => Style::new().fg(Color::Magenta),
             Tone::Bad => Style::new().fg(Color::Red),
             Tone::Busy => Style::new().fg(Color::Cyan),
+            Tone::Protected => Style::new().fg(Color::Blue),
             Tone::Plain => Style::new(),
         }
     }

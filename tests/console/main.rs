@@ -11,9 +11,11 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use opsroom::bus::Notice;
 use opsroom::core::base::time::Timestamp;
 use opsroom::core::command::run_ref::{Newest, RunRef};
+use opsroom::core::health::matrix::RowOrder;
 use opsroom::core::run::act::Act;
 use opsroom::core::run::approval::Vote;
 use opsroom::core::run::breaker::{Breaker, BreakerKey, State};
+use opsroom::core::run::need::{NeedReason, RunNeed};
 use opsroom::core::run::orders::{Order, Orders, Pace};
 use opsroom::core::run::plan::{Plan, Risk, RiskLevel, Target, plan_hash};
 use opsroom::core::run::queue::{Blocked, Concurrency, Lane, Lock, Policy, Priority, Queued};
@@ -21,9 +23,10 @@ use opsroom::core::run::resume::Decision;
 use opsroom::core::run::step::StepSpec;
 use opsroom::core::run::step::approve::Approve;
 use opsroom::core::run::{RunId, RunStatus, StepStatus};
+use opsroom::core::stack::service::Contact;
 use opsroom::logfile::source::LogUpdate;
 use opsroom::tui::facts::Facts;
-use opsroom::tui::msg::{Approval, Effect, EnginePlace, LeftOver, Msg};
+use opsroom::tui::msg::{Approval, Effect, EnginePlace, HomeView, LeftOver, Msg};
 
 use self::screen::{Console, text, with_styles};
 use self::world::{NOW, World, check, entry, log, plan};
@@ -380,9 +383,9 @@ fn stale_green_becomes_unknown_without_a_read() {
     let mut world = World::at_rest();
     world.overview.stale_ms = 180_000;
     let mut console = Console::new(world);
-    console.shows("● web").shows("ok");
+    console.shows("● web").shows("3 of 4 seen");
     console.send_unanswered(Msg::Tick(NOW.plus_ms(200_000)));
-    console.hides("● web").shows("? web").shows("not seen");
+    console.hides("● web").shows("? web").shows("0 of 4 seen");
 }
 
 #[test]
@@ -728,7 +731,7 @@ fn a_service_shows_its_open_breaker_and_the_bar_resets_it() {
     }];
     let mut console = Console::new(world);
     console
-        .press("Enter")
+        .press("j j Enter")
         .shows("breaker of web in staging (deploy.acme.test): open since");
     console.command("reset breaker of web in staging");
     let wanted = Act::ResetBreaker {
@@ -746,7 +749,7 @@ fn a_service_shows_its_open_breaker_and_the_bar_resets_it() {
 fn esc_closes_exactly_one_layer() {
     let mut console = Console::new(World::default());
     console
-        .press("Enter")
+        .press("j j Enter")
         .shows("Service web")
         .press(":")
         .type_text("deploy web")
@@ -762,8 +765,11 @@ fn esc_closes_exactly_one_layer() {
         .press("Esc")
         .hides(": deploy web")
         .shows("Service web");
-    console.press("Esc").hides("Service web").shows("Stack 5");
-    console.press("Esc").shows("Stack 5");
+    console
+        .press("Esc")
+        .hides("Service web")
+        .shows("4 services");
+    console.press("Esc").shows("4 services");
     assert!(!console.quits());
 }
 
@@ -773,7 +779,7 @@ fn esc_ladder_in_a_log() {
     console
         .press("3 f / c o l d Enter")
         .shows("/cold")
-        .hides("Stack 5");
+        .hides("4 services");
     console
         .press("?")
         .shows("Keys that work here")
@@ -786,8 +792,8 @@ fn esc_ladder_in_a_log() {
         .shows("/cold")
         .press("Esc")
         .hides("/cold")
-        .hides("Stack 5");
-    console.press("Esc").shows("Stack 5");
+        .hides("4 services");
+    console.press("Esc").shows("4 services");
 }
 
 #[test]
@@ -1421,7 +1427,7 @@ fn a_read_only_console_gives_no_orders() {
 #[test]
 fn the_selection_stays_on_its_object() {
     let mut console = Console::new(World::default());
-    console.press("j j").shows("▸ ? billing");
+    console.press("j").shows("▸ ? billing");
     let mut stack = (*console.world.overview.stack).clone();
     stack.services.reverse();
     console.world.overview.stack = std::sync::Arc::new(stack);
@@ -1439,7 +1445,7 @@ fn the_selection_stays_on_its_object() {
 #[test]
 fn unknown_is_shown_and_never_counted_as_good() {
     let mut console = Console::new(World::default());
-    console.shows("? crm").shows("unkn.").shows("7h old");
+    console.shows("? crm").shows("never").shows("7 h");
     console.world.overview.score = None;
     console
         .send(Msg::Notice(Notice::Observations))
@@ -1520,6 +1526,153 @@ fn an_unreadable_overview_is_reported() {
         .shows("the overview could not be read: the store is locked");
 }
 
+// --- home
+
+fn rows(console: &Console) -> Vec<String> {
+    let text = console.text();
+    let names = ["search", "billing", "web", "crm"];
+    let row = |line: &str| {
+        names
+            .iter()
+            .find(|name| line[..].contains(&format!(" {name} ")))
+            .copied()
+    };
+    text.lines()
+        .skip(2)
+        .take(4)
+        .filter_map(row)
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_order_of_the_services_is_changed_by_a_key_and_kept() {
+    let mut console = Console::new(World::default());
+    assert_eq!(rows(&console), ["search", "billing", "web", "crm"]);
+    console.press("s").shows("services: by name");
+    assert_eq!(rows(&console), ["billing", "crm", "search", "web"]);
+    console.press("s").shows("services: last changed first");
+    assert_eq!(rows(&console), ["web", "crm", "billing", "search"]);
+    let kept: Vec<HomeView> = console
+        .wanted
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::KeepHomeView(view) => Some(*view),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        kept.iter().map(|view| view.order).collect::<Vec<_>>(),
+        [RowOrder::Name, RowOrder::Changed]
+    );
+    let again = Console::new(World {
+        home_view: kept[1],
+        ..World::default()
+    });
+    assert_eq!(rows(&again), ["web", "crm", "billing", "search"]);
+}
+
+fn need(run: i64, reason: NeedReason, minutes: i64) -> RunNeed {
+    RunNeed {
+        reason,
+        since: NOW.plus_ms(-minutes * 60_000),
+        run: RunId(run),
+        title: Some(format!("deploy {run}")),
+    }
+}
+
+#[test]
+fn one_key_opens_what_needs_the_person_and_a_failed_run_needs_to_be_looked_at_once() {
+    let mut world = World::at_rest();
+    world.overview.needs = vec![
+        need(40, NeedReason::Failed, 5),
+        need(41, NeedReason::Approval, 12),
+        need(39, NeedReason::Failed, 7),
+    ];
+    let mut console = Console::new(world);
+    console
+        .shows("needs you  #41 deploy 41 waits for approval, 12 min")
+        .shows("+2 more  . opens it");
+    console.press(".").shows("› run #41");
+    console
+        .press(".")
+        .shows("› run #39")
+        .press(".")
+        .shows("› run #41")
+        .press("Esc Esc Esc");
+    console.shows("+1 more");
+    console
+        .press("r Esc")
+        .shows("waits for approval")
+        .hides("more");
+    console.world.overview.needs.remove(1);
+    console
+        .send(Msg::Notice(Notice::Observations))
+        .hides("needs you");
+    console.press(".").shows("nothing else needs you");
+    console
+        .world
+        .overview
+        .needs
+        .push(need(42, NeedReason::Failed, -1));
+    console.send(Msg::Tick(NOW.plus_ms(120_000)));
+    console
+        .send(Msg::Notice(Notice::Observations))
+        .shows("#42 deploy 42 failed 1 min ago");
+}
+
+#[test]
+fn the_score_opens_with_a_key_and_its_rows_open_their_service() {
+    let mut console = Console::new(World::default());
+    console
+        .shows("62 ▲ warning ── search staging failing −25")
+        .press("h")
+        .shows("−13 billing worker in prod")
+        .hides("4 services");
+    console
+        .press("j Enter")
+        .shows("Service billing worker")
+        .press("Esc");
+    console.press("Esc").shows("4 services");
+    console
+        .press("Tab")
+        .shows("40 of 40")
+        .press("Tab")
+        .hides("40 of 40")
+        .shows("4 services");
+}
+
+#[test]
+fn a_service_answers_since_when_why_who_and_what_changed_before() {
+    let mut world = World::default();
+    let mut stack = (*world.overview.stack).clone();
+    stack.services[2].depends_on = vec!["crm".to_owned()];
+    stack.services[0].depends_on = vec!["search".to_owned()];
+    stack.contacts = vec![Contact {
+        name: "Bea".to_owned(),
+        phone: Some("+49 30 1234".to_owned()),
+        email: None,
+    }];
+    world.overview.stack = std::sync::Arc::new(stack);
+    let mut console = Console::with(world, Facts::default(), true, (100, 50));
+    console
+        .press("Enter")
+        .shows("✗ failing  since 2026-11-21 20:51Z")
+        .shows("HTTP 500 in 12 ms")
+        .shows("Changed before 2026-11-21 20:51Z (search in staging)")
+        .shows("nothing is recorded")
+        .shows("Bea · +49 30 1234")
+        .shows("? crm")
+        .shows("needed by")
+        .press("Enter")
+        .shows("none of the newest runs worked on it");
+    console
+        .press("Esc j j Enter")
+        .shows("Changed last")
+        .shows("deploy.cancel run #41 by ana");
+    console.press("Enter").shows("› log");
+}
+
 // --- the log
 
 fn in_log(lines: i64) -> Console {
@@ -1595,7 +1748,7 @@ fn an_unfocused_log_reads_its_end_and_a_focused_one_all() {
     assert_eq!(read(&console), [20_000]);
     console
         .press("g")
-        .shows("line 1 ")
+        .shows("compiled 5^G")
         .shows("    1 of 20000")
         .press("1 3 Enter");
     console
@@ -1702,7 +1855,7 @@ fn a_pane_has_the_whole_grammar_and_is_the_same_log_on_the_whole_screen() {
         .press("Esc")
         .hides("2 of 2")
         .press("Esc")
-        .shows("Stack");
+        .shows("4 services");
 }
 
 #[test]
@@ -1725,7 +1878,7 @@ fn the_command_line_searches_the_log_at_home() {
         .press("r")
         .command("filter line 13")
         .hides("Runs 2")
-        .shows("/lin…: 1 of 1")
+        .shows("/line 13: 1 of 1")
         .shows("13 of 40");
 }
 
@@ -1813,7 +1966,7 @@ fn a_runs_log_on_the_whole_screen_has_the_whole_grammar() {
             .any(|e| matches!(e, Effect::Copy(text) if text.contains("line 23")))
     );
     let before = console.text();
-    console.press("q").shows("Stack").press("f");
+    console.press("q").shows("4 services").press("f");
     assert_eq!(console.text(), before, "reopening shows the same view");
     console
         .press("L")
@@ -1823,7 +1976,7 @@ fn a_runs_log_on_the_whole_screen_has_the_whole_grammar() {
         .press("Esc")
         .hides("2 of 2")
         .press("Esc")
-        .shows("Stack");
+        .shows("4 services");
 }
 
 #[test]
@@ -1997,10 +2150,12 @@ fn a_lagging_console_reads_everything_again() {
 // --- every screen
 
 /// The keys that open each screen.
-const SCREENS: [&str; 24] = [
+const SCREENS: [&str; 26] = [
     "",
     "f",
     "2 f",
+    "h",
+    "s s",
     "3 f",
     "3 f z",
     "3 /",
@@ -2045,8 +2200,9 @@ fn sizes(
             .flat_map(|w| heights.clone().map(move |h| (w, h)))
             .collect();
     }
-    let widths =
-        widths.filter(|w| *w <= 12 || w % 7 == 0 || [59, 60, 61, 80, 119, 120, 200].contains(w));
+    let widths = widths.filter(|w| {
+        *w <= 12 || w % 7 == 0 || [59, 60, 61, 80, 119, 120, 159, 160, 200].contains(w)
+    });
     let heights = heights.filter(|h| *h <= 26 || h % 4 == 2);
     let heights: Vec<u16> = heights.collect();
     widths
@@ -2137,7 +2293,10 @@ fn without_colour_no_cell_has_one() {
 fn snapshots() {
     for (name, keys, colour, size) in [
         ("home_80x24", "", true, (80, 24)),
-        ("home_140x40", "3", true, (140, 40)),
+        ("home_120x32", "3", true, (120, 32)),
+        ("home_160x40", "2", true, (160, 40)),
+        ("home_200x50", "j", true, (200, 50)),
+        ("home_score_80x24", "h", true, (80, 24)),
         ("home_mono", "j", false, (80, 24)),
         (
             "card_80x24",
@@ -2181,5 +2340,5 @@ fn the_screen_ages_by_itself_and_is_read_again_from_time_to_time() {
         console.send_unanswered(Msg::Tick(NOW.plus_ms(16 * 60_000))),
         [Effect::Overview]
     );
-    console.shows("0 ✗ critical").shows("4 of 4 not seen");
+    console.shows("0 ✗ critical").shows("0 of 4 seen");
 }

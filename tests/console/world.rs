@@ -1,13 +1,15 @@
 //! A scripted world for the console: answers requests from values, without runtime, store or clock.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use opsroom::core::base::time::Timestamp;
 use opsroom::core::command::Catalogue;
 use opsroom::core::command::run_ref::{RunRef, one_line};
+use opsroom::core::health::change::LastChange;
 use opsroom::core::health::check::score::{Health, Line, Score};
+use opsroom::core::health::day::{Day, HOUR_MS};
 use opsroom::core::health::observation::{Observation, TargetSummary};
 use opsroom::core::run::act::{Act, Acted};
 use opsroom::core::run::approval::Tally;
@@ -31,7 +33,7 @@ use opsroom::logfile::log_view::{LogRequest, LogView};
 use opsroom::logfile::run_spool::Writer;
 use opsroom::logfile::source::LogUpdate;
 use opsroom::tui::msg::{
-    ChosenRun, Effect, EnginePlace, Msg, Overview, PlanCard, RunDetail, RunPage, Ticket,
+    ChosenRun, Effect, EnginePlace, HomeView, Msg, Overview, PlanCard, RunDetail, RunPage, Ticket,
 };
 
 /// 2026-11-21 21:04:11 UTC.
@@ -44,6 +46,7 @@ pub struct World {
     pub log: Vec<Entry>,
     pub detail: RunDetail,
     pub history: Vec<String>,
+    pub home_view: HomeView,
     /// The contents of every artifact.
     pub contents: Vec<u8>,
     /// The plan that is returned when inputs are given.
@@ -74,6 +77,8 @@ impl Default for World {
                 score: Some(score()),
                 stale_ms: 15 * 60_000,
                 left_over: Vec::new(),
+                needs: Vec::new(),
+                changes: changes(),
                 runs: vec![(&run).into(), (&older).into()],
                 engine: EnginePlace::Here,
                 breakers: Vec::new(),
@@ -95,6 +100,7 @@ impl Default for World {
                 "check prod".to_owned(),
                 "deploy api to staging".to_owned(),
             ],
+            home_view: HomeView::default(),
             again: None,
             refusal: None,
             reading: RefCell::default(),
@@ -144,7 +150,9 @@ impl World {
             }
             Effect::Reload => Msg::Reloaded(Ok(12)),
             Effect::Remembered => Msg::Remembered(Ok(self.history.clone())),
-            Effect::Remember(_) => Msg::Noted(Ok(())),
+            Effect::Days => Msg::Days(Ok(days())),
+            Effect::HomeView => Msg::HomeView(Ok(self.home_view)),
+            Effect::Remember(_) | Effect::KeepHomeView(_) => Msg::Noted(Ok(())),
             Effect::Detail(run) if run > RunId(42) => {
                 Msg::Detail(run, Err(format!("there is no run {run}")))
             }
@@ -415,7 +423,11 @@ fn states() -> Vec<(Target, TargetSummary)> {
             message: message.to_owned(),
             run: None,
         };
-        (target, TargetSummary::of(latest, samples, up))
+        let summary = TargetSummary {
+            since: latest.at.plus_ms(-13 * 60_000),
+            ..TargetSummary::of(latest, samples, up)
+        };
+        (target, summary)
     };
     vec![
         of(
@@ -457,9 +469,48 @@ fn states() -> Vec<(Target, TargetSummary)> {
     ]
 }
 
+fn target(service: &str, env: &str) -> Target {
+    Target {
+        service: service.to_owned(),
+        env: Some(env.to_owned()),
+    }
+}
+
+fn changes() -> Vec<LastChange> {
+    let change = |service: &str, run: Option<i64>, what: &str, ago: i64| LastChange {
+        service: service.to_owned(),
+        env: run.map(|_| "prod".to_owned()),
+        run: run.map(RunId),
+        what: what.to_owned(),
+        at: NOW.plus_ms(-ago),
+        actor: "bea".to_owned(),
+    };
+    vec![
+        change("web", Some(38), "deploy", 14 * 60_000),
+        change("web", None, "edited", 49 * HOUR_MS),
+        change("crm", None, "added", 50 * HOUR_MS),
+    ]
+}
+
+fn days() -> HashMap<Target, Day> {
+    let hour = NOW.0 / HOUR_MS;
+    let day = |p95_ms, worst| Day {
+        p95_ms,
+        hours: (0..20)
+            .map(|ago| (hour - ago, if ago % 9 == 0 { worst } else { State::Ok }))
+            .collect(),
+    };
+    HashMap::from([
+        (target("web", "prod"), day(Some(48), State::Ok)),
+        (target("web", "staging"), day(Some(1240), State::Degraded)),
+        (target("search", "staging"), day(None, State::Failing)),
+    ])
+}
+
 fn score() -> Score {
-    let line = |points, text: &str| Line {
+    let line = |points, service: &str, env: &str, text: &str| Line {
         points,
+        target: Some(target(service, env)),
         text: text.to_owned(),
     };
     Score {
@@ -468,10 +519,14 @@ fn score() -> Score {
         lines: vec![
             line(
                 25,
+                "search",
+                "staging",
                 "search in staging is failing: HTTP 500 in 12 ms, 9 s ago",
             ),
             line(
                 13,
+                "billing worker",
+                "prod",
                 "billing worker in prod: unknown, last seen 7 h ago, as degraded; counts as failing",
             ),
         ],

@@ -27,6 +27,8 @@ pub struct TargetSummary {
     pub latest: Observation,
     /// The newest answered probe; `latest` may be one that could not be made.
     pub seen: Option<Seen>,
+    /// The first observation of the unbroken row of observations in the state of `latest`.
+    pub since: Timestamp,
     /// Answered observations in the window and how many of them were not failing.
     pub samples: i64,
     pub up: i64,
@@ -46,6 +48,9 @@ pub struct TargetState {
     /// long ago.
     pub state: State,
     pub seen_at: Option<Timestamp>,
+    /// When this state began; absent if it was never observed. One that is observed no more is
+    /// unknown since it was last observed.
+    pub since: Option<Timestamp>,
     /// The last state of a target that was observed before, but is not any more.
     pub lost: Option<State>,
     /// Why it is in that state, with numbers and age: `HTTP 500 in 12 ms, under 1 min ago`.
@@ -63,33 +68,38 @@ pub fn current_state(
         return TargetState {
             state: State::Unknown,
             seen_at: None,
+            since: None,
             lost: None,
             detail: "never observed".to_owned(),
         };
     };
     let (latest, seen) = (&summary.latest, summary.seen);
     let ago = |at: Timestamp| time::age(now.ms_since(at).max(0));
-    let unknown = |detail| TargetState {
+    let unknown = |detail, since| TargetState {
         state: State::Unknown,
         seen_at: seen.map(|seen| seen.at),
+        since: Some(since),
         lost: seen.map(|seen| seen.state),
         detail,
     };
     let last = |seen: Seen| format!("last seen {} ago, as {}", ago(seen.at), seen.state.name());
     if latest.state == State::Unknown {
         let before = seen.map_or_else(|| "never seen".to_owned(), last);
-        return unknown(format!("cannot be probed: {}; {before}", latest.message));
+        let detail = format!("cannot be probed: {}; {before}", latest.message);
+        return unknown(detail, summary.since);
     }
     if now.ms_since(latest.at) > max_age_ms {
-        return unknown(last(Seen {
+        let detail = last(Seen {
             at: latest.at,
             state: latest.state,
-        }));
+        });
+        return unknown(detail, latest.at);
     }
     let detail = format!("{}, {} ago", latest.message, ago(latest.at));
     TargetState {
         state: latest.state,
         seen_at: Some(latest.at),
+        since: Some(summary.since),
         lost: None,
         detail,
     }
@@ -105,6 +115,7 @@ impl TargetSummary {
         })
         .filter(|seen| seen.state != State::Unknown);
         Self {
+            since: latest.at,
             latest,
             seen,
             samples,

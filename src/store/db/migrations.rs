@@ -31,7 +31,7 @@ macro_rules! version {
     };
 }
 
-const VERSIONS: [Version; 9] = [
+const VERSIONS: [Version; 10] = [
     version!(1, "0001_start"),
     version!(2, "0002_locks"),
     version!(3, "0003_told"),
@@ -41,6 +41,7 @@ const VERSIONS: [Version; 9] = [
     version!(7, "0007_record"),
     version!(8, "0008_state"),
     version!(9, "0009_summary"),
+    version!(10, "0010_home"),
 ];
 
 const APPLIED: &str = "select version, checksum from _sqlx_migrations order by version";

@@ -19,8 +19,8 @@ use crate::store::run::{groups, history, journal, locks, orders};
 use crate::store::{NewRun, Store, StoreError, rows};
 
 const INSERT: &str = "insert into run (workspace_id, parent_id, plan, runbook, env, status, actor, started_by, reason, \
-     requested_at, lane, priority, rank, queued_by, queued_at, token, last_seq, title, needs_approval) \
-     select id, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, $10, $11, $12, $13, $9, 0, 1, $14, $15 from workspace \
+     requested_at, lane, priority, rank, queued_by, queued_at, token, last_seq, title, needs_approval, mutates) \
+     select id, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, $10, $11, $12, $13, $9, 0, 1, $14, $15, $16 from workspace \
      where id = $1 returning *";
 const PLACE_OF: &str = "select lane, priority from run where id = $1";
 const BEGIN_AS: &str = "update run set pace = $2, paced_by = $3, retry_of = $4 where id = $1";
@@ -148,6 +148,7 @@ async fn insert(
         text(process),
         text(&new.plan.title),
         new.plan.approvals().next().is_some(),
+        new.plan.mutates,
     )?;
     let row =
         row.ok_or_else(|| StoreError::NotFound(format!("workspace number {}", new.workspace)))?;

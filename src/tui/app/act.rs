@@ -4,6 +4,7 @@ use super::views::top_view_mut;
 use super::{App, bar, scene};
 use crate::control::run::left_over;
 use crate::core::run::RunId;
+use crate::core::run::need::NeedReason;
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, RunFilter};
 use crate::tui::pane::{Destination, Reaction};
@@ -182,6 +183,7 @@ impl App {
             }),
             Action::Problems => self.open_problems(),
             Action::LeftOver => self.open_left_over(None),
+            Action::NeedsYou => self.open_need(),
             Action::Refresh => {
                 self.read_all_again();
                 return vec![Effect::Reload];
@@ -202,6 +204,17 @@ impl App {
                 self.popups.push(Popup::quit(live));
                 Vec::new()
             }
+        }
+    }
+
+    /// Opens the first run that needs the person and is not on screen.
+    fn open_need(&mut self) {
+        let on_screen = |run| self.top_view().reads(run);
+        let need = self.home.needs().iter().find(|need| !on_screen(need.run));
+        match need.map(|need| (need.reason, need.run)) {
+            None => self.say("nothing else needs you"),
+            Some((NeedReason::LeftOver, run)) => self.open_left_over(Some(run)),
+            Some((_, run)) => self.open(Destination::run(run)),
         }
     }
 

@@ -64,7 +64,12 @@ impl App {
         match (parsed.view(), service) {
             (Some(ViewCommand::Run | ViewCommand::Log), _) => return self.show_run(parsed),
             (Some(ViewCommand::Runs), _) => self.list_runs(parsed),
-            (Some(ViewCommand::Service), Some(name)) => self.open(Destination::Service { name }),
+            (Some(ViewCommand::Service), Some(name)) => {
+                self.open(Destination::Service {
+                    name,
+                    env: parsed.env.clone(),
+                });
+            }
             (Some(ViewCommand::Owner), Some(name)) => self.show_owner(&name),
             (Some(ViewCommand::Contacts), _) => self.show_contacts(),
             (Some(ViewCommand::Services), _) => self.go_home(Pane::Stack),

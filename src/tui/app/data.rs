@@ -12,6 +12,9 @@ use crate::tui::home::Pane;
 use crate::tui::msg::{Effect, Msg, Overview, PlanCard, Ticket};
 use crate::tui::popup::Popup;
 
+/// The interval at which the last day of all targets is read.
+const DAYS_MS: i64 = 30 * MINUTE_MS;
+
 /// One kind of request: at most one in flight; sent again if something changed in the meantime.
 #[derive(Debug, Clone)]
 struct Question {
@@ -45,6 +48,8 @@ pub(super) struct Requests {
     overview: Question,
     catalogue: Question,
     history: Question,
+    days: Question,
+    home_view: Question,
     /// Ticket of the audit log request in flight.
     pub(super) auditing: Option<Ticket>,
     /// The run search in flight, and the act on its result.
@@ -57,6 +62,7 @@ impl Requests {
         self.overview.wanted = true;
         self.catalogue.wanted = true;
         self.history.wanted = true;
+        self.days.wanted = true;
     }
 }
 
@@ -68,10 +74,13 @@ impl App {
             requests.overview.ask(Effect::Overview),
             requests.catalogue.ask(Effect::Catalogue),
             requests.history.ask(Effect::Remembered),
+            requests.home_view.ask(Effect::HomeView),
+            requests.days.ask(Effect::Days),
         ]
         .into_iter()
         .flatten()
         .collect();
+        effects.extend(self.home.wants());
         for screen in &mut self.screens {
             effects.extend(screen.view_mut().wants());
         }
@@ -98,8 +107,13 @@ impl App {
         }
         self.evaluated_at = Some(now);
         overview.update_score(now);
+        self.home.sync(overview, now);
         if now.ms_since(overview.at) >= period {
             self.requests.overview.wanted = true;
+        }
+        if now.ms_since(self.days_at) >= DAYS_MS {
+            self.days_at = now;
+            self.requests.days.wanted = true;
         }
     }
 
@@ -139,6 +153,18 @@ impl App {
                 self.requests.history.in_flight = false;
                 self.history = result.unwrap_or_default();
             }
+            Msg::Days(result) => {
+                self.requests.days.in_flight = false;
+                if let Err(why) = result {
+                    self.show_error(format!("the last day could not be read: {why}"));
+                }
+            }
+            Msg::HomeView(_) => {
+                self.requests.home_view.in_flight = false;
+                if let Some(overview) = &self.overview {
+                    self.home.sync(overview, self.now);
+                }
+            }
             Msg::Detail(_, Ok(detail)) => self.logs.set_steps(&detail.run),
             Msg::Artifact(Err(why)) => self.show_error(why),
             Msg::Audit(ticket, rows) => self.receive_audit(ticket, rows),
@@ -151,7 +177,9 @@ impl App {
             }
             Msg::File(ticket, event) => self.logs.receive(ticket, event),
             Msg::Planned(ticket, card) => self.planned(ticket, card),
-            Msg::Noted(Err(why)) => self.show_error(format!("the history was not written: {why}")),
+            Msg::Noted(Err(why)) => {
+                self.show_error(format!("what is kept for you was not written: {why}"));
+            }
             Msg::Noted(Ok(())) => {}
             // Popups and views have taken these.
             Msg::Detail(_, Err(_))

@@ -24,6 +24,7 @@ impl App {
         if top_view_mut(&mut self.home, &mut self.screens).go_to(&destination) {
             return;
         }
+        self.home.look_at(&destination, self.now);
         let opening = Opening {
             ticket: self.ticket(),
             facts: &self.facts,

@@ -9,6 +9,7 @@ words! {
         /// Active everywhere, including text fields.
         Always = "always",
         Global = "global",
+        Home = "home",
         Move = "move",
         Log = "log",
         Viewer = "viewer",
@@ -25,6 +26,7 @@ impl Table {
         match self {
             Self::Always => "Everywhere, also while typing",
             Self::Global => "In every view",
+            Self::Home => "At home",
             Self::Move => "Moving in lists, logs and texts",
             Self::Log => "In a log",
             Self::Viewer => "In a log, too; in a pane the keys of the pane come first",
@@ -70,7 +72,12 @@ actions! {
         Runs "runs" "all runs",
         Problems "problems" "what is wrong with the console itself",
         LeftOver "left-over" "runs that wait in the queue: start or drop them",
+        NeedsYou "needs-you" "open what needs you; again: the next",
         Refresh "refresh" "read everything again",
+    }
+    Home: {
+        Order "order" "services worst first, by name, or last changed first",
+        Score "score" "the health score and what takes points away",
     }
     Move: {
         Up "up" "up",

@@ -9,6 +9,7 @@ use ratatui::widgets::{Block, BorderType, Clear, Widget};
 use crate::core::base::text;
 use crate::tui::field::Field;
 use crate::tui::theme::Theme;
+use crate::tui::view::layout;
 
 /// The frame being painted.
 #[derive(Debug)]
@@ -118,6 +119,44 @@ impl<'a> Canvas<'a> {
             );
         }
         inner
+    }
+
+    /// Paints a rule with a title and a mark on its right; returns the area below it. A focused one
+    /// has a heavier line.
+    pub fn rule(&mut self, area: Rect, title: Line<'_>, mark: &Line<'_>, focused: bool) -> Rect {
+        let area = area.intersection(self.buffer.area);
+        let below = layout::below_rule(area);
+        if area.is_empty() {
+            return below;
+        }
+        let edge = Rect { height: 1, ..area };
+        let line = if focused { "━" } else { "─" };
+        let line = line.repeat(usize::from(area.width));
+        self.line(edge, &Line::styled(line, self.theme.frame(focused)));
+        let room = usize::from(area.width).saturating_sub(2);
+        let mark_width = mark.width();
+        let title = fit(
+            title,
+            room.saturating_sub(mark_width + usize::from(mark_width > 0)),
+        );
+        let inner = Rect {
+            x: area.x + 1,
+            width: area.width.saturating_sub(2),
+            ..edge
+        };
+        self.on_edge(inner, &title);
+        if mark_width > 0 && mark_width + title.width() < room {
+            let width = u16::try_from(mark_width)
+                .unwrap_or(u16::MAX)
+                .min(inner.width);
+            let place = Rect {
+                x: inner.right() - width,
+                width,
+                ..inner
+            };
+            self.on_edge(place, mark);
+        }
+        below
     }
 
     /// Paints text on a frame's line, without the style of the line.

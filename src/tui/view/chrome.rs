@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 use super::canvas::{Canvas, safe};
 use super::layout::Parts;
 use crate::core::base::text;
+use crate::core::stack::state::State;
 use crate::tui::app::App;
 use crate::tui::keys::{Action, Context, Key};
 use crate::tui::msg::EnginePlace;
@@ -51,13 +52,43 @@ pub fn title(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     } else {
         format!("! {problems} ({})  ", app.key_name(Action::Problems))
     };
-    let right = Line::from(vec![
-        Span::styled(mark, theme.attention()),
-        Span::raw(clock),
-    ]);
-    let width = usize::from(area.width).saturating_sub(right.width());
-    canvas.line(area, &super::canvas::fit(Line::from(spans), width));
+    let mut right = vec![Span::styled(mark, theme.attention()), Span::raw(clock)];
+    let left = Line::from(spans);
+    let all = usize::from(area.width);
+    let used = |right: &[Span<'_>]| left.width() + right.iter().map(Span::width).sum::<usize>();
+    for fact in facts(app) {
+        if used(&right) + fact.width() < all {
+            right.insert(0, fact);
+        }
+    }
+    let right = Line::from(right);
+    canvas.line(
+        area,
+        &super::canvas::fit(left, all.saturating_sub(right.width())),
+    );
     canvas.right(area, &right);
+}
+
+/// Who is on call, and the services that fail where it counts most; the last one is the first to go
+/// where there is no room.
+fn facts(app: &App) -> Vec<Span<'static>> {
+    let failing = match app.home.failing_protected() {
+        0 => None,
+        n => Some(Span::styled(
+            format!("{} {n} failing, protected  ", State::Failing.symbol()),
+            app.theme.wrong(),
+        )),
+    };
+    let on_call = app.overview.as_ref().map(|o| {
+        let contacts = &o.stack.contacts;
+        let first = contacts.first().map_or("–", |contact| &contact.name);
+        let more = match contacts.len() {
+            0 | 1 => String::new(),
+            n => format!(" +{}", n - 1),
+        };
+        Span::raw(format!("on call {}{more}  ", safe(first)))
+    });
+    failing.into_iter().chain(on_call).collect()
 }
 
 /// The closed command line with the toast or a hint; below it the key hints.
@@ -114,6 +145,17 @@ const fn wanted(context: Context, popup: bool) -> &'static [(Action, &'static st
             (Action::Complete, "next"),
             (Action::PageDown, "scroll"),
             (Action::Back, "close"),
+        ],
+        Context::Home => &[
+            (Action::Help, "help"),
+            (Action::Command, "command"),
+            (Action::NextPane, "pane"),
+            (Action::Open, "open"),
+            (Action::Score, "score"),
+            (Action::Order, "order"),
+            (Action::Find, "filter"),
+            (Action::Runs, "runs"),
+            (Action::Quit, "quit"),
         ],
         Context::List => &[
             (Action::Help, "help"),

@@ -14,9 +14,10 @@ pub struct Parts {
     pub hint: Rect,
 }
 
-/// The three panes at home.
+/// The line of needs and the three panes at home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HomeAreas {
+    pub needs: Rect,
     pub stack: Rect,
     pub health: Rect,
     pub log: Rect,
@@ -60,19 +61,63 @@ pub fn parts((width, height): (u16, u16)) -> Parts {
     }
 }
 
-/// Panes at home. Three columns from 120 columns on; else score and log share the right side.
+/// From this width on the log is beside the services, and the score is a pane.
+pub const WIDE: u16 = 120;
+/// From this width on the score has a column of its own.
+pub const THREE_COLUMNS: u16 = 160;
+
+/// Panes at home with this many services shown, below a line for what needs the person. Narrow: services,
+/// a strip for the score, log. Wide: log right of services and score; very wide: three columns, one
+/// cell apart.
 #[must_use]
-pub fn home(body: Rect) -> HomeAreas {
-    if body.width >= 120 {
-        let left = (body.width / 4).clamp(38, 46);
-        let right = (body.width / 4).clamp(34, 56);
-        let (stack, rest) = split_left(body, left);
-        let (log, health) = split_left(rest, rest.width.saturating_sub(right));
-        return HomeAreas { stack, health, log };
+pub fn home(body: Rect, services: usize, needs: bool) -> HomeAreas {
+    let (needs, rest) = split_top(body, u16::from(needs));
+    let table = match services {
+        // Room for what to do about it.
+        0 => 5,
+        n => u16::try_from(n).unwrap_or(u16::MAX).saturating_add(1),
+    };
+    if body.width < WIDE {
+        let most = (rest.height.saturating_sub(1) * 11 / 20).max(5);
+        let (stack, rest) = split_top(rest, table.min(most));
+        let (health, log) = split_top(rest, 1);
+        return HomeAreas {
+            needs,
+            stack,
+            health,
+            log,
+        };
     }
-    let (stack, rest) = split_left(body, body.width * 9 / 20);
-    let (health, log) = split_top(rest, (body.height / 3).clamp(4, 10));
-    HomeAreas { stack, health, log }
+    if body.width < THREE_COLUMNS {
+        let (left, log) = split_left(rest, 70 + (body.width - WIDE) / 2);
+        let most = left.height - (left.height / 3).clamp(4, 16).min(left.height);
+        let (stack, health) = split_top(left, most.max(1));
+        return HomeAreas {
+            needs,
+            stack,
+            health,
+            log: right_of_gap(log),
+        };
+    }
+    let (stack, rest) = split_left(rest, 78 + (body.width - THREE_COLUMNS).min(60) * 3 / 4);
+    let score = (body.width / 5).clamp(34, 44) + 1;
+    let (log, health) = split_left(rest, rest.width.saturating_sub(score));
+    HomeAreas {
+        needs,
+        stack,
+        health: right_of_gap(health),
+        log: right_of_gap(log),
+    }
+}
+
+/// Without its first column, which separates it from what is on its left.
+const fn right_of_gap(area: Rect) -> Rect {
+    let gap = if area.width == 0 { 0 } else { 1 };
+    Rect {
+        x: area.x + gap,
+        width: area.width - gap,
+        ..area
+    }
 }
 
 /// Panes of a run. Wide: steps and artifacts left, log right. Narrow: steps and artifacts above the
@@ -113,6 +158,12 @@ pub fn inner(area: Rect) -> Rect {
         width,
         height,
     }
+}
+
+/// Below the rule of a pane that has one.
+#[must_use]
+pub fn below_rule(area: Rect) -> Rect {
+    split_top(area, 1).1
 }
 
 /// Rows inside a frame.
@@ -167,19 +218,30 @@ mod tests {
 
     #[test]
     fn panes_cover_the_body_and_never_leave_it() {
-        for width in (1..=200).step_by(7).chain([60, 80, 119, 120]) {
+        for width in (1..=200).step_by(7).chain([60, 80, 119, 120, 159, 160]) {
             for height in 1..=50 {
                 let body = parts((width, height)).body;
-                let h = home(body);
                 let r = run(body);
-                let all = [h.stack, h.health, h.log];
-                let others = [r.header, r.steps, r.artifacts, r.log];
-                for parts in [&all[..], &others[..]] {
+                let parts = [r.header, r.steps, r.artifacts, r.log];
+                assert_eq!(
+                    parts.iter().map(|p| p.area()).sum::<u32>(),
+                    body.area(),
+                    "{width}x{height}"
+                );
+                let mut all = vec![parts];
+                for (services, needs) in [(0, false), (3, true), (300, true)] {
+                    let h = home(body, services, needs);
+                    let parts = [h.needs, h.stack, h.health, h.log];
+                    let gaps = u32::from(width >= WIDE) + u32::from(width >= THREE_COLUMNS);
+                    let gaps = gaps * u32::from(body.height - h.needs.height);
                     assert_eq!(
-                        parts.iter().map(|p| p.area()).sum::<u32>(),
+                        parts.iter().map(|p| p.area()).sum::<u32>() + gaps,
                         body.area(),
-                        "{width}x{height}"
+                        "{width}x{height} with {services} services"
                     );
+                    all.push(parts);
+                }
+                for parts in all {
                     assert!(
                         parts
                             .iter()

@@ -158,6 +158,13 @@ pub async fn earlier_runs_get_what_lists_show(place: Place) {
         "update run set plan = '{{\"title' where id = {};
          alter table run drop column title;
          alter table run drop column needs_approval;
+         drop index run_changing;
+         drop index run_unsettled;
+         drop index run_failed;
+         drop index audit_of_service;
+         alter table run drop column mutates;
+         alter table latest_observation drop column state_since;
+         drop table home_view;
          delete from _sqlx_migrations where version >= 9",
         damaged.0
     );

@@ -17,7 +17,7 @@ use opsroom::core::run::resume::Decision;
 use opsroom::core::run::{RunId, RunStatus, StepStatus, Transition};
 use opsroom::core::stack::diff;
 use opsroom::core::stack::service::{Environment, Service, Stack};
-use opsroom::store::NewArtifact;
+use opsroom::store::{HomeView, NewArtifact};
 
 use super::{Place, at, event, plan};
 
@@ -40,9 +40,12 @@ const ABOUT_A_WORKSPACE: &[&str] = &[
     "audit",
     "breakers",
     "catalogue",
+    "days",
     "difference",
     "export",
     "blockers",
+    "home_view",
+    "keep_home_view",
     "left_over",
     "overview",
     "plan",
@@ -377,9 +380,11 @@ pub async fn another_workspace_is_empty(place: Place) {
         (
             overview.runs.len(),
             overview.states.len(),
-            overview.breakers.len()
+            overview.breakers.len(),
+            overview.needs.len(),
+            overview.changes.len()
         ),
-        (0, 0, 0)
+        (0, 0, 0, 0, 0)
     );
     assert!(overview.stack.services.is_empty());
     let page = other
@@ -422,6 +427,23 @@ pub async fn another_workspace_is_empty(place: Place) {
             .unwrap_err()
             .to_string()
             .contains("no breaker of web")
+    );
+    assert!(other.days().await.unwrap().is_empty());
+    let looked = HomeView {
+        looked_at: Some(at(7)),
+        ..HomeView::default()
+    };
+    let actor = &other.settings().actor;
+    place
+        .store
+        .keep_home_view(place.workspace, actor, looked)
+        .await
+        .unwrap();
+    assert_eq!(other.home_view().await.unwrap(), HomeView::default());
+    other.keep_home_view(HomeView::default()).await.unwrap();
+    assert_eq!(
+        place.store.home_view(place.workspace, actor).await.unwrap(),
+        looked
     );
     assert!(other.remembered().await.unwrap().is_empty());
     other.remember("hello").await.unwrap();

@@ -17,6 +17,8 @@ use crate::{serde_by_word, words};
 pub struct Component {
     /// `web in prod`.
     pub name: String,
+    #[serde(skip)]
+    pub target: Option<Target>,
     pub state: State,
     /// It is unknown now, but was observed before: counts as failing.
     pub lost: bool,
@@ -110,6 +112,9 @@ impl Score {
 pub struct Line {
     /// Points lost, 0–100.
     pub points: u32,
+    /// The target it is about, or the first of them.
+    #[serde(skip)]
+    pub target: Option<Target>,
     pub text: String,
 }
 
@@ -176,6 +181,7 @@ pub fn components(
         let protected = protected(stack, &target);
         Component {
             name: target.to_string(),
+            target: Some(target),
             state: current_state.state,
             lost: current_state.lost.is_some(),
             seen_at: current_state.seen_at,
@@ -205,6 +211,12 @@ fn protected(stack: &Stack, target: &Target) -> Protected {
         false if stack.environments.iter().any(|e| e.protected) => Protected::No,
         false => Protected::Everywhere,
     }
+}
+
+/// Whether its failure caps the score.
+#[must_use]
+pub fn is_protected(stack: &Stack, target: &Target) -> bool {
+    protected(stack, target) != Protected::No
 }
 
 const fn weight(tier: Tier) -> u32 {
@@ -263,6 +275,7 @@ fn losses(components: &[Component], lost: u32) -> Vec<Line> {
         .zip(shares)
         .map(|(rank, (share, c))| Line {
             points: u32::try_from(points(rank, share)).unwrap_or(100),
+            target: c.target.clone(),
             text: format!(
                 "{}: {}, {}{}",
                 c.name,
@@ -322,12 +335,14 @@ fn cap_lines(components: &[Component], mean: u32) -> Vec<Line> {
         let text = format!("capped at {value}: {}{}{more}", first.name, rule(first));
         lines.push(Line {
             points: mean - value,
+            target: first.target.clone(),
             text,
         });
     }
     if !never.is_empty() {
         lines.push(Line {
             points: never_points,
+            target: never[0].target.clone(),
             text: unknown_text(&never, components.len(), never_points > 0),
         });
     }
@@ -374,6 +389,7 @@ mod tests {
     fn part(name: &str, state: State, weight: u32, critical: bool) -> Component {
         Component {
             name: name.to_owned(),
+            target: None,
             state,
             lost: false,
             seen_at: (state != State::Unknown).then_some(Timestamp(7)),

@@ -5,7 +5,9 @@ use ratatui::text::Line;
 
 use crate::tui::keys::{Action, Table};
 use crate::tui::pane::Reaction;
+use crate::tui::theme::Theme;
 use crate::tui::view::canvas::Canvas;
+use crate::tui::view::layout;
 use crate::tui::viewer::Viewer;
 
 /// Paints the log in its frame. `title` names the run.
@@ -19,13 +21,7 @@ pub fn draw(
     let mark = log.map_or_else(Line::default, Viewer::mark);
     let inner = canvas.frame(area, title, &mark, focused);
     let Some(log) = log else {
-        let theme = canvas.theme;
-        let lines = [
-            Line::raw("no run yet"),
-            Line::styled("type : and a command, for example", theme.dim()),
-            Line::styled("  : check staging", theme.dim()),
-        ];
-        return canvas.lines(inner, &lines);
+        return canvas.lines(inner, &nothing(canvas.theme));
     };
     log.paint_lines(inner, focused, canvas);
     if area.height > 2 && area.width > 8 {
@@ -37,6 +33,47 @@ pub fn draw(
         };
         log.paint_edge(edge, focused, canvas);
     }
+}
+
+/// The area of the lines below a rule: the last row of a log with focus is for its status.
+#[must_use]
+pub fn below_rule(area: Rect, focused: bool) -> Rect {
+    let below = layout::below_rule(area);
+    let height = below.height.saturating_sub(u16::from(focused));
+    Rect { height, ..below }
+}
+
+/// Paints the log below a rule. `title` names the run. The status of a log without focus, if it has
+/// one, takes the end of the last line.
+pub fn draw_below_rule(
+    log: Option<&Viewer>,
+    title: Line<'_>,
+    area: Rect,
+    focused: bool,
+    canvas: &mut Canvas<'_>,
+) {
+    let mark = log.map_or_else(Line::default, Viewer::mark);
+    let below = canvas.rule(area, title, &mark, focused);
+    let Some(log) = log else {
+        return canvas.lines(below, &nothing(canvas.theme));
+    };
+    log.paint_lines(below_rule(area, focused), focused, canvas);
+    if below.height > 1 {
+        let edge = Rect {
+            y: below.bottom() - 1,
+            height: 1,
+            ..below
+        };
+        log.paint_edge(edge, focused, canvas);
+    }
+}
+
+fn nothing(theme: Theme) -> [Line<'static>; 3] {
+    [
+        Line::raw("no run yet"),
+        Line::styled("type : and a command, for example", theme.dim()),
+        Line::styled("  : check staging", theme.dim()),
+    ]
 }
 
 /// Actions that a pane passes on to its log.

@@ -1,40 +1,98 @@
-//! One service: its data, state per environment, actions and last runs.
+//! One service: its state per environment and since when, what changed before, who owns it, what it
+//! needs and what needs it, its actions, data and last runs.
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::core::run::plan::Target;
+use crate::core::access::audit_line;
+use crate::core::base::time::Timestamp;
+use crate::core::run::plan::{Target, targets_of};
+use crate::core::run::summary::RunSummary;
+use crate::core::run::{AuditRow, RunId};
 use crate::core::stack::service::{
     Action as Channel, ActionCall, Service, ShellCommand, Tier, Verb,
 };
 use crate::core::stack::state::State;
 use crate::tui::frame::Frame;
 use crate::tui::keys::Action;
-use crate::tui::msg::{EnginePlace, Overview};
-use crate::tui::pane::stack::{facts, summary};
-use crate::tui::pane::{Opening, Reaction, Scene, View};
+use crate::tui::msg::{AuditFilter, Effect, EnginePlace, Msg, Overview, Ticket};
+use crate::tui::pane::stack::{facts, short_age, summary};
+use crate::tui::pane::{Delivery, Destination, Opening, Reaction, Scene, View};
 use crate::tui::picker::moved;
 use crate::tui::theme::{Theme, run_symbol, run_word};
 use crate::tui::view::canvas::{Canvas, column, safe, wrapped};
 use crate::tui::view::layout;
 
+/// Rows of the audit log that are read.
+const CHANGES: u32 = 100;
+/// Rows that are shown.
+const SHOWN: usize = 8;
+
 /// The view of one service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceScreen {
     name: String,
+    /// The environment it was opened for.
+    env: Option<String>,
     top: usize,
+    ticket: Ticket,
+    /// The changes have to be read.
+    stale: bool,
+    /// Rows of the audit log about the service, newest first.
+    changes: Vec<AuditRow>,
 }
 
 impl ServiceScreen {
     /// The view of the service of that name.
     #[must_use]
-    pub const fn open(name: String, _: &Opening<'_>) -> Self {
-        Self { name, top: 0 }
+    pub const fn open(name: String, env: Option<String>, opening: &Opening<'_>) -> Self {
+        Self {
+            name,
+            env,
+            top: 0,
+            ticket: opening.ticket,
+            stale: true,
+            changes: Vec::new(),
+        }
+    }
+
+    /// The environment it is about: the one it was opened for, or the worst.
+    fn target(&self, overview: &Overview, now: Timestamp) -> Option<Target> {
+        let targets = targets_of(overview.stack.service(&self.name)?);
+        let is_chosen = |target: &&Target| self.env.is_some() && target.env == self.env;
+        let chosen = targets.iter().find(is_chosen).cloned();
+        let state = |target: &&Target| match overview.current_state(target, now).state {
+            State::Failing => 0,
+            State::Degraded => 1,
+            State::Unknown => 2,
+            State::Ok => 3,
+        };
+        chosen.or_else(|| targets.iter().min_by_key(state).cloned())
+    }
+
+    /// The run whose log is about the present state: the one that observed it, or the last that
+    /// worked on the service before it began.
+    fn run(&self, overview: &Overview, now: Timestamp) -> Option<RunId> {
+        let target = self.target(overview, now)?;
+        let observed_by = summary(overview, &target).and_then(|s| s.latest.run);
+        let since = overview.current_state(&target, now).since;
+        let of = |run: &&RunSummary| run.services.contains(&self.name);
+        let before = |run: &&RunSummary| of(run) && since.is_none_or(|at| run.requested_at <= at);
+        let runs = &overview.runs;
+        observed_by
+            .or_else(|| runs.iter().find(before).map(|run| run.id))
+            .or_else(|| runs.iter().find(of).map(|run| run.id))
     }
 }
 
 impl View for ServiceScreen {
     fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
+        if let (Action::Open, Some(overview)) = (action, scene.overview) {
+            return match self.run(overview, scene.now) {
+                Some(run) => Reaction::Open(Destination::Log { run }),
+                None => Reaction::Say("none of the newest runs worked on it".to_owned()),
+            };
+        }
         let height = layout::rows(scene.body);
         let all = lines(self, scene, Theme::new(false), layout::columns(scene.body)).len();
         let last = all.saturating_sub(height);
@@ -43,6 +101,35 @@ impl View for ServiceScreen {
         };
         self.top = top;
         Reaction::Done
+    }
+
+    fn wants(&mut self) -> Vec<Effect> {
+        if !std::mem::take(&mut self.stale) {
+            return Vec::new();
+        }
+        vec![Effect::Audit {
+            ticket: self.ticket,
+            filter: AuditFilter {
+                service: Some(self.name.clone()),
+                limit: CHANGES,
+                ..AuditFilter::default()
+            },
+        }]
+    }
+
+    fn receive(&mut self, msg: &Msg, _: Delivery<'_>) -> Reaction {
+        match msg {
+            Msg::Audit(ticket, rows) if *ticket == self.ticket => match rows {
+                Ok(rows) => self.changes.clone_from(rows),
+                Err(why) => return Reaction::Fail(format!("its changes were not read: {why}")),
+            },
+            _ => return Reaction::Ignored,
+        }
+        Reaction::Done
+    }
+
+    fn invalidate(&mut self) {
+        self.stale = true;
     }
 
     fn draw(&self, frame: Frame<'_>, area: Rect, canvas: &mut Canvas<'_>) {
@@ -86,6 +173,10 @@ fn lines(
         width,
     };
     states(&mut out, overview, service, scene);
+    let target = screen.target(overview, scene.now);
+    changes(&mut out, screen, target.as_ref(), scene);
+    people(&mut out, overview, service);
+    neighbours(&mut out, overview, service, scene);
     actions(&mut out, service);
     fields(&mut out, service);
     runs(&mut out, overview, service, scene);
@@ -153,15 +244,24 @@ fn states(out: &mut Out, overview: &Overview, service: &Service, scene: Scene<'_
             (None, None) => "no probe configured".to_owned(),
             (s, _) => facts(s, &current_state, scene.now),
         };
+        let since = current_state
+            .since
+            .map(|at| format!("since {}  ", minute(at)))
+            .unwrap_or_default();
         out.lines.push(Line::from(vec![
             Span::raw(format!("  {} ", column(name, 10))),
             Span::styled(
                 format!("{} {:<9}", state.symbol(), state.name()),
                 out.theme.state(state),
             ),
-            Span::raw(if protected { "protected  " } else { "" }),
-            Span::raw(why),
+            Span::raw(format!(
+                "{since}{}",
+                if protected { "protected" } else { "" }
+            )),
         ]));
+        for part in wrapped(&why, out.width.saturating_sub(13)) {
+            out.lines.push(Line::raw(format!("{:13}{part}", "")));
+        }
     }
     let mine = overview.breakers.iter().filter(|b| {
         b.way
@@ -184,6 +284,90 @@ fn states(out: &mut Out, overview: &Overview, service: &Service, scene: Scene<'_
             out.lines.push(Line::styled(format!("  {part}"), style));
         }
     }
+}
+
+/// The changes before the present state of the target, newest first; of a good one the last changes.
+fn changes(out: &mut Out, screen: &ServiceScreen, target: Option<&Target>, scene: Scene<'_>) {
+    let state = target
+        .zip(scene.overview)
+        .map(|(target, overview)| overview.current_state(target, scene.now))
+        .filter(|state| state.state != State::Ok);
+    let since = state.and_then(|state| state.since);
+    let heading = match (target, since) {
+        (Some(target), Some(since)) => {
+            format!("Changed before {} ({target})", minute(since))
+        }
+        _ => "Changed last".to_owned(),
+    };
+    out.heading(&safe(&heading));
+    let before = |row: &&AuditRow| since.is_none_or(|since| row.at <= since);
+    let rows: Vec<&AuditRow> = screen.changes.iter().filter(before).take(SHOWN).collect();
+    for row in &rows {
+        let ago = short_age(scene.now.ms_since(row.at));
+        let [_, actor, action, object, what] = audit_line::cells(row);
+        let text = safe(&format!("{action} {object} by {actor}  {what}"));
+        out.lines.push(Line::raw(format!("  {ago:>5} ago  {text}")));
+    }
+    if rows.is_empty() {
+        out.lines.push(Line::raw("  nothing is recorded"));
+    }
+    let run = scene
+        .overview
+        .and_then(|overview| screen.run(overview, scene.now));
+    if let Some(run) = run {
+        let line = format!("  Enter opens the log of run {run}");
+        out.lines.push(Line::styled(line, out.theme.dim()));
+    }
+}
+
+/// `2026-11-21 20:51Z`.
+fn minute(at: Timestamp) -> String {
+    let text = at.rfc3339();
+    let minute = text.get(..16).unwrap_or(&text);
+    format!("{}Z", minute.replace('T', " "))
+}
+
+fn people(out: &mut Out, overview: &Overview, service: &Service) {
+    out.heading("Who");
+    out.field("owner", service.owner.as_deref().unwrap_or("–"));
+    for contact in &overview.stack.contacts {
+        let ways = [
+            Some(&contact.name),
+            contact.phone.as_ref(),
+            contact.email.as_ref(),
+        ];
+        let ways: Vec<&str> = ways.into_iter().flatten().map(String::as_str).collect();
+        out.field("on call", &ways.join(" · "));
+    }
+    if overview.stack.contacts.is_empty() {
+        out.field("on call", "–");
+    }
+}
+
+/// What it needs and what needs it, each with its worst state.
+fn neighbours(out: &mut Out, overview: &Overview, service: &Service, scene: Scene<'_>) {
+    let state = |name: &String| {
+        let targets = overview.stack.service(name).map(targets_of);
+        let states = targets.unwrap_or_default().into_iter();
+        let states = states.map(|target| overview.current_state(&target, scene.now).state);
+        let worst = [State::Failing, State::Degraded, State::Unknown];
+        let states: Vec<State> = states.collect();
+        let found = worst.into_iter().find(|state| states.contains(state));
+        format!("{} {name}", found.unwrap_or(State::Ok).symbol())
+    };
+    let list = |names: Vec<&String>| {
+        let all: Vec<String> = names.into_iter().map(state).collect();
+        if all.is_empty() {
+            "–".to_owned()
+        } else {
+            all.join(", ")
+        }
+    };
+    out.heading("What it needs");
+    out.field("needs", &list(service.depends_on.iter().collect()));
+    let all = overview.stack.services.iter();
+    let users = all.filter(|other| other.depends_on.contains(&service.name));
+    out.field("needed by", &list(users.map(|user| &user.name).collect()));
 }
 
 fn actions(out: &mut Out, service: &Service) {
@@ -229,7 +413,6 @@ fn fields(out: &mut Out, s: &Service) {
         ("category", &s.category),
         ("status", &s.status),
         ("vendor", &s.vendor),
-        ("owner", &s.owner),
         ("department", &s.department),
         ("channel", &s.channel),
         ("sensitivity", &s.sensitivity),
@@ -245,7 +428,6 @@ fn fields(out: &mut Out, s: &Service) {
         }
     };
     out.field("aliases", &list(&s.aliases));
-    out.field("depends on", &list(&s.depends_on));
     for (name, url) in &s.links {
         out.field(name, url);
     }
@@ -314,7 +496,7 @@ fn runs(out: &mut Out, overview: &Overview, service: &Service, scene: Scene<'_>)
         .take(10);
     let before = out.lines.len();
     for run in of {
-        let age = crate::tui::pane::stack::short_age(scene.now.ms_since(run.requested_at));
+        let age = short_age(scene.now.ms_since(run.requested_at));
         out.lines.push(Line::from(vec![
             Span::raw(format!("  {:<6}", run.id.to_string())),
             Span::styled(

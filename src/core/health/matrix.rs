@@ -1,0 +1,261 @@
+//! The matrix at home: one row a service, one column an environment, worst first.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use crate::base::time::Timestamp;
+use crate::health::change::LastChange;
+use crate::health::check::score::is_protected;
+use crate::health::observation::{TargetState, TargetSummary, current_state};
+use crate::run::plan::{Target, targets_of};
+use crate::stack::service::{Service, Stack, Tier, Verb};
+use crate::stack::state::State;
+use crate::words;
+
+words! {
+    /// The order of the rows.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    pub enum RowOrder {
+        #[default]
+        Worst = "worst",
+        Name = "name",
+        Changed = "changed",
+    }
+}
+
+impl RowOrder {
+    /// The order after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        match self {
+            Self::Worst => Self::Name,
+            Self::Name => Self::Changed,
+            Self::Changed => Self::Worst,
+        }
+    }
+
+    /// For people: `worst first`.
+    #[must_use]
+    pub const fn describe(self) -> &'static str {
+        match self {
+            Self::Worst => "worst first",
+            Self::Name => "by name",
+            Self::Changed => "last changed first",
+        }
+    }
+}
+
+/// An environment as a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    pub env: String,
+    pub protected: bool,
+}
+
+/// One target of a service.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cell {
+    pub env: Option<String>,
+    /// Its failure counts more: see [`is_protected`].
+    pub protected: bool,
+    /// It has a probe, or had one.
+    pub probed: bool,
+    pub now: TargetState,
+    pub uptime_pct: Option<f64>,
+}
+
+impl Cell {
+    /// How bad it is, worst first.
+    const fn rank(&self) -> Rank {
+        match self.now.state {
+            State::Failing if self.protected => Rank::FailingProtected,
+            State::Failing => Rank::Failing,
+            State::Degraded => Rank::Degraded,
+            State::Unknown if self.probed => Rank::Unknown,
+            State::Ok => Rank::Ok,
+            State::Unknown => Rank::NotProbed,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    FailingProtected,
+    Failing,
+    Degraded,
+    Unknown,
+    Ok,
+    NotProbed,
+}
+
+/// A service in all its environments.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServiceRow {
+    pub service: String,
+    pub owner: Option<String>,
+    /// At least one: that of a service without environments has none.
+    pub cells: Vec<Cell>,
+    /// Index of the worst cell.
+    worst: usize,
+    /// The newest run or edit.
+    pub change: Option<LastChange>,
+    tier: Tier,
+}
+
+impl ServiceRow {
+    /// The worst cell, which the row's times and numbers are about.
+    #[must_use]
+    pub fn worst(&self) -> &Cell {
+        &self.cells[self.worst]
+    }
+
+    /// The cell in that column.
+    #[must_use]
+    pub fn cell(&self, env: &str) -> Option<&Cell> {
+        self.cells.iter().find(|c| c.env.as_deref() == Some(env))
+    }
+
+    /// The target of the worst cell.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        Target {
+            service: self.service.clone(),
+            env: self.worst().env.clone(),
+        }
+    }
+}
+
+/// What a matrix is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct MatrixData<'a> {
+    pub stack: &'a Stack,
+    pub states: &'a [(Target, TargetSummary)],
+    pub changes: &'a [LastChange],
+    pub now: Timestamp,
+    /// An observation older than this does not count, milliseconds.
+    pub max_age_ms: i64,
+}
+
+/// All services with their states at one time.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Matrix {
+    /// In the order of the stack, protected ones last.
+    pub columns: Vec<Column>,
+    pub rows: Vec<ServiceRow>,
+}
+
+impl Matrix {
+    /// The matrix, in an order.
+    #[must_use]
+    pub fn new(data: MatrixData<'_>, order: RowOrder) -> Self {
+        let latest: HashMap<&Target, &TargetSummary> =
+            data.states.iter().map(|(target, s)| (target, s)).collect();
+        let mut changes: HashMap<&str, &LastChange> = HashMap::new();
+        for change in data.changes {
+            let newest = changes.entry(&change.service).or_insert(change);
+            if change.at > newest.at {
+                *newest = change;
+            }
+        }
+        let mut matrix = Self {
+            columns: columns(data.stack),
+            rows: Vec::new(),
+        };
+        for service in &data.stack.services {
+            let cells: Vec<Cell> = targets_of(service)
+                .iter()
+                .map(|target| cell(data, service, target, latest.get(target).copied()))
+                .collect();
+            let worst = (0..cells.len()).min_by_key(|i| (cells[*i].rank(), !cells[*i].protected));
+            matrix.rows.push(ServiceRow {
+                service: service.name.clone(),
+                owner: service.owner.clone(),
+                worst: worst.unwrap_or(0),
+                cells,
+                change: changes.get(service.name.as_str()).copied().cloned(),
+                tier: service.tier,
+            });
+        }
+        matrix.sort(order);
+        matrix
+    }
+
+    /// Sorts the rows; equal ones keep the order of the stack.
+    fn sort(&mut self, order: RowOrder) {
+        match order {
+            RowOrder::Worst => self.rows.sort_by_key(|row| {
+                let worst = row.worst();
+                (worst.rank(), !worst.protected, Reverse(row.tier))
+            }),
+            RowOrder::Name => self
+                .rows
+                .sort_by_cached_key(|row| row.service.to_lowercase()),
+            RowOrder::Changed => self
+                .rows
+                .sort_by_key(|row| Reverse(row.change.as_ref().map(|change| change.at))),
+        }
+    }
+
+    /// Number of services that fail where it counts most.
+    #[must_use]
+    pub fn failing_protected(&self) -> usize {
+        let fails = |row: &&ServiceRow| row.worst().rank() == Rank::FailingProtected;
+        self.rows.iter().filter(fails).count()
+    }
+}
+
+fn columns(stack: &Stack) -> Vec<Column> {
+    let mut columns: Vec<Column> = stack
+        .environments
+        .iter()
+        .map(|env| Column {
+            env: env.name.clone(),
+            protected: env.protected,
+        })
+        .collect();
+    columns.sort_by_key(|column| column.protected);
+    columns
+}
+
+fn cell(
+    data: MatrixData<'_>,
+    service: &Service,
+    target: &Target,
+    summary: Option<&TargetSummary>,
+) -> Cell {
+    let probe = service.action(Verb::Probe, target.env.as_deref());
+    Cell {
+        env: target.env.clone(),
+        protected: is_protected(data.stack, target),
+        probed: summary.is_some() || probe.is_some(),
+        now: current_state(summary, data.now, data.max_age_ms),
+        uptime_pct: summary.and_then(TargetSummary::uptime_pct),
+    }
+}
+
+/// The shortest prefixes of the names that tell them apart, at least three letters long; a name that
+/// fits into `width` stays whole.
+#[must_use]
+pub fn heads(names: &[&str], width: usize) -> Vec<String> {
+    let prefix = |name: &str, length: usize| name.chars().take(length).collect::<String>();
+    let short = |name: &&str| {
+        let all = name.chars().count();
+        if all <= width {
+            return (*name).to_owned();
+        }
+        let is_unique = |length: &usize| {
+            let own = prefix(name, *length);
+            names
+                .iter()
+                .filter(|other| prefix(other, *length) == own)
+                .count()
+                == 1
+        };
+        let length = (3..all).find(is_unique).unwrap_or(all);
+        prefix(name, length)
+    };
+    names.iter().map(short).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,342 @@
+//! What home reads: since when a target is in its state, the last changes, runs of concern, the day
+//! of each target, and how a person has set home.
+
+use opsroom::core::base::time::Timestamp;
+use opsroom::core::health::day::HOUR_MS;
+use opsroom::core::health::matrix::RowOrder;
+use opsroom::core::health::observation::Observation;
+use opsroom::core::run::plan::{Plan, Target};
+use opsroom::core::run::{RunId, RunStatus, Transition};
+use opsroom::core::stack::service::{Service, Stack};
+use opsroom::core::stack::state::State;
+use opsroom::core::stack::{Change, diff};
+use opsroom::store::{HomeView, Store};
+
+use super::opening::sql;
+use super::{Place, at, plan};
+
+fn seen(service: &str, ms: i64, state: State) -> Observation {
+    Observation {
+        target: Target {
+            service: service.to_owned(),
+            env: Some("prod".to_owned()),
+        },
+        at: at(ms),
+        state,
+        latency_ms: Some(ms % 1000),
+        message: format!("at {ms}"),
+        run: None,
+    }
+}
+
+async fn since(place: &Place, store: &Store) -> Vec<(String, Timestamp)> {
+    let found = store.summaries(place.workspace, at(0)).await.unwrap();
+    let since = |(target, summary): (Target, _)| {
+        let summary: opsroom::core::health::observation::TargetSummary = summary;
+        (target.service, summary.since)
+    };
+    found.into_iter().map(since).collect()
+}
+
+pub async fn a_state_has_a_beginning(place: Place) {
+    use State::{Degraded, Failing, Ok, Unknown};
+    let store = place.store.clone();
+    for (batch, wanted) in [
+        (vec![(10, Failing)], 10),
+        (vec![(20, Failing)], 10),
+        (vec![(30, Ok)], 30),
+        (vec![(40, Ok)], 30),
+        // Late: it changes nothing.
+        (vec![(35, Failing)], 30),
+        (vec![(50, Unknown)], 50),
+        (vec![(60, Unknown), (70, Unknown)], 50),
+        // All in one batch, and not in order.
+        (vec![(90, Failing), (80, Ok), (100, Failing)], 90),
+        (vec![(110, Degraded), (120, Failing)], 120),
+    ] {
+        let all: Vec<_> = batch
+            .iter()
+            .map(|(ms, state)| seen("web", *ms, *state))
+            .collect();
+        store.observe(place.workspace, &all).await.unwrap();
+        assert_eq!(
+            since(&place, &store).await,
+            [("web".to_owned(), at(wanted))],
+            "{batch:?}"
+        );
+    }
+}
+
+/// Undoes the migration and opens the store again.
+pub async fn earlier_states_get_their_beginning(place: Place) {
+    use State::{Degraded, Failing, Ok};
+    for (service, ms, state) in [
+        ("always", 10, Ok),
+        ("always", 20, Ok),
+        ("changed", 10, Ok),
+        ("changed", 20, Failing),
+        ("changed", 30, Degraded),
+        ("changed", 40, Failing),
+        ("changed", 50, Failing),
+        ("once", 60, Failing),
+    ] {
+        let one = [seen(service, ms, state)];
+        place.store.observe(place.workspace, &one).await.unwrap();
+    }
+    let changing = Plan {
+        mutates: true,
+        ..plan("deploy")
+    };
+    let mut runs = Vec::new();
+    for plan in [
+        changing,
+        Plan {
+            mutates: false,
+            ..plan("check")
+        },
+    ] {
+        let run = place.submit(plan).await.id;
+        begin(&place, run).await;
+        runs.push(run);
+    }
+    let wanted = since(&place, &place.store).await;
+    let changes = place.store.last_changes(place.workspace).await.unwrap();
+    assert_eq!(
+        changes.iter().map(|c| c.run).collect::<Vec<_>>(),
+        [Some(runs[0]); 2],
+        "both services of the changing run"
+    );
+    place.store.close().await;
+    let undo = "drop index run_changing;
+         drop index run_unsettled;
+         drop index run_failed;
+         drop index audit_of_service;
+         alter table run drop column mutates;
+         alter table latest_observation drop column state_since;
+         drop table home_view;
+         delete from _sqlx_migrations where version >= 10";
+    sql(&place.url, undo).await;
+    let again = Store::open(&place.url).await.unwrap();
+    assert_eq!(since(&place, &again).await, wanted);
+    let [always, failing, once] = &wanted[..] else {
+        panic!("{wanted:?}")
+    };
+    assert_eq!((always.1, failing.1, once.1), (at(10), at(40), at(60)));
+    assert_eq!(again.last_changes(place.workspace).await.unwrap(), changes);
+    again.close().await;
+}
+
+/// Claims, starts and ends the run.
+async fn begin(place: &Place, run: RunId) {
+    let (claim, ..) = place
+        .store
+        .claim(Some(run), "one", at(9_000_000))
+        .await
+        .unwrap()
+        .unwrap();
+    for (what, ms) in [
+        (Transition::Start, run.0 * 1000),
+        (Transition::Succeed, 8_000_000),
+    ] {
+        place
+            .store
+            .transition(claim, what, None, &[], at(ms))
+            .await
+            .unwrap();
+    }
+}
+
+pub async fn the_last_change_of_a_service_is_a_run_or_an_edit(place: Place) {
+    let (store, workspace) = (&place.store, place.workspace);
+    assert_eq!(store.last_changes(workspace).await.unwrap(), []);
+    let change = |mutates, env: &str, services: &[&str]| Plan {
+        mutates,
+        env: Some(env.to_owned()),
+        services: services.iter().map(|s| (*s).to_owned()).collect(),
+        ..plan("deploy")
+    };
+    let mut runs = Vec::new();
+    for plan in [
+        change(true, "prod", &["web", "api"]),
+        change(true, "prod", &["web"]),
+        change(true, "dev", &["web"]),
+        change(false, "prod", &["web"]),
+    ] {
+        let run = place.submit(plan).await.id;
+        begin(&place, run).await;
+        runs.push(run);
+    }
+    // Queued: it has changed nothing yet.
+    place.submit(change(true, "prod", &["web", "api"])).await;
+    let service = |name: &str, owner: Option<&str>| Service {
+        name: name.to_owned(),
+        owner: owner.map(str::to_owned),
+        ..Service::default()
+    };
+    let stack = |services: Vec<Service>| Stack {
+        workspace: "acme".to_owned(),
+        timezone: "Europe/Berlin".to_owned(),
+        services,
+        ..Stack::default()
+    };
+    let all = [
+        stack(vec![]),
+        stack(vec![
+            service("web", None),
+            service("crm", None),
+            service("old", None),
+        ]),
+        stack(vec![service("web", Some("ana")), service("crm", None)]),
+    ];
+    for (n, step) in all.windows(2).enumerate() {
+        let changes: Vec<Change> = diff(&step[0], &step[1]);
+        let when = at(100_000 + i64::try_from(n).unwrap());
+        store.apply(workspace, &changes, "bea", when).await.unwrap();
+    }
+    let mut found: Vec<_> = store
+        .last_changes(workspace)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|c| (c.service, c.env, c.run, c.what, c.at, c.actor))
+        .collect();
+    found.sort();
+    let by_run = |service: &str, env: &str, run: RunId| {
+        let (env, what) = (Some(env.to_owned()), "deploy".to_owned());
+        (
+            service.to_owned(),
+            env,
+            Some(run),
+            what,
+            at(run.0 * 1000),
+            "ana".to_owned(),
+        )
+    };
+    let edit = |service: &str, what: &str, ms| {
+        (
+            service.to_owned(),
+            None,
+            None,
+            what.to_owned(),
+            at(ms),
+            "bea".to_owned(),
+        )
+    };
+    assert_eq!(
+        found,
+        [
+            by_run("api", "prod", runs[0]),
+            edit("crm", "added", 100_000),
+            edit("old", "removed", 100_001),
+            edit("web", "edited", 100_001),
+            by_run("web", "dev", runs[2]),
+            by_run("web", "prod", runs[1]),
+        ]
+    );
+}
+
+pub async fn runs_of_concern_wait_were_interrupted_or_failed(place: Place) {
+    let mut wanted = Vec::new();
+    for end in [
+        None,
+        Some(Transition::Wait),
+        Some(Transition::Succeed),
+        Some(Transition::Fail),
+        Some(Transition::Interrupt),
+    ] {
+        let run = place
+            .submit(Plan {
+                services: vec![],
+                ..plan("deploy")
+            })
+            .await
+            .id;
+        let Some(end) = end else { continue };
+        let (claim, ..) = place
+            .store
+            .claim(Some(run), "one", at(9_000_000))
+            .await
+            .unwrap()
+            .unwrap();
+        for what in [Transition::Start, end] {
+            place
+                .store
+                .transition(claim, what, None, &[], at(20))
+                .await
+                .unwrap();
+        }
+        if end != Transition::Succeed {
+            wanted.push(run);
+        }
+    }
+    let found = place.store.runs_of_concern(place.workspace).await.unwrap();
+    let mut ids: Vec<_> = found.iter().map(|run| run.id).collect();
+    ids.sort();
+    assert_eq!(ids, wanted);
+    assert!(found.iter().all(|run| run.status != RunStatus::Succeeded));
+    let other = place
+        .store
+        .ensure_workspace("other", "UTC", at(0))
+        .await
+        .unwrap()
+        .id;
+    assert_eq!(place.store.runs_of_concern(other).await.unwrap(), []);
+}
+
+pub async fn a_day_has_latency_and_hours(place: Place) {
+    let hour = |n: i64| Timestamp(n * HOUR_MS);
+    let one = |at: Timestamp, state, latency_ms| Observation {
+        at,
+        latency_ms,
+        ..seen("web", 0, state)
+    };
+    let mut all: Vec<_> = (1..=100)
+        .map(|ms| one(hour(500).plus_ms(ms), State::Ok, Some(ms)))
+        .collect();
+    all.push(one(hour(501), State::Failing, None));
+    all.push(one(hour(501).plus_ms(1), State::Ok, Some(7)));
+    all.push(one(hour(502), State::Unknown, None));
+    all.push(one(hour(503), State::Degraded, None));
+    all.push(one(hour(499), State::Failing, Some(90_000)));
+    place.store.observe(place.workspace, &all).await.unwrap();
+    let days = place.store.days(place.workspace, hour(500)).await.unwrap();
+    assert_eq!(days.len(), 1);
+    let day = &days[&all[0].target];
+    assert_eq!(day.p95_ms, Some(95));
+    assert_eq!(
+        day.last(5, hour(503)).collect::<Vec<_>>(),
+        [
+            None,
+            Some(State::Ok),
+            Some(State::Failing),
+            None,
+            Some(State::Degraded)
+        ]
+    );
+}
+
+pub async fn each_person_has_a_home(place: Place) {
+    let (store, workspace) = (&place.store, place.workspace);
+    let ana = HomeView {
+        order: RowOrder::Changed,
+        looked_at: Some(at(5)),
+    };
+    assert_eq!(
+        store.home_view(workspace, "ana").await.unwrap(),
+        HomeView::default()
+    );
+    for view in [
+        HomeView {
+            order: RowOrder::Name,
+            looked_at: None,
+        },
+        ana,
+    ] {
+        store.keep_home_view(workspace, "ana", view).await.unwrap();
+        assert_eq!(store.home_view(workspace, "ana").await.unwrap(), view);
+    }
+    assert_eq!(
+        store.home_view(workspace, "bob").await.unwrap(),
+        HomeView::default()
+    );
+}
