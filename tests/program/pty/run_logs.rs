@@ -139,11 +139,11 @@ fn the_console_shows_the_same_log_on_its_whole_screen_and_finds_it_again() {
     console.send("\r");
     console.wait_for("$: 1 of 1 ");
     console.send("q");
-    console.wait_for("services");
+    console.wait_for("last change");
     console.send("f");
     console.wait_for("$: 1 of 1 ");
     console.send("q");
-    console.wait_for("services");
+    console.wait_for("last change");
     console.send("q");
     assert_eq!(console.exit_restored(), 0);
 }

@@ -46,7 +46,7 @@ fn no_color_means_no_colours_but_keeps_reverse_video() {
 fn a_locale_that_is_not_utf8_gets_ascii_only() {
     let mut console = Setup::demo().env("LC_ALL", "C").start();
     console.wait_for("SIMULATED");
-    console.wait_for("+- Health");
+    console.wait_for("- Run log -");
     let bytes = console.bytes_since(0);
     assert!(
         bytes.is_ascii(),
