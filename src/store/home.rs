@@ -14,7 +14,7 @@ use super::rows::{LastChangeRow, RunSummaryRow};
 use super::{Store, StoreError};
 
 /// The newest run of each service and environment among the newest 5,000 that change something, and
-/// the newest edit of each service among the newest 5,000 edits.
+/// the newest edit of each service among the newest 5,000 edits; by service, oldest first.
 const CHANGES: &str = "select newest.service, run.env, run.id as run_id, run.runbook as what, \
      run.started_at as at, run.actor from (select s.service, r.env, max(r.id) as id from \
      (select id, env from run where workspace_id = $1 and mutates and started_at is not null order by id desc limit 5000) r \
@@ -22,7 +22,8 @@ const CHANGES: &str = "select newest.service, run.env, run.id as run_id, run.run
      union all select substr(a.object, 9), null, null, \
      case when a.before is null then 'added' when a.after is null then 'removed' else 'edited' end, a.at, a.actor \
      from audit a where a.id in (select max(id) from (select id, object from audit \
-     where workspace_id = $1 and substr(object, 1, 8) = 'service ' order by id desc limit 5000) edits group by object)";
+     where workspace_id = $1 and substr(object, 1, 8) = 'service ' order by id desc limit 5000) edits group by object) \
+     order by 1, 5, 3";
 const UNSETTLED: &str = "status in ('waiting', 'interrupted') order by id desc limit 50";
 const FAILED: &str = "status in ('failed', 'timed_out') order by id desc limit 50";
 const HOME_VIEW: &str =
