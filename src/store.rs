@@ -138,6 +138,19 @@ pub struct RunFilter {
     pub limit: u32,
 }
 
+impl RunFilter {
+    /// Whether every run passes.
+    #[must_use]
+    pub const fn is_everything(&self) -> bool {
+        self.status.is_empty()
+            && self.runbook.is_none()
+            && self.service.is_none()
+            && self.env.is_none()
+            && self.since.is_none()
+            && self.holds.is_none()
+    }
+}
+
 /// A workspace's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workspace {

@@ -13,23 +13,31 @@ use super::db::text;
 use super::rows::{LastChangeRow, RunSummaryRow};
 use super::{Store, StoreError};
 
-/// The newest run of each service and environment among the newest 5,000 that change something, and
+/// The run of each service and environment among the newest 5,000 that change something, and
 /// the newest edit of each service among the newest 5,000 edits; by service, oldest first.
 const CHANGES: &str = "select newest.service, run.env, run.id as run_id, run.runbook as what, \
-     run.started_at as at, run.actor from (select s.service, r.env, max(r.id) as id from \
-     (select id, env from run where workspace_id = $1 and mutates and started_at is not null order by id desc limit 5000) r \
-     join run_service s on s.run_id = r.id group by s.service, r.env) newest join run on run.id = newest.id \
+     run.started_at as at, run.actor from (select s.service, r.id, \
+     row_number() over (partition by s.service, r.env order by r.started_at desc, r.id desc) as n from \
+     (select id, env, started_at from run where workspace_id = $1 and mutates and started_at is not null \
+     order by id desc limit 5000) r join run_service s on s.run_id = r.id) newest join run on run.id = newest.id \
+     where newest.n = 1 \
      union all select substr(a.object, 9), null, null, \
      case when a.before is null then 'added' when a.after is null then 'removed' else 'edited' end, a.at, a.actor \
      from audit a where a.id in (select max(id) from (select id, object from audit \
      where workspace_id = $1 and substr(object, 1, 8) = 'service ' order by id desc limit 5000) edits group by object) \
-     order by 1, 5, 3";
-const UNSETTLED: &str = "status in ('waiting', 'interrupted') order by id desc limit 50";
+     order by 1, 5, 4";
+/// The first condition is that of the index.
+const WAITING: &str =
+    "status in ('waiting', 'interrupted') and status = 'waiting' order by id limit 50";
+const INTERRUPTED: &str =
+    "status in ('waiting', 'interrupted') and status = 'interrupted' order by id desc limit 50";
 const FAILED: &str = "status in ('failed', 'timed_out') order by id desc limit 50";
 const HOME_VIEW: &str =
     "select sort, looked_at from home_view where workspace_id = $1 and actor = $2";
 const KEEP_HOME_VIEW: &str = "insert into home_view (workspace_id, actor, sort, looked_at) values ($1, $2, $3, $4) \
-     on conflict (workspace_id, actor) do update set sort = excluded.sort, looked_at = excluded.looked_at";
+     on conflict (workspace_id, actor) do update set sort = excluded.sort, \
+     looked_at = case when excluded.looked_at is null or excluded.looked_at < home_view.looked_at \
+     then home_view.looked_at else excluded.looked_at end";
 
 /// How a person has set home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,12 +55,12 @@ impl Store {
         Ok(rows.into_iter().map(LastChange::from).collect())
     }
 
-    /// Runs that wait or were interrupted, and runs that failed: of each the newest 50. One that
-    /// cannot be read is left out: lists of runs report it.
+    /// Runs that wait (the oldest 50), that were interrupted, and that failed (the newest 50 each).
+    /// One that cannot be read is left out: lists of runs report it.
     pub async fn runs_of_concern(&self, workspace: i64) -> Result<Vec<RunSummary>, StoreError> {
         let mut db = self.db.read().await?;
         let mut runs = Vec::new();
-        for which in [UNSETTLED, FAILED] {
+        for which in [WAITING, INTERRUPTED, FAILED] {
             let rows = on!(db, conn: D => {
                 let mut query = QueryBuilder::<D>::new("select ");
                 query.push(RunSummaryRow::COLUMNS).push(" from run where workspace_id = ");

@@ -21,9 +21,9 @@ use super::view::layout::{self, HomeAreas, THREE_COLUMNS, WIDE};
 use super::viewer::Viewer;
 use crate::core::base::time::Timestamp;
 use crate::core::health::day::Day;
-use crate::core::health::matrix::{Matrix, MatrixData, ServiceRow};
+use crate::core::health::matrix::{Matrix, MatrixData, RowOrder, ServiceRow};
 use crate::core::run::act::Acted;
-use crate::core::run::need::{Looked, RunNeed, open_needs};
+use crate::core::run::need::{Looked, NeedReason, RunNeed, open_needs};
 use crate::core::run::plan::Target;
 use crate::core::run::summary::RunSummary;
 use crate::core::run::{RunId, RunStatus};
@@ -64,6 +64,8 @@ pub struct Home {
     /// Runs opened since the console was started.
     opened: BTreeSet<RunId>,
     needs: Vec<RunNeed>,
+    /// Of those, the dialog of the queued runs was opened last.
+    left_over_shown: bool,
     health: usize,
     /// The run whose log is shown.
     pub log: Option<RunId>,
@@ -97,10 +99,12 @@ impl Home {
     /// A view is opened: what it shows counts as looked at.
     pub(super) fn look_at(&mut self, destination: &Destination, now: Timestamp) {
         match destination {
-            Destination::Runs { .. } => {
+            // A filtered list may not show the failed runs.
+            Destination::Runs { filter } if filter.is_everything() => {
                 self.view.looked_at = Some(now);
                 self.changed = true;
             }
+            Destination::Runs { .. } => return,
             Destination::Run { run, .. } | Destination::Log { run } => {
                 self.opened.insert(*run);
             }
@@ -127,6 +131,31 @@ impl Home {
     /// The focused pane fills the screen. Where the score is only a strip, its pane always does.
     fn is_full(&self, body: Rect) -> bool {
         self.full || (self.focus == Pane::Health && body.width < WIDE)
+    }
+
+    /// Leaves the pane that fills the screen; false when none does.
+    pub(super) fn leave_full(&mut self, body: Rect) -> bool {
+        let full = self.is_full(body);
+        if full && body.width < WIDE && self.focus == Pane::Health {
+            self.focus = Pane::Stack;
+        }
+        self.full = false;
+        full
+    }
+
+    /// The next that needs the person after the one on screen, or after the queued runs whose
+    /// dialog was opened last.
+    pub(super) fn next_need(&mut self, on_screen: impl Fn(RunId) -> bool) -> Option<&RunNeed> {
+        let shown = self.needs.iter().position(|need| on_screen(need.run));
+        let passed = std::mem::take(&mut self.left_over_shown);
+        let at = shown.or_else(|| {
+            let is_left_over = |need: &RunNeed| need.reason == NeedReason::LeftOver;
+            self.needs.iter().rposition(is_left_over).filter(|_| passed)
+        });
+        let next = at.map_or(0, |at| at + 1) % self.needs.len().max(1);
+        let need = self.needs.get(next).filter(|need| !on_screen(need.run))?;
+        self.left_over_shown = need.reason == NeedReason::LeftOver;
+        Some(need)
     }
 
     fn area(&self, pane: Pane, body: Rect) -> Rect {
@@ -373,12 +402,7 @@ impl View for Home {
             self.show_rows();
             return true;
         }
-        let full = self.is_full(scene.body);
-        if full && scene.body.width < WIDE && self.focus == Pane::Health {
-            self.focus = Pane::Stack;
-        }
-        self.full = false;
-        full
+        self.leave_full(scene.body)
     }
 
     /// Types text into the filter.
@@ -410,7 +434,12 @@ impl View for Home {
             }
             Msg::Days(Ok(days)) => self.days.clone_from(days),
             // What was changed since the request counts.
-            Msg::HomeView(Ok(view)) if self.view == HomeView::default() => self.view = *view,
+            Msg::HomeView(Ok(kept)) => {
+                if self.view.order == RowOrder::default() {
+                    self.view.order = kept.order;
+                }
+                self.view.looked_at = self.view.looked_at.max(kept.looked_at);
+            }
             Msg::Submitted(_, Ok(run)) => self.follow(run.id),
             Msg::Acted(_, Ok(acted)) => {
                 if let [Acted::Retried(run)] = acted.as_slice() {

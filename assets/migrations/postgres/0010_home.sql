@@ -23,10 +23,10 @@ where began.workspace_id = latest_observation.workspace_id and began.service = l
 alter table run add column mutates boolean not null default false;
 update run set mutates = true
 where substring(plan from '"mutates":(true|false)') = 'true';
-create index run_changing on run (workspace_id, id) where mutates;
+create index run_changing on run (workspace_id, id, env, started_at) where mutates;
 create index run_unsettled on run (workspace_id, id) where status in ('waiting', 'interrupted');
 create index run_failed on run (workspace_id, id) where status in ('failed', 'timed_out');
-create index audit_of_service on audit (workspace_id, id) where substr(object, 1, 8) = 'service ';
+create index audit_of_service on audit (workspace_id, id, object) where substr(object, 1, 8) = 'service ';
 
 -- The order of the services at home, and when the person last opened the list of runs.
 create table home_view (

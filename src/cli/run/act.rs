@@ -198,7 +198,14 @@ pub(in crate::cli) async fn finish(
             let lines = lines(control, &other).await?;
             control.close(false).await;
             let mut out = Out::new();
-            lines.iter().try_for_each(|line| out.line(line))?;
+            lines.iter().try_for_each(|line| {
+                if !json {
+                    return out.line(line);
+                }
+                let run = other.run().map(|run| run.0);
+                let object = serde_json::json!({"type": "act", "run": run, "message": line});
+                out.line(&object.to_string())
+            })?;
             return Ok(Code::Succeeded);
         }
     };

@@ -7,6 +7,7 @@ use crate::core::run::RunId;
 use crate::core::run::need::NeedReason;
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, RunFilter};
+use crate::tui::pane::Screen;
 use crate::tui::pane::{Destination, Reaction};
 use crate::tui::popup::{Outcome, Popup};
 
@@ -195,7 +196,8 @@ impl App {
 
     /// `q` closes the view; at home it quits, after a confirmation while runs are active.
     pub(super) fn quit(&mut self) -> Vec<Effect> {
-        if self.leave() || std::mem::take(&mut self.home.full) {
+        let body = self.body();
+        if self.leave() || self.home.leave_full(body) {
             return Vec::new();
         }
         match self.live() {
@@ -207,14 +209,25 @@ impl App {
         }
     }
 
-    /// Opens the first run that needs the person and is not on screen.
+    /// Opens the first run that needs the person; where one of those is on screen, the next in its
+    /// place.
     fn open_need(&mut self) {
-        let on_screen = |run| self.top_view().reads(run);
-        let need = self.home.needs().iter().find(|need| !on_screen(need.run));
-        match need.map(|need| (need.reason, need.run)) {
-            None => self.say("nothing else needs you"),
-            Some((NeedReason::LeftOver, run)) => self.open_left_over(Some(run)),
-            Some((_, run)) => self.open(Destination::run(run)),
+        let shown: Vec<RunId> = self.home.needs().iter().map(|need| need.run).collect();
+        let view = self.screens.last().map(Screen::view);
+        let shown: Vec<RunId> = shown
+            .into_iter()
+            .filter(|run| view.is_some_and(|view| view.reads(*run)))
+            .collect();
+        let need = self.home.next_need(|run| shown.contains(&run));
+        let Some((reason, run)) = need.map(|need| (need.reason, need.run)) else {
+            return self.say("nothing else needs you");
+        };
+        if !shown.is_empty() {
+            self.leave();
+        }
+        match reason {
+            NeedReason::LeftOver => self.open_left_over(Some(run)),
+            _ => self.open(Destination::run(run)),
         }
     }
 

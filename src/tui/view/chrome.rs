@@ -56,10 +56,12 @@ pub fn title(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     let left = Line::from(spans);
     let all = usize::from(area.width);
     let used = |right: &[Span<'_>]| left.width() + right.iter().map(Span::width).sum::<usize>();
-    for fact in facts(app) {
-        if used(&right) + fact.width() < all {
-            right.insert(0, fact);
-        }
+    for forms in facts(app) {
+        let fits = |fact: &Span<'_>| used(&right) + fact.width() < all;
+        let Some(fact) = forms.into_iter().find(fits) else {
+            break;
+        };
+        right.insert(0, fact);
     }
     let right = Line::from(right);
     canvas.line(
@@ -69,26 +71,30 @@ pub fn title(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     canvas.right(area, &right);
 }
 
-/// Who is on call, and the services that fail where it counts most; the last one is the first to go
-/// where there is no room.
-fn facts(app: &App) -> Vec<Span<'static>> {
+/// The services that fail where it counts most, and the first contact, each in a long and a short
+/// form; the last one is the first to go where there is no room.
+fn facts(app: &App) -> Vec<Vec<Span<'static>>> {
     let failing = match app.home.failing_protected() {
         0 => None,
-        n => Some(Span::styled(
-            format!("{} {n} failing, protected  ", State::Failing.symbol()),
-            app.theme.wrong(),
-        )),
+        n => {
+            let form = |what| {
+                let text = format!("{} {n} {what}  ", State::Failing.symbol());
+                Span::styled(text, app.theme.wrong())
+            };
+            Some(vec![form("failing, protected"), form("failing")])
+        }
     };
-    let on_call = app.overview.as_ref().map(|o| {
+    let contact = app.overview.as_ref().and_then(|o| {
         let contacts = &o.stack.contacts;
-        let first = contacts.first().map_or("–", |contact| &contact.name);
+        let first = &contacts.first()?.name;
         let more = match contacts.len() {
             0 | 1 => String::new(),
             n => format!(" +{}", n - 1),
         };
-        Span::raw(format!("on call {}{more}  ", safe(first)))
+        let name = safe(first);
+        Some(vec![Span::raw(format!("contact {name}{more}  "))])
     });
-    failing.into_iter().chain(on_call).collect()
+    failing.into_iter().chain(contact).collect()
 }
 
 /// The closed command line with the toast or a hint; below it the key hints.

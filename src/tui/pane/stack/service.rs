@@ -4,6 +4,7 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use crate::bus::Notice;
 use crate::core::access::audit_line;
 use crate::core::base::time::Timestamp;
 use crate::core::run::plan::{Target, targets_of};
@@ -123,6 +124,7 @@ impl View for ServiceScreen {
                 Ok(rows) => self.changes.clone_from(rows),
                 Err(why) => return Reaction::Fail(format!("its changes were not read: {why}")),
             },
+            Msg::Notice(Notice::Run(..) | Notice::Stack) => self.stale = true,
             _ => return Reaction::Ignored,
         }
         Reaction::Done
@@ -337,10 +339,10 @@ fn people(out: &mut Out, overview: &Overview, service: &Service) {
             contact.email.as_ref(),
         ];
         let ways: Vec<&str> = ways.into_iter().flatten().map(String::as_str).collect();
-        out.field("on call", &ways.join(" · "));
+        out.field("contact", &ways.join(" · "));
     }
     if overview.stack.contacts.is_empty() {
-        out.field("on call", "–");
+        out.field("contact", "–");
     }
 }
 
