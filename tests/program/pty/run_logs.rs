@@ -56,7 +56,9 @@ fn a_finished_run_is_searched_filtered_and_taken_apart() {
     console.send("exit code 0 in");
     console.wait_for("search: exit code 0 in");
     console.send("\r");
-    console.wait_for("/exit code 0 in: 1 of 1 ");
+    console.wait_for("/exit code 0 in: 1 of 1 · 11 of");
+    // The rows may come after the numbers.
+    console.settle(std::time::Duration::from_millis(200));
     console.send("\r");
     console.wait_for("\"attempt\": 1");
     console.send("\x1b");
