@@ -5,7 +5,6 @@ use super::session::Start;
 use super::stop::{Code, Stop};
 use crate::control::AuditFilter;
 use crate::core::access::audit_line;
-use crate::core::base::time::parse_since;
 
 /// List the audit log, newest first
 #[derive(Debug, clap::Args)]
@@ -26,13 +25,7 @@ pub struct AuditArgs {
 }
 
 pub(super) async fn perform(args: &AuditArgs, start: &Start) -> Result<Code, Stop> {
-    let now = start.clock.now();
-    let since = args
-        .since
-        .as_deref()
-        .map(|text| parse_since(text, now))
-        .transpose();
-    let since = since.map_err(|why| Stop::Usage(format!("--since: {why}")))?;
+    let since = start.since(args.since.as_deref())?;
     let control = start.open_cli().await?;
     let filter = AuditFilter {
         since,

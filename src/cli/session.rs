@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::config::settings::{self, Flags, Paths};
 use crate::control::{self, AdapterContext, Control, ProcessKind, Refusal};
 use crate::core::base::problem::Problem;
+use crate::core::base::time::{Timestamp, parse_since};
 use crate::tui::keys::Keymap;
 use crate::vault::Vault;
 
@@ -122,6 +123,13 @@ impl Start {
             door,
             context: self.context(settings),
         })
+    }
+
+    /// The time that `--since` names.
+    pub(super) fn since(&self, text: Option<&str>) -> Result<Option<Timestamp>, Stop> {
+        text.map(|text| parse_since(text, self.clock.now()))
+            .transpose()
+            .map_err(|why| Stop::Usage(format!("--since: {why}")))
     }
 
     /// The secrets, policy and limits of outbound calls.

@@ -12,7 +12,7 @@ use crate::cli::session::Start;
 use crate::cli::stop::{Code, Stop, print_message};
 use crate::cli::{Next, file};
 use crate::control::Control;
-use crate::core::base::time::{Timestamp, parse_since};
+use crate::core::base::time::Timestamp;
 use crate::core::command::run_ref::RunRef;
 use crate::core::command::{self, ParseOutcome, Parsed, ViewCommand};
 use crate::core::logline;
@@ -166,12 +166,7 @@ pub(in crate::cli) async fn perform(args: &LogArgs, start: &Start) -> Result<Nex
         return refuse("--budget is for the viewer: leave it out to print lines");
     }
     let now = start.clock.now();
-    let since = args
-        .since
-        .as_deref()
-        .map(|text| parse_since(text, now))
-        .transpose();
-    let since = since.map_err(|why| Stop::Usage(format!("--since: {why}")))?;
+    let since = start.since(args.since.as_deref())?;
     let wanted = RunQuery::new(args.grep.as_deref(), args.level, since)?;
     if args.what.iter().all(is_file) {
         if args.follow {

@@ -8,7 +8,7 @@ use crate::cli::session::Start;
 use crate::cli::stop::{Code, Stop, print_message};
 use crate::control::{RunFilter, RunPage, not_listed};
 use crate::core::base::suggest::nearest;
-use crate::core::base::time::{Timestamp, human_ms, parse_since};
+use crate::core::base::time::{Timestamp, human_ms};
 use crate::core::run::queue::Queued;
 use crate::core::run::summary::RunSummary;
 use crate::core::run::{Run, RunId, RunStatus};
@@ -48,12 +48,7 @@ pub(in crate::cli) async fn perform(args: &RunsArgs, start: &Start) -> Result<Co
         return crate::cli::run::record::print(which, args.json, start).await;
     }
     let now = start.clock.now();
-    let since = args
-        .since
-        .as_deref()
-        .map(|text| parse_since(text, now))
-        .transpose();
-    let since = since.map_err(|why| Stop::Usage(format!("--since: {why}")))?;
+    let since = start.since(args.since.as_deref())?;
     let filter = RunFilter {
         status: args.status.clone(),
         runbook: args.runbook.clone(),

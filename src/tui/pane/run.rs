@@ -298,33 +298,14 @@ impl RunScreen {
             return inner;
         };
         let width = usize::from(inner.width.saturating_sub(2));
-        let lines: Vec<String> = notes
+        let lines = notes
             .lines()
             .map(safe)
             .flat_map(|line| wrapped(&line, width))
+            .map(|line| format!("│ {line}"))
             .collect();
         // At least half of the rows stay for the steps.
-        let room = u16::try_from(lines.len())
-            .unwrap_or(u16::MAX)
-            .min(inner.height / 2);
-        let split = inner.height - room;
-        let below = Rect {
-            y: inner.y + split,
-            height: room,
-            ..inner
-        };
-        let style = canvas.theme.dim();
-        canvas.lines(
-            below,
-            &lines
-                .iter()
-                .map(|l| Line::styled(format!("│ {l}"), style))
-                .collect::<Vec<_>>(),
-        );
-        Rect {
-            height: split,
-            ..inner
-        }
+        canvas.foot(inner, lines, inner.height / 2)
     }
 }
 

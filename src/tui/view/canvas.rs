@@ -51,6 +51,25 @@ impl<'a> Canvas<'a> {
         }
     }
 
+    /// Paints lines, dimmed, at the bottom of `area`, at most `most` of them; returns the rest of the
+    /// area.
+    pub fn foot(&mut self, area: Rect, lines: Vec<String>, most: u16) -> Rect {
+        let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(most);
+        let rest = Rect {
+            height: area.height.saturating_sub(height),
+            ..area
+        };
+        let below = Rect {
+            y: rest.bottom(),
+            height,
+            ..area
+        };
+        let style = self.theme.dim();
+        let lines = lines.into_iter().map(|line| Line::styled(line, style));
+        self.lines(below, &lines.collect::<Vec<_>>());
+        rest
+    }
+
     /// Paints a right-aligned line; omitted if it does not fit.
     pub fn right(&mut self, area: Rect, line: &Line<'_>) {
         let width = u16::try_from(line.width()).unwrap_or(u16::MAX);

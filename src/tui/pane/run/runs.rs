@@ -224,32 +224,11 @@ impl RunsScreen {
         let Some(waits) = run.status_reason(self.queue.iter().find(|q| q.run == run.id)) else {
             return list;
         };
-        let lines = wrapped(
-            &safe(&format!("{} {waits}", run.id)),
-            usize::from(list.width.saturating_sub(2)),
-        );
+        let width = usize::from(list.width.saturating_sub(2));
+        let lines = wrapped(&safe(&format!("{} {waits}", run.id)), width);
+        let lines = lines.iter().map(|line| format!("  {line}")).collect();
         // Most of the rows stay for the list.
-        let room = u16::try_from(lines.len())
-            .unwrap_or(u16::MAX)
-            .min(list.height / 3);
-        let split = list.height - room;
-        let below = Rect {
-            y: list.y + split,
-            height: room,
-            ..list
-        };
-        let style = canvas.theme.dim();
-        canvas.lines(
-            below,
-            &lines
-                .iter()
-                .map(|l| Line::styled(format!("  {l}"), style))
-                .collect::<Vec<_>>(),
-        );
-        Rect {
-            height: split,
-            ..list
-        }
+        canvas.foot(list, lines, list.height / 3)
     }
 
     /// The list is complete.
