@@ -12,7 +12,7 @@ pub const MAX_BYTES: u64 = 8 * 1024 * 1024;
 /// The text of a file (or pipe).
 ///
 /// # Errors
-/// One problem: missing, a folder, unreadable, larger than [`MAX_BYTES`], or not UTF-8 (with the
+/// One problem: missing, a folder, unreadable, larger than `MAX_BYTES`, or not UTF-8 (with the
 /// line).
 pub fn read_text(path: &Path) -> Result<String, Vec<Problem>> {
     let problem = |line, message: String| {

@@ -1489,6 +1489,9 @@ fn a_phrase_acts_on_a_run_and_confirms_like_the_subcommand() {
             "nothing can follow it",
         ),
         ("cancel run 1", &["--priority", "high"], "are for runbooks"),
+        ("cancel run 1", &["--step"], "are for runbooks"),
+        ("cancel run 1", &["--lane", "routine"], "are for runbooks"),
+        ("cancel run 1", &["--set", "tag=1"], "are for runbooks"),
     ] {
         act(phrase, flags).expect(2).says(&[why]);
     }

@@ -106,6 +106,12 @@ impl Plan {
         })
     }
 
+    /// Whether a person has to approve one of its steps.
+    #[must_use]
+    pub fn needs_approval(&self) -> bool {
+        self.approvals().next().is_some()
+    }
+
     /// Whether one of these services is one of its own.
     #[must_use]
     pub fn shares_a_service(&self, services: &[String]) -> bool {

@@ -43,7 +43,7 @@ impl From<&Run> for RunSummary {
             title: run.plan.title.clone(),
             env: run.plan.env.clone(),
             services: services.into_iter().cloned().collect(),
-            needs_approval: run.plan.approvals().next().is_some(),
+            needs_approval: run.plan.needs_approval(),
             status: run.status,
             actor: run.actor.clone(),
             trigger: run.trigger.clone(),

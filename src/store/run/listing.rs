@@ -22,7 +22,7 @@ const EXPIRED: &str = "select * from run where status in ('claimed', 'running', 
 const STEPS: &str = "select position, status, attempt, started_at, finished_at, message from run_step \
      where run_id = $1 order by position";
 
-/// How the conditions of a filter begin; [`conditions`] follows. Runs of one state are ordered by
+/// How the conditions of a filter begin; `conditions!` follows. Runs of one state are ordered by
 /// number in an index of their own: the plus keeps SQLite from scanning all runs of the workspace
 /// instead.
 const fn start(filter: &RunFilter) -> &'static str {
@@ -165,7 +165,7 @@ impl Store {
     }
 
     /// Runs that pass the filter, newest first, without their plans. A search for a text reads
-    /// [`SCANNED_PER_MATCH`] runs for each one that it may find.
+    /// `SCANNED_PER_MATCH` runs for each one that it may find.
     pub async fn runs(&self, workspace: i64, filter: &RunFilter) -> Result<Listed, StoreError> {
         let holds = filter.holds.as_deref().unwrap_or_default().to_lowercase();
         let most = if holds.is_empty() {

@@ -147,7 +147,7 @@ async fn insert(
         rank(new.at, priority, lane),
         text(process),
         text(&new.plan.title),
-        new.plan.approvals().next().is_some(),
+        new.plan.needs_approval(),
         new.plan.mutates,
     )?;
     let row =

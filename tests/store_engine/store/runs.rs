@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use opsroom::core::run::event::{EntryBody, Level};
 use opsroom::core::run::plan::Plan;
 use opsroom::core::run::queue::Lane;
+use opsroom::core::run::step::StepSpec;
+use opsroom::core::run::step::approve::Approve;
 use opsroom::core::run::summary::RunSummary;
 use opsroom::core::run::{RunId, RunStatus, RunStep, StepStatus, Transition};
 use opsroom::store::{Found, QueuePosition as Spot, RunFilter, StoreError};
@@ -1167,6 +1169,12 @@ pub async fn a_list_shows_runs_without_their_plans(place: Place) {
     let wanted = RunSummary::from(&run);
     assert_eq!(wanted.services, ["api", "web"]);
     assert_eq!(listed.runs, [wanted]);
+    let mut asks = plan("deploy");
+    asks.steps[0].spec = StepSpec::Approve(Approve::default());
+    place.submit(asks).await;
+    let newest = place.store.runs(place.workspace, &filter).await.unwrap();
+    let needs: Vec<bool> = newest.runs.iter().map(|run| run.needs_approval).collect();
+    assert_eq!(needs, [true, false]);
     assert!(run.message.is_some() && run.finished_at.is_some() && run.last_seq > 1);
     assert_eq!(
         listed.runs[0].line(),
