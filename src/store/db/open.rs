@@ -105,9 +105,11 @@ fn shown(url: &str) -> String {
 
 async fn memory(url: Arc<str>) -> Result<Db, StoreError> {
     let options = SqliteConnectOptions::new().in_memory(true);
-    // The data lives as long as its connection: there is exactly one, and it is never closed.
+    // The data lives as long as its connection: there is exactly one, and it is never closed. A
+    // request that is dropped while a connection is tested would close it.
     let pool = SqlitePoolOptions::new()
         .max_connections(1)
+        .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None);
     let pool = pool
@@ -281,5 +283,22 @@ mod tests {
             assert_eq!(shown(url), expected);
             assert!(!shown(url).contains("cr"), "{url}");
         }
+    }
+
+    #[tokio::test]
+    async fn requests_that_are_dropped_lose_no_data_in_memory() {
+        let store = Store::open("sqlite::memory:").await.expect("a store");
+        for polls in 0..20 {
+            let mut request = Box::pin(store.workspaces());
+            for _ in 0..=polls % 4 {
+                if futures_util::poll!(request.as_mut()).is_ready() {
+                    break;
+                }
+            }
+            drop(request);
+            // Time to close the connection, if it is closed.
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        store.workspaces().await.expect("the tables are there");
     }
 }
