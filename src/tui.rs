@@ -17,6 +17,7 @@ pub mod picker;
 pub mod popup;
 pub mod terminal;
 pub mod theme;
+pub mod verbs;
 pub mod view;
 pub mod viewer;
 

@@ -163,6 +163,11 @@ impl Catalogue {
     pub fn new(stack: &Stack, runbooks: &[RunbookName]) -> Self {
         names::index(stack, runbooks)
     }
+
+    /// The runbooks it knows, in no order.
+    pub fn runbooks(&self) -> impl Iterator<Item = &RunbookName> {
+        self.runbooks.values()
+    }
 }
 
 /// The names of all intents in display order, how each is typed, and whether this version supports

@@ -5,7 +5,7 @@ use sqlx::QueryBuilder;
 
 use crate::core::base::time::Timestamp;
 use crate::core::health::change::LastChange;
-use crate::core::health::matrix::RowOrder;
+use crate::core::health::matrix::RowSort;
 use crate::core::run::RunId;
 use crate::core::run::summary::RunSummary;
 
@@ -42,7 +42,7 @@ const KEEP_HOME_VIEW: &str = "insert into home_view (workspace_id, actor, sort, 
 /// How a person has set home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HomeView {
-    pub order: RowOrder,
+    pub sort: RowSort,
     /// When the list of runs was last opened; absent: never.
     pub looked_at: Option<Timestamp>,
 }
@@ -80,8 +80,8 @@ impl Store {
         let mut db = self.db.read().await?;
         let row = fetch_optional!(db, (String, Option<i64>), HOME_VIEW, workspace, text(actor))?;
         Ok(
-            row.map_or_else(HomeView::default, |(order, looked_at)| HomeView {
-                order: RowOrder::from_name(&order).unwrap_or_default(),
+            row.map_or_else(HomeView::default, |(sort, looked_at)| HomeView {
+                sort: RowSort::from_name(&sort).unwrap_or_default(),
                 looked_at: looked_at.map(Timestamp),
             }),
         )
@@ -95,8 +95,8 @@ impl Store {
         view: HomeView,
     ) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
-        let (order, looked_at) = (view.order.name(), view.looked_at.map(|at| at.0));
-        execute!(tx, KEEP_HOME_VIEW, workspace, text(actor), order, looked_at)?;
+        let (sort, looked_at) = (view.sort.name(), view.looked_at.map(|at| at.0));
+        execute!(tx, KEEP_HOME_VIEW, workspace, text(actor), sort, looked_at)?;
         tx.commit().await
     }
 }

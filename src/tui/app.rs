@@ -57,6 +57,10 @@ pub struct App {
     pub home: Home,
     /// Views opened over home; the last one is on screen.
     pub screens: Vec<Screen>,
+    /// Views that were left, the last one at the end; opening another view drops them.
+    left: Vec<Screen>,
+    /// The last change of views was back.
+    went_back: bool,
     /// The logs of runs: on screen, or kept for a while after that.
     pub logs: Logs,
     pub popups: Vec<Popup>,
@@ -90,6 +94,8 @@ impl App {
             trouble: None,
             home: Home::default(),
             screens: Vec::new(),
+            left: Vec::new(),
+            went_back: false,
             logs: Logs::default(),
             popups: Vec::new(),
             bar: None,

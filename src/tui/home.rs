@@ -16,12 +16,13 @@ use super::pane::stack::StackTable;
 use super::pane::{Delivery, Destination, Reaction, Scene, View, health, stack, welcome};
 use super::picker::{Picker, moved};
 use super::theme::{run_symbol, run_word};
+use super::verbs;
 use super::view::canvas::{Canvas, fit, safe};
 use super::view::layout::{self, HomeAreas, THREE_COLUMNS, WIDE};
 use super::viewer::Viewer;
 use crate::core::base::time::Timestamp;
 use crate::core::health::day::Day;
-use crate::core::health::matrix::{Matrix, MatrixData, RowOrder, ServiceRow};
+use crate::core::health::matrix::{Matrix, MatrixData, RowOrder, RowSort, ServiceRow};
 use crate::core::run::act::Acted;
 use crate::core::run::need::{Looked, NeedReason, RunNeed, open_needs};
 use crate::core::run::plan::Target;
@@ -52,6 +53,8 @@ pub struct Home {
     /// The focused pane fills the screen.
     pub full: bool,
     stack: Picker<String>,
+    /// Names of the marked services.
+    marked: BTreeSet<String>,
     filter: Filter,
     matrix: Matrix,
     /// Indices of the rows that pass the filter.
@@ -177,8 +180,10 @@ impl Home {
             now,
             max_age_ms: overview.stale_ms,
         };
-        self.matrix = Matrix::new(data, self.view.order);
+        self.matrix = Matrix::new(data, self.view.sort);
         self.needs = self.open_needs(&overview.needs, now);
+        let is_known = |name: &String| overview.stack.service(name).is_some();
+        self.marked.retain(is_known);
         self.show_rows();
     }
 
@@ -253,6 +258,9 @@ impl Home {
         let page = usize::from(self.area(Pane::Stack, scene.body).height.saturating_sub(1));
         match (action, self.selected().map(ServiceRow::target)) {
             (Action::Find, _) => self.filter.open(),
+            (Action::MarkRow, Some(_)) => self.mark(page),
+            (Action::MarkAllRows, Some(_)) => self.mark_all(),
+            (Action::Verbs, Some(_)) => return self.verbs(scene),
             (Action::Open, Some(target)) => return open(target),
             (Action::CopyLine, Some(target)) => {
                 return Reaction::Ask(Effect::Copy(target.to_string()));
@@ -263,19 +271,56 @@ impl Home {
         Reaction::Done
     }
 
-    /// Shows the services in the next order.
-    fn reorder(&mut self, scene: Scene<'_>) -> Reaction {
-        self.view.order = self.view.order.next();
-        self.changed = true;
-        scene.overview.inspect(|o| self.sync(o, scene.now));
-        Reaction::Say(format!("services: {}", self.view.order.describe()))
+    /// Marks or unmarks the selected service and goes on to the next.
+    fn mark(&mut self, page: usize) {
+        let services = self.services();
+        let Some(service) = services.get(self.stack.index()) else {
+            return;
+        };
+        if !self.marked.remove(service) {
+            self.marked.insert(service.clone());
+        }
+        self.stack.act(Action::Down, &services, page);
+    }
+
+    /// Marks all services shown; unmarks all if they are.
+    fn mark_all(&mut self) {
+        let services: BTreeSet<String> = self.services().into_iter().collect();
+        self.marked = if services.is_subset(&self.marked) {
+            BTreeSet::new()
+        } else {
+            services
+        };
+    }
+
+    /// The menu of the marked services that are shown, or else of the selected one.
+    fn verbs(&self, scene: Scene<'_>) -> Reaction {
+        let mut names = self.services();
+        if self.marked.is_empty() {
+            names = names.into_iter().skip(self.stack.index()).take(1).collect();
+        } else {
+            names.retain(|name| self.marked.contains(name));
+        }
+        let menu = scene
+            .overview
+            .and_then(|overview| verbs::of_services(&names, overview, scene.now));
+        menu.map_or(Reaction::Ignored, |menu| Reaction::Popup(menu.into()))
     }
 
     fn act_health(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
         let last = health::entries(scene.overview).saturating_sub(1);
         let selected = self.health.min(last);
-        if action == Action::Open {
-            return health::target(scene.overview, selected).map_or(Reaction::Ignored, open);
+        let target = || health::target(scene.overview, selected);
+        match action {
+            Action::Open => return target().map_or(Reaction::Ignored, open),
+            Action::Verbs => {
+                let name = target().map(|target| target.service);
+                let menu = name
+                    .zip(scene.overview)
+                    .and_then(|(name, overview)| verbs::of_services(&[name], overview, scene.now));
+                return menu.map_or(Reaction::Ignored, |menu| Reaction::Popup(menu.into()));
+            }
+            _ => {}
         }
         let page = usize::from(self.area(Pane::Health, scene.body).height) / 2;
         let Some(to) = moved(action, selected, last, page) else {
@@ -285,9 +330,17 @@ impl Home {
         Reaction::Done
     }
 
-    fn act_log(&self, action: Action) -> Reaction {
+    fn act_log(&self, action: Action, scene: Scene<'_>) -> Reaction {
+        let run = |id| {
+            scene
+                .overview
+                .and_then(|o| o.runs.iter().find(|run| run.id == id))
+        };
         match self.log {
             Some(run) if action == Action::Open => Reaction::Open(Destination::run(run)),
+            Some(id) if action == Action::Verbs => run(id)
+                .and_then(|run| verbs::of_runs(&[run]))
+                .map_or(Reaction::Ignored, |menu| Reaction::Popup(menu.into())),
             Some(_) => log::act(action),
             None => Reaction::Ignored,
         }
@@ -297,7 +350,8 @@ impl Home {
         StackTable {
             matrix: &self.matrix,
             shown: &self.shown,
-            order: self.view.order,
+            sort: self.view.sort,
+            marked: &self.marked,
             days: &self.days,
             filter: &self.filter,
             selected: self.stack.index(),
@@ -378,7 +432,6 @@ impl View for Home {
             Action::Pane1 => self.focus = Pane::Stack,
             Action::Pane2 | Action::Score => self.focus = Pane::Health,
             Action::Pane3 => self.focus = Pane::Log,
-            Action::Order => return self.reorder(scene),
             Action::Fullscreen => match self.log {
                 Some(run) if self.focus == Pane::Log => {
                     return Reaction::Open(Destination::Log { run });
@@ -389,7 +442,7 @@ impl View for Home {
                 return match self.focus {
                     Pane::Stack => self.act_stack(other, scene),
                     Pane::Health => self.act_health(other, scene),
-                    Pane::Log => self.act_log(other),
+                    Pane::Log => self.act_log(other, scene),
                 };
             }
         }
@@ -402,7 +455,31 @@ impl View for Home {
             self.show_rows();
             return true;
         }
+        if self.focus == Pane::Stack && !self.marked.is_empty() {
+            self.marked.clear();
+            return true;
+        }
         self.leave_full(scene.body)
+    }
+
+    fn orders(&self) -> (Vec<(char, &'static str)>, usize) {
+        let keys = ['w', 'n', 'c', 's', 'u', 'o'];
+        let orders = RowOrder::ALL.map(RowOrder::describe);
+        let current = RowOrder::ALL
+            .iter()
+            .position(|o| *o == self.view.sort.order);
+        (keys.into_iter().zip(orders).collect(), current.unwrap_or(0))
+    }
+
+    /// Shows the services in this order.
+    fn set_order(&mut self, order: usize, scene: Scene<'_>) -> Reaction {
+        let Some(order) = RowOrder::ALL.get(order) else {
+            return Reaction::Ignored;
+        };
+        self.view.sort = self.view.sort.chosen(*order);
+        self.changed = true;
+        scene.overview.inspect(|o| self.sync(o, scene.now));
+        Reaction::Say(format!("services: {}", self.view.sort.describe()))
     }
 
     /// Types text into the filter.
@@ -435,8 +512,8 @@ impl View for Home {
             Msg::Days(Ok(days)) => self.days.clone_from(days),
             // What was changed since the request counts.
             Msg::HomeView(Ok(kept)) => {
-                if self.view.order == RowOrder::default() {
-                    self.view.order = kept.order;
+                if self.view.sort == RowSort::default() {
+                    self.view.sort = kept.sort;
                 }
                 self.view.looked_at = self.view.looked_at.max(kept.looked_at);
             }

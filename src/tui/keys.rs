@@ -52,10 +52,22 @@ impl Context {
     #[must_use]
     pub const fn tables(self) -> &'static [Table] {
         match self {
-            Self::List => &[Table::Always, Table::Global, Table::Move],
-            Self::Home => &[Table::Always, Table::Global, Table::Move, Table::Home],
+            Self::List => &[Table::Always, Table::Global, Table::Move, Table::List],
+            Self::Home => &[
+                Table::Always,
+                Table::Global,
+                Table::Move,
+                Table::List,
+                Table::Home,
+            ],
             Self::Log => &[Table::Always, Table::Global, Table::Move, Table::Log],
-            Self::RunList => &[Table::Always, Table::Global, Table::Move, Table::Run],
+            Self::RunList => &[
+                Table::Always,
+                Table::Global,
+                Table::Move,
+                Table::List,
+                Table::Run,
+            ],
             Self::RunLog => &[
                 Table::Always,
                 Table::Global,

@@ -145,6 +145,16 @@ pub trait View {
         None
     }
 
+    /// The orders its list can have: key, description, and which one it has now.
+    fn orders(&self) -> (Vec<(char, &'static str)>, usize) {
+        (Vec::new(), 0)
+    }
+
+    /// Shows the list in one of these orders; the same again reverses it.
+    fn set_order(&mut self, _order: usize, _scene: Scene<'_>) -> Reaction {
+        Reaction::Ignored
+    }
+
     /// On screen: goes to the destination itself; false if that needs another view.
     fn go_to(&mut self, _destination: &Destination) -> bool {
         false

@@ -51,6 +51,14 @@ impl<K: Clone + PartialEq> Picker<K> {
         self.key.as_ref()
     }
 
+    /// Selects this object, if it is in the list.
+    pub fn select(&mut self, key: &K, keys: &[K]) {
+        if keys.contains(key) {
+            self.chosen = Some(key.clone());
+            self.sync(keys);
+        }
+    }
+
     /// Moves the selection; false if the action is not a movement. `page`: number of visible rows.
     pub fn act(&mut self, action: Action, keys: &[K], page: usize) -> bool {
         let last = keys.len().saturating_sub(1);

@@ -4,18 +4,24 @@ pub mod answer;
 pub mod card;
 pub mod confirm;
 pub mod control;
+pub mod find;
 pub mod help;
 pub mod left_over;
+pub mod menu;
 
 use self::answer::AnswerForm;
 use self::card::Card;
 use self::confirm::Confirm;
 use self::control::Control;
+use self::find::Find;
+pub use self::find::{FindKind, FindSources};
 use self::help::Help;
 use self::left_over::LeftOvers;
+use self::menu::{Menu, MenuChoice, MenuEntry};
 use super::facts::Facts;
 use super::keys::{Action, Context, Keymap};
 use super::msg::{Effect, LeftOver, Msg, PlanCard, Ticket};
+use super::pane::Destination;
 use super::view::canvas::Canvas;
 use crate::core::command::Parsed;
 use crate::core::run::RunId;
@@ -61,6 +67,8 @@ popups! {
     Control(Control),
     LeftOver(LeftOvers),
     Help(Help),
+    Menu(Menu),
+    Find(Find),
 }
 
 /// The popups that the console itself opens.
@@ -69,6 +77,35 @@ impl Popup {
     #[must_use]
     pub fn help(context: Context) -> Self {
         Help::new(context).into()
+    }
+
+    /// The orders of the list on screen; the one at `current` is selected.
+    #[must_use]
+    pub fn orders(orders: &[(char, &'static str)], current: usize) -> Self {
+        let entry = |(i, (key, about)): (usize, &(char, &'static str))| {
+            let note = if i == current {
+                "now; again: reversed"
+            } else {
+                ""
+            };
+            MenuEntry::new(*key, *about, MenuChoice::Order(i)).noted(note)
+        };
+        let entries = orders.iter().enumerate().map(entry).collect();
+        Menu::new("Order", entries).at(current).into()
+    }
+
+    /// The kinds of things to find.
+    #[must_use]
+    pub fn go_to() -> Self {
+        let entry =
+            |kind: FindKind| MenuEntry::new(kind.key(), kind.name(), MenuChoice::Find(kind));
+        Menu::new("Find", FindKind::ALL.map(entry).to_vec()).into()
+    }
+
+    /// The search among things of one kind.
+    #[must_use]
+    pub fn find(kind: FindKind, sources: FindSources<'_>) -> Self {
+        Find::new(kind, sources).into()
     }
 
     /// Asks whether to quit while runs are active.
@@ -104,6 +141,11 @@ pub trait Dialog {
 
     /// Performs an action. `ticket` is for a request it may make.
     fn act(&mut self, action: Action, keys: &Keymap, ticket: Ticket) -> Outcome;
+
+    /// A typed character that is a key here; `None`: it is text, or nothing.
+    fn press(&mut self, _text: &str) -> Option<Outcome> {
+        None
+    }
 
     /// A typed character.
     fn insert(&mut self, _text: &str) {}
@@ -142,4 +184,16 @@ pub enum Outcome {
     Open(Popup, Box<Effect>),
     /// Close, and perform this action.
     Run(Action),
+    /// Close, and open this popup instead.
+    Replace(Popup),
+    /// Close, and go there.
+    Go(Destination),
+    /// Close, and accept this command as if it had been typed.
+    Command(String),
+    /// Close, and put this text into the command bar.
+    Type(String),
+    /// Close, and search among things of this kind.
+    Find(FindKind),
+    /// Close, and show the list on screen in this order.
+    Order(usize),
 }

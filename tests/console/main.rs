@@ -1,6 +1,7 @@
 //! The console driven by keys against a scripted world: which keys start runs, how layers close,
 //! how a log follows, and the screen at every size.
 
+mod menus;
 mod picture;
 mod screen;
 mod world;
@@ -302,14 +303,14 @@ fn start(run: i64, typed: Option<&str>) -> Act {
 #[test]
 fn runs_queued_by_a_dead_process_are_offered_and_started_only_on_purpose() {
     let mut console = with_left_over(vec![waiting(41, None), waiting(42, None)], false);
-    console.shows("o: 2 runs wait since 15:55, queued by a process that is gone: start, drop?");
+    console.shows("Q: 2 runs wait since 15:55, queued by a process that is gone: start, drop?");
     console
-        .press("o")
+        .press("Q")
         .shows("#41 restart 41, requested by ana at 15:55 on ops1:4242")
         .shows("All 2");
     console.press("Enter").hides("All 2");
     console
-        .press("o j Enter Enter")
+        .press("Q j Enter Enter")
         .shows("Leave them as they are");
     assert_eq!(console.acts(), []);
     console
@@ -318,7 +319,7 @@ fn runs_queued_by_a_dead_process_are_offered_and_started_only_on_purpose() {
         .shows("2 runs were started");
     assert_eq!(console.acts(), [start(41, None), start(42, None)]);
     console
-        .press("o j j j Enter Tab Tab Enter")
+        .press("Q j j j Enter Tab Tab Enter")
         .shows("1 run was dropped");
     let (run, reason) = (RunId(42), None);
     assert_eq!(console.acts()[2..], [Act::Drop { run, reason }]);
@@ -340,7 +341,7 @@ fn leftover_runs_of_a_protected_environment_require_its_word_too() {
         .shows("1 run was started");
     assert_eq!(console.acts(), [start(41, Some("web"))]);
     console
-        .press("o j Enter Tab Enter")
+        .press("Q j Enter Tab Enter")
         .shows("start each by itself")
         .hides("to start it, type");
     console
@@ -353,7 +354,7 @@ fn leftover_runs_of_a_protected_environment_require_its_word_too() {
 fn a_read_only_console_starts_and_drops_no_leftover_run() {
     let mut console = with_left_over(vec![waiting(41, None)], true);
     console
-        .press("o j Enter")
+        .press("Q j Enter")
         .shows("read-only: this console starts and drops nothing");
     console
         .press("Esc")
@@ -1549,9 +1550,13 @@ fn rows(console: &Console) -> Vec<String> {
 fn the_order_of_the_services_is_changed_by_a_key_and_kept() {
     let mut console = Console::new(World::default());
     assert_eq!(rows(&console), ["search", "billing", "web", "crm"]);
-    console.press("s").shows("services: by name");
+    console
+        .press("o")
+        .shows("w  worst first")
+        .press("n")
+        .shows("services: by name");
     assert_eq!(rows(&console), ["billing", "crm", "search", "web"]);
-    console.press("s").shows("services: last changed first");
+    console.press("o c").shows("services: last changed first");
     assert_eq!(rows(&console), ["web", "crm", "billing", "search"]);
     let kept: Vec<HomeView> = console
         .wanted
@@ -1562,7 +1567,7 @@ fn the_order_of_the_services_is_changed_by_a_key_and_kept() {
         })
         .collect();
     assert_eq!(
-        kept.iter().map(|view| view.order).collect::<Vec<_>>(),
+        kept.iter().map(|view| view.sort.order).collect::<Vec<_>>(),
         [RowOrder::Name, RowOrder::Changed]
     );
     let again = Console::new(World {
@@ -1592,12 +1597,12 @@ fn one_key_opens_what_needs_the_person_and_a_failed_run_needs_to_be_looked_at_on
     let mut console = Console::new(world);
     console
         .shows("needs you  #41 deploy 41 waits for approval, 12 min")
-        .shows("+2 more  . opens it");
-    console.press(".").shows("› run #41");
+        .shows("+2 more  A opens it");
+    console.press("A").shows("› run #41");
     console
-        .press(".")
+        .press("A")
         .shows("› run #39")
-        .press(".")
+        .press("A")
         .shows("› run #41")
         .press("Esc Esc Esc");
     console.shows("+1 more");
@@ -1609,7 +1614,7 @@ fn one_key_opens_what_needs_the_person_and_a_failed_run_needs_to_be_looked_at_on
     console
         .send(Msg::Notice(Notice::Observations))
         .hides("needs you");
-    console.press(".").shows("nothing else needs you");
+    console.press("A").shows("nothing else needs you");
     console
         .world
         .overview

@@ -190,6 +190,7 @@ fn key_event(name: &str) -> KeyEvent {
         "PgDn" => KeyCode::PageDown,
         "End" => KeyCode::End,
         "F2" => KeyCode::F(2),
+        "Space" => KeyCode::Char(' '),
         "Backspace" => KeyCode::Backspace,
         one => {
             let mut chars = one.chars();

@@ -20,20 +20,15 @@ words! {
         Worst = "worst",
         Name = "name",
         Changed = "changed",
+        /// The shortest time in its state first.
+        Since = "since",
+        /// The lowest uptime first.
+        Uptime = "uptime",
+        Owner = "owner",
     }
 }
 
 impl RowOrder {
-    /// The order after this one.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        match self {
-            Self::Worst => Self::Name,
-            Self::Name => Self::Changed,
-            Self::Changed => Self::Worst,
-        }
-    }
-
     /// For people: `worst first`.
     #[must_use]
     pub const fn describe(self) -> &'static str {
@@ -41,7 +36,52 @@ impl RowOrder {
             Self::Worst => "worst first",
             Self::Name => "by name",
             Self::Changed => "last changed first",
+            Self::Since => "newest state first",
+            Self::Uptime => "lowest uptime first",
+            Self::Owner => "by owner",
         }
+    }
+}
+
+/// How the rows are sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RowSort {
+    pub order: RowOrder,
+    pub reversed: bool,
+}
+
+impl RowSort {
+    /// After this order was chosen: the same again reverses it.
+    #[must_use]
+    pub fn chosen(self, order: RowOrder) -> Self {
+        Self {
+            order,
+            reversed: self.order == order && !self.reversed,
+        }
+    }
+
+    /// For the store: `name`, and `-name` reversed.
+    #[must_use]
+    pub fn name(self) -> String {
+        let reversed = if self.reversed { "-" } else { "" };
+        format!("{reversed}{}", self.order.name())
+    }
+
+    /// Reads [`RowSort::name`].
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let order = name.strip_prefix('-');
+        Some(Self {
+            order: RowOrder::from_name(order.unwrap_or(name))?,
+            reversed: order.is_some(),
+        })
+    }
+
+    /// For people: `worst first`, `by name, reversed`.
+    #[must_use]
+    pub fn describe(self) -> String {
+        let reversed = if self.reversed { ", reversed" } else { "" };
+        format!("{}{reversed}", self.order.describe())
     }
 }
 
@@ -145,9 +185,9 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// The matrix, in an order.
+    /// The matrix, sorted.
     #[must_use]
-    pub fn new(data: MatrixData<'_>, order: RowOrder) -> Self {
+    pub fn new(data: MatrixData<'_>, sort: RowSort) -> Self {
         let latest: HashMap<&Target, &TargetSummary> =
             data.states.iter().map(|(target, s)| (target, s)).collect();
         let mut changes: HashMap<&str, &LastChange> = HashMap::new();
@@ -176,13 +216,13 @@ impl Matrix {
                 tier: service.tier,
             });
         }
-        matrix.sort(order);
+        matrix.sort(sort);
         matrix
     }
 
     /// Sorts the rows; equal ones keep the order of the stack.
-    fn sort(&mut self, order: RowOrder) {
-        match order {
+    fn sort(&mut self, sort: RowSort) {
+        match sort.order {
             RowOrder::Worst => self.rows.sort_by_key(|row| {
                 let worst = row.worst();
                 (worst.rank(), !worst.protected, Reverse(row.tier))
@@ -193,6 +233,18 @@ impl Matrix {
             RowOrder::Changed => self
                 .rows
                 .sort_by_key(|row| Reverse(row.change.as_ref().map(|change| change.at))),
+            RowOrder::Since => self.rows.sort_by_key(|row| Reverse(row.worst().now.since)),
+            RowOrder::Uptime => self.rows.sort_by(|a, b| {
+                let uptime = |row: &ServiceRow| row.worst().uptime_pct.unwrap_or(f64::INFINITY);
+                uptime(a).total_cmp(&uptime(b))
+            }),
+            RowOrder::Owner => self.rows.sort_by_cached_key(|row| {
+                let owner = row.owner.as_ref().map(|owner| owner.to_lowercase());
+                (owner.is_none(), owner)
+            }),
+        }
+        if sort.reversed {
+            self.rows.reverse();
         }
     }
 

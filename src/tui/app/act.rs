@@ -9,7 +9,7 @@ use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, RunFilter};
 use crate::tui::pane::Screen;
 use crate::tui::pane::{Destination, Reaction};
-use crate::tui::popup::{Outcome, Popup};
+use crate::tui::popup::{FindKind, FindSources, Outcome, Popup};
 
 impl App {
     pub(super) fn act(&mut self, action: Action) -> Vec<Effect> {
@@ -100,8 +100,48 @@ impl App {
                 self.popups.remove(at);
                 return self.act(action);
             }
+            Outcome::Replace(other) => self.popups[at] = other,
+            Outcome::Go(destination) => {
+                self.popups.remove(at);
+                self.open(destination);
+            }
+            Outcome::Command(line) => {
+                self.popups.remove(at);
+                return self.run_line(&line);
+            }
+            Outcome::Type(text) => {
+                self.popups.remove(at);
+                self.type_into_bar(&text);
+            }
+            Outcome::Find(kind) => {
+                self.popups.remove(at);
+                self.find(kind);
+            }
+            Outcome::Order(order) => {
+                self.popups.remove(at);
+                let scene = scene(self.overview.as_ref(), self.now, self.size);
+                let view = top_view_mut(&mut self.home, &mut self.screens);
+                let reaction = view.set_order(order, scene);
+                return self.react(reaction);
+            }
         }
         Vec::new()
+    }
+
+    /// Opens the command bar with this text.
+    fn type_into_bar(&mut self, text: &str) {
+        let world = bar::BarContext::of(
+            self.catalogue.as_ref(),
+            self.overview.as_ref(),
+            &self.history,
+        );
+        self.bar.get_or_insert_default().set(text, world);
+    }
+
+    /// Accepts a command as if it had been typed.
+    fn run_line(&mut self, line: &str) -> Vec<Effect> {
+        self.type_into_bar(line);
+        self.act_bar(Action::Accept)
     }
 
     fn act_bar(&mut self, action: Action) -> Vec<Effect> {
@@ -113,6 +153,10 @@ impl App {
         let Some(bar) = &mut self.bar else {
             return Vec::new();
         };
+        if action == Action::SearchHistory {
+            self.find(FindKind::History);
+            return Vec::new();
+        }
         if action == Action::Accept {
             let taken = bar.accept(world);
             return self.taken(taken);
@@ -185,6 +229,14 @@ impl App {
             Action::Problems => self.open_problems(),
             Action::LeftOver => self.open_left_over(None),
             Action::NeedsYou => self.open_need(),
+            Action::Order => return self.order_menu(),
+            Action::Verbs => self.say("nothing to choose from here"),
+            Action::GoTo => self.popups.push(Popup::go_to()),
+            Action::GoBack => self.go_back(),
+            Action::GoForth => self.go_forth(),
+            Action::GoLast => self.go_last(),
+            // In a text there is nothing to mark.
+            Action::MarkRow => return self.act_view(Action::PageDown),
             Action::Refresh => {
                 self.read_all_again();
                 return vec![Effect::Reload];
@@ -192,6 +244,29 @@ impl App {
             _ => {}
         }
         Vec::new()
+    }
+
+    /// The orders that the list on screen can have.
+    fn order_menu(&mut self) -> Vec<Effect> {
+        let (orders, current) = self.top_view().orders();
+        if orders.is_empty() {
+            self.say("nothing to sort here");
+        } else {
+            self.popups.push(Popup::orders(&orders, current));
+        }
+        Vec::new()
+    }
+
+    /// Opens the search among things of one kind.
+    pub(super) fn find(&mut self, kind: FindKind) {
+        let sources = FindSources {
+            overview: self.overview.as_ref(),
+            catalogue: self.catalogue.as_deref(),
+            history: &self.history,
+            now: self.now,
+        };
+        let popup = Popup::find(kind, sources);
+        self.popups.push(popup);
     }
 
     /// `q` closes the view; at home it quits, after a confirmation while runs are active.

@@ -27,12 +27,21 @@ impl App {
         }
         let context = self.context();
         if let Some(c) = Key::of(key).printable().filter(|_| context.is_text()) {
-            self.insert(c.encode_utf8(&mut [0; 4]));
-            return Vec::new();
+            return self.type_char(c.encode_utf8(&mut [0; 4]));
         }
         self.keys
             .action(context, key)
             .map_or_else(Vec::new, |action| self.act(action))
+    }
+
+    /// A character: a key of the menu on top, or text.
+    fn type_char(&mut self, text: &str) -> Vec<Effect> {
+        let top = self.popups.last_mut();
+        if let Some(outcome) = top.and_then(|popup| popup.dialog_mut().press(text)) {
+            return self.conclude(self.popups.len() - 1, outcome);
+        }
+        self.insert(text);
+        Vec::new()
     }
 
     /// A paste is text: it goes into a text field or is refused with a message. It never runs

@@ -8,6 +8,8 @@ use crate::tui::pane::{Cover, Delivery, Destination, Opening, Reaction, Screen, 
 
 /// Maximum number of open views; beyond that the oldest is closed.
 const MAX_VIEWS: usize = 20;
+/// Maximum number of views to return to.
+const MAX_LEFT: usize = 10;
 
 impl App {
     /// The view on screen.
@@ -30,21 +32,59 @@ impl App {
             facts: &self.facts,
         };
         let screen = Screen::open(destination, &opening);
+        self.left.clear();
+        self.push_view(screen);
+    }
+
+    fn push_view(&mut self, screen: Screen) {
+        self.went_back = false;
         if self.screens.len() >= MAX_VIEWS {
             self.screens.remove(0);
         }
         self.screens.push(screen);
     }
 
-    /// Closes the view on screen; false at home.
+    /// Leaves the view on screen; false at home.
     pub(super) fn leave(&mut self) -> bool {
-        self.screens.pop().is_some()
+        let Some(screen) = self.screens.pop() else {
+            return false;
+        };
+        if self.left.len() >= MAX_LEFT {
+            self.left.remove(0);
+        }
+        self.left.push(screen);
+        self.went_back = true;
+        true
     }
 
     /// Closes all views.
     pub(super) fn go_home(&mut self, pane: Pane) {
-        self.screens.clear();
+        while self.leave() {}
         self.home.show(pane);
+    }
+
+    pub(super) fn go_back(&mut self) {
+        if !self.leave() {
+            self.say("this is the first view");
+        }
+    }
+
+    pub(super) fn go_forth(&mut self) {
+        let Some(mut screen) = self.left.pop() else {
+            return self.say("there is no view to return to");
+        };
+        // Its data is as old as the moment it was left.
+        screen.view_mut().invalidate();
+        self.push_view(screen);
+    }
+
+    /// Between this view and the last one.
+    pub(super) fn go_last(&mut self) {
+        if self.went_back {
+            self.go_forth();
+        } else {
+            self.go_back();
+        }
     }
 
     /// Hands a message to all views; the reaction of the one on screen counts.
@@ -57,6 +97,14 @@ impl App {
             },
             logs: &self.logs,
         };
+        // A view that was left takes the answers to what it had requested, and opens nothing.
+        let away = Delivery {
+            cover: Cover::Popup,
+            ..delivery
+        };
+        for screen in &mut self.left {
+            screen.view_mut().receive(msg, away);
+        }
         let mut reaction = self.home.receive(msg, delivery);
         for screen in &mut self.screens {
             reaction = screen.view_mut().receive(msg, delivery);

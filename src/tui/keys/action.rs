@@ -9,6 +9,7 @@ words! {
         /// Active everywhere, including text fields.
         Always = "always",
         Global = "global",
+        List = "list",
         Home = "home",
         Move = "move",
         Log = "log",
@@ -26,6 +27,7 @@ impl Table {
         match self {
             Self::Always => "Everywhere, also while typing",
             Self::Global => "In every view",
+            Self::List => "In lists",
             Self::Home => "At home",
             Self::Move => "Moving in lists, logs and texts",
             Self::Log => "In a log",
@@ -73,10 +75,19 @@ actions! {
         Problems "problems" "what is wrong with the console itself",
         LeftOver "left-over" "runs that wait in the queue: start or drop them",
         NeedsYou "needs-you" "open what needs you; again: the next",
+        Verbs "verbs" "what can be done with this row, or with all that are marked",
+        GoTo "go-to" "find a service, run, runbook, command or earlier line",
+        GoBack "go-back" "the view before this one",
+        GoForth "go-forth" "the view that was left with go-back",
+        GoLast "go-last" "between this view and the last one",
         Refresh "refresh" "read everything again",
     }
+    List: {
+        Order "order" "the order of the list; the same order again reverses it",
+        MarkRow "mark" "mark this row, or unmark it; in a text: page down",
+        MarkAllRows "mark-all" "mark all rows shown, or unmark them",
+    }
     Home: {
-        Order "order" "services worst first, by name, or last changed first",
         Score "score" "the health score and what takes points away",
     }
     Move: {
@@ -90,6 +101,7 @@ actions! {
         CopyLine "copy" "copy the selected line",
     }
     Log: {
+        Page "page" "one page down",
         Follow "follow" "follow new lines, or stop",
         NextError "next-error" "next error",
         PreviousError "previous-error" "previous error",
@@ -132,6 +144,7 @@ actions! {
         PreviousChoice "previous-choice" "previous choice",
         Older "older" "older line of the history, or choice above",
         Newer "newer" "newer line of the history, or choice below",
+        SearchHistory "search-history" "find an earlier line",
         Why "why" "which word gave which part",
         CharLeft "left" "cursor left",
         CharRight "right" "cursor right; at the end: take the completion",

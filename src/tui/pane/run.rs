@@ -17,6 +17,7 @@ use crate::core::base::time::human_ms;
 use crate::core::run::act::Act;
 use crate::core::run::orders::{Ending, Pace};
 use crate::core::run::plan::PlanStep;
+use crate::core::run::summary::RunSummary;
 use crate::core::run::{Run, RunId, RunStatus, RunStep, StepStatus};
 use crate::tui::facts::Facts;
 use crate::tui::frame::Frame;
@@ -25,6 +26,7 @@ use crate::tui::logs::LogPane;
 use crate::tui::msg::{Effect, Msg, RunDetail};
 use crate::tui::picker::{Picker, first_visible};
 use crate::tui::theme::{run_symbol, run_word, step_symbol, step_word};
+use crate::tui::verbs;
 use crate::tui::view::canvas::{Canvas, column, row, safe, wrapped};
 use crate::tui::view::layout;
 
@@ -94,6 +96,27 @@ impl RunScreen {
         }
     }
 
+    /// The first step that failed, of a run that has ended.
+    fn first_failure(&self) -> Option<u32> {
+        let detail = self.detail.as_ref()?;
+        let failed = detail.steps.iter().filter(|step| is_failure(step.status));
+        failed
+            .map(|step| step.index)
+            .min()
+            .filter(|_| detail.run.status.is_terminal())
+    }
+
+    /// Selects a step and goes to it in the log.
+    fn show_failure(&mut self, step: u32) -> Reaction {
+        let steps = self
+            .detail
+            .as_ref()
+            .map_or(0, |d| d.run.plan.numbered().count());
+        let keys: Vec<u32> = (0..count(steps)).collect();
+        self.steps.select(&step, &keys);
+        Reaction::Step(step)
+    }
+
     fn area(&self, part: Part, body: Rect) -> Rect {
         let areas = layout::run(body);
         match part {
@@ -135,6 +158,20 @@ impl RunScreen {
             _ if self.steps.act(action, &keys, page) => Reaction::Done,
             _ => Reaction::Ignored,
         }
+    }
+
+    /// The menu of the run.
+    fn verbs(&self, scene: Scene<'_>) -> Reaction {
+        let known = scene
+            .overview
+            .and_then(|o| o.runs.iter().find(|r| r.id == self.run));
+        let read = self
+            .detail
+            .as_ref()
+            .map(|detail| RunSummary::from(&detail.run));
+        let run = read.as_ref().or(known);
+        run.and_then(|run| verbs::of_runs(&[run]))
+            .map_or(Reaction::Ignored, |menu| Reaction::Popup(menu.into()))
     }
 
     fn draw_header(&self, frame: Frame<'_>, area: Rect, canvas: &mut Canvas<'_>) {
@@ -243,7 +280,15 @@ impl RunScreen {
             .detail
             .as_ref()
             .map_or(0, |d| d.steps.iter().filter(|s| is_over(s.status)).count());
-        let title = Span::styled(format!(" Steps {done}/{} ", steps.len()), theme.strong());
+        let failed = self.detail.as_ref().map_or(0, |d| {
+            d.steps.iter().filter(|s| is_failure(s.status)).count()
+        });
+        let title = if failed > 0 {
+            format!(" Steps: {failed} failed of {} ", steps.len())
+        } else {
+            format!(" Steps {done}/{} ", steps.len())
+        };
+        let title = Span::styled(title, theme.strong());
         let inner = canvas.frame(area, title.into(), &Line::default(), focused);
         let Some(detail) = &self.detail else { return };
         let inner = self.draw_notes(detail, inner, focused, canvas);
@@ -332,6 +377,7 @@ impl View for RunScreen {
             Action::Answer => return self.answer(),
             Action::Control => return self.control(None),
             Action::LetGo => return self.let_go(),
+            Action::Verbs => return self.verbs(scene),
             other => {
                 return match self.focus {
                     Part::Log => log::act(other),
@@ -400,8 +446,14 @@ impl View for RunScreen {
             }
             Msg::Notice(Notice::Steps(run)) => self.stale |= *run == self.run,
             Msg::Detail(run, detail) if *run == self.run => {
+                let is_first = self.detail.is_none();
                 self.take(detail);
-                return self.ask_about_wanted(delivery.cover);
+                let asked = self.wanted.is_some();
+                let reaction = self.ask_about_wanted(delivery.cover);
+                return match self.first_failure().filter(|_| is_first && !asked) {
+                    Some(step) => self.show_failure(step),
+                    None => reaction,
+                };
             }
             Msg::Artifact(Ok(artifact)) => {
                 return self.read_artifact(&artifact.0, &artifact.1, delivery.cover);
@@ -502,6 +554,10 @@ fn status_of(detail: &RunDetail, step: u32) -> StepStatus {
         .iter()
         .find(|s| s.index == step)
         .map_or(StepStatus::Pending, |s| s.status)
+}
+
+const fn is_failure(status: StepStatus) -> bool {
+    matches!(status, StepStatus::Failed | StepStatus::TimedOut)
 }
 
 const fn is_over(status: StepStatus) -> bool {

@@ -1,6 +1,6 @@
 //! The services at home: one row a service, one column an environment, then the facts that fit.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 pub mod service;
 
@@ -11,7 +11,7 @@ use crate::core::base::text;
 use crate::core::base::time::{self, Timestamp, human_ms};
 use crate::core::health::change::LastChange;
 use crate::core::health::day::Day;
-use crate::core::health::matrix::{Cell, Column, Matrix, RowOrder, ServiceRow, heads};
+use crate::core::health::matrix::{Cell, Column, Matrix, RowOrder, RowSort, ServiceRow, heads};
 use crate::core::health::observation::{TargetState, TargetSummary};
 use crate::core::run::plan::Target;
 use crate::core::stack::state::State;
@@ -97,7 +97,9 @@ pub struct StackTable<'a> {
     pub matrix: &'a Matrix,
     /// Indices of the rows that pass the filter.
     pub shown: &'a [usize],
-    pub order: RowOrder,
+    pub sort: RowSort,
+    /// Names of the marked services.
+    pub marked: &'a BTreeSet<String>,
     pub days: &'a HashMap<Target, Day>,
     pub filter: &'a Filter,
     pub selected: usize,
@@ -223,6 +225,7 @@ pub fn draw(
         let selected = i == table.selected;
         let cells = RowCells {
             row: service,
+            marked: table.marked.contains(&service.service),
             day: table.days.get(&service.target()),
             now: frame.now,
             widths: &widths,
@@ -257,17 +260,19 @@ pub fn draw(
 
 fn head(table: StackTable<'_>, widths: &Widths, theme: Theme, focused: bool) -> Line<'static> {
     let all = table.matrix.rows.len();
-    let count = if table.shown.len() == all {
+    let count = if !table.marked.is_empty() {
+        format!("{} of {all} marked", table.marked.len())
+    } else if table.shown.len() == all {
         format!("{all} service{}", if all == 1 { "" } else { "s" })
     } else {
         format!("{} of {all}", table.shown.len())
     };
-    let sorted = |order, text: &str| {
-        if table.order == order {
-            format!("{text} ▾")
-        } else {
-            text.to_owned()
-        }
+    let sorted = |order, text: &str| match table.sort {
+        RowSort { order: by, .. } if by != order => text.to_owned(),
+        RowSort {
+            reversed: false, ..
+        } => format!("{text} ▾"),
+        RowSort { reversed: true, .. } => format!("{text} ▴"),
     };
     let style = theme.frame(focused);
     let mut spans = vec![Span::styled(
@@ -293,14 +298,20 @@ fn head(table: StackTable<'_>, widths: &Widths, theme: Theme, focused: bool) -> 
     }
     let change = format!("  {}", sorted(RowOrder::Changed, "last change"));
     for (has, text) in [
-        (widths.has(Fact::Since), format!("{:>1$}", "since", SINCE)),
+        (
+            widths.has(Fact::Since),
+            format!("{:>1$}", sorted(RowOrder::Since, "since"), SINCE),
+        ),
         (
             widths.has(Fact::Uptime),
-            format!("{:>1$}", "up 24h", UPTIME),
+            format!("{:>1$}", sorted(RowOrder::Uptime, "up 24h"), UPTIME),
         ),
         (widths.has(Fact::P95), format!("{:>1$}", "p95", P95)),
         (widths.has(Fact::Change), format!("{change:<CHANGE$}")),
-        (widths.has(Fact::Owner), column("owner", OWNER)),
+        (
+            widths.has(Fact::Owner),
+            column(&sorted(RowOrder::Owner, "owner"), OWNER),
+        ),
         (widths.strip > 0, format!("{} hours", widths.strip)),
     ] {
         if has {
@@ -313,6 +324,7 @@ fn head(table: StackTable<'_>, widths: &Widths, theme: Theme, focused: bool) -> 
 /// A row being painted.
 struct RowCells<'a> {
     row: &'a ServiceRow,
+    marked: bool,
     day: Option<&'a Day>,
     now: Timestamp,
     widths: &'a Widths,
@@ -324,7 +336,12 @@ impl RowCells<'_> {
         let (row, widths) = (self.row, self.widths);
         let worst = row.worst();
         let mut spans = vec![
-            Span::raw(if selected { "▸ " } else { "  " }),
+            Span::raw(match (selected, self.marked) {
+                (true, true) => "▸+",
+                (true, false) => "▸ ",
+                (false, true) => " +",
+                (false, false) => "  ",
+            }),
             self.state(worst.now.state, 2),
             Span::raw(column(&row.service, widths.name - 1)),
             Span::raw(" "),

@@ -6,11 +6,15 @@ use super::{Dialog, Outcome};
 use crate::core::run::Run;
 use crate::core::run::act::Act;
 use crate::core::run::orders::{Ending, Order};
+use crate::core::run::summary::RunSummary;
 use crate::tui::facts::Facts;
 use crate::tui::keys::{Action, Keymap};
 use crate::tui::msg::{Effect, Ticket};
 use crate::tui::theme::{Theme, run_word};
 use crate::tui::view::canvas::{Canvas, safe, wrapped};
+
+/// Runs that are listed by name.
+const LISTED: usize = 8;
 
 /// A yes-or-no question.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +57,39 @@ impl Confirm {
                 order: Order::End(Ending::Cancel),
                 reason: None,
             }),
+        }
+    }
+
+    /// Asks whether to cancel all of these runs.
+    #[must_use]
+    pub fn cancel_all(runs: &[&RunSummary]) -> Self {
+        let mut lines: Vec<String> = runs
+            .iter()
+            .take(LISTED)
+            .map(|run| safe(&run.line()))
+            .collect();
+        if runs.len() > LISTED {
+            lines.push(format!("… and {} more", runs.len() - LISTED));
+        }
+        lines.push(
+            "Steps in flight are stopped (TERM, then KILL); the steps after them are skipped."
+                .to_owned(),
+        );
+        let cancel = |run: &&RunSummary| Act::Order {
+            run: run.id,
+            order: Order::End(Ending::Cancel),
+            reason: None,
+        };
+        Self {
+            title: format!("Cancel {} runs?", runs.len()),
+            lines,
+            no: "Let them run",
+            yes: "Cancel them all",
+            yes_selected: false,
+            effect: Effect::Act {
+                ticket: None,
+                acts: runs.iter().map(cancel).collect(),
+            },
         }
     }
 

@@ -125,7 +125,7 @@ impl Viewer {
             Action::Up => LogRequest::Move(Move::By(-1)),
             Action::Down => LogRequest::Move(Move::By(1)),
             Action::PageUp => LogRequest::Move(Move::Halves(-2)),
-            Action::PageDown => LogRequest::Move(Move::Halves(2)),
+            Action::PageDown | Action::Page => LogRequest::Move(Move::Halves(2)),
             Action::Top => LogRequest::Move(Move::Top),
             Action::Bottom => LogRequest::Move(Move::End),
             Action::Follow => LogRequest::Move(Move::Follow),

@@ -3,7 +3,7 @@
 
 use opsroom::core::base::time::Timestamp;
 use opsroom::core::health::day::HOUR_MS;
-use opsroom::core::health::matrix::RowOrder;
+use opsroom::core::health::matrix::{RowOrder, RowSort};
 use opsroom::core::health::observation::Observation;
 use opsroom::core::run::plan::{Plan, Target};
 use opsroom::core::run::{RunId, RunStatus, Transition};
@@ -318,7 +318,9 @@ pub async fn a_day_has_latency_and_hours(place: Place) {
 pub async fn each_person_has_a_home(place: Place) {
     let (store, workspace) = (&place.store, place.workspace);
     let ana = HomeView {
-        order: RowOrder::Changed,
+        sort: RowSort::default()
+            .chosen(RowOrder::Changed)
+            .chosen(RowOrder::Changed),
         looked_at: Some(at(5)),
     };
     assert_eq!(
@@ -327,7 +329,7 @@ pub async fn each_person_has_a_home(place: Place) {
     );
     for view in [
         HomeView {
-            order: RowOrder::Name,
+            sort: RowSort::default().chosen(RowOrder::Name),
             looked_at: None,
         },
         ana,

@@ -71,7 +71,7 @@ fn change(service: &str, at: i64) -> LastChange {
 fn matrix(
     states: &[(Target, TargetSummary)],
     changes: &[LastChange],
-    order: RowOrder,
+    sort: RowSort,
 ) -> (Matrix, Vec<String>) {
     let stack = stack();
     let data = MatrixData {
@@ -81,7 +81,7 @@ fn matrix(
         now: NOW,
         max_age_ms: 1000,
     };
-    let matrix = Matrix::new(data, order);
+    let matrix = Matrix::new(data, sort);
     let rows = matrix.rows.iter().map(|row| row.target().to_string());
     let rows = rows.collect();
     (matrix, rows)
@@ -135,7 +135,7 @@ fn the_worst_is_first_and_failing_in_a_protected_environment_before_all() {
             ],
         ),
     ] {
-        assert_eq!(matrix(&states, &[], RowOrder::Worst).1, wanted);
+        assert_eq!(matrix(&states, &[], RowSort::default()).1, wanted);
     }
 }
 
@@ -147,19 +147,20 @@ fn rows_are_also_in_the_order_of_names_or_changes() {
         change("crm", 2),
         change("web", 5),
     ];
-    let by = |order| matrix(&[], &changes, order).1;
+    let by = |sort: RowSort| matrix(&[], &changes, sort).1;
+    let name = RowSort::default().chosen(RowOrder::Name);
+    let mut rows = [
+        "api in prod",
+        "crm",
+        "mail in prod",
+        "queue in dev",
+        "web in prod",
+    ];
+    assert_eq!(by(name), rows);
+    rows.reverse();
+    assert_eq!(by(name.chosen(RowOrder::Name)), rows, "the same again");
     assert_eq!(
-        by(RowOrder::Name),
-        [
-            "api in prod",
-            "crm",
-            "mail in prod",
-            "queue in dev",
-            "web in prod"
-        ]
-    );
-    assert_eq!(
-        by(RowOrder::Changed),
+        by(name.chosen(RowOrder::Changed)),
         [
             "crm",
             "web in prod",
@@ -168,15 +169,35 @@ fn rows_are_also_in_the_order_of_names_or_changes() {
             "api in prod"
         ]
     );
-    let (mut order, mut all) = (RowOrder::default(), Vec::new());
-    for _ in RowOrder::ALL {
-        all.push(order);
-        order = order.next();
+}
+
+#[test]
+fn rows_are_also_in_the_order_of_times_uptime_and_owners() {
+    use State::{Failing, Ok};
+    let states = [
+        seen("web", "dev", Ok),
+        seen("web", "prod", Failing),
+        seen("mail", "dev", Ok),
+    ];
+    for (order, first) in [
+        (RowOrder::Since, "web in prod"),
+        (RowOrder::Uptime, "web in prod"),
+        (RowOrder::Owner, "web in prod"),
+    ] {
+        let rows = matrix(&states, &[], RowSort::default().chosen(order)).1;
+        assert_eq!((rows.len(), rows[0].as_str()), (5, first), "{order:?}");
     }
-    assert_eq!(
-        (all.as_slice(), order),
-        (&RowOrder::ALL[..], RowOrder::default())
-    );
+}
+
+#[test]
+fn a_sort_is_kept_as_text() {
+    for order in RowOrder::ALL {
+        for reversed in [false, true] {
+            let sort = RowSort { order, reversed };
+            assert_eq!(RowSort::from_name(&sort.name()), Some(sort));
+        }
+    }
+    assert_eq!(RowSort::from_name("size"), None);
 }
 
 #[test]
@@ -185,7 +206,7 @@ fn protected_columns_are_last_and_a_row_knows_its_cells() {
         seen("web", "dev", State::Ok),
         seen("web", "prod", State::Failing),
     ];
-    let (matrix, _) = matrix(&states, &[change("web", 5)], RowOrder::Worst);
+    let (matrix, _) = matrix(&states, &[change("web", 5)], RowSort::default());
     let columns: Vec<_> = matrix
         .columns
         .iter()

@@ -1,6 +1,7 @@
 //! All runs, newest first, read page by page on scrolling; `/` filters the list.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -17,12 +18,36 @@ use crate::tui::msg::{Effect, Msg, RunFilter, RunPage, Ticket, not_listed};
 use crate::tui::pane::{Delivery, Destination, Opening, Reaction, Scene, View};
 use crate::tui::picker::{Picker, first_visible};
 use crate::tui::theme::{run_symbol, run_word};
+use crate::tui::verbs;
 use crate::tui::view::canvas::{Canvas, column, row, safe, wrapped};
 use crate::tui::view::layout;
 
 const PAGE: u32 = 100;
 /// Runs kept in the list.
 const MAX_RUNS: usize = 2000;
+
+/// The order of the list: a key, a description, and which of two runs comes first.
+type RunOrder = (char, &'static str, fn(&RunSummary, &RunSummary) -> Ordering);
+
+/// The first is the order in which the store lists runs.
+const ORDERS: [RunOrder; 5] = [
+    ('n', "newest first", |a, b| b.id.cmp(&a.id)),
+    ('t', "longest first", |a, b| duration(b).cmp(&duration(a))),
+    ('s', "by status", |a, b| {
+        run_word(a.status).cmp(&run_word(b.status))
+    }),
+    ('w', "by title", |a, b| a.title.cmp(&b.title)),
+    ('b', "by person", |a, b| a.actor.cmp(&b.actor)),
+];
+
+/// How long it took; one that has not ended takes longest.
+fn duration(run: &RunSummary) -> Option<i64> {
+    let started = run.started_at?;
+    Some(
+        run.finished_at
+            .map_or(i64::MAX, |end| end.ms_since(started)),
+    )
+}
 
 /// A page request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +79,10 @@ pub struct RunsScreen {
     /// Queue positions of the queued runs read so far.
     queue: Vec<Queued>,
     picker: Picker<RunId>,
+    marked: BTreeSet<RunId>,
+    /// The place of its order in [`ORDERS`], and whether it is reversed.
+    order: usize,
+    reversed: bool,
     search: Search,
     /// Runs not listed because this version cannot read them, with the reason.
     unreadable: BTreeMap<RunId, String>,
@@ -102,6 +131,9 @@ impl RunsScreen {
             queue: Vec::new(),
             unreadable: BTreeMap::new(),
             picker: Picker::default(),
+            marked: BTreeSet::new(),
+            order: 0,
+            reversed: false,
             search: Search::default(),
             in_flight: None,
             stale: true,
@@ -167,7 +199,20 @@ impl RunsScreen {
         self.sync();
     }
 
+    /// The runs that pass the filter, in the order of the list.
     fn shown(&self) -> Vec<&RunSummary> {
+        let mut shown = self.passing();
+        if self.order > 0 {
+            shown.sort_by(|a, b| ORDERS[self.order].2(a, b));
+        }
+        if self.reversed {
+            shown.reverse();
+        }
+        shown
+    }
+
+    /// The runs that pass the filter, newest first.
+    fn passing(&self) -> Vec<&RunSummary> {
         let wanted = self.narrow.text().to_lowercase();
         if wanted.is_empty() {
             return self.runs.iter().collect();
@@ -183,6 +228,53 @@ impl RunsScreen {
             .chain(beyond)
             .filter(|run| search_text(run).contains(&wanted))
             .collect()
+    }
+
+    /// Marks or unmarks the selected run and goes on to the next.
+    fn mark(&mut self, run: RunId, page: usize) {
+        if !self.marked.remove(&run) {
+            self.marked.insert(run);
+        }
+        let keys = self.keys();
+        self.picker.act(Action::Down, &keys, page);
+    }
+
+    /// Marks all runs shown; unmarks all if they are.
+    fn mark_all(&mut self) {
+        let shown: BTreeSet<RunId> = self.keys().into_iter().collect();
+        self.marked = if shown.is_subset(&self.marked) {
+            BTreeSet::new()
+        } else {
+            shown
+        };
+    }
+
+    /// The menu of the marked runs that are shown, or else of the selected one.
+    fn verbs(&self, selected: RunId) -> Reaction {
+        let is_chosen = |run: &&RunSummary| {
+            let marked = self.marked.contains(&run.id);
+            marked || (self.marked.is_empty() && run.id == selected)
+        };
+        let runs: Vec<&RunSummary> = self.shown().into_iter().filter(is_chosen).collect();
+        verbs::of_runs(&runs).map_or(Reaction::Ignored, |menu| Reaction::Popup(menu.into()))
+    }
+
+    /// The order and the marks, for the title.
+    fn arrangement(&self) -> String {
+        let of = if self.is_whole() {
+            ""
+        } else {
+            " of those read"
+        };
+        let order = match (self.order, self.reversed) {
+            (0, false) => String::new(),
+            (order, false) => format!("· {}{of} ", ORDERS[order].1),
+            (order, true) => format!("· {}, reversed{of} ", ORDERS[order].1),
+        };
+        match self.marked.len() {
+            0 => order,
+            marked => format!("{order}· {marked} marked "),
+        }
     }
 
     /// The next request of the search for the filter text, from the end of the list.
@@ -308,6 +400,12 @@ impl View for RunsScreen {
         }
         match (action, self.picker.key()) {
             (Action::Find, _) => self.narrow.open(),
+            (Action::MarkRow, Some(run)) => {
+                let page = layout::rows(scene.body).saturating_sub(1);
+                self.mark(*run, page);
+            }
+            (Action::MarkAllRows, Some(_)) => self.mark_all(),
+            (Action::Verbs, Some(run)) => return self.verbs(*run),
             (Action::Open, Some(run)) => return Reaction::Open(Destination::run(*run)),
             (Action::CopyLine, Some(run)) => {
                 let line = self
@@ -334,7 +432,23 @@ impl View for RunsScreen {
     fn back(&mut self, _scene: Scene<'_>) -> bool {
         let was = self.narrow.clear();
         self.sync();
-        was
+        was || !std::mem::take(&mut self.marked).is_empty()
+    }
+
+    fn orders(&self) -> (Vec<(char, &'static str)>, usize) {
+        let orders = ORDERS.iter().map(|(key, about, _)| (*key, *about));
+        (orders.collect(), self.order)
+    }
+
+    fn set_order(&mut self, order: usize, _scene: Scene<'_>) -> Reaction {
+        let Some((_, about, _)) = ORDERS.get(order) else {
+            return Reaction::Ignored;
+        };
+        self.reversed = self.order == order && !self.reversed;
+        self.order = order;
+        self.sync();
+        let reversed = if self.reversed { ", reversed" } else { "" };
+        Reaction::Say(format!("runs: {about}{reversed}"))
     }
 
     fn insert(&mut self, text: &str, _scene: Scene<'_>) {
@@ -379,7 +493,11 @@ impl View for RunsScreen {
             .map(|text| format!("· {text} "))
             .unwrap_or_default();
         let title = Span::styled(
-            format!(" Runs {}{more} {label}{lacks}{progress}", shown.len()),
+            format!(
+                " Runs {}{more} {label}{}{lacks}{progress}",
+                shown.len(),
+                self.arrangement()
+            ),
             theme.strong(),
         );
         let inner = canvas.frame(
@@ -418,6 +536,9 @@ impl View for RunsScreen {
         let first = first_visible(self.picker.index(), shown.len(), usize::from(list.height));
         for (y, (i, run)) in (list.y..list.bottom()).zip(shown.iter().enumerate().skip(first)) {
             canvas.line(row(list, y), &line(run, frame, title_width));
+            if self.marked.contains(&run.id) {
+                canvas.line(row(list, y), &Line::raw(" +"));
+            }
             if i == self.picker.index() {
                 canvas.restyle(row(list, y), theme.selected());
             }

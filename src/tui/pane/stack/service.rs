@@ -21,6 +21,7 @@ use crate::tui::pane::stack::{facts, short_age, summary};
 use crate::tui::pane::{Delivery, Destination, Opening, Reaction, Scene, View};
 use crate::tui::picker::moved;
 use crate::tui::theme::{Theme, run_symbol, run_word};
+use crate::tui::verbs;
 use crate::tui::view::canvas::{Canvas, column, safe, wrapped};
 use crate::tui::view::layout;
 
@@ -57,42 +58,53 @@ impl ServiceScreen {
         }
     }
 
-    /// The environment it is about: the one it was opened for, or the worst.
     fn target(&self, overview: &Overview, now: Timestamp) -> Option<Target> {
-        let targets = targets_of(overview.stack.service(&self.name)?);
-        let is_chosen = |target: &&Target| self.env.is_some() && target.env == self.env;
-        let chosen = targets.iter().find(is_chosen).cloned();
-        let state = |target: &&Target| match overview.current_state(target, now).state {
-            State::Failing => 0,
-            State::Degraded => 1,
-            State::Unknown => 2,
-            State::Ok => 3,
-        };
-        chosen.or_else(|| targets.iter().min_by_key(state).cloned())
+        target_of(&self.name, self.env.as_deref(), overview, now)
     }
+}
 
-    /// The run whose log is about the present state: the one that observed it, or the last that
-    /// worked on the service before it began.
-    fn run(&self, overview: &Overview, now: Timestamp) -> Option<RunId> {
-        let target = self.target(overview, now)?;
-        let observed_by = summary(overview, &target).and_then(|s| s.latest.run);
-        let since = overview.current_state(&target, now).since;
-        let of = |run: &&RunSummary| run.services.contains(&self.name);
-        let before = |run: &&RunSummary| of(run) && since.is_none_or(|at| run.requested_at <= at);
-        let runs = &overview.runs;
-        observed_by
-            .or_else(|| runs.iter().find(before).map(|run| run.id))
-            .or_else(|| runs.iter().find(of).map(|run| run.id))
-    }
+/// The target that a service is looked at for: in the environment it was opened for, or in the
+/// worst.
+fn target_of(name: &str, env: Option<&str>, overview: &Overview, now: Timestamp) -> Option<Target> {
+    let targets = targets_of(overview.stack.service(name)?);
+    let is_chosen = |target: &&Target| env.is_some() && target.env.as_deref() == env;
+    let chosen = targets.iter().find(is_chosen).cloned();
+    let state = |target: &&Target| match overview.current_state(target, now).state {
+        State::Failing => 0,
+        State::Degraded => 1,
+        State::Unknown => 2,
+        State::Ok => 3,
+    };
+    chosen.or_else(|| targets.iter().min_by_key(state).cloned())
+}
+
+/// The run whose log is about the present state of a service: the one that observed it, or the last
+/// that worked on the service before it began.
+#[must_use]
+pub fn log_of(name: &str, env: Option<&str>, overview: &Overview, now: Timestamp) -> Option<RunId> {
+    let target = target_of(name, env, overview, now)?;
+    let observed_by = summary(overview, &target).and_then(|s| s.latest.run);
+    let since = overview.current_state(&target, now).since;
+    let of = |run: &&RunSummary| run.services.iter().any(|service| service == name);
+    let before = |run: &&RunSummary| of(run) && since.is_none_or(|at| run.requested_at <= at);
+    let runs = &overview.runs;
+    observed_by
+        .or_else(|| runs.iter().find(before).map(|run| run.id))
+        .or_else(|| runs.iter().find(of).map(|run| run.id))
 }
 
 impl View for ServiceScreen {
     fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
         if let (Action::Open, Some(overview)) = (action, scene.overview) {
-            return match self.run(overview, scene.now) {
+            return match log_of(&self.name, self.env.as_deref(), overview, scene.now) {
                 Some(run) => Reaction::Open(Destination::Log { run }),
                 None => Reaction::Say("none of the newest runs worked on it".to_owned()),
             };
+        }
+        if let (Action::Verbs, Some(overview)) = (action, scene.overview) {
+            let names = [self.name.clone()];
+            return verbs::of_services(&names, overview, scene.now)
+                .map_or(Reaction::Ignored, |menu| Reaction::Popup(menu.into()));
         }
         let height = layout::rows(scene.body);
         let all = lines(self, scene, Theme::new(false), layout::columns(scene.body)).len();
@@ -315,7 +327,7 @@ fn changes(out: &mut Out, screen: &ServiceScreen, target: Option<&Target>, scene
     }
     let run = scene
         .overview
-        .and_then(|overview| screen.run(overview, scene.now));
+        .and_then(|overview| log_of(&screen.name, screen.env.as_deref(), overview, scene.now));
     if let Some(run) = run {
         let line = format!("  Enter opens the log of run {run}");
         out.lines.push(Line::styled(line, out.theme.dim()));
