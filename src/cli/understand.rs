@@ -86,6 +86,10 @@ fn subcommand(parsed: &Parsed) -> String {
         Some(ViewCommand::Log) => "log",
         Some(ViewCommand::Runs) => return "opsroom runs".to_owned(),
         Some(ViewCommand::Audit) => return "opsroom audit".to_owned(),
+        Some(ViewCommand::File) => {
+            let path = parsed.inputs.get("path").map_or("FILE", String::as_str);
+            return format!("opsroom log {path}");
+        }
         _ => return "a subcommand (opsroom help)".to_owned(),
     };
     match RunRef::of(parsed, Timestamp::default()) {

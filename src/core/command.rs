@@ -20,6 +20,7 @@ mod fuzzy;
 mod intent;
 mod lexer;
 mod lexicon;
+mod log_file;
 mod names;
 mod normalize;
 mod outcome;
@@ -238,6 +239,9 @@ pub fn parse_with(text: &str, given: &[(String, String)], catalogue: &Catalogue)
             suggestions: vec!["help".to_owned()],
             ..Parsed::default()
         };
+    }
+    if let Some(file) = log_file::parsed(text) {
+        return file;
     }
     let read = Text::new(text, lexicon());
     let understanding = resolve::understand(&read, given, catalogue, lexicon());

@@ -1,6 +1,7 @@
 //! Feeds the log entries of runs from the store to the log viewer until the runs have ended.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::broadcast::Receiver;
@@ -63,7 +64,7 @@ impl OpenLog {
     ) -> io::Result<Self> {
         let (sender, writer) = oneshot::channel();
         let make = move || {
-            let (file, writer) = Tracked::run(&format!("run {run}"))?;
+            let (file, writer) = Tracked::run(&format!("run {run}")).map_err(no_room)?;
             // Without a receiver the log has been closed.
             let _ = sender.send(writer);
             Ok(LogView::new(vec![file], true, now))
@@ -71,6 +72,20 @@ impl OpenLog {
         let mut log = Self::of(LogSource::start(make, send)?);
         log.feed_when_made(run, after, writer, control);
         Ok(log)
+    }
+
+    /// Opens a log file, and follows it while it is written.
+    pub fn file(
+        path: PathBuf,
+        now: Timestamp,
+        send: impl FnMut(LogUpdate) -> bool + Send + 'static,
+    ) -> io::Result<Self> {
+        let make = move || {
+            let file = Tracked::open(&path)
+                .map_err(|error| io::Error::other(format!("{}: {error}", path.display())))?;
+            Ok(LogView::new(vec![file], false, now))
+        };
+        Ok(Self::of(LogSource::start(make, send)?))
     }
 
     /// Feeds the entries of a run.
@@ -113,6 +128,12 @@ impl OpenLog {
             tracing::warn!("the log's reader is too busy; a request was dropped");
         }
     }
+}
+
+fn no_room(error: io::Error) -> io::Error {
+    io::Error::other(format!(
+        "no room for it in the folder of temporary files: {error}"
+    ))
 }
 
 /// Feeds the entries of one run.

@@ -111,7 +111,9 @@ impl Home {
             Destination::Run { run, .. } | Destination::Log { run } => {
                 self.opened.insert(*run);
             }
-            Destination::Service { .. } | Destination::Read { .. } => return,
+            Destination::Service { .. } | Destination::Read { .. } | Destination::File { .. } => {
+                return;
+            }
         }
         self.needs = self.open_needs(&self.needs, now);
     }
@@ -496,7 +498,7 @@ impl View for Home {
         let area = log::below_rule(self.area(Pane::Log, body), focused);
         let run = self.log.filter(|_| focused || !self.is_full(body))?;
         Some(LogPane {
-            run,
+            log: run.into(),
             area,
             framed: true,
             focused,

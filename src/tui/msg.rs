@@ -1,6 +1,7 @@
 //! Messages to the console (`Msg`) and effects it requests (`Effect`), as plain data.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossterm::event::KeyEvent;
@@ -101,6 +102,11 @@ pub enum Effect {
         ticket: Ticket,
         run: RunId,
         after: i64,
+    },
+    /// Open a log file; `~/` in front stands for the home folder.
+    OpenFile {
+        ticket: Ticket,
+        path: PathBuf,
     },
     /// Close a log.
     CloseLog(Ticket),

@@ -1,14 +1,18 @@
 //! The views opened over home, one file each. A new view needs a file and a line in `views!`:
 //! nothing else names it.
 
+pub mod file;
 pub mod health;
 pub mod reader;
 pub mod run;
 pub mod stack;
 pub mod welcome;
 
+use std::path::Path;
+
 use ratatui::layout::Rect;
 
+use self::file::FileLog;
 use self::reader::TextReader;
 use self::run::RunScreen;
 use self::run::runs::RunsScreen;
@@ -85,6 +89,8 @@ views! {
     Read { title: String, lines: Vec<String> } => TextReader,
     /// The log of a run on the whole screen.
     Log { run: RunId } => WholeLog,
+    /// A log file on the whole screen.
+    File { path: String } => FileLog,
 }
 
 impl Destination {
@@ -132,6 +138,11 @@ pub trait View {
 
     /// The log it shows in `body`.
     fn log(&self, _body: Rect) -> Option<LogPane> {
+        None
+    }
+
+    /// The log file it shows.
+    fn file(&self) -> Option<&Path> {
         None
     }
 

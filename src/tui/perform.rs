@@ -2,6 +2,8 @@
 //! message.
 
 use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
 
 use tokio::sync::mpsc::Sender;
 
@@ -38,6 +40,7 @@ impl Performer {
         match effect {
             Effect::Quit | Effect::Suspend | Effect::Redraw | Effect::Copy(_) => {}
             Effect::OpenLog { ticket, run, after } => self.open_log(ticket, run, after),
+            Effect::OpenFile { ticket, path } => self.open_file(ticket, path),
             Effect::CloseLog(ticket) => drop(self.logs.remove(&ticket)),
             Effect::File(ticket, request) => {
                 if let Some(log) = self.logs.get(&ticket) {
@@ -49,9 +52,27 @@ impl Performer {
     }
 
     fn open_log(&mut self, ticket: Ticket, run: RunId, after: i64) {
+        let send = self.sender(ticket);
+        let log = OpenLog::run(run, after, &self.control, self.clock.now(), send);
+        self.opened(ticket, log);
+    }
+
+    fn open_file(&mut self, ticket: Ticket, path: PathBuf) {
+        let home = path.strip_prefix("~").ok().zip(std::env::home_dir());
+        let path = home.map_or_else(|| path.clone(), |(rest, home)| home.join(rest));
+        let send = self.sender(ticket);
+        let log = OpenLog::file(path, self.clock.now(), send);
+        self.opened(ticket, log);
+    }
+
+    /// Sends the events of a log's reader to the console.
+    fn sender(&self, ticket: Ticket) -> impl FnMut(LogUpdate) -> bool + Send + 'static {
         let answers = self.answers.clone();
-        let send = move |event| answers.blocking_send(Msg::File(ticket, event)).is_ok();
-        match OpenLog::run(run, after, &self.control, self.clock.now(), send) {
+        move |event| answers.blocking_send(Msg::File(ticket, event)).is_ok()
+    }
+
+    fn opened(&mut self, ticket: Ticket, log: io::Result<OpenLog>) {
+        match log {
             Ok(log) => drop(self.logs.insert(ticket, log)),
             Err(error) => {
                 let answers = self.answers.clone();
@@ -79,6 +100,7 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
         | Effect::Redraw
         | Effect::Copy(_)
         | Effect::OpenLog { .. }
+        | Effect::OpenFile { .. }
         | Effect::CloseLog(_)
         | Effect::File(..) => return None,
         Effect::Overview => Msg::Overview(with_text(control.overview().await.map(Box::new))),

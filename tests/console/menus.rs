@@ -4,6 +4,7 @@ use opsroom::core::run::act::Act;
 use opsroom::core::run::orders::{Ending, Order};
 use opsroom::core::run::{RunId, RunStatus, StepStatus};
 use opsroom::core::stack::service::{Action, ActionCall, HttpRequest, Verb};
+use opsroom::logfile::source::LogUpdate;
 use opsroom::tui::facts::Facts;
 use opsroom::tui::msg::{Effect, Msg};
 use std::sync::Arc;
@@ -292,4 +293,23 @@ fn a_burst_of_letters_in_a_menu_chooses_nothing() {
     console.send(Msg::Burst("rp".to_owned()));
     assert_eq!(planned(&console), [""; 0]);
     console.shows("c  check");
+}
+
+#[test]
+fn a_log_file_is_opened_from_the_bar_and_one_that_is_missing_is_an_error() {
+    let mut console = Console::new(World::default());
+    console.press(":").type_text("tail -f /var/log/app.log");
+    console.shows("→ show the file /var/log/app.log");
+    console.press("Enter").shows("› app.log");
+    let opened = console.wanted.iter().find_map(|effect| match effect {
+        Effect::OpenFile { ticket, path } => Some((*ticket, path.display().to_string())),
+        _ => None,
+    });
+    let (ticket, path) = opened.expect("the file is opened");
+    assert_eq!(path, "/var/log/app.log");
+    let why = "/var/log/app.log: No such file or directory (os error 2)";
+    console
+        .send(Msg::File(ticket, LogUpdate::Unopened(why.to_owned())))
+        .shows("the log cannot be shown: /var/log/app.log: No such file")
+        .hides("› app.log");
 }

@@ -142,6 +142,7 @@ impl World {
             | Effect::Redraw
             | Effect::Copy(_)
             | Effect::OpenLog { .. }
+            | Effect::OpenFile { .. }
             | Effect::CloseLog(_)
             | Effect::File(..) => return None,
             Effect::Overview => Msg::Overview(Ok(Box::new(self.overview.clone()))),

@@ -22,6 +22,8 @@ pub enum ViewCommand {
     Run,
     /// The log of a run.
     Log,
+    /// A log file.
+    File,
     Runs,
     Service,
     Owner,

@@ -2,7 +2,7 @@
 
 mod actions;
 mod plans;
-mod views;
+pub(super) mod views;
 
 use super::reading::Reading;
 use super::{CommandAct, ParseOutcome, Parsed, ViewCommand};
@@ -45,6 +45,7 @@ pub(super) const ALL: &[&Intent] = &[
     // views
     &views::SHOW_RUN,
     &views::TAIL_RUN,
+    &views::OPEN_FILE,
     &views::LIST_RUNS,
     &views::SHOW_SERVICE,
     &views::OWNER,

@@ -62,6 +62,10 @@ impl App {
     fn view(&mut self, parsed: &Parsed) -> Vec<Effect> {
         let service = parsed.services.first().filter(|name| *name != "*").cloned();
         match (parsed.view(), service) {
+            (Some(ViewCommand::File), _) => {
+                let path = parsed.inputs.get("path").cloned().unwrap_or_default();
+                self.open(Destination::File { path });
+            }
             (Some(ViewCommand::Run | ViewCommand::Log), _) => return self.show_run(parsed),
             (Some(ViewCommand::Runs), _) => self.list_runs(parsed),
             (Some(ViewCommand::Service), Some(name)) => {
@@ -281,7 +285,7 @@ impl App {
         let Some(run) = self.home.log else {
             return self.show_error("there is no log to search yet");
         };
-        self.keep_log(run);
-        self.logs.search(run, &text);
+        self.keep_log(run.into());
+        self.logs.search(run.into(), &text);
     }
 }

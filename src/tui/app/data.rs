@@ -170,10 +170,11 @@ impl App {
             Msg::Audit(ticket, rows) => self.receive_audit(ticket, rows),
             Msg::FoundRun(ticket, found) => self.run_found(ticket, found),
             Msg::File(ticket, LogUpdate::Unopened(why)) => {
-                self.show_error(format!(
-                    "the log cannot be shown: no room for it in the folder of temporary files: {why}"
-                ));
-                return self.logs.unopened(ticket);
+                self.show_error(format!("the log cannot be shown: {why}"));
+                if self.logs.unopened(ticket) {
+                    self.drop_view();
+                }
+                return vec![Effect::CloseLog(ticket)];
             }
             Msg::File(ticket, event) => self.logs.receive(ticket, event),
             Msg::Planned(ticket, card) => self.planned(ticket, card),

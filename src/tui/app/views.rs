@@ -57,6 +57,11 @@ impl App {
         true
     }
 
+    /// Closes the view on screen for good.
+    pub(super) fn drop_view(&mut self) {
+        self.screens.pop();
+    }
+
     /// Closes all views.
     pub(super) fn go_home(&mut self, pane: Pane) {
         while self.leave() {}

@@ -397,7 +397,7 @@ impl View for RunScreen {
         let focused = self.focus == Part::Log;
         let area = layout::inner(self.area(Part::Log, body));
         (focused || !self.full).then_some(LogPane {
-            run: self.run,
+            log: self.run.into(),
             area,
             framed: true,
             focused,

@@ -30,7 +30,7 @@ const NAME: (usize, usize) = (10, 24);
 /// Where whole names of environments leave too little room, heads that are not longer stay whole.
 const HEAD: usize = 4;
 const SINCE: usize = 8;
-const UPTIME: usize = 7;
+const UPTIME: usize = 8;
 const P95: usize = 7;
 const CHANGE: usize = 19;
 const OWNER: usize = 16;
@@ -271,8 +271,8 @@ fn head(table: StackTable<'_>, widths: &Widths, theme: Theme, focused: bool) -> 
         RowSort { order: by, .. } if by != order => text.to_owned(),
         RowSort {
             reversed: false, ..
-        } => format!("{text} ▾"),
-        RowSort { reversed: true, .. } => format!("{text} ▴"),
+        } => format!("{text}▾"),
+        RowSort { reversed: true, .. } => format!("{text}▴"),
     };
     let style = theme.frame(focused);
     let mut spans = vec![Span::styled(

@@ -2,6 +2,7 @@
 //! from the shell and in the console.
 
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use super::harness::{Console, FOLDERS, Setup};
 use super::world;
@@ -148,4 +149,30 @@ fn the_console_shows_the_same_log_on_its_whole_screen_and_finds_it_again() {
     console.wait_for("last change");
     console.send("q");
     assert_eq!(console.exit_restored(), 0);
+}
+
+#[test]
+fn a_file_is_read_in_the_console_and_a_missing_one_is_an_error() {
+    let mut console = Setup::empty().start_in(home());
+    console.home_screen();
+    let path = console.path("app.log");
+    command(&console, &format!("open {}", path.display()));
+    console.wait_for("and its trace");
+    console.send("q");
+    console.wait_gone("and its trace");
+    command(&console, "log /nowhere/app.log");
+    console.wait_for("the log cannot be shown: /nowhere/app.log");
+    console.send("q");
+    console.exit();
+}
+
+/// Types a command and accepts it.
+fn command(console: &Console, text: &str) {
+    console.send(":");
+    // `:` and the text in one read would be taken for a paste.
+    console.settle(Duration::from_millis(200));
+    console.send(text);
+    console.wait_for(text);
+    console.settle(Duration::from_millis(200));
+    console.send("\r");
 }

@@ -38,6 +38,24 @@ fn restate_tail_run(p: &Parsed) -> String {
     format!("follow the log of {}", run_of(p))
 }
 
+/// Read a log file named by its path (`command/log_file.rs`).
+pub(in crate::command) const OPEN_FILE: Intent = Intent {
+    name: "open_file",
+    outcome: ParseOutcome::View,
+    form: "log /PATH",
+    inputs: &["path"],
+    restate: restate_open_file,
+    view: Some(ViewCommand::File),
+    ..Intent::BLANK
+};
+
+fn restate_open_file(p: &Parsed) -> String {
+    format!(
+        "show the file {}",
+        p.inputs.get("path").map_or("?", |path| path)
+    )
+}
+
 /// List runs.
 pub(super) const LIST_RUNS: Intent = Intent {
     name: "list_runs",

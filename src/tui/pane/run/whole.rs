@@ -38,7 +38,7 @@ impl View for WholeLog {
 
     fn log(&self, body: Rect) -> Option<LogPane> {
         Some(LogPane {
-            run: self.run,
+            log: self.run.into(),
             area: body,
             framed: false,
             focused: true,
