@@ -5,6 +5,7 @@ mod burst;
 pub mod facts;
 pub mod feed;
 pub mod field;
+mod files;
 pub mod filter;
 pub mod frame;
 pub mod home;

@@ -64,7 +64,7 @@ impl OpenLog {
     ) -> io::Result<Self> {
         let (sender, writer) = oneshot::channel();
         let make = move || {
-            let (file, writer) = Tracked::run(&format!("run {run}")).map_err(no_room)?;
+            let (file, writer) = Tracked::run(&format!("run {run}")).map_err(|e| no_room(&e))?;
             // Without a receiver the log has been closed.
             let _ = sender.send(writer);
             Ok(LogView::new(vec![file], true, now))
@@ -130,7 +130,7 @@ impl OpenLog {
     }
 }
 
-fn no_room(error: io::Error) -> io::Error {
+fn no_room(error: &io::Error) -> io::Error {
     io::Error::other(format!(
         "no room for it in the folder of temporary files: {error}"
     ))

@@ -50,6 +50,8 @@ pub enum Msg {
 
     Overview(Result<Box<Overview>, String>),
     Catalogue(Result<Arc<Catalogue>, String>),
+    /// Log files on this machine, the newest first.
+    LogFiles(Vec<LogFile>),
     /// Number of runbooks read again.
     Reloaded(Result<usize, String>),
     Remembered(Result<Vec<String>, String>),
@@ -80,6 +82,15 @@ pub enum Msg {
 pub struct NotActed {
     pub act: Act,
     pub why: String,
+}
+
+/// A log file on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogFile {
+    pub path: String,
+    pub bytes: u64,
+    /// When it was last written.
+    pub changed: Option<Timestamp>,
 }
 
 /// Matches an answer to its request; answers with an outdated ticket are dropped.
@@ -115,6 +126,8 @@ pub enum Effect {
 
     Overview,
     Catalogue,
+    /// List log files on this machine.
+    LogFiles,
     /// Read the runbooks again; changes are also published as a notice.
     Reload,
     Remembered,

@@ -3,11 +3,12 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 
 use tokio::sync::mpsc::Sender;
 
 use super::feed::OpenLog;
+use super::files;
 use super::msg::{Effect, Msg, NotActed, Ticket};
 use crate::clock::Clock;
 use crate::control::{Control, Refusal};
@@ -40,7 +41,7 @@ impl Performer {
         match effect {
             Effect::Quit | Effect::Suspend | Effect::Redraw | Effect::Copy(_) => {}
             Effect::OpenLog { ticket, run, after } => self.open_log(ticket, run, after),
-            Effect::OpenFile { ticket, path } => self.open_file(ticket, path),
+            Effect::OpenFile { ticket, path } => self.open_file(ticket, &path),
             Effect::CloseLog(ticket) => drop(self.logs.remove(&ticket)),
             Effect::File(ticket, request) => {
                 if let Some(log) = self.logs.get(&ticket) {
@@ -57,9 +58,9 @@ impl Performer {
         self.opened(ticket, log);
     }
 
-    fn open_file(&mut self, ticket: Ticket, path: PathBuf) {
+    fn open_file(&mut self, ticket: Ticket, path: &Path) {
         let home = path.strip_prefix("~").ok().zip(std::env::home_dir());
-        let path = home.map_or_else(|| path.clone(), |(rest, home)| home.join(rest));
+        let path = home.map_or_else(|| path.to_owned(), |(rest, home)| home.join(rest));
         let send = self.sender(ticket);
         let log = OpenLog::file(path, self.clock.now(), send);
         self.opened(ticket, log);
@@ -103,6 +104,11 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
         | Effect::OpenFile { .. }
         | Effect::CloseLog(_)
         | Effect::File(..) => return None,
+        Effect::LogFiles => Msg::LogFiles(
+            tokio::task::spawn_blocking(files::list)
+                .await
+                .unwrap_or_default(),
+        ),
         Effect::Overview => Msg::Overview(with_text(control.overview().await.map(Box::new))),
         Effect::Catalogue => Msg::Catalogue(with_text(control.catalogue().await)),
         Effect::Reload => Msg::Reloaded(with_text(control.reload().await)),

@@ -222,7 +222,17 @@ fn things_are_found_by_some_of_their_characters() {
         .press(", r")
         .type_text("999")
         .shows("Enter opens run #999");
-    console.press("Esc , c").type_text("rollb").press("Enter");
+    console.press("Esc , l").type_text("ngxerr");
+    console
+        .shows("/var/log/nginx/error.log")
+        .shows("1200 bytes");
+    console.press("Enter").press("q");
+    let is_opened = |effect: &Effect| match effect {
+        Effect::OpenFile { path, .. } => path.ends_with("nginx/error.log"),
+        _ => false,
+    };
+    assert!(console.wanted.iter().any(is_opened));
+    console.press(", c").type_text("rollb").press("Enter");
     console.shows(" : roll back").press("Esc");
     assert_eq!(planned(&console), [""; 0]);
 }

@@ -33,7 +33,8 @@ use opsroom::logfile::log_view::{LogRequest, LogView};
 use opsroom::logfile::run_spool::Writer;
 use opsroom::logfile::source::LogUpdate;
 use opsroom::tui::msg::{
-    ChosenRun, Effect, EnginePlace, HomeView, Msg, Overview, PlanCard, RunDetail, RunPage, Ticket,
+    ChosenRun, Effect, EnginePlace, HomeView, LogFile, Msg, Overview, PlanCard, RunDetail, RunPage,
+    Ticket,
 };
 
 /// 2026-11-21 21:04:11 UTC.
@@ -149,6 +150,11 @@ impl World {
             Effect::Catalogue => {
                 Msg::Catalogue(Ok(Arc::new(Catalogue::new(&self.overview.stack, &[]))))
             }
+            Effect::LogFiles => Msg::LogFiles(vec![LogFile {
+                path: "/var/log/nginx/error.log".to_owned(),
+                bytes: 1200,
+                changed: Some(NOW),
+            }]),
             Effect::Reload => Msg::Reloaded(Ok(12)),
             Effect::Remembered => Msg::Remembered(Ok(self.history.clone())),
             Effect::Days => Msg::Days(Ok(days())),

@@ -115,7 +115,7 @@ impl App {
             }
             Outcome::Find(kind) => {
                 self.popups.remove(at);
-                self.find(kind);
+                return self.find(kind);
             }
             Outcome::Order(order) => {
                 self.popups.remove(at);
@@ -154,8 +154,7 @@ impl App {
             return Vec::new();
         };
         if action == Action::SearchHistory {
-            self.find(FindKind::History);
-            return Vec::new();
+            return self.find(FindKind::History);
         }
         if action == Action::Accept {
             let taken = bar.accept(world);
@@ -258,7 +257,7 @@ impl App {
     }
 
     /// Opens the search among things of one kind.
-    pub(super) fn find(&mut self, kind: FindKind) {
+    pub(super) fn find(&mut self, kind: FindKind) -> Vec<Effect> {
         let sources = FindSources {
             overview: self.overview.as_ref(),
             catalogue: self.catalogue.as_deref(),
@@ -267,6 +266,10 @@ impl App {
         };
         let popup = Popup::find(kind, sources);
         self.popups.push(popup);
+        (kind == FindKind::Files)
+            .then_some(Effect::LogFiles)
+            .into_iter()
+            .collect()
     }
 
     /// `q` closes the view; at home it quits, after a confirmation while runs are active.

@@ -183,7 +183,8 @@ impl App {
             }
             Msg::Noted(Ok(())) => {}
             // Popups and views have taken these.
-            Msg::Detail(_, Err(_))
+            Msg::LogFiles(_)
+            | Msg::Detail(_, Err(_))
             | Msg::Artifact(Ok(_))
             | Msg::Runs(..)
             | Msg::Blockers(..)

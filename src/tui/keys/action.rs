@@ -76,7 +76,7 @@ actions! {
         LeftOver "left-over" "runs that wait in the queue: start or drop them",
         NeedsYou "needs-you" "open what needs you; again: the next",
         Verbs "verbs" "what can be done with this row, or with all that are marked",
-        GoTo "go-to" "find a service, run, runbook, command or earlier line",
+        GoTo "go-to" "find a service, run, runbook, command, log file or line",
         GoBack "go-back" "the view before this one",
         GoForth "go-forth" "the view that was left with go-back",
         GoLast "go-last" "between this view and the last one",

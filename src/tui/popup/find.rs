@@ -18,7 +18,7 @@ use crate::core::words;
 use crate::tui::facts::Facts;
 use crate::tui::field::Field;
 use crate::tui::keys::{Action, Context, Keymap};
-use crate::tui::msg::{Overview, Ticket};
+use crate::tui::msg::{LogFile, Msg, Overview, Ticket};
 use crate::tui::pane::Destination;
 use crate::tui::picker::{first_visible, moved};
 use crate::tui::view::canvas::{Canvas, column, row, safe, wrapped};
@@ -31,6 +31,7 @@ words! {
         Runs = "runs",
         Runbooks = "runbooks",
         Commands = "commands",
+        Files = "log files",
         History = "earlier lines",
     }
 }
@@ -44,6 +45,7 @@ impl FindKind {
             Self::Runs => 'r',
             Self::Runbooks => 'b',
             Self::Commands => 'c',
+            Self::Files => 'l',
             Self::History => 'h',
         }
     }
@@ -102,6 +104,8 @@ impl Find {
             FindKind::Runs => sources.overview.map_or_else(Vec::new, runs),
             FindKind::Runbooks => sources.catalogue.map_or_else(Vec::new, runbooks),
             FindKind::Commands => commands(),
+            // They are listed by the performer.
+            FindKind::Files => Vec::new(),
             FindKind::History => sources.history.iter().map(|line| earlier(line)).collect(),
         };
         let shown = (0..all.len()).collect();
@@ -153,6 +157,9 @@ impl Find {
         if self.shown.is_empty() {
             let text = match self.typed_run() {
                 Some(run) => format!(" Enter opens run {run}"),
+                None if self.all.is_empty() && self.kind == FindKind::Files => {
+                    " no log files here, in the home folder or in /var/log".to_owned()
+                }
                 None if self.all.is_empty() => format!(" there are no {}", self.kind.name()),
                 None => " nothing matches".to_owned(),
             };
@@ -199,6 +206,18 @@ impl Dialog for Find {
     fn paste(&mut self, text: &str) -> Option<String> {
         self.insert(text);
         None
+    }
+
+    fn receive(&mut self, msg: &Msg) -> Option<Outcome> {
+        let Msg::LogFiles(files) = msg else {
+            return None;
+        };
+        if self.kind != FindKind::Files {
+            return None;
+        }
+        self.all = files.iter().map(log_file).collect();
+        self.narrow();
+        Some(Outcome::Stay)
     }
 
     fn act(&mut self, action: Action, _keys: &Keymap, _ticket: Ticket) -> Outcome {
@@ -366,6 +385,19 @@ fn commands() -> Vec<Found> {
             }
         })
         .collect()
+}
+
+fn log_file(file: &LogFile) -> Found {
+    let at = file
+        .changed
+        .map_or_else(|| "–".to_owned(), Timestamp::rfc3339);
+    Found {
+        text: file.path.clone(),
+        about: vec![format!("{} bytes, changed {at}", file.bytes)],
+        goal: Goal::Open(Destination::File {
+            path: file.path.clone(),
+        }),
+    }
 }
 
 fn earlier(line: &str) -> Found {

@@ -59,7 +59,7 @@ fn a_finished_run_is_searched_filtered_and_taken_apart() {
     console.send("\r");
     console.wait_for("/exit code 0 in: 1 of 1 · 11 of");
     // The rows may come after the numbers.
-    console.settle(std::time::Duration::from_millis(200));
+    console.settle(Duration::from_millis(200));
     console.send("\r");
     console.wait_for("\"attempt\": 1");
     console.send("\x1b");
@@ -131,7 +131,7 @@ fn the_console_shows_the_same_log_on_its_whole_screen_and_finds_it_again() {
     console.home_screen();
     console.wait_for("#1");
     console.send("3");
-    console.settle(std::time::Duration::from_millis(200));
+    console.settle(Duration::from_millis(200));
     console.send("f");
     console.wait_for("log of run #1");
     console.wait_for("ended");
