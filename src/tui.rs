@@ -43,7 +43,7 @@ use self::theme::Theme;
 use self::viewer::{Facts, Named, Viewer};
 use crate::bus::{Bus, Notice};
 use crate::clock::Clock;
-use crate::config::settings::Theme as Colours;
+use crate::config::settings::ConsoleSettings;
 use crate::control::Control;
 use crate::core::base::time::Timestamp;
 use crate::core::run::RunId;
@@ -101,7 +101,7 @@ pub fn check_viewer() -> Result<(), String> {
 pub async fn run(
     control: &Control,
     keys: Keymap,
-    colours: Colours,
+    console: ConsoleSettings,
     clock: Clock,
 ) -> io::Result<Exit> {
     let settings = control.settings();
@@ -110,12 +110,7 @@ pub async fn run(
         read_only: settings.read_only,
         simulated: settings.simulated,
     };
-    let (no_color, term) = (std::env::var("NO_COLOR").ok(), std::env::var("TERM").ok());
-    let theme = match colours {
-        Colours::Mono => Theme::new(false),
-        // The terminal's own palette fits its background.
-        Colours::Auto => Theme::from_env(no_color.as_deref(), term.as_deref()),
-    };
+    let theme = Theme::detect(console.theme);
     // The loop sends the real size before the first frame.
     let app = App::new(facts, keys, theme, (80, 24), clock.now());
     let (sender, answers) = mpsc::channel(ANSWERS);
@@ -136,9 +131,13 @@ pub async fn run(
 
 /// Opens the viewer on these logs and runs it until it exits. Fails if the terminal cannot be
 /// opened.
-pub async fn run_viewer(view: View, keys: Keymap, clock: Clock) -> io::Result<Exit> {
-    let (no_color, term) = (std::env::var("NO_COLOR").ok(), std::env::var("TERM").ok());
-    let theme = Theme::from_env(no_color.as_deref(), term.as_deref());
+pub async fn run_viewer(
+    view: View,
+    keys: Keymap,
+    console: ConsoleSettings,
+    clock: Clock,
+) -> io::Result<Exit> {
+    let theme = Theme::detect(console.theme);
     let facts = Facts {
         files: view.logs.iter().map(Log::named).collect(),
         zone: viewer::zone(view.timezone.as_deref()),

@@ -8,6 +8,7 @@ use super::theme::Theme;
 use crate::core::base::time::Timestamp;
 use crate::core::run::RunId;
 use crate::core::run::summary::RunSummary;
+use crate::core::stack::service::Environment;
 
 /// Borrowed from the model for one frame.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +28,16 @@ impl<'a> Frame<'a> {
     #[must_use]
     pub fn key_name(&self, action: Action) -> String {
         self.keys.name(action)
+    }
+
+    /// The environment is protected.
+    #[must_use]
+    pub fn is_protected(&self, env: &str) -> bool {
+        let environments = self.overview.map(|o| &o.stack.environments);
+        let named = |e: &&Environment| e.name == env;
+        environments
+            .and_then(|all| all.iter().find(named))
+            .is_some_and(|e| e.protected)
     }
 
     /// The run in the overview.

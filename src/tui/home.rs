@@ -336,7 +336,7 @@ impl Home {
             Pane::Log => {
                 let run = self.log.and_then(|run| frame.run_of(run));
                 let shown = self.log.and_then(|run| frame.logs.get(run));
-                log::draw_below_rule(shown, log_title(frame, run), area, focused, canvas);
+                log::draw(shown, log_title(frame, run), area, focused, canvas);
             }
         }
     }
@@ -469,25 +469,11 @@ impl View for Home {
             self.draw_pane(pane, frame, self.area(pane, body), canvas);
         }
         if body.width >= WIDE {
-            separator(areas.log, canvas);
+            canvas.separator(areas.log);
         }
         if body.width >= THREE_COLUMNS {
-            separator(areas.health, canvas);
+            canvas.separator(areas.health);
         }
-    }
-}
-
-/// Paints the line left of a column.
-fn separator(area: Rect, canvas: &mut Canvas<'_>) {
-    let line = Line::styled("│", canvas.theme.dim());
-    for y in area.y..area.bottom() {
-        let place = Rect {
-            x: area.x.saturating_sub(1),
-            y,
-            width: 1,
-            height: 1,
-        };
-        canvas.line(place, &line);
     }
 }
 

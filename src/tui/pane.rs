@@ -164,6 +164,11 @@ pub trait View {
     /// Its data may have changed and has to be read again.
     fn invalidate(&mut self) {}
 
+    /// The environment it is about, if there is one.
+    fn env(&self, _frame: Frame<'_>) -> Option<String> {
+        None
+    }
+
     /// The name of the view, for the title line.
     fn crumb(&self) -> String;
 

@@ -1753,7 +1753,7 @@ fn an_unfocused_log_reads_its_end_and_a_focused_one_all() {
         .press("1 3 Enter");
     console
         .shows("Run #41")
-        .shows("line 1 ")
+        .shows("line 1\n")
         .shows("    1 of 20000");
     let mut short = in_log_of(2000, "");
     assert_eq!(read(&short), [2000]);

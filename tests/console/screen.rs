@@ -40,7 +40,11 @@ impl Console {
     }
 
     pub fn with(world: World, facts: Facts, colour: bool, size: (u16, u16)) -> Self {
-        let app = App::new(facts, Keymap::built_in(), Theme::new(colour), size, NOW);
+        Self::themed(world, facts, Theme::new(colour), size)
+    }
+
+    pub fn themed(world: World, facts: Facts, theme: Theme, size: (u16, u16)) -> Self {
+        let app = App::new(facts, Keymap::built_in(), theme, size, NOW);
         let mut console = Self {
             app,
             world,

@@ -244,7 +244,7 @@ impl RunScreen {
             .as_ref()
             .map_or(0, |d| d.steps.iter().filter(|s| is_over(s.status)).count());
         let title = Span::styled(format!(" Steps {done}/{} ", steps.len()), theme.strong());
-        let inner = canvas.frame(area, title.into(), &Line::default(), focused);
+        let inner = canvas.pane(area, title.into(), &Line::default(), focused);
         let Some(detail) = &self.detail else { return };
         let inner = self.draw_notes(detail, inner, focused, canvas);
         // Without focus, the list follows the step in progress.
@@ -262,15 +262,8 @@ impl RunScreen {
                 row(inner, y),
                 &step_line((step, place), record, frame, usize::from(inner.width)),
             );
-            if i == self.steps.index() {
-                canvas.restyle(
-                    row(inner, y),
-                    if focused {
-                        theme.selected()
-                    } else {
-                        theme.plain()
-                    },
-                );
+            if i == self.steps.index() && focused {
+                canvas.select(row(inner, y), true);
             }
         }
     }
@@ -349,7 +342,7 @@ impl View for RunScreen {
 
     fn log(&self, body: Rect) -> Option<LogPane> {
         let focused = self.focus == Part::Log;
-        let area = layout::inner(self.area(Part::Log, body));
+        let area = log::below_rule(self.area(Part::Log, body), focused);
         (focused || !self.full).then_some(LogPane {
             run: self.run,
             area,
@@ -417,7 +410,11 @@ impl View for RunScreen {
 
     fn draw(&self, frame: Frame<'_>, body: Rect, canvas: &mut Canvas<'_>) {
         if !self.full {
-            self.draw_header(frame, layout::run(body).header, canvas);
+            let areas = layout::run(body);
+            self.draw_header(frame, areas.header, canvas);
+            if body.width >= layout::WIDE {
+                canvas.separator(areas.log);
+            }
         }
         for part in PARTS
             .into_iter()
@@ -439,6 +436,11 @@ impl View for RunScreen {
                 }
             }
         }
+    }
+
+    fn env(&self, frame: Frame<'_>) -> Option<String> {
+        let read = self.detail.as_ref().map(|detail| &detail.run.plan.env);
+        read.or_else(|| Some(&frame.run_of(self.run)?.env))?.clone()
     }
 
     fn crumb(&self) -> String {

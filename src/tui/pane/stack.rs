@@ -226,22 +226,12 @@ pub fn draw(
             day: table.days.get(&service.target()),
             now: frame.now,
             widths: &widths,
-            // A selected row has no colours of its own: they would stand out as blocks.
-            theme: if selected && focused {
-                Theme::new(false)
-            } else {
-                theme
-            },
+            theme,
         };
         let place = row(below, y);
         canvas.line(place, &fit(cells.line(selected), usize::from(below.width)));
         if selected {
-            let style = if focused {
-                theme.selected()
-            } else {
-                theme.selected_elsewhere()
-            };
-            canvas.restyle(place, style);
+            canvas.select(place, focused);
         }
     }
     let used = u16::try_from(rows).unwrap_or(u16::MAX);

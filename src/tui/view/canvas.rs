@@ -92,6 +92,25 @@ impl<'a> Canvas<'a> {
             .set_style(area.intersection(self.buffer.area), style);
     }
 
+    /// Marks the rows in `area` as selected. They have no other colours: a state's colour on the bar of
+    /// the selection is hard to read, and its symbol says the same.
+    pub fn select(&mut self, area: Rect, focused: bool) {
+        let area = area.intersection(self.buffer.area);
+        if focused {
+            let plain = Style::reset();
+            self.buffer.set_style(area, plain);
+            self.buffer.set_style(area, self.theme.selected());
+        } else {
+            self.buffer.set_style(area, self.theme.selected_elsewhere());
+        }
+    }
+
+    /// Paints the rule of a pane with a title and a mark on its right; returns the area of its text.
+    pub fn pane(&mut self, area: Rect, title: Line<'_>, mark: &Line<'_>, focused: bool) -> Rect {
+        self.rule(area, title, mark, focused);
+        layout::inner(area)
+    }
+
     /// Paints a frame with a title and a mark on its right; returns the inner area. A focused frame
     /// has a heavier line.
     pub fn frame(&mut self, area: Rect, title: Line<'_>, mark: &Line<'_>, focused: bool) -> Rect {
@@ -178,6 +197,20 @@ impl<'a> Canvas<'a> {
         below
     }
 
+    /// Paints the line left of a column.
+    pub fn separator(&mut self, column: Rect) {
+        let line = Line::styled("│", self.theme.dim());
+        for y in column.y..column.bottom() {
+            let place = Rect {
+                x: column.x.saturating_sub(1),
+                y,
+                width: 1,
+                height: 1,
+            };
+            self.line(place, &line);
+        }
+    }
+
     /// Paints text on a frame's line, without the style of the line.
     fn on_edge(&mut self, area: Rect, text: &Line<'_>) {
         let width = u16::try_from(text.width())
@@ -253,6 +286,12 @@ pub const fn row(area: Rect, y: u16) -> Rect {
         width: area.width,
         height: 1,
     }
+}
+
+/// The badge of a protected environment: ` PROD `.
+#[must_use]
+pub fn badge(env: &str, theme: Theme) -> Span<'static> {
+    Span::styled(format!(" {} ", safe(env).to_uppercase()), theme.badge())
 }
 
 /// Escapes untrusted text.

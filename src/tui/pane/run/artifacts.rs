@@ -70,7 +70,7 @@ impl RunScreen {
         let theme = canvas.theme;
         let all = self.detail.as_ref().map_or(&[][..], |d| &d.artifacts);
         let title = Span::styled(format!(" Artifacts {} ", all.len()), theme.strong());
-        let inner = canvas.frame(area, title.into(), &Line::default(), focused);
+        let inner = canvas.pane(area, title.into(), &Line::default(), focused);
         if all.is_empty() {
             canvas.line(inner, &Line::styled("nothing yet", theme.dim()));
         }
@@ -90,7 +90,7 @@ impl RunScreen {
             ]);
             canvas.line(row(inner, y), &line);
             if i == self.artifacts.index() && focused {
-                canvas.restyle(row(inner, y), theme.selected());
+                canvas.select(row(inner, y), true);
             }
         }
     }

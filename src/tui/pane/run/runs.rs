@@ -382,7 +382,7 @@ impl View for RunsScreen {
             format!(" Runs {}{more} {label}{lacks}{progress}", shown.len()),
             theme.strong(),
         );
-        let inner = canvas.frame(
+        let inner = canvas.pane(
             area,
             title.into(),
             &Span::styled(self.narrow.mark(), theme.attention()).into(),
@@ -419,7 +419,7 @@ impl View for RunsScreen {
         for (y, (i, run)) in (list.y..list.bottom()).zip(shown.iter().enumerate().skip(first)) {
             canvas.line(row(list, y), &line(run, frame, title_width));
             if i == self.picker.index() {
-                canvas.restyle(row(list, y), theme.selected());
+                canvas.select(row(list, y), true);
             }
         }
     }
