@@ -43,7 +43,7 @@ use self::theme::Theme;
 use self::viewer::{Facts, Named, Viewer};
 use crate::bus::{Bus, Notice};
 use crate::clock::Clock;
-use crate::config::settings::ConsoleSettings;
+use crate::config::settings::{ConsoleSettings, Notify};
 use crate::control::Control;
 use crate::core::base::time::Timestamp;
 use crate::core::run::RunId;
@@ -72,6 +72,10 @@ pub trait Model {
     fn draw(&self, frame: &mut Frame);
     /// How often the time shown changes; `None`: once a minute.
     fn wants_tick(&self) -> Option<Duration>;
+    /// The title of the terminal; `None`: its own.
+    fn title(&self) -> Option<String> {
+        None
+    }
     /// Receives the output statistics before each frame.
     fn wrote(&mut self, _stats: Stats) {}
 }
@@ -109,6 +113,8 @@ pub async fn run(
         actor: settings.actor.clone(),
         read_only: settings.read_only,
         simulated: settings.simulated,
+        notifies: console.notify != Notify::Off,
+        mouse: console.mouse,
     };
     let theme = Theme::detect(console.theme);
     // The loop sends the real size before the first frame.
@@ -117,7 +123,7 @@ pub async fn run(
     let mut performer = Performer::new(control, sender, clock);
     let perform = |effect| performer.perform(effect);
     Ok(drive(
-        Screen::open()?,
+        Screen::open(console)?,
         app,
         Ports {
             notices: control.subscribe(),
@@ -144,7 +150,7 @@ pub async fn run_viewer(
         budget: view.budget,
         simulated: false,
     };
-    let mut screen = Screen::open()?;
+    let mut screen = Screen::open(console)?;
     screen.set_budget(view.budget);
     let (sender, answers) = mpsc::channel(ANSWERS);
     let (files, runs): (Vec<_>, Vec<_>) =
@@ -163,7 +169,7 @@ pub async fn run_viewer(
             log.ask(*request);
         }
     };
-    let viewer = Viewer::new(Ticket::default(), facts, keys, theme);
+    let viewer = Viewer::new(Ticket::default(), facts, keys, theme).with_mouse(console.mouse);
     // No notices are published here, but the channel has to stay open.
     let bus = Bus::default();
     Ok(drive(
@@ -233,6 +239,10 @@ impl Model for App {
 
     fn wants_tick(&self) -> Option<Duration> {
         Self::wants_tick(self)
+    }
+
+    fn title(&self) -> Option<String> {
+        Self::title(self)
     }
 }
 
@@ -403,6 +413,7 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
                     Typed::Paste(text) => Msg::Paste(text),
                     Typed::Burst(text) => Msg::Burst(text),
                     Typed::Focus(gained) => Msg::Focus(gained),
+                    Typed::Mouse(mouse) => Msg::Mouse(mouse),
                     // Handled by the screen.
                     Typed::Answer => return ControlFlow::Continue(()),
                 }
@@ -454,6 +465,14 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
                 None
             }
             Effect::Copy(text) => Some(Msg::Copied(present(self.screen.copy(&text))?)),
+            Effect::Notify(text) => {
+                present(self.screen.notify(&text))?;
+                None
+            }
+            Effect::Mouse(on) => {
+                present(self.screen.set_mouse(on))?;
+                None
+            }
             effect => {
                 (self.ports.perform)(effect);
                 None
@@ -485,7 +504,11 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
         let before = self.screen.stats();
         self.model.wrote(before);
         let model = &self.model;
+        let title = model.title();
         present(self.screen.draw(|frame| model.draw(frame)))?;
+        if let Some(title) = title {
+            present(self.screen.set_title(&title))?;
+        }
         let now = Instant::now();
         let sent = self.screen.stats().bytes - before.bytes;
         // A frame without changes does not delay the next.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
 use super::filter::Filter;
@@ -13,8 +13,8 @@ use super::logs::{LogPane, Logs};
 use super::msg::{Effect, HomeView, Msg, Overview};
 use super::pane::run::log;
 use super::pane::stack::StackTable;
-use super::pane::{Delivery, Destination, Reaction, Scene, View, health, stack, welcome};
-use super::picker::{Picker, moved};
+use super::pane::{Delivery, Destination, Pointing, Reaction, Scene, View, health, stack, welcome};
+use super::picker::{Picker, first_visible, moved};
 use super::theme::{run_symbol, run_word};
 use super::view::canvas::{Canvas, fit, safe};
 use super::view::layout::{self, HomeAreas, THREE_COLUMNS, WIDE};
@@ -27,6 +27,7 @@ use crate::core::run::need::{Looked, NeedReason, RunNeed, open_needs};
 use crate::core::run::plan::Target;
 use crate::core::run::summary::RunSummary;
 use crate::core::run::{RunId, RunStatus};
+use crate::core::stack::state::State;
 
 /// The panes at home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -89,6 +90,13 @@ impl Home {
     #[must_use]
     pub fn failing_protected(&self) -> usize {
         self.matrix.failing_protected()
+    }
+
+    /// Number of services that fail anywhere.
+    #[must_use]
+    pub fn failing(&self) -> usize {
+        let fails = |row: &&ServiceRow| row.worst().now.state == State::Failing;
+        self.matrix.rows.iter().filter(fails).count()
     }
 
     /// The requests to send now.
@@ -394,6 +402,31 @@ impl View for Home {
             }
         }
         Reaction::Done
+    }
+
+    fn point(&mut self, at: Position, pointing: Pointing, scene: Scene<'_>) -> bool {
+        let full = self.is_full(scene.body);
+        let under = |pane: &Pane| {
+            let shown = !full || *pane == self.focus;
+            shown && self.area(*pane, scene.body).contains(at)
+        };
+        let Some(pane) = Pane::ALL.into_iter().find(under) else {
+            return false;
+        };
+        let area = self.area(pane, scene.body);
+        if pane == Pane::Health && area.height == 1 && pointing == Pointing::Wheel {
+            return false;
+        }
+        self.focus = pane;
+        match (pane, pointing) {
+            (Pane::Log, Pointing::Click) => self.log.is_some(),
+            (Pane::Stack, Pointing::Click) => {
+                let (rows, keys) = (stack::rows(area, self.shown.len()), self.services());
+                let first = first_visible(self.stack.index(), keys.len(), usize::from(rows.height));
+                self.stack.click(&keys, at.y, rows, first)
+            }
+            _ => false,
+        }
     }
 
     /// Esc: closes the innermost layer.

@@ -7,7 +7,7 @@ pub mod run;
 pub mod stack;
 pub mod welcome;
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 
 use self::reader::TextReader;
 use self::run::RunScreen;
@@ -127,6 +127,12 @@ pub trait View {
         false
     }
 
+    /// Gives focus to the pane under the mouse; a click also selects the row there. True if that is
+    /// something to open.
+    fn point(&mut self, _at: Position, _pointing: Pointing, _scene: Scene<'_>) -> bool {
+        false
+    }
+
     /// Types text into its prompt.
     fn insert(&mut self, _text: &str, _scene: Scene<'_>) {}
 
@@ -174,6 +180,13 @@ pub trait View {
 
     /// Paints it.
     fn draw(&self, frame: Frame<'_>, area: Rect, canvas: &mut Canvas<'_>);
+}
+
+/// What the mouse does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pointing {
+    Click,
+    Wheel,
 }
 
 /// The data a view may read while it acts.

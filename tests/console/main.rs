@@ -1,6 +1,8 @@
 //! The console driven by keys against a scripted world: which keys start runs, how layers close,
 //! how a log follows, and the screen at every size.
 
+mod away;
+mod mouse;
 mod picture;
 mod screen;
 mod world;

@@ -194,6 +194,7 @@ fn key_event(name: &str) -> KeyEvent {
         "PgDn" => KeyCode::PageDown,
         "End" => KeyCode::End,
         "F2" => KeyCode::F(2),
+        "F8" => KeyCode::F(8),
         "Backspace" => KeyCode::Backspace,
         one => {
             let mut chars = one.chars();

@@ -140,6 +140,8 @@ impl World {
             Effect::Quit
             | Effect::Suspend
             | Effect::Redraw
+            | Effect::Notify(_)
+            | Effect::Mouse(_)
             | Effect::Copy(_)
             | Effect::OpenLog { .. }
             | Effect::CloseLog(_)

@@ -194,6 +194,7 @@ impl App {
             | Msg::Burst(_)
             | Msg::Resize(..)
             | Msg::Focus(_)
+            | Msg::Mouse(_)
             | Msg::Tick(_) => {}
         }
         Vec::new()
@@ -246,6 +247,9 @@ impl App {
         };
         self.trouble = None;
         self.evaluated_at = Some(overview.at);
+        if let Some(before) = self.overview.as_ref().filter(|_| self.facts.notifies) {
+            self.away.compare(before, &overview);
+        }
         self.overview = Some(overview);
     }
 

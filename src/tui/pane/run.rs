@@ -7,11 +7,11 @@ pub mod whole;
 mod artifacts;
 mod people;
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
 use self::runs::took;
-use super::{Delivery, Destination, Opening, Reaction, Scene, View};
+use super::{Delivery, Destination, Opening, Pointing, Reaction, Scene, View};
 use crate::bus::Notice;
 use crate::core::base::time::human_ms;
 use crate::core::run::act::Act;
@@ -25,7 +25,7 @@ use crate::tui::logs::LogPane;
 use crate::tui::msg::{Effect, Msg, RunDetail};
 use crate::tui::picker::{Picker, first_visible};
 use crate::tui::theme::{run_symbol, run_word, step_symbol, step_word};
-use crate::tui::view::canvas::{Canvas, column, row, safe, wrapped};
+use crate::tui::view::canvas::{Canvas, column, foot_of, row, safe, wrapped};
 use crate::tui::view::layout;
 
 /// The panes of a run.
@@ -246,14 +246,9 @@ impl RunScreen {
         let title = Span::styled(format!(" Steps {done}/{} ", steps.len()), theme.strong());
         let inner = canvas.pane(area, title.into(), &Line::default(), focused);
         let Some(detail) = &self.detail else { return };
-        let inner = self.draw_notes(detail, inner, focused, canvas);
-        // Without focus, the list follows the step in progress.
-        let shown = if focused {
-            self.steps.index()
-        } else {
-            under_way(detail).unwrap_or(self.steps.index())
-        };
-        let first = first_visible(shown, steps.len(), usize::from(inner.height));
+        let (notes, most) = self.notes(detail, inner, focused);
+        let inner = canvas.foot(inner, notes, most);
+        let first = self.first_step(detail, steps.len(), inner, focused);
         for (y, (i, (step, place))) in
             (inner.y..inner.bottom()).zip(steps.iter().enumerate().skip(first))
         {
@@ -268,37 +263,44 @@ impl RunScreen {
         }
     }
 
-    /// Draws the runbook notes of the step in progress, or of the selected one, below the list;
-    /// returns the rest of the area.
-    fn draw_notes(
-        &self,
-        detail: &RunDetail,
-        inner: Rect,
-        focused: bool,
-        canvas: &mut Canvas<'_>,
-    ) -> Rect {
-        let shown = if focused {
-            self.steps.index()
-        } else {
-            under_way(detail).unwrap_or(self.steps.index())
-        };
-        let step = detail
-            .run
-            .plan
-            .numbered_step(count(shown))
-            .map(|(step, _)| step);
-        let Some(notes) = step.and_then(|s| s.rules.notes.as_deref()) else {
-            return inner;
-        };
+    /// The step that the list keeps visible: without focus, the one in progress.
+    fn step_shown(&self, detail: &RunDetail, focused: bool) -> usize {
+        let followed = under_way(detail).filter(|_| !focused);
+        followed.unwrap_or(self.steps.index())
+    }
+
+    fn first_step(&self, detail: &RunDetail, all: usize, list: Rect, focused: bool) -> usize {
+        let shown = self.step_shown(detail, focused);
+        first_visible(shown, all, usize::from(list.height))
+    }
+
+    /// The runbook notes of the step in progress, or of the selected one, for below the list, and how
+    /// many rows they may take: at least half stay for the steps.
+    fn notes(&self, detail: &RunDetail, inner: Rect, focused: bool) -> (Vec<String>, u16) {
+        let shown = self.step_shown(detail, focused);
+        let step = detail.run.plan.numbered_step(count(shown));
+        let notes = step.and_then(|(step, _)| step.rules.notes.as_deref());
         let width = usize::from(inner.width.saturating_sub(2));
         let lines = notes
+            .unwrap_or_default()
             .lines()
             .map(safe)
             .flat_map(|line| wrapped(&line, width))
-            .map(|line| format!("│ {line}"))
-            .collect();
-        // At least half of the rows stay for the steps.
-        canvas.foot(inner, lines, inner.height / 2)
+            .map(|line| format!("│ {line}"));
+        (lines.collect(), inner.height / 2)
+    }
+
+    /// Selects the step at this row; false if there is none.
+    fn click_step(&mut self, y: u16, area: Rect, focused: bool) -> bool {
+        let Some(detail) = &self.detail else {
+            return false;
+        };
+        let inner = layout::inner(area);
+        let (notes, most) = self.notes(detail, inner, focused);
+        let list = foot_of(inner, notes.len(), most).0;
+        let keys: Vec<u32> = (0..count(detail.run.plan.numbered().count())).collect();
+        let first = self.first_step(detail, keys.len(), list, focused);
+        self.steps.click(&keys, y, list, first)
     }
 }
 
@@ -334,6 +336,23 @@ impl View for RunScreen {
             }
         }
         Reaction::Done
+    }
+
+    fn point(&mut self, at: Position, pointing: Pointing, scene: Scene<'_>) -> bool {
+        let under = |part: &Part| {
+            let shown = !self.full || *part == self.focus;
+            shown && self.area(*part, scene.body).contains(at)
+        };
+        let Some(part) = PARTS.into_iter().find(under) else {
+            return false;
+        };
+        let (area, had_focus) = (self.area(part, scene.body), part == self.focus);
+        self.focus = part;
+        match (part, pointing) {
+            (Part::Steps, Pointing::Click) => self.click_step(at.y, area, had_focus),
+            (Part::Artifacts, Pointing::Click) => self.click_artifact(at.y, area),
+            _ => false,
+        }
     }
 
     fn back(&mut self, _scene: Scene<'_>) -> bool {

@@ -54,16 +54,7 @@ impl<'a> Canvas<'a> {
     /// Paints lines, dimmed, at the bottom of `area`, at most `most` of them; returns the rest of the
     /// area.
     pub fn foot(&mut self, area: Rect, lines: Vec<String>, most: u16) -> Rect {
-        let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(most);
-        let rest = Rect {
-            height: area.height.saturating_sub(height),
-            ..area
-        };
-        let below = Rect {
-            y: rest.bottom(),
-            height,
-            ..area
-        };
+        let (rest, below) = foot_of(area, lines.len(), most);
         let style = self.theme.dim();
         let lines = lines.into_iter().map(|line| Line::styled(line, style));
         self.lines(below, &lines.collect::<Vec<_>>());
@@ -275,6 +266,22 @@ impl<'a> Canvas<'a> {
             self.cursor = Some(Position::new(area.x.saturating_add(at), area.y));
         }
     }
+}
+
+/// The area above a foot of so many lines, at most `most`, and the foot.
+#[must_use]
+pub fn foot_of(area: Rect, lines: usize, most: u16) -> (Rect, Rect) {
+    let height = u16::try_from(lines).unwrap_or(u16::MAX).min(most);
+    let rest = Rect {
+        height: area.height.saturating_sub(height),
+        ..area
+    };
+    let below = Rect {
+        y: rest.bottom(),
+        height,
+        ..area
+    };
+    (rest, below)
 }
 
 /// The row `y` of `area`.

@@ -39,6 +39,15 @@ impl RunScreen {
         }
     }
 
+    /// Selects the artifact at this row; false if there is none.
+    pub(super) fn click_artifact(&mut self, y: u16, area: Rect) -> bool {
+        let all = self.detail.as_ref().map_or(0, |d| d.artifacts.len());
+        let inner = layout::inner(area);
+        let first = first_visible(self.artifacts.index(), all, usize::from(inner.height));
+        let keys: Vec<usize> = (0..all).collect();
+        self.artifacts.click(&keys, y, inner, first)
+    }
+
     /// Opens a text artifact if the operator still waits for it; others cannot be shown on screen.
     pub(super) fn read_artifact(
         &mut self,
