@@ -1,5 +1,6 @@
 //! The console: the event loop between terminal, model and control API.
 
+pub mod activity;
 pub mod app;
 mod burst;
 pub mod facts;
@@ -9,6 +10,7 @@ pub mod filter;
 pub mod frame;
 pub mod home;
 pub mod keys;
+pub mod link;
 pub mod logs;
 pub mod msg;
 pub mod pane;
@@ -33,6 +35,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use self::app::App;
 use self::feed::OpenLog;
 use self::keys::Keymap;
+use self::link::Links;
 use self::msg::{Effect, Msg, Ticket};
 use self::perform::Performer;
 use self::terminal::decode::Typed;
@@ -68,8 +71,8 @@ pub trait Model {
     fn start(&mut self) -> Vec<Effect>;
     /// Handles a message and returns the effects to perform.
     fn update(&mut self, msg: Msg) -> Vec<Effect>;
-    /// Paints the current state.
-    fn draw(&self, frame: &mut Frame);
+    /// Paints the current state; returns the links of it.
+    fn draw(&self, frame: &mut Frame) -> Links;
     /// How often the time shown changes; `None`: once a minute.
     fn wants_tick(&self) -> Option<Duration>;
     /// The title of the terminal; `None`: its own.
@@ -233,8 +236,8 @@ impl Model for App {
         Self::update(self, msg)
     }
 
-    fn draw(&self, frame: &mut Frame) {
-        view::draw(self, frame);
+    fn draw(&self, frame: &mut Frame) -> Links {
+        view::draw(self, frame)
     }
 
     fn wants_tick(&self) -> Option<Duration> {

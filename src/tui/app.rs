@@ -17,6 +17,7 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 
 use self::bar::Bar;
+use super::activity::Activity;
 use super::facts::Facts;
 use super::frame::Frame;
 use super::home::Home;
@@ -75,6 +76,7 @@ pub struct App {
     tickets: u64,
     away: away::Away,
     mouse: mouse::MouseState,
+    activity: Activity,
 }
 
 /// Maximum interval between two evaluations of the overview.
@@ -106,6 +108,7 @@ impl App {
             tickets: 0,
             away: away::Away::default(),
             mouse: mouse::MouseState::default(),
+            activity: Activity::default(),
         }
     }
 
@@ -146,6 +149,7 @@ impl App {
             self.toast = None;
         }
         effects.extend(self.wanted());
+        self.look();
         effects.extend(self.away.notify(self.now));
         effects
     }
@@ -204,6 +208,7 @@ impl App {
             overview: self.overview.as_ref(),
             trouble: self.trouble.as_deref(),
             logs: &self.logs,
+            activity: &self.activity,
         }
     }
 

@@ -19,7 +19,7 @@ use super::theme::{run_symbol, run_word};
 use super::view::canvas::{Canvas, fit, safe};
 use super::view::layout::{self, HomeAreas, THREE_COLUMNS, WIDE};
 use super::viewer::Viewer;
-use crate::core::base::time::Timestamp;
+use crate::core::base::time::{Timestamp, human_ms};
 use crate::core::health::day::Day;
 use crate::core::health::matrix::{Matrix, MatrixData, RowOrder, ServiceRow};
 use crate::core::run::act::Acted;
@@ -510,6 +510,21 @@ impl View for Home {
     }
 }
 
+/// `◇ silent 1 min 15 s `, for the title of a run's log.
+#[must_use]
+pub fn silence(
+    frame: Frame<'_>,
+    run: RunId,
+    status: RunStatus,
+    started: Option<Timestamp>,
+) -> Option<Span<'static>> {
+    let text = format!(
+        "◇ silent {} ",
+        human_ms(frame.silence(run, status, started)?)
+    );
+    Some(Span::styled(text, frame.theme.attention()))
+}
+
 /// `Run #41 ▶ running  deploy web → staging`.
 #[must_use]
 pub fn log_title(frame: Frame<'_>, run: Option<&RunSummary>) -> Line<'static> {
@@ -531,6 +546,12 @@ pub fn log_title(frame: Frame<'_>, run: Option<&RunSummary>) -> Line<'static> {
             "for you: Enter opens it "
         };
         spans.push(Span::styled(whom, theme.attention()));
+    }
+    spans.extend(silence(frame, run.id, run.status, run.started_at));
+    match frame.activity.count() {
+        0 => {}
+        1 => spans.push(Span::styled("◆ 1 other run ", theme.strong())),
+        n => spans.push(Span::styled(format!("◆ {n} other runs "), theme.strong())),
     }
     // Last, because it may be cut.
     spans.push(Span::styled(

@@ -64,7 +64,7 @@ impl Model for StandIn {
         effects
     }
 
-    fn draw(&self, frame: &mut Frame) {
+    fn draw(&self, frame: &mut Frame) -> Links {
         let mut seen = self.seen.lock().unwrap();
         (seen.draws, seen.drawn) = (seen.draws + 1, self.count);
         drop(seen);
@@ -85,6 +85,7 @@ impl Model for StandIn {
             };
             frame.render_widget(Line::from(text), area);
         }
+        Links::default()
     }
 
     fn wants_tick(&self) -> Option<Duration> {

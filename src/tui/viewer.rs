@@ -23,6 +23,7 @@ use self::prompt::{Prompt, PromptKind};
 use super::Model;
 use super::burst;
 use super::keys::{Action, Context, Key, Keymap};
+use super::link::Links;
 use super::msg::{Effect, MouseKind, Msg, Ticket};
 use super::popup::Outcome;
 use super::popup::help::Help;
@@ -415,7 +416,7 @@ impl Model for Viewer {
         Vec::new()
     }
 
-    fn draw(&self, frame: &mut Frame) {
+    fn draw(&self, frame: &mut Frame) -> Links {
         let area = frame.area();
         let mut canvas = Canvas::new(frame.buffer_mut(), self.theme);
         self.paint(area, &mut canvas);
@@ -423,9 +424,11 @@ impl Model for Viewer {
         if let Some(Over::Help(help)) = &self.over {
             help.draw(&self.keys, &mut canvas);
         }
-        if let Some(cursor) = canvas.cursor {
+        let (cursor, links) = (canvas.cursor, canvas.links);
+        if let Some(cursor) = cursor {
             frame.set_cursor_position(cursor);
         }
+        links
     }
 
     /// Only the use of a budget changes on screen without a message.

@@ -147,7 +147,7 @@ impl Console {
         let (width, height) = self.app.size;
         let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a test terminal");
         terminal
-            .draw(|frame| view::draw(&self.app, frame))
+            .draw(|frame| drop(view::draw(&self.app, frame)))
             .expect("a frame");
         terminal.backend().buffer().clone()
     }

@@ -6,6 +6,7 @@ use crate::core::run::RunStatus;
 use crate::core::run::need::NeedReason;
 use crate::core::run::summary::RunSummary;
 use crate::tui::msg::{Effect, Overview};
+use crate::tui::pane::Screen;
 use crate::tui::theme::run_word;
 
 /// Minimum interval between two notifications, milliseconds.
@@ -85,6 +86,14 @@ fn has_ended(run: &RunSummary, before: &Overview) -> bool {
 }
 
 impl App {
+    /// What is on screen counts as seen.
+    pub(super) fn look(&mut self) {
+        let (view, log) = (self.screens.last().map(Screen::view), self.log_place());
+        let log = log.map(|place| place.run);
+        self.activity
+            .look(|run| log == Some(run) || view.is_some_and(|view| view.reads(run)));
+    }
+
     /// The title of the terminal: `opsroom acme: 1 failing, 2 running`.
     #[must_use]
     pub fn title(&self) -> Option<String> {

@@ -212,7 +212,7 @@ impl App {
         match notice {
             Notice::Run(..) | Notice::Observations => self.requests.overview.wanted = true,
             // The feed of each log listens to this itself.
-            Notice::Entries(..) => {}
+            Notice::Entries(run, last) => self.activity.entries(run, last, self.now),
             // Only views show steps.
             Notice::Steps(_) => {}
             Notice::Stack => {
@@ -250,6 +250,7 @@ impl App {
         if let Some(before) = self.overview.as_ref().filter(|_| self.facts.notifies) {
             self.away.compare(before, &overview);
         }
+        self.activity.list(&overview.runs, overview.at);
         self.overview = Some(overview);
     }
 

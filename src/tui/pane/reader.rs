@@ -96,6 +96,7 @@ impl View for TextReader {
             .map(|l| Line::raw(l.as_str()))
             .collect();
         canvas.lines(inner, &lines);
+        canvas.link_addresses(inner);
     }
 
     fn crumb(&self) -> String {

@@ -20,6 +20,7 @@ use crate::core::run::plan::PlanStep;
 use crate::core::run::{Run, RunId, RunStatus, RunStep, StepStatus};
 use crate::tui::facts::Facts;
 use crate::tui::frame::Frame;
+use crate::tui::home;
 use crate::tui::keys::{Action, Context};
 use crate::tui::logs::LogPane;
 use crate::tui::msg::{Effect, Msg, RunDetail};
@@ -255,7 +256,12 @@ impl RunScreen {
             let record = detail.steps.iter().find(|s| s.index as usize == i);
             canvas.line(
                 row(inner, y),
-                &step_line((step, place), record, frame, usize::from(inner.width)),
+                &step_line(
+                    (step, place),
+                    (self.run, record),
+                    frame,
+                    usize::from(inner.width),
+                ),
             );
             if i == self.steps.index() && focused {
                 canvas.select(row(inner, y), true);
@@ -445,6 +451,10 @@ impl View for RunScreen {
                 Part::Artifacts => self.draw_artifacts(area, focused, canvas),
                 Part::Log => {
                     let title = Span::styled(format!(" Log {} ", self.run), canvas.theme.strong());
+                    let silent = self.detail.as_ref().and_then(|d| {
+                        home::silence(frame, self.run, d.run.status, d.run.started_at)
+                    });
+                    let title: Vec<Span<'_>> = std::iter::once(title).chain(silent).collect();
                     log::draw(
                         frame.logs.get(self.run),
                         title.into(),
@@ -469,7 +479,7 @@ impl View for RunScreen {
 
 fn step_line(
     (step, place): (&PlanStep, &str),
-    record: Option<&RunStep>,
+    (run, record): (RunId, Option<&RunStep>),
     frame: Frame<'_>,
     width: usize,
 ) -> Line<'static> {
@@ -486,6 +496,10 @@ fn step_line(
     let why = record
         .and_then(RunStep::why)
         .map_or_else(|| safe(&step.spec.describe()), safe);
+    let silent = record
+        .filter(|r| r.status == StepStatus::Running)
+        .and_then(|r| frame.activity.silence(run, r.started_at?, frame.now));
+    let why = silent.map_or(why.clone(), |_| format!("◇ silent  {why}"));
     let name = (width / 3).clamp(10, 28);
     // A narrow pane omits the phase in favour of the result.
     let phase = if width < 80 {

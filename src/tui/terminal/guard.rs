@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use super::manners::RESTORE_TITLE;
 use super::tty::Tty;
 use crate::core::base::text;
+use crate::tui::link::Links;
 
 /// No mouse (all protocols), bracketed paste, focus events, no cursor, an empty alternate screen.
 const ENTER: &str = concat!(
@@ -59,6 +60,8 @@ pub struct Held {
     pub titled: AtomicBool,
     /// The mouse is reported, and will be again after [`Guard::reenter`].
     pub mouse: AtomicBool,
+    /// The links of the frame being drawn.
+    pub links: Mutex<Links>,
     /// The thread that is drawing or updating: only its panic closes the screen.
     ui: Mutex<Option<ThreadId>>,
     panics: Mutex<Vec<String>>,
@@ -75,6 +78,7 @@ impl Guard {
             torn: AtomicBool::new(false),
             titled: AtomicBool::new(false),
             mouse: AtomicBool::new(false),
+            links: Mutex::default(),
             ui: Mutex::new(None),
             panics: Mutex::new(Vec::new()),
             panicked: Notify::new(),
@@ -220,6 +224,6 @@ pub fn panic_text(payload: &(dyn Any + Send)) -> String {
 }
 
 /// Ignores poisoning: a panic cannot leave the locked data inconsistent.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

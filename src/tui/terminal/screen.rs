@@ -10,13 +10,14 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::ascii;
 use super::clipboard::{self, Between};
 use super::decode::Typed;
-use super::guard::{Guard, MOUSE_OFF, MOUSE_ON, OnScreen};
+use super::guard::{Guard, MOUSE_OFF, MOUSE_ON, OnScreen, lock};
 use super::input::{Input, Reader};
 use super::manners::{self, Manners, SAVE_TITLE};
 use super::output::{Output, Stats};
 use super::signals::{SignalEvent, Signals};
 use super::tty::Tty;
 use crate::config::settings::ConsoleSettings;
+use crate::tui::link::Links;
 
 /// The terminal in use by the console. Dropping it restores the terminal.
 #[derive(Debug)]
@@ -88,6 +89,7 @@ impl Screen {
     /// Sets what the terminal is used for beside frames.
     pub fn set_manners(&mut self, manners: Manners) {
         self.manners = manners;
+        self.terminal.backend_mut().set_linked(manners.links);
     }
 
     /// Opens this terminal; `term` is the value of `TERM`.
@@ -219,9 +221,14 @@ impl Screen {
     }
 
     /// Draws a frame; an error means the terminal is gone.
-    pub fn draw(&mut self, view: impl FnOnce(&mut Frame)) -> io::Result<()> {
+    pub fn draw(&mut self, view: impl FnOnce(&mut Frame) -> Links) -> io::Result<()> {
         let _mark = self.guard.on_screen();
-        self.terminal.draw(view).map(|_| ())
+        let held = self.guard.held();
+        let draw = |frame: &mut Frame| {
+            let links = view(frame);
+            *lock(&held.links) = links;
+        };
+        self.terminal.draw(draw).map(|_| ())
     }
 
     /// Writes the rest of a frame to a slow terminal; an error means the terminal is gone.

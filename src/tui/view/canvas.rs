@@ -8,6 +8,7 @@ use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
 use crate::core::base::text;
 use crate::tui::field::Field;
+use crate::tui::link::{self, Links};
 use crate::tui::theme::Theme;
 use crate::tui::view::layout;
 
@@ -18,15 +19,18 @@ pub struct Canvas<'a> {
     pub theme: Theme,
     /// The position of the terminal's cursor; `None`: hidden.
     pub cursor: Option<Position>,
+    /// The addresses that cells lead to.
+    pub links: Links,
 }
 
 impl<'a> Canvas<'a> {
     /// A canvas on this buffer.
-    pub const fn new(buffer: &'a mut Buffer, theme: Theme) -> Self {
+    pub fn new(buffer: &'a mut Buffer, theme: Theme) -> Self {
         Self {
             buffer,
             theme,
             cursor: None,
+            links: Links::default(),
         }
     }
 
@@ -81,6 +85,35 @@ impl<'a> Canvas<'a> {
     pub fn restyle(&mut self, area: Rect, style: Style) {
         self.buffer
             .set_style(area.intersection(self.buffer.area), style);
+    }
+
+    /// Makes the cells of `area` a link, if the address is one of the web.
+    pub fn link(&mut self, area: Rect, address: &str) {
+        let area = area.intersection(self.buffer.area);
+        if let Some(mark) = self.links.add(address) {
+            self.buffer
+                .set_style(area, Style::new().underline_color(mark));
+        }
+    }
+
+    /// Makes links of the addresses painted in `area`, in which text is wrapped and never cut.
+    pub fn link_addresses(&mut self, area: Rect) {
+        let area = area.intersection(self.buffer.area);
+        for y in area.y..area.bottom() {
+            let symbols = (area.x..area.right()).map(|x| self.buffer[(x, y)].symbol());
+            let found = link::addresses(&symbols.collect::<Vec<_>>(), usize::from(area.width));
+            for (at, width, address) in found {
+                let (Ok(at), Ok(width)) = (u16::try_from(at), u16::try_from(width)) else {
+                    continue;
+                };
+                let place = Rect {
+                    x: area.x + at,
+                    width,
+                    ..row(area, y)
+                };
+                self.link(place, &address);
+            }
+        }
     }
 
     /// Marks the rows in `area` as selected. They have no other colours: a state's colour on the bar of

@@ -4,6 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::{Part, RunScreen};
+use crate::core::base::text;
 use crate::core::run::artifact::{Artifact, human_bytes};
 use crate::tui::keys::Action;
 use crate::tui::msg::Effect;
@@ -98,6 +99,17 @@ impl RunScreen {
                 Span::styled(format!("  {}", human_bytes(artifact.bytes)), theme.dim()),
             ]);
             canvas.line(row(inner, y), &line);
+            if let Some(url) = &artifact.url {
+                let titled = Rect {
+                    x: inner.x.saturating_add(9),
+                    width: inner
+                        .width
+                        .saturating_sub(9)
+                        .min(u16::try_from(text::width(&safe(title))).unwrap_or(u16::MAX)),
+                    ..row(inner, y)
+                };
+                canvas.link(titled, url);
+            }
             if i == self.artifacts.index() && focused {
                 canvas.select(row(inner, y), true);
             }

@@ -6,6 +6,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
 use crate::bus::Notice;
+use crate::core::base::text;
 use crate::core::base::time::{Timestamp, human_ms};
 use crate::core::run::queue::Queued;
 use crate::core::run::summary::RunSummary;
@@ -14,7 +15,7 @@ use crate::tui::filter::Filter;
 use crate::tui::frame::Frame;
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, Msg, RunFilter, RunPage, Ticket, not_listed};
-use crate::tui::pane::{Delivery, Destination, Opening, Pointing, Reaction, Scene, View};
+use crate::tui::pane::{Delivery, Destination, Opening, Pointing, Reaction, Scene, View, stack};
 use crate::tui::picker::{Picker, first_visible};
 use crate::tui::theme::{run_symbol, run_word};
 use crate::tui::view::canvas::{Canvas, column, foot_of, row, safe, wrapped};
@@ -440,15 +441,26 @@ fn line(run: &RunSummary, frame: Frame<'_>, title_width: usize) -> Line<'static>
     let started = run
         .started_at
         .map_or_else(|| "–".to_owned(), |at| when(at, frame.now));
+    let news = frame.activity.news(run.id);
+    let silence = frame.silence(run.id, run.status, run.started_at);
+    let (mark, since) = match (news, silence) {
+        (Some(news), _) => ("◆", format!(" {}", news.describe())),
+        (None, Some(ms)) => ("◇", format!(" silent {}", stack::short_age(ms))),
+        (None, None) => (" ", String::new()),
+    };
     Line::from(vec![
-        Span::raw(format!("  {:<6} ", run.id.to_string())),
+        Span::raw(format!("{mark} {:<6} ", run.id.to_string())),
         Span::styled(
             format!("{} {:<12} ", run_symbol(run.status), run_word(run.status)),
             frame.theme.run(run.status),
         ),
+        Span::raw(column(
+            &run.prioritized_title(),
+            title_width.saturating_sub(text::width(&since)),
+        )),
+        Span::styled(since, frame.theme.strong()),
         Span::raw(format!(
-            "{} {} {started:<9} {}",
-            column(&run.prioritized_title(), title_width),
+            " {} {started:<9} {}",
             column(&run.actor, 12),
             took(run.started_at, run.finished_at, frame.now)
         )),
@@ -460,10 +472,7 @@ fn when(at: Timestamp, now: Timestamp) -> String {
     if now.ms_since(at) < 86_400_000 {
         at.clock_utc()
     } else {
-        format!(
-            "{} ago",
-            crate::tui::pane::stack::short_age(now.ms_since(at))
-        )
+        format!("{} ago", stack::short_age(now.ms_since(at)))
     }
 }
 

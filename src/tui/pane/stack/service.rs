@@ -147,6 +147,7 @@ impl View for ServiceScreen {
         let title = Span::styled(format!(" Service {} ", safe(&self.name)), theme.strong());
         let inner = canvas.pane(area, title.into(), &mark.into(), true);
         canvas.lines(inner, all.iter().skip(top));
+        canvas.link_addresses(inner);
     }
 
     fn env(&self, frame: Frame<'_>) -> Option<String> {
