@@ -68,6 +68,9 @@ pub struct Global {
     /// Read only: change nothing
     #[arg(long, global = true)]
     pub read_only: bool,
+    /// Colours: auto, dark, light, mono or a theme of your own
+    #[arg(long, global = true, value_name = "THEME")]
+    pub theme: Option<String>,
 }
 
 /// Every subcommand, in the order help shows them.

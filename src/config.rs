@@ -1,6 +1,7 @@
-//! Reads stack files ([`stack`]) and settings ([`settings`]). All mistakes of a file are reported
-//! in one pass, with file, line, key and what to do.
+//! Reads stack files ([`stack`]), settings ([`settings`]) and themes ([`palette`]). All mistakes of a
+//! file are reported in one pass, with file, line, key and what to do.
 
+pub mod palette;
 pub mod settings;
 pub mod stack;
 

@@ -41,14 +41,15 @@ async fn go(command: Option<cli::Command>, start: &Start) -> Result<Code, Stop> 
     match cli::perform(command, start).await? {
         Next::Exit(code) => Ok(code),
         Next::View(view) => {
-            let exit = tui::run_viewer(*view, start.console_keys(), start.clock)
+            let console = start.settings().map(|s| s.console).unwrap_or_default();
+            let exit = tui::run_viewer(*view, start.console_keys(), console, start.clock)
                 .await
                 .map_err(Stop::System)?;
             Ok(exit.into())
         }
         Next::Console(session) => {
-            let (keys, colours) = (start.console_keys(), start.settings()?.theme);
-            let exit = tui::run(&session.control, keys, colours, start.clock)
+            let (keys, console) = (start.console_keys(), start.settings()?.console);
+            let exit = tui::run(&session.control, keys, console, start.clock)
                 .await
                 .map_err(Stop::System)?;
             session.finish(exit).await

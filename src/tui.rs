@@ -1,5 +1,6 @@
 //! The console: the event loop between terminal, model and control API.
 
+pub mod activity;
 pub mod app;
 mod burst;
 pub mod facts;
@@ -10,6 +11,7 @@ pub mod filter;
 pub mod frame;
 pub mod home;
 pub mod keys;
+pub mod link;
 pub mod logs;
 pub mod msg;
 pub mod pane;
@@ -35,6 +37,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use self::app::App;
 use self::feed::OpenLog;
 use self::keys::Keymap;
+use self::link::Links;
 use self::msg::{Effect, Msg, Ticket};
 use self::perform::Performer;
 use self::terminal::decode::Typed;
@@ -45,7 +48,7 @@ use self::theme::Theme;
 use self::viewer::{Facts, Named, Viewer};
 use crate::bus::{Bus, Notice};
 use crate::clock::Clock;
-use crate::config::settings::Theme as Colours;
+use crate::config::settings::{ConsoleSettings, Notify};
 use crate::control::Control;
 use crate::core::base::time::Timestamp;
 use crate::core::run::RunId;
@@ -70,10 +73,14 @@ pub trait Model {
     fn start(&mut self) -> Vec<Effect>;
     /// Handles a message and returns the effects to perform.
     fn update(&mut self, msg: Msg) -> Vec<Effect>;
-    /// Paints the current state.
-    fn draw(&self, frame: &mut Frame);
+    /// Paints the current state; returns the links of it.
+    fn draw(&self, frame: &mut Frame) -> Links;
     /// How often the time shown changes; `None`: once a minute.
     fn wants_tick(&self) -> Option<Duration>;
+    /// The title of the terminal; `None`: its own.
+    fn title(&self) -> Option<String> {
+        None
+    }
     /// Receives the output statistics before each frame.
     fn wrote(&mut self, _stats: Stats) {}
 }
@@ -103,7 +110,7 @@ pub fn check_viewer() -> Result<(), String> {
 pub async fn run(
     control: &Control,
     keys: Keymap,
-    colours: Colours,
+    console: ConsoleSettings,
     clock: Clock,
 ) -> io::Result<Exit> {
     let settings = control.settings();
@@ -111,20 +118,17 @@ pub async fn run(
         actor: settings.actor.clone(),
         read_only: settings.read_only,
         simulated: settings.simulated,
+        notifies: console.notify != Notify::Off,
+        mouse: console.mouse,
     };
-    let (no_color, term) = (std::env::var("NO_COLOR").ok(), std::env::var("TERM").ok());
-    let theme = match colours {
-        Colours::Mono => Theme::new(false),
-        // The terminal's own palette fits its background.
-        Colours::Auto => Theme::from_env(no_color.as_deref(), term.as_deref()),
-    };
+    let theme = Theme::detect(console.theme);
     // The loop sends the real size before the first frame.
     let app = App::new(facts, keys, theme, (80, 24), clock.now());
     let (sender, answers) = mpsc::channel(ANSWERS);
     let mut performer = Performer::new(control, sender, clock);
     let perform = |effect| performer.perform(effect);
     Ok(drive(
-        Screen::open()?,
+        Screen::open(console)?,
         app,
         Ports {
             notices: control.subscribe(),
@@ -138,16 +142,20 @@ pub async fn run(
 
 /// Opens the viewer on these logs and runs it until it exits. Fails if the terminal cannot be
 /// opened.
-pub async fn run_viewer(view: View, keys: Keymap, clock: Clock) -> io::Result<Exit> {
-    let (no_color, term) = (std::env::var("NO_COLOR").ok(), std::env::var("TERM").ok());
-    let theme = Theme::from_env(no_color.as_deref(), term.as_deref());
+pub async fn run_viewer(
+    view: View,
+    keys: Keymap,
+    console: ConsoleSettings,
+    clock: Clock,
+) -> io::Result<Exit> {
+    let theme = Theme::detect(console.theme);
     let facts = Facts {
         files: view.logs.iter().map(Log::named).collect(),
         zone: viewer::zone(view.timezone.as_deref()),
         budget: view.budget,
         simulated: false,
     };
-    let mut screen = Screen::open()?;
+    let mut screen = Screen::open(console)?;
     screen.set_budget(view.budget);
     let (sender, answers) = mpsc::channel(ANSWERS);
     let (files, runs): (Vec<_>, Vec<_>) =
@@ -166,7 +174,7 @@ pub async fn run_viewer(view: View, keys: Keymap, clock: Clock) -> io::Result<Ex
             log.ask(*request);
         }
     };
-    let viewer = Viewer::new(Ticket::default(), facts, keys, theme);
+    let viewer = Viewer::new(Ticket::default(), facts, keys, theme).with_mouse(console.mouse);
     // No notices are published here, but the channel has to stay open.
     let bus = Bus::default();
     Ok(drive(
@@ -230,12 +238,16 @@ impl Model for App {
         Self::update(self, msg)
     }
 
-    fn draw(&self, frame: &mut Frame) {
-        view::draw(self, frame);
+    fn draw(&self, frame: &mut Frame) -> Links {
+        view::draw(self, frame)
     }
 
     fn wants_tick(&self) -> Option<Duration> {
         Self::wants_tick(self)
+    }
+
+    fn title(&self) -> Option<String> {
+        Self::title(self)
     }
 }
 
@@ -406,6 +418,7 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
                     Typed::Paste(text) => Msg::Paste(text),
                     Typed::Burst(text) => Msg::Burst(text),
                     Typed::Focus(gained) => Msg::Focus(gained),
+                    Typed::Mouse(mouse) => Msg::Mouse(mouse),
                     // Handled by the screen.
                     Typed::Answer => return ControlFlow::Continue(()),
                 }
@@ -457,6 +470,14 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
                 None
             }
             Effect::Copy(text) => Some(Msg::Copied(present(self.screen.copy(&text))?)),
+            Effect::Notify(text) => {
+                present(self.screen.notify(&text))?;
+                None
+            }
+            Effect::Mouse(on) => {
+                present(self.screen.set_mouse(on))?;
+                None
+            }
             effect => {
                 (self.ports.perform)(effect);
                 None
@@ -488,7 +509,11 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
         let before = self.screen.stats();
         self.model.wrote(before);
         let model = &self.model;
+        let title = model.title();
         present(self.screen.draw(|frame| model.draw(frame)))?;
+        if let Some(title) = title {
+            present(self.screen.set_title(&title))?;
+        }
         let now = Instant::now();
         let sent = self.screen.stats().bytes - before.bytes;
         // A frame without changes does not delay the next.

@@ -26,6 +26,7 @@ pub struct CheckArgs {
 enum Kind {
     Settings,
     Keymap,
+    Theme,
     Runbook,
     Stack,
 }
@@ -77,6 +78,9 @@ fn of_file(file: &Path) -> Vec<String> {
     };
     match kind(file, &text) {
         Kind::Keymap => Keymap::with_user(&name, &text).problems,
+        Kind::Theme => {
+            config::palette::read(&name, &text).map_or_else(|found| lines(&found), |_| Vec::new())
+        }
         // Checked together; see [`between`].
         Kind::Runbook => Vec::new(),
         Kind::Stack => {
@@ -109,9 +113,11 @@ fn warnings(file: &Path) -> Vec<Problem> {
 
 /// Recognizes a kind by the usual file name, else by keys that only runbooks have.
 fn kind(file: &Path, text: &str) -> Kind {
+    let folder = file.parent().and_then(Path::file_name);
     match file.file_name().and_then(|name| name.to_str()) {
         Some("opsroom.toml") => Kind::Settings,
         Some("keymap.toml") => Kind::Keymap,
+        Some(_) if folder.is_some_and(|name| name == "themes") => Kind::Theme,
         Some(name) if runbook::is_page(name) => Kind::Runbook,
         _ if text
             .lines()
@@ -136,6 +142,7 @@ mod tests {
         for (name, text, expected) in [
             ("/etc/opsroom.toml", "", Kind::Settings),
             ("keymap.toml", "", Kind::Keymap),
+            ("themes/mine.toml", "", Kind::Theme),
             (
                 "deploy.toml",
                 "name = \"deploy\"\n\n[[step]]\n",

@@ -179,6 +179,7 @@ impl Global {
                 .map(|workspace| ("workspace", workspace)),
         );
         values.extend(self.read_only.then(|| ("read_only", "true".to_owned())));
+        values.extend(self.theme.clone().map(|theme| ("theme", theme)));
         Flags {
             config: self.config.clone(),
             values,

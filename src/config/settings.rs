@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::palette::ThemeChoice;
 use super::rule;
 use crate::core::base::outbound::Policy;
 use crate::core::base::problem::Problem;
@@ -23,7 +24,7 @@ use crate::core::run::queue::Lanes;
 
 pub use keys::{CONFIG_VARIABLE, KEYS, Key};
 pub use paths::Paths;
-pub use value::{LogLevel, Theme};
+pub use value::{Links, LogLevel, Notify};
 
 /// Reads an environment variable, like `std::env::var_os`.
 pub type Environment<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
@@ -52,7 +53,7 @@ pub struct Settings {
     pub pulse_ms: i64,
     pub lease_ms: i64,
     pub log_level: LogLevel,
-    pub theme: Theme,
+    pub console: ConsoleSettings,
     /// The declared secrets: the sources of their values, never the values.
     pub secrets: Vec<Secret>,
     /// Which hosts calls may reach.
@@ -73,6 +74,18 @@ pub struct Settings {
     pub file: Option<PathBuf>,
     /// One row per key of [`KEYS`], in that order: for `doctor`.
     pub rows: Vec<SettingRow>,
+}
+
+/// The table `[console]`: how the console looks and what it does with the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ConsoleSettings {
+    pub theme: ThemeChoice,
+    pub notify: Notify,
+    /// The title of the terminal tells the state.
+    pub title: bool,
+    pub links: Links,
+    /// Wheel and clicks from the start.
+    pub mouse: bool,
 }
 
 /// A key's value as text, and its origin. A password in the store's URL is masked.
@@ -184,13 +197,22 @@ impl Sources {
         let (table, mut report) = parse(&file.display().to_string(), text);
         let mut root = Section::root(&table);
         let folder = file.parent().unwrap_or(Path::new(""));
+        let mut console = root
+            .field("console")
+            .and_then(|field| field.table(&mut report));
         for key in KEYS {
-            let Some(field) = root.field(key.name) else {
+            let field = match (key.table, &mut console) {
+                ("", _) => root.field(key.name),
+                (_, Some(table)) => table.field(key.name),
+                (_, None) => None,
+            };
+            let Some(field) = field else {
                 continue;
             };
-            let text = match key.name {
-                "read_only" => field.boolean(&mut report).map(|on| on.to_string()),
-                _ => field.text_by(&mut report, |text| key.check(text)),
+            let text = if key.is_switch() {
+                field.boolean(&mut report).map(|on| on.to_string())
+            } else {
+                field.text_by(&mut report, |text| key.check(text))
             };
             let line = report.line(field.at);
             self.found.extend(text.map(|text| {
@@ -206,6 +228,12 @@ impl Sources {
                     },
                 )
             }));
+        }
+        if let Some(table) = console {
+            table.close(&mut report);
+        }
+        if let Some(field) = root.field("theme") {
+            field.wrong(&mut report, "belongs in the table [console]; move it there");
         }
         self.secrets = policy::secrets(&mut root, &mut report);
         self.outbound = policy::outbound(&mut root, &mut report);
@@ -287,6 +315,13 @@ impl Sources {
                 .map_or("", |(_, text)| text.as_str())
         };
         let home = paths.home.as_path();
+        let console = ConsoleSettings {
+            theme: theme(&rows, &paths)?,
+            notify: value::notify(get("notify")).unwrap_or_default(),
+            title: get("title") == "true",
+            links: value::links(get("links")).unwrap_or_default(),
+            mouse: get("mouse") == "true",
+        };
         Ok(Settings {
             store_url: value::store(get("store"), home),
             workspace: Some(get("workspace"))
@@ -298,7 +333,7 @@ impl Sources {
             pulse_ms: value::pulse(get("pulse")).unwrap_or_default(),
             lease_ms: value::lease(get("lease")).unwrap_or_default(),
             log_level: value::log_level(get("log_level")).unwrap_or_default(),
-            theme: value::theme(get("theme")).unwrap_or_default(),
+            console,
             secrets: self.secrets,
             outbound: self.outbound,
             integrations: self.integrations,
@@ -333,6 +368,34 @@ impl Sources {
             found.text,
         )
     }
+}
+
+/// The theme that the settings name. The file of one named in a settings file is beside that file.
+fn theme(rows: &[(SettingRow, String)], paths: &Paths) -> Result<ThemeChoice, Vec<Problem>> {
+    let Some((row, name)) = rows.iter().find(|(row, _)| row.key == "theme") else {
+        return Ok(ThemeChoice::Auto);
+    };
+    let (place, line) = match &row.origin {
+        Origin::File { file, line } => (file.display().to_string(), *line),
+        Origin::Environment(_) => ("environment".to_owned(), 0),
+        Origin::Flag(_) | Origin::Default => ("command line".to_owned(), 0),
+    };
+    let folder = match &row.origin {
+        Origin::File { file, .. } => file.parent().unwrap_or(Path::new("")),
+        _ => &paths.config,
+    };
+    value::theme(name, folder).map_err(|error| match error {
+        value::ThemeError::Wrong(problems) => problems,
+        value::ThemeError::Missing(message) => vec![Problem {
+            file: place,
+            line,
+            key: match &row.origin {
+                Origin::File { .. } => "console.theme".to_owned(),
+                other => other.to_string().replace('$', ""),
+            },
+            message,
+        }],
+    })
 }
 
 #[cfg(test)]

@@ -2,11 +2,13 @@
 
 mod act;
 mod acted;
+mod away;
 pub mod bar;
 mod command;
 mod data;
 mod input;
 mod log;
+mod mouse;
 mod views;
 
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 
 use self::bar::Bar;
+use super::activity::Activity;
 use super::facts::Facts;
 use super::frame::Frame;
 use super::home::Home;
@@ -75,6 +78,9 @@ pub struct App {
     /// When the last day of all targets was last asked for.
     days_at: Timestamp,
     tickets: u64,
+    away: away::Away,
+    mouse: mouse::MouseState,
+    activity: Activity,
 }
 
 /// Maximum interval between two evaluations of the overview.
@@ -106,12 +112,18 @@ impl App {
             evaluated_at: None,
             days_at: now,
             tickets: 0,
+            away: away::Away::default(),
+            mouse: mouse::MouseState::default(),
+            activity: Activity::default(),
         }
     }
 
     /// The first effects.
     pub fn start(&mut self) -> Vec<Effect> {
-        self.wanted()
+        self.mouse.on = self.facts.mouse;
+        let mut effects = self.wanted();
+        effects.extend(self.mouse.on.then_some(Effect::Mouse(true)));
+        effects
     }
 
     /// Handles a message and returns the effects to perform.
@@ -125,7 +137,11 @@ impl App {
                 self.size = (width, height);
                 Vec::new()
             }
-            Msg::Focus(_) => Vec::new(),
+            Msg::Mouse(mouse) => self.mouse(mouse),
+            Msg::Focus(gained) => {
+                self.away.focus(gained);
+                Vec::new()
+            }
             Msg::Tick(now) => {
                 self.now = now;
                 self.age(now);
@@ -139,6 +155,8 @@ impl App {
             self.toast = None;
         }
         effects.extend(self.wanted());
+        self.look();
+        effects.extend(self.away.notify(self.now));
         effects
     }
 
@@ -154,8 +172,8 @@ impl App {
     /// or as often as states become stale.
     #[must_use]
     pub fn wants_tick(&self) -> Option<Duration> {
-        let busy =
-            !layout::is_too_small(self.size) && (self.shows_seconds() || self.toast.is_some());
+        let busy = !layout::is_too_small(self.size)
+            && (self.shows_seconds() || self.toast.is_some() || self.away.waits());
         let period = self.overview.as_ref().map_or(MINUTE_MS, |o| o.stale_ms / 3);
         let slow = Duration::from_millis(u64::try_from(period).unwrap_or(0).clamp(1000, 60_000));
         if busy {
@@ -196,6 +214,7 @@ impl App {
             overview: self.overview.as_ref(),
             trouble: self.trouble.as_deref(),
             logs: &self.logs,
+            activity: &self.activity,
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
 use super::filter::Filter;
@@ -13,14 +13,14 @@ use super::logs::{LogPane, Logs};
 use super::msg::{Effect, HomeView, Msg, Overview};
 use super::pane::run::log;
 use super::pane::stack::StackTable;
-use super::pane::{Delivery, Destination, Reaction, Scene, View, health, stack, welcome};
-use super::picker::{Picker, moved};
+use super::pane::{Delivery, Destination, Pointing, Reaction, Scene, View, health, stack, welcome};
+use super::picker::{Picker, first_visible, moved};
 use super::theme::{run_symbol, run_word};
 use super::verbs;
 use super::view::canvas::{Canvas, fit, safe};
 use super::view::layout::{self, HomeAreas, THREE_COLUMNS, WIDE};
 use super::viewer::Viewer;
-use crate::core::base::time::Timestamp;
+use crate::core::base::time::{Timestamp, human_ms};
 use crate::core::health::day::Day;
 use crate::core::health::matrix::{Matrix, MatrixData, RowOrder, RowSort, ServiceRow};
 use crate::core::run::act::Acted;
@@ -28,6 +28,7 @@ use crate::core::run::need::{Looked, NeedReason, RunNeed, open_needs};
 use crate::core::run::plan::Target;
 use crate::core::run::summary::RunSummary;
 use crate::core::run::{RunId, RunStatus};
+use crate::core::stack::state::State;
 
 /// The panes at home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -92,6 +93,13 @@ impl Home {
     #[must_use]
     pub fn failing_protected(&self) -> usize {
         self.matrix.failing_protected()
+    }
+
+    /// Number of services that fail anywhere.
+    #[must_use]
+    pub fn failing(&self) -> usize {
+        let fails = |row: &&ServiceRow| row.worst().now.state == State::Failing;
+        self.matrix.rows.iter().filter(fails).count()
     }
 
     /// The requests to send now.
@@ -392,7 +400,7 @@ impl Home {
             Pane::Log => {
                 let run = self.log.and_then(|run| frame.run_of(run));
                 let shown = self.log.and_then(|run| frame.logs.get(run));
-                log::draw_below_rule(shown, log_title(frame, run), area, focused, canvas);
+                log::draw(shown, log_title(frame, run), area, focused, canvas);
             }
         }
     }
@@ -449,6 +457,31 @@ impl View for Home {
             }
         }
         Reaction::Done
+    }
+
+    fn point(&mut self, at: Position, pointing: Pointing, scene: Scene<'_>) -> bool {
+        let full = self.is_full(scene.body);
+        let under = |pane: &Pane| {
+            let shown = !full || *pane == self.focus;
+            shown && self.area(*pane, scene.body).contains(at)
+        };
+        let Some(pane) = Pane::ALL.into_iter().find(under) else {
+            return false;
+        };
+        let area = self.area(pane, scene.body);
+        if pane == Pane::Health && area.height == 1 && pointing == Pointing::Wheel {
+            return false;
+        }
+        self.focus = pane;
+        match (pane, pointing) {
+            (Pane::Log, Pointing::Click) => self.log.is_some(),
+            (Pane::Stack, Pointing::Click) => {
+                let (rows, keys) = (stack::rows(area, self.shown.len()), self.services());
+                let first = first_visible(self.stack.index(), keys.len(), usize::from(rows.height));
+                self.stack.click(&keys, at.y, rows, first)
+            }
+            _ => false,
+        }
     }
 
     /// Esc: closes the innermost layer.
@@ -548,26 +581,27 @@ impl View for Home {
             self.draw_pane(pane, frame, self.area(pane, body), canvas);
         }
         if body.width >= WIDE {
-            separator(areas.log, canvas);
+            canvas.separator(areas.log);
         }
         if body.width >= THREE_COLUMNS {
-            separator(areas.health, canvas);
+            canvas.separator(areas.health);
         }
     }
 }
 
-/// Paints the line left of a column.
-fn separator(area: Rect, canvas: &mut Canvas<'_>) {
-    let line = Line::styled("│", canvas.theme.dim());
-    for y in area.y..area.bottom() {
-        let place = Rect {
-            x: area.x.saturating_sub(1),
-            y,
-            width: 1,
-            height: 1,
-        };
-        canvas.line(place, &line);
-    }
+/// `◇ silent 1 min 15 s `, for the title of a run's log.
+#[must_use]
+pub fn silence(
+    frame: Frame<'_>,
+    run: RunId,
+    status: RunStatus,
+    started: Option<Timestamp>,
+) -> Option<Span<'static>> {
+    let text = format!(
+        "◇ silent {} ",
+        human_ms(frame.silence(run, status, started)?)
+    );
+    Some(Span::styled(text, frame.theme.attention()))
 }
 
 /// `Run #41 ▶ running  deploy web → staging`.
@@ -591,6 +625,12 @@ pub fn log_title(frame: Frame<'_>, run: Option<&RunSummary>) -> Line<'static> {
             "for you: Enter opens it "
         };
         spans.push(Span::styled(whom, theme.attention()));
+    }
+    spans.extend(silence(frame, run.id, run.status, run.started_at));
+    match frame.activity.count() {
+        0 => {}
+        1 => spans.push(Span::styled("◆ 1 other run ", theme.strong())),
+        n => spans.push(Span::styled(format!("◆ {n} other runs "), theme.strong())),
     }
     // Last, because it may be cut.
     spans.push(Span::styled(

@@ -18,6 +18,7 @@ use crate::core::run::{AuditRow, Run, RunId};
 use crate::logfile::log_view::LogRequest;
 use crate::logfile::source::LogUpdate;
 
+pub use super::terminal::sequence::{Mouse, MouseKind};
 // Result types of the control API, re-exported so that panes do not depend on it.
 pub use crate::control::run::orders::Approval;
 pub use crate::control::{
@@ -35,6 +36,7 @@ pub enum Msg {
     Burst(String),
     Resize(u16, u16),
     Focus(bool),
+    Mouse(Mouse),
     /// The current time. The loop sends it before every batch of other messages, and at the
     /// interval of [`App::wants_tick`](super::app::App::wants_tick).
     Tick(Timestamp),
@@ -121,6 +123,10 @@ pub enum Effect {
     },
     /// Close a log.
     CloseLog(Ticket),
+    /// Notify the person, whose terminal has no focus: a run has ended or needs them.
+    Notify(String),
+    /// Turn the reports of the mouse on or off.
+    Mouse(bool),
     /// Put the text on the clipboard; answered with [`Msg::Copied`] by the loop.
     Copy(String),
 

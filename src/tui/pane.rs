@@ -10,7 +10,7 @@ pub mod welcome;
 
 use std::path::Path;
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 
 use self::file::FileLog;
 use self::reader::TextReader;
@@ -133,6 +133,12 @@ pub trait View {
         false
     }
 
+    /// Gives focus to the pane under the mouse; a click also selects the row there. True if that is
+    /// something to open.
+    fn point(&mut self, _at: Position, _pointing: Pointing, _scene: Scene<'_>) -> bool {
+        false
+    }
+
     /// Types text into its prompt.
     fn insert(&mut self, _text: &str, _scene: Scene<'_>) {}
 
@@ -185,11 +191,23 @@ pub trait View {
     /// Its data may have changed and has to be read again.
     fn invalidate(&mut self) {}
 
+    /// The environment it is about, if there is one.
+    fn env(&self, _frame: Frame<'_>) -> Option<String> {
+        None
+    }
+
     /// The name of the view, for the title line.
     fn crumb(&self) -> String;
 
     /// Paints it.
     fn draw(&self, frame: Frame<'_>, area: Rect, canvas: &mut Canvas<'_>);
+}
+
+/// What the mouse does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pointing {
+    Click,
+    Wheel,
 }
 
 /// The data a view may read while it acts.

@@ -36,10 +36,15 @@ impl Performer {
         }
     }
 
-    /// Starts the work. Ignores `Quit`, `Suspend`, `Redraw` and `Copy`: the loop handles them.
+    /// Starts the work. Ignores what the loop handles.
     pub fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::Quit | Effect::Suspend | Effect::Redraw | Effect::Copy(_) => {}
+            Effect::Quit
+            | Effect::Suspend
+            | Effect::Redraw
+            | Effect::Notify(_)
+            | Effect::Mouse(_)
+            | Effect::Copy(_) => {}
             Effect::OpenLog { ticket, run, after } => self.open_log(ticket, run, after),
             Effect::OpenFile { ticket, path } => self.open_file(ticket, &path),
             Effect::CloseLog(ticket) => drop(self.logs.remove(&ticket)),
@@ -99,6 +104,8 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
         Effect::Quit
         | Effect::Suspend
         | Effect::Redraw
+        | Effect::Notify(_)
+        | Effect::Mouse(_)
         | Effect::Copy(_)
         | Effect::OpenLog { .. }
         | Effect::OpenFile { .. }

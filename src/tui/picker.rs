@@ -1,5 +1,7 @@
 //! A list selection that stays on its object when the list changes.
 
+use ratatui::layout::Rect;
+
 use crate::tui::keys::Action;
 
 /// The selection in a list, by key; if the key is gone, by index.
@@ -65,6 +67,21 @@ impl<K: Clone + PartialEq> Picker<K> {
         let Some(index) = moved(action, self.index, last, page) else {
             return false;
         };
+        self.index = index;
+        self.key = keys.get(index).cloned();
+        self.chosen.clone_from(&self.key);
+        true
+    }
+}
+
+impl<K: Clone + PartialEq> Picker<K> {
+    /// Selects the row of a list in `area` that is at `y`, given the first row shown; false if there
+    /// is none.
+    pub fn click(&mut self, keys: &[K], y: u16, area: Rect, first: usize) -> bool {
+        let index = first + usize::from(y.saturating_sub(area.y));
+        if y < area.y || y >= area.bottom() || index >= keys.len() {
+            return false;
+        }
         self.index = index;
         self.key = keys.get(index).cloned();
         self.chosen.clone_from(&self.key);

@@ -8,6 +8,7 @@
 //! - [`screen`] the combination used by the loop
 //! - [`signals`] signals as values, suspending
 //! - [`clipboard`] copying through the terminal
+//! - [`manners`] its title, calls to a person, links
 
 pub mod ascii;
 pub mod clipboard;
@@ -15,6 +16,7 @@ pub mod decode;
 pub mod encode;
 pub mod guard;
 pub mod input;
+pub mod manners;
 pub mod output;
 pub mod pace;
 pub mod screen;

@@ -9,6 +9,7 @@ use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::termios::tcgetattr;
 
 use super::terminal::clipboard::Between;
+use super::terminal::manners::{Manners, Notification};
 use super::terminal::tests::pair;
 use super::terminal::tty::Tty;
 use super::*;
@@ -31,6 +32,7 @@ struct StandIn {
     count: usize,
     tick: Option<Duration>,
     full: bool,
+    title: Option<String>,
 }
 
 impl Model for StandIn {
@@ -44,6 +46,13 @@ impl Model for StandIn {
             Msg::Key(key) if key.code == KeyCode::Char('y') => {
                 vec![Effect::Copy("text".to_owned())]
             }
+            Msg::Key(key) if key.code == KeyCode::Char('b') => {
+                vec![
+                    Effect::Notify("first".to_owned()),
+                    Effect::Notify("second".to_owned()),
+                ]
+            }
+            Msg::Key(key) if key.code == KeyCode::F(8) => vec![Effect::Mouse(true)],
             Msg::Key(key) if key.modifiers == KeyModifiers::SHIFT => {
                 self.full = true;
                 vec![Effect::Redraw]
@@ -55,7 +64,7 @@ impl Model for StandIn {
         effects
     }
 
-    fn draw(&self, frame: &mut Frame) {
+    fn draw(&self, frame: &mut Frame) -> Links {
         let mut seen = self.seen.lock().unwrap();
         (seen.draws, seen.drawn) = (seen.draws + 1, self.count);
         drop(seen);
@@ -76,10 +85,15 @@ impl Model for StandIn {
             };
             frame.render_widget(Line::from(text), area);
         }
+        Links::default()
     }
 
     fn wants_tick(&self) -> Option<Duration> {
         self.tick
+    }
+
+    fn title(&self) -> Option<String> {
+        self.title.clone()
     }
 }
 
@@ -105,6 +119,11 @@ impl Harness {
             fcntl_setfl(fd, OFlags::RDWR | OFlags::NONBLOCK).unwrap();
         }
         let mut screen = Screen::on(Tty::from(slave), "xterm", Between::Nothing).unwrap();
+        screen.set_manners(Manners {
+            title: true,
+            notification: Notification::Osc9,
+            links: false,
+        });
         screen.set_budget(budget);
         let (answers, receiver) = mpsc::channel(4096);
         let performed = Arc::new(Mutex::new(Vec::new()));
@@ -339,6 +358,38 @@ async fn a_copy_goes_out_and_is_reported() {
     };
     tokio::join!(exit, script);
     assert!(harness.read().contains("\x1b]52;c;dGV4dA==\x1b\\"));
+}
+
+#[tokio::test]
+async fn the_title_is_set_once_and_restored_and_the_mouse_turned_off() {
+    let model = StandIn {
+        title: Some("opsroom acme: 1 failing\x07".to_owned()),
+        ..StandIn::default()
+    };
+    let (harness, exit) = Harness::start(model);
+    let script = async {
+        harness.drawn().await;
+        harness.send(b"b");
+        harness.drawn().await;
+        harness.send(b"\x1b[19~");
+        harness
+            .until(|seen| {
+                seen.msgs
+                    .iter()
+                    .any(|msg| matches!(msg, Msg::Key(key) if key.code == KeyCode::F(8)))
+            })
+            .await;
+        harness.send(b"q");
+    };
+    tokio::join!(exit, script);
+    let bytes = harness.read();
+    let count = |sequence: &str| bytes.matches(sequence).count();
+    assert_eq!(count("\x1b[22;0t\x1b]2;opsroom acme: 1 failing^G\x1b\\"), 1);
+    assert_eq!((count("\x1b]2;"), count("\x1b[23;0t")), (1, 1));
+    assert_eq!(count("\x1b]9;first\x07"), 1);
+    assert_eq!(count("\x1b]9;second"), 0, "less than a second later");
+    let on = bytes.find("\x1b[?1000h\x1b[?1006h").unwrap();
+    assert!(bytes.rfind("\x1b[?1000l").unwrap() > on && bytes.rfind("\x1b[?1006l").unwrap() > on);
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
-//! Styles: the terminal's own foreground and background plus the 16 ANSI colours, for light and
-//! dark terminals. Every state also has a symbol and a word; `NO_COLOR` turns colours off.
+//! Styles: the palette's look for each meaning. Every state also has a symbol and a word; no colour
+//! carries a meaning alone, and `NO_COLOR` turns all of them off.
 
 use ratatui::style::{Color, Modifier, Style};
 
+use crate::config::palette::{Palette, Role, ThemeChoice};
 use crate::core::base::sgr::{Colour, TextStyle};
 use crate::core::health::check::score::Health;
 use crate::core::run::event::Level;
@@ -13,73 +14,76 @@ use crate::core::stack::state::State;
 /// All styles on screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Theme {
+    palette: Palette,
     colour: bool,
 }
 
-/// The meaning of a colour. Attention is magenta because yellow text is unreadable on a light
-/// background.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tone {
-    Good,
-    Attention,
-    Bad,
-    Busy,
-    Protected,
-    Plain,
-}
-
 impl Theme {
-    /// With colours or without.
+    /// With the sixteen colours of the terminal, or without any.
     #[must_use]
-    pub const fn new(colour: bool) -> Self {
-        Self { colour }
+    pub fn new(colour: bool) -> Self {
+        Self::with(if colour {
+            Palette::sixteen()
+        } else {
+            Palette::mono()
+        })
     }
 
-    /// From the environment: a non-empty `NO_COLOR` or a `TERM` without colours turns colours off.
+    /// With this palette.
     #[must_use]
-    pub fn from_env(no_color: Option<&str>, term: Option<&str>) -> Self {
-        let mono = matches!(
-            term,
-            Some("dumb" | "vt100" | "vt102" | "vt220" | "xterm-mono")
-        );
-        Self::new(!mono && no_color.is_none_or(str::is_empty))
+    pub fn with(palette: Palette) -> Self {
+        Self {
+            palette,
+            colour: palette.is_coloured(),
+        }
+    }
+
+    /// The chosen theme on the terminal of this process.
+    #[must_use]
+    pub fn detect(choice: ThemeChoice) -> Self {
+        Self::with(choice.palette(&|name| std::env::var(name).ok()))
+    }
+
+    /// The palette's look for a role.
+    fn role(self, role: Role) -> Style {
+        looks(self.palette.look(role))
     }
 
     /// Body text.
     #[must_use]
-    pub const fn plain(self) -> Style {
-        Style::new()
+    pub fn plain(self) -> Style {
+        self.role(Role::Text)
     }
 
     /// Less important text.
     #[must_use]
-    pub const fn dim(self) -> Style {
-        Style::new().add_modifier(Modifier::DIM)
+    pub fn dim(self) -> Style {
+        self.role(Role::Dim)
     }
 
     /// Headings and names.
     #[must_use]
-    pub const fn strong(self) -> Style {
-        Style::new().add_modifier(Modifier::BOLD)
+    pub fn strong(self) -> Style {
+        self.role(Role::Strong)
     }
 
-    /// The selected row of the focused pane.
+    /// The selected row of the focused pane, and the selected button.
     #[must_use]
-    pub const fn selected(self) -> Style {
-        Style::new().add_modifier(Modifier::REVERSED)
+    pub fn selected(self) -> Style {
+        self.role(Role::Selected)
     }
 
     /// The selected row of a pane without focus.
     #[must_use]
-    pub const fn selected_elsewhere(self) -> Style {
-        Style::new().add_modifier(Modifier::UNDERLINED)
+    pub fn selected_elsewhere(self) -> Style {
+        self.role(Role::SelectedElsewhere)
     }
 
-    /// The frame of a pane.
+    /// The rule of a pane, or the frame of a popup.
     #[must_use]
     pub fn frame(self, focused: bool) -> Style {
         if focused {
-            self.tone(Tone::Busy).add_modifier(Modifier::BOLD)
+            self.role(Role::Focus)
         } else {
             self.dim()
         }
@@ -87,38 +91,50 @@ impl Theme {
 
     /// A match of a search.
     #[must_use]
-    pub const fn hit(self) -> Style {
-        Style::new().add_modifier(Modifier::REVERSED.union(Modifier::BOLD))
+    pub fn hit(self) -> Style {
+        self.role(Role::Hit)
     }
 
     /// Banners such as SIMULATED and READ-ONLY.
     #[must_use]
-    pub const fn banner(self) -> Style {
-        Style::new().add_modifier(Modifier::REVERSED.union(Modifier::BOLD))
+    pub fn banner(self) -> Style {
+        self.role(Role::Banner)
     }
 
     /// Errors and words that were not understood.
     #[must_use]
     pub fn wrong(self) -> Style {
-        self.tone(Tone::Bad).add_modifier(Modifier::BOLD)
+        self.role(Role::Failing)
     }
 
     /// Needs attention.
     #[must_use]
     pub fn attention(self) -> Style {
-        self.tone(Tone::Attention).add_modifier(Modifier::BOLD)
+        self.role(Role::Warning)
     }
 
     /// Names of protected environments.
     #[must_use]
     pub fn protected(self) -> Style {
-        self.tone(Tone::Protected).add_modifier(Modifier::BOLD)
+        self.role(Role::Protected)
     }
 
-    /// OK.
+    /// The badge of a protected environment, ` PROD `.
+    #[must_use]
+    pub fn badge(self) -> Style {
+        self.role(Role::Badge)
+    }
+
+    /// OK. Only for states.
     #[must_use]
     pub fn good(self) -> Style {
-        self.tone(Tone::Good)
+        self.role(Role::Good)
+    }
+
+    /// In progress.
+    #[must_use]
+    pub fn running(self) -> Style {
+        self.role(Role::Running)
     }
 
     #[must_use]
@@ -127,7 +143,7 @@ impl Theme {
             State::Ok => self.good(),
             State::Degraded => self.attention(),
             State::Failing => self.wrong(),
-            State::Unknown => self.tone(Tone::Plain),
+            State::Unknown => self.plain(),
         }
     }
 
@@ -167,7 +183,7 @@ impl Theme {
             RunStatus::Succeeded => self.good(),
             RunStatus::Failed | RunStatus::TimedOut => self.wrong(),
             RunStatus::Interrupted | RunStatus::Waiting => self.attention(),
-            RunStatus::Claimed | RunStatus::Running => self.tone(Tone::Busy),
+            RunStatus::Claimed | RunStatus::Running => self.running(),
             RunStatus::Queued | RunStatus::Cancelled | RunStatus::Skipped => self.plain(),
         }
     }
@@ -178,7 +194,7 @@ impl Theme {
             StepStatus::Succeeded => self.good(),
             StepStatus::Failed | StepStatus::TimedOut => self.wrong(),
             StepStatus::Unknown | StepStatus::Waiting => self.attention(),
-            StepStatus::Running => self.tone(Tone::Busy),
+            StepStatus::Running => self.running(),
             StepStatus::Pending | StepStatus::Cancelled | StepStatus::Skipped => self.plain(),
         }
     }
@@ -187,17 +203,10 @@ impl Theme {
     /// colour of its background is shown in the default colours, so that no text is hidden.
     #[must_use]
     pub fn style(self, look: TextStyle) -> Style {
-        let style = [
-            (look.bold, Modifier::BOLD),
-            (look.dim, Modifier::DIM),
-            (look.italic, Modifier::ITALIC),
-            (look.underline, Modifier::UNDERLINED),
-            (look.reverse, Modifier::REVERSED),
-        ]
-        .into_iter()
-        .filter(|(wanted, _)| *wanted)
-        .fold(Style::new(), |style, (_, modifier)| {
-            style.add_modifier(modifier)
+        let style = looks(TextStyle {
+            fg: None,
+            bg: None,
+            ..look
         });
         if !self.colour {
             return style;
@@ -213,19 +222,26 @@ impl Theme {
             ..style
         }
     }
+}
 
-    const fn tone(self, tone: Tone) -> Style {
-        if !self.colour {
-            return Style::new();
-        }
-        match tone {
-            Tone::Good => Style::new().fg(Color::Green),
-            Tone::Attention => Style::new().fg(Color::Magenta),
-            Tone::Bad => Style::new().fg(Color::Red),
-            Tone::Busy => Style::new().fg(Color::Cyan),
-            Tone::Protected => Style::new().fg(Color::Blue),
-            Tone::Plain => Style::new(),
-        }
+/// Colours and attributes of a look.
+fn looks(look: TextStyle) -> Style {
+    let style = [
+        (look.bold, Modifier::BOLD),
+        (look.dim, Modifier::DIM),
+        (look.italic, Modifier::ITALIC),
+        (look.underline, Modifier::UNDERLINED),
+        (look.reverse, Modifier::REVERSED),
+    ]
+    .into_iter()
+    .filter(|(wanted, _)| *wanted)
+    .fold(Style::new(), |style, (_, modifier)| {
+        style.add_modifier(modifier)
+    });
+    Style {
+        fg: look.fg.map(colour),
+        bg: look.bg.map(colour),
+        ..style
     }
 }
 
@@ -320,23 +336,6 @@ pub const fn health_label(health: Health) -> (&'static str, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_environment_can_turn_colours_off() {
-        for (no_color, term, colour) in [
-            (None, Some("xterm-256color"), true),
-            (Some(""), Some("xterm"), true),
-            (Some("1"), Some("xterm"), false),
-            (None, Some("vt100"), false),
-            (None, None, true),
-        ] {
-            assert_eq!(
-                Theme::from_env(no_color, term),
-                Theme::new(colour),
-                "{no_color:?} {term:?}"
-            );
-        }
-    }
 
     #[test]
     fn styles_in_untrusted_text_apply_but_hide_no_text() {

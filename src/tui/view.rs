@@ -12,14 +12,17 @@ use ratatui::text::Line;
 use self::canvas::Canvas;
 use super::app::App;
 use super::keys::Action;
+use super::link::Links;
 
-/// Paints one frame.
-pub fn draw(app: &App, frame: &mut Frame<'_>) {
+/// Paints one frame; returns the links of it.
+pub fn draw(app: &App, frame: &mut Frame<'_>) -> Links {
     let mut canvas = Canvas::new(frame.buffer_mut(), app.theme);
     paint(app, &mut canvas);
-    if let Some(position) = canvas.cursor {
+    let (cursor, links) = (canvas.cursor, canvas.links);
+    if let Some(position) = cursor {
         frame.set_cursor_position(position);
     }
+    links
 }
 
 fn paint(app: &App, canvas: &mut Canvas<'_>) {

@@ -23,7 +23,8 @@ use self::prompt::{Prompt, PromptKind};
 use super::Model;
 use super::burst;
 use super::keys::{Action, Context, Key, Keymap};
-use super::msg::{Effect, Msg, Ticket};
+use super::link::Links;
+use super::msg::{Effect, MouseKind, Msg, Ticket};
 use super::popup::Outcome;
 use super::popup::help::Help;
 use super::terminal::output::Stats;
@@ -86,10 +87,15 @@ pub struct Viewer {
     colours: bool,
     left: usize,
     strip: bool,
+    /// The mouse is reported.
+    mouse: bool,
     /// One line for the user.
     notice: Option<String>,
     wire: Wire,
 }
+
+/// Lines for each step of the wheel.
+const WHEEL_ROWS: usize = 3;
 
 /// An overlay on the log; it has keyboard focus.
 #[derive(Debug, Clone)]
@@ -148,6 +154,7 @@ impl Viewer {
             colours: false,
             left: 0,
             strip: false,
+            mouse: false,
             notice: None,
             wire: Wire::default(),
         }
@@ -356,6 +363,22 @@ impl Viewer {
         effects
     }
 
+    /// Opens with the mouse on.
+    #[must_use]
+    pub const fn with_mouse(mut self, on: bool) -> Self {
+        self.mouse = on;
+        self
+    }
+
+    fn wheel(&mut self, kind: MouseKind) -> Vec<Effect> {
+        let action = match kind {
+            MouseKind::WheelUp => Action::Up,
+            MouseKind::WheelDown => Action::Down,
+            MouseKind::Press => return Vec::new(),
+        };
+        (0..WHEEL_ROWS).flat_map(|_| self.act(action)).collect()
+    }
+
     fn help(&mut self, action: Action) -> Vec<Effect> {
         let Some(Over::Help(help)) = &mut self.over else {
             return Vec::new();
@@ -372,12 +395,16 @@ impl Viewer {
 
 impl Model for Viewer {
     fn start(&mut self) -> Vec<Effect> {
-        Vec::new()
+        self.mouse
+            .then_some(Effect::Mouse(true))
+            .into_iter()
+            .collect()
     }
 
     fn update(&mut self, msg: Msg) -> Vec<Effect> {
         match msg {
             Msg::Key(key) => return self.key(&key),
+            Msg::Mouse(mouse) if self.mouse => return self.wheel(mouse.kind),
             Msg::Paste(text) => self.insert(&text),
             Msg::Burst(text) => return self.burst(&text),
             Msg::Resize(width, height) => return vec![self.resize(width, height, false)],
@@ -389,7 +416,7 @@ impl Model for Viewer {
         Vec::new()
     }
 
-    fn draw(&self, frame: &mut Frame) {
+    fn draw(&self, frame: &mut Frame) -> Links {
         let area = frame.area();
         let mut canvas = Canvas::new(frame.buffer_mut(), self.theme);
         self.paint(area, &mut canvas);
@@ -397,9 +424,11 @@ impl Model for Viewer {
         if let Some(Over::Help(help)) = &self.over {
             help.draw(&self.keys, &mut canvas);
         }
-        if let Some(cursor) = canvas.cursor {
+        let (cursor, links) = (canvas.cursor, canvas.links);
+        if let Some(cursor) = cursor {
             frame.set_cursor_position(cursor);
         }
+        links
     }
 
     /// Only the use of a budget changes on screen without a message.

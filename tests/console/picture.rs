@@ -1,5 +1,6 @@
 //! The picture of the README: home with the stack of the demo, as SVG.
-//! `OPSROOM_BLESS=1 cargo test --test console picture` rewrites it.
+//! `OPSROOM_BLESS=1 cargo test --test console picture` rewrites it. With `OPSROOM_PICTURES=FOLDER` the
+//! same code paints every kind of screen in every theme and three sizes into that folder.
 
 #![expect(clippy::expect_used, reason = "a broken stack file fails the test")]
 
@@ -9,6 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use opsroom::config;
+use opsroom::config::palette::{self, Palette};
+use opsroom::core::base::sgr::Colour;
 use opsroom::core::health::observation::{Observation, TargetSummary};
 use opsroom::core::run::Phase;
 use opsroom::core::run::event::{Entry, EntryBody, Level, Stream};
@@ -16,25 +19,40 @@ use opsroom::core::run::plan::Target;
 use opsroom::core::stack::service::{Stack, Verb};
 use opsroom::core::stack::state::State;
 use opsroom::tui::facts::Facts;
+use opsroom::tui::theme::Theme;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 
 use super::screen::{Console, text};
-use super::world::{NOW, World, entry};
+use super::world::{NOW, World, entry, plan};
 
 const FILE: &str = "assets/home.svg";
 const SIZE: (u16, u16) = (120, 32);
 /// A cell in pixels.
 const CELL: (usize, usize) = (9, 19);
 const MARGIN: usize = 12;
-const FOREGROUND: &str = "#d4d4d4";
-const BACKGROUND: &str = "#1b1d21";
+
+/// The terminal's own colours in a picture.
+#[derive(Clone, Copy)]
+struct Paper {
+    foreground: &'static str,
+    background: &'static str,
+}
+
+const DARK: Paper = Paper {
+    foreground: "#d4d4d4",
+    background: "#1b1d21",
+};
+const LIGHT: Paper = Paper {
+    foreground: "#202124",
+    background: "#ffffff",
+};
 
 #[test]
 fn the_picture_is_fresh() {
     let mut console = home();
     console.shows("SIMULATED").shows("payments-api");
-    let fresh = svg(&console.paint());
+    let fresh = svg(&console.paint(), DARK);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
     if std::env::var_os("OPSROOM_BLESS").is_some() {
         std::fs::write(path, fresh).expect("the picture can be written");
@@ -50,7 +68,7 @@ fn the_picture_is_fresh() {
 #[test]
 fn the_picture_has_every_text_of_the_screen() {
     let screen = home().paint();
-    let svg = svg(&screen);
+    let svg = svg(&screen, DARK);
     let mut words = 0;
     for word in text(&screen)
         .split_whitespace()
@@ -63,8 +81,102 @@ fn the_picture_has_every_text_of_the_screen() {
     assert_eq!(svg.matches("<text").count(), svg.matches("</text>").count());
 }
 
+#[test]
+fn every_text_can_be_read_on_dark_and_on_light() {
+    let folder = std::env::var_os("OPSROOM_PICTURES");
+    for size in [(80, 24), (120, 32), (200, 50)] {
+        for (name, palette, paper) in [
+            ("dark", Palette::dark(), DARK),
+            ("light", Palette::light(), LIGHT),
+            ("mono", Palette::mono(), DARK),
+            ("auto", Palette::sixteen(), DARK),
+        ] {
+            for (view, console) in gallery(Theme::with(palette), size) {
+                let (screen, (width, height)) = (console.paint(), size);
+                if let Some(folder) = &folder {
+                    let file = format!("{view}-{name}-{width}x{height}.svg");
+                    std::fs::write(Path::new(folder).join(file), svg(&screen, paper))
+                        .expect("the folder exists");
+                }
+                // The sixteen colours are what the terminal makes of them.
+                if name != "auto" {
+                    readable(&screen, name, view);
+                }
+            }
+        }
+    }
+}
+
+/// Every text that is not blank has a contrast of 4.5 on its background.
+fn readable(screen: &Buffer, name: &str, view: &str) {
+    let paper = match name {
+        "light" => (Colour::Rgb(0, 0, 0), Colour::Rgb(255, 255, 255)),
+        _ => (Colour::Rgb(255, 255, 255), Colour::Rgb(0, 0, 0)),
+    };
+    for y in 0..screen.area.height {
+        for x in 0..screen.area.width {
+            let cell = &screen[(x, y)];
+            let text = numbered(cell.fg).unwrap_or(paper.0);
+            let behind = numbered(cell.bg).unwrap_or(paper.1);
+            let found = palette::contrast(text, behind);
+            assert!(
+                cell.symbol().trim().is_empty() || found >= 4.5,
+                "{view} {name} at {x},{y}: `{}` has {found:.1}\n{}",
+                cell.symbol(),
+                super::screen::text(screen)
+            );
+        }
+    }
+}
+
+/// A screen of every kind.
+fn gallery(theme: Theme, size: (u16, u16)) -> Vec<(&'static str, Console)> {
+    let at = |world| {
+        let facts = Facts {
+            actor: "ana".to_owned(),
+            ..Facts::default()
+        };
+        Console::themed(world, facts, theme, size)
+    };
+    let keys = |mut console: Console, keys: &str| {
+        console.press(keys);
+        console
+    };
+    let command = |mut console: Console, text: &str| {
+        console.command(text);
+        console
+    };
+    let prod = || at(World::with_plan(plan("prod", true)));
+    let typed = |mut console: Console| {
+        console.press(":").type_text("deploy web to prod");
+        console
+    };
+    vec![
+        ("home", at(demo_world())),
+        ("home-log", keys(at(demo_world()), "3")),
+        ("run", keys(at(World::default()), "3 Enter")),
+        ("run-steps", keys(at(World::default()), "3 Enter 1")),
+        ("runs", keys(at(World::default()), "r")),
+        ("service", keys(at(World::default()), "Enter")),
+        ("score", keys(at(demo_world()), "h")),
+        ("card", command(prod(), "deploy web to prod")),
+        ("bar", typed(prod())),
+        ("control", keys(at(World::default()), "3 Enter c")),
+        ("help", keys(at(World::default()), "?")),
+    ]
+}
+
 /// Home with the demo's stack: a deploy has just ended, one service is slow, one is down.
 fn home() -> Console {
+    let facts = Facts {
+        actor: "ana".to_owned(),
+        simulated: true,
+        ..Facts::default()
+    };
+    Console::with(demo_world(), facts, true, SIZE)
+}
+
+fn demo_world() -> World {
     let mut world = World::at_rest();
     let stack = demo_stack();
     world.overview.states = states(&stack);
@@ -74,12 +186,7 @@ fn home() -> Console {
     "deploy web → staging".clone_into(&mut world.overview.runs[0].title);
     world.log = log();
     world.overview.runs[0].last_seq = world.log.last().map_or(0, |entry| entry.seq);
-    let facts = Facts {
-        actor: "ana".to_owned(),
-        simulated: true,
-        ..Facts::default()
-    };
-    Console::with(world, facts, true, SIZE)
+    world
 }
 
 fn demo_stack() -> Stack {
@@ -183,14 +290,15 @@ fn log() -> Vec<Entry> {
         .collect()
 }
 
-fn svg(buffer: &Buffer) -> String {
+fn svg(buffer: &Buffer, paper: Paper) -> String {
     let (columns, rows) = (
         usize::from(buffer.area.width),
         usize::from(buffer.area.height),
     );
     let (width, height) = (columns * CELL.0 + 2 * MARGIN, rows * CELL.1 + 2 * MARGIN);
     let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" font-family=\"ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace\" font-size=\"15\">\n<title>opsroom: the home screen of the demo</title>\n<rect width=\"{width}\" height=\"{height}\" rx=\"8\" fill=\"{BACKGROUND}\"/>\n"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" font-family=\"ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace\" font-size=\"15\">\n<title>opsroom: the home screen of the demo</title>\n<rect width=\"{width}\" height=\"{height}\" rx=\"8\" fill=\"{}\"/>\n",
+        paper.background
     );
     for y in 0..buffer.area.height {
         let mut x = 0;
@@ -199,7 +307,7 @@ fn svg(buffer: &Buffer) -> String {
             let end = (x..buffer.area.width)
                 .find(|i| buffer[(*i, y)].style() != style)
                 .unwrap_or(buffer.area.width);
-            piece(&mut out, buffer, x..end, y);
+            piece(&mut out, (buffer, paper), x..end, y);
             x = end;
         }
     }
@@ -208,16 +316,16 @@ fn svg(buffer: &Buffer) -> String {
 }
 
 /// Cells of one style.
-fn piece(out: &mut String, buffer: &Buffer, columns: Range<u16>, y: u16) {
+fn piece(out: &mut String, (buffer, paper): (&Buffer, Paper), columns: Range<u16>, y: u16) {
     let cell = &buffer[(columns.start, y)];
     let symbols: String = columns.clone().map(|x| buffer[(x, y)].symbol()).collect();
-    let (foreground, background) = colours(cell);
+    let (foreground, background) = colours(cell, paper);
     let (left, top) = (
         MARGIN + usize::from(columns.start) * CELL.0,
         MARGIN + usize::from(y) * CELL.1,
     );
     let (wide, high) = (columns.len() * CELL.0, CELL.1);
-    if background != BACKGROUND {
+    if background != paper.background {
         let _ = writeln!(
             out,
             "<rect x=\"{left}\" y=\"{top}\" width=\"{wide}\" height=\"{high}\" fill=\"{background}\"/>"
@@ -264,8 +372,9 @@ fn looks(cell: &Cell) -> String {
 }
 
 /// Foreground and background of a cell.
-fn colours(cell: &Cell) -> (&'static str, &'static str) {
-    let (foreground, background) = (hex(cell.fg, FOREGROUND), hex(cell.bg, BACKGROUND));
+fn colours(cell: &Cell, paper: Paper) -> (String, String) {
+    let foreground = hex(cell.fg, paper.foreground);
+    let background = hex(cell.bg, paper.background);
     if cell.modifier.contains(Modifier::REVERSED) {
         (background, foreground)
     } else {
@@ -273,12 +382,12 @@ fn colours(cell: &Cell) -> (&'static str, &'static str) {
     }
 }
 
-const fn hex(colour: Color, default: &'static str) -> &'static str {
-    match colour {
+fn hex(colour: Color, default: &str) -> String {
+    let named = match colour {
         Color::Black => "#000000",
         Color::Red => "#e06c75",
         Color::Green => "#98c379",
-        Color::Yellow => "#d19a66",
+        Color::Yellow => "#e5c07b",
         Color::Blue => "#61afef",
         Color::Magenta => "#c678dd",
         Color::Cyan => "#56b6c2",
@@ -286,11 +395,26 @@ const fn hex(colour: Color, default: &'static str) -> &'static str {
         Color::DarkGray => "#5c6370",
         Color::LightRed => "#ff7a85",
         Color::LightGreen => "#b5e890",
-        Color::LightYellow => "#e5c07b",
+        Color::LightYellow => "#ffe08a",
         Color::LightBlue => "#82c4ff",
         Color::LightMagenta => "#d99bf0",
         Color::LightCyan => "#7fd8e3",
         Color::White => "#ffffff",
-        _ => default,
+        other => {
+            let Some(colour) = numbered(other) else {
+                return default.to_owned();
+            };
+            let (r, g, b) = palette::rgb(colour);
+            return format!("#{r:02x}{g:02x}{b:02x}");
+        }
+    };
+    named.to_owned()
+}
+
+fn numbered(colour: Color) -> Option<Colour> {
+    match colour {
+        Color::Indexed(index) => Some(Colour::Indexed(index)),
+        Color::Rgb(r, g, b) => Some(Colour::Rgb(r, g, b)),
+        _ => None,
     }
 }

@@ -40,7 +40,11 @@ impl Console {
     }
 
     pub fn with(world: World, facts: Facts, colour: bool, size: (u16, u16)) -> Self {
-        let app = App::new(facts, Keymap::built_in(), Theme::new(colour), size, NOW);
+        Self::themed(world, facts, Theme::new(colour), size)
+    }
+
+    pub fn themed(world: World, facts: Facts, theme: Theme, size: (u16, u16)) -> Self {
+        let app = App::new(facts, Keymap::built_in(), theme, size, NOW);
         let mut console = Self {
             app,
             world,
@@ -143,7 +147,7 @@ impl Console {
         let (width, height) = self.app.size;
         let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a test terminal");
         terminal
-            .draw(|frame| view::draw(&self.app, frame))
+            .draw(|frame| drop(view::draw(&self.app, frame)))
             .expect("a frame");
         terminal.backend().buffer().clone()
     }
@@ -191,6 +195,7 @@ fn key_event(name: &str) -> KeyEvent {
         "End" => KeyCode::End,
         "F2" => KeyCode::F(2),
         "Space" => KeyCode::Char(' '),
+        "F8" => KeyCode::F(8),
         "Backspace" => KeyCode::Backspace,
         one => {
             let mut chars = one.chars();

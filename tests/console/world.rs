@@ -141,6 +141,8 @@ impl World {
             Effect::Quit
             | Effect::Suspend
             | Effect::Redraw
+            | Effect::Notify(_)
+            | Effect::Mouse(_)
             | Effect::Copy(_)
             | Effect::OpenLog { .. }
             | Effect::OpenFile { .. }

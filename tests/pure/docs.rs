@@ -111,9 +111,14 @@ fn settings() -> String {
     let mut table =
         "| key | variable | values | default | what it is |\n|---|---|---|---|---|\n".to_owned();
     for key in config::settings::KEYS {
+        let place = if key.table.is_empty() {
+            String::new()
+        } else {
+            format!("[{}] ", key.table)
+        };
         let _ = writeln!(
             table,
-            "| `{}` | `{}` | {} | {} | {} |",
+            "| `{place}{}` | `{}` | {} | {} | {} |",
             key.name,
             key.variable(),
             key.values,

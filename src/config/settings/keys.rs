@@ -11,6 +11,8 @@ pub const CONFIG_VARIABLE: &str = "OPSROOM_CONFIG";
 pub struct Key {
     /// As written in `opsroom.toml`.
     pub name: &'static str,
+    /// The table it is in; empty: none.
+    pub table: &'static str,
     /// Allowed values, for people.
     pub values: &'static str,
     /// The default, for people.
@@ -33,6 +35,12 @@ impl Key {
         format!("--{}", self.name.replace('_', "-"))
     }
 
+    /// Written as `true` or `false`, without quotes.
+    #[must_use]
+    pub fn is_switch(&self) -> bool {
+        self.values == SWITCH
+    }
+
     /// The value, unless it is wrong.
     ///
     /// # Errors
@@ -42,10 +50,15 @@ impl Key {
     }
 }
 
+/// The table of what concerns the console only.
+const CONSOLE: &str = "console";
+const SWITCH: &str = "true or false";
+
 /// All settings, in the order of the manual.
 pub const KEYS: &[Key] = &[
     Key {
         name: "store",
+        table: "",
         values: "sqlite:PATH, sqlite::memory: or postgres://USER@HOST/DATABASE",
         default: "sqlite:$XDG_DATA_HOME/opsroom/opsroom.db",
         about: "where everything is kept; a relative path in the file is relative to the file",
@@ -53,6 +66,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "workspace",
+        table: "",
         values: "a workspace's name",
         default: "the only one there is",
         about: "which workspace to work in",
@@ -60,6 +74,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "actor",
+        table: "",
         values: "a name",
         default: "$LOGNAME, else $USER, else operator",
         about: "who acts, as written to runs and to the audit log",
@@ -67,13 +82,15 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "read_only",
-        values: "true or false",
+        table: "",
+        values: SWITCH,
         default: "false",
         about: "look, but change nothing",
         check: value::check_switch,
     },
     Key {
         name: "runbooks",
+        table: "",
         values: "a folder",
         default: "$XDG_CONFIG_HOME/opsroom/runbooks",
         about: "your own runbooks; a relative path in the file is relative to the file",
@@ -81,6 +98,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "pulse",
+        table: "",
         values: "a duration of 10s to 24h, or off",
         default: "60s",
         about: "how often every service with a probe is probed",
@@ -88,6 +106,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "lease",
+        table: "",
         values: "a duration of 3s to 1h",
         default: "30s",
         about: "how long a run stays with an engine that says nothing",
@@ -95,6 +114,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "log_level",
+        table: "",
         values: "error, warn, info, debug or trace",
         default: "info",
         about: "how much is written to the log file",
@@ -102,9 +122,42 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "theme",
-        values: "auto or mono",
+        table: CONSOLE,
+        values: "auto, dark, light, mono or the name of a file in the folder themes",
         default: "auto",
-        about: "colours of the console; mono uses none",
-        check: |text| value::theme(text).map(|_| text.to_owned()),
+        about: "colours; auto uses those of the terminal, mono none",
+        check: value::check_theme,
+    },
+    Key {
+        name: "notify",
+        table: CONSOLE,
+        values: "off, bell or desktop",
+        default: "off",
+        about: "while the terminal has no focus: what to do when a run ends or needs you",
+        check: |text| value::notify(text).map(|_| text.to_owned()),
+    },
+    Key {
+        name: "title",
+        table: CONSOLE,
+        values: SWITCH,
+        default: "true",
+        about: "the title of the terminal says how many services fail and runs go on",
+        check: value::check_switch,
+    },
+    Key {
+        name: "links",
+        table: CONSOLE,
+        values: "auto, on or off",
+        default: "auto",
+        about: "addresses on screen can be clicked (OSC 8); auto: on terminals known to support it",
+        check: |text| value::links(text).map(|_| text.to_owned()),
+    },
+    Key {
+        name: "mouse",
+        table: CONSOLE,
+        values: SWITCH,
+        default: "false",
+        about: "wheel and clicks from the start; F8 turns them on and off",
+        check: value::check_switch,
     },
 ];

@@ -93,8 +93,17 @@ fn without_any_configuration_defaults_apply() {
         (None, "ana")
     );
     assert_eq!(
-        (settings.log_level, settings.theme, settings.read_only),
-        (LogLevel::Info, Theme::Auto, false)
+        (settings.log_level, settings.read_only),
+        (LogLevel::Info, false)
+    );
+    let console = ConsoleSettings {
+        title: true,
+        ..ConsoleSettings::default()
+    };
+    assert_eq!(settings.console, console);
+    assert_eq!(
+        (console.theme, console.notify, console.links),
+        (ThemeChoice::Auto, Notify::Off, Links::Auto)
     );
     assert_eq!(settings.file, None);
     assert_eq!(settings.rows.len(), KEYS.len());
@@ -104,7 +113,7 @@ fn without_any_configuration_defaults_apply() {
 
 #[test]
 fn flags_override_the_environment_overrides_the_file_overrides_defaults() {
-    let file = "theme = \"mono\"\npulse = \"2m\"\nlease = \"10s\"\nactor = \"file\"\n";
+    let file = "pulse = \"2m\"\nlease = \"10s\"\nactor = \"file\"\n[console]\ntheme = \"mono\"\nmouse = true\n";
     let home = Home::with_file(file)
         .set("OPSROOM_PULSE", "3m")
         .set("OPSROOM_LEASE", "20s");
@@ -114,8 +123,9 @@ fn flags_override_the_environment_overrides_the_file_overrides_defaults() {
     let path = home.config().join("opsroom.toml");
     for (key, value, from) in [
         ("store", None, "default".to_owned()),
-        ("theme", Some("mono"), format!("{}:1", path.display())),
-        ("actor", Some("file"), format!("{}:4", path.display())),
+        ("theme", Some("mono"), format!("{}:5", path.display())),
+        ("mouse", Some("true"), format!("{}:6", path.display())),
+        ("actor", Some("file"), format!("{}:3", path.display())),
         ("pulse", Some("3m"), "$OPSROOM_PULSE".to_owned()),
         ("lease", Some("40s"), "--lease".to_owned()),
         ("read_only", Some("true"), "--read-only".to_owned()),
@@ -128,14 +138,16 @@ fn flags_override_the_environment_overrides_the_file_overrides_defaults() {
         (settings.pulse_ms, settings.lease_ms, settings.read_only),
         (180_000, 40_000, true)
     );
-    assert_eq!(settings.theme, Theme::Mono);
+    assert_eq!(settings.console.theme, ThemeChoice::Mono);
+    assert!(settings.console.mouse);
     assert_eq!(settings.file, Some(path));
 }
 
 #[test]
 fn all_mistakes_of_all_sources_are_reported_at_once() {
     let home = Home::with_file(
-        "stor = \"x\"\npulse = \"5s\"\nread_only = \"yes\"\ntheme = \"mon\"\nlease = 30\nstore = \"ops.db\"\n",
+        "stor = \"x\"\npulse = \"5s\"\nread_only = \"yes\"\ntheme = \"mono\"\nlease = 30\nstore = \"ops.db\"\n\
+         [console]\nnotify = \"bel\"\ntheme = \"a/b\"\nmouse = 1\nlink = \"on\"\n",
     )
     .set("OPSROOM_LOG_LEVEL", "loud")
     .set("OPSROOM_THEME", "mono");
@@ -145,14 +157,50 @@ fn all_mistakes_of_all_sources_are_reported_at_once() {
             "opsroom.toml:1: stor: unknown key; did you mean `store`?",
             "opsroom.toml:2: pulse: `5s` is too short; the least is 10s; or `off`",
             "opsroom.toml:3: read_only: must be true or false, not a text",
-            "opsroom.toml:4: theme: `mon` is not one of auto, mono; did you mean `mono`?",
+            "opsroom.toml:4: theme: belongs in the table [console]; move it there",
             "opsroom.toml:5: lease: must be a text in quotes, not a whole number",
             "opsroom.toml:6: store: `ops.db` is not a store; did you mean `sqlite:ops.db`?",
+            "opsroom.toml:8: console.notify: `bel` is not one of off, bell, desktop; did you mean `bell`?",
+            "opsroom.toml:9: console.theme: `a/b` is no name of a theme; write auto, dark, light, mono, or the name of a file in the folder themes without its .toml",
+            "opsroom.toml:10: console.mouse: must be true or false, not a whole number",
+            "opsroom.toml:11: console.link: unknown key; did you mean `links`?",
             "environment: OPSROOM_LOG_LEVEL: `loud` is not one of error, warn, info, debug, trace",
             "command line: --workspace: `` is no name; it needs a letter or digit",
             "command line: --lease: `1s` is too short; the least is 3s",
         ]
     );
+}
+
+#[test]
+fn a_theme_of_the_user_is_read_from_its_file() {
+    let home = Home::with_file("[console]\ntheme = \"mine\"\n");
+    let missing = home.messages(&[]);
+    assert_eq!(missing.len(), 1);
+    let begins = "opsroom.toml:2: console.theme: there is no theme `mine`: it is not one of auto, dark, light, mono, \
+         and there is no file ";
+    assert!(missing[0].starts_with(begins), "{missing:?}");
+    let themes = home.config().join("themes");
+    std::fs::create_dir_all(&themes).unwrap();
+    std::fs::write(themes.join("mine.toml"), "failing = \"rad\"\n").unwrap();
+    assert_eq!(
+        home.messages(&[]),
+        [
+            "themes/mine.toml:1: failing: `rad` is no colour; write #rrggbb, default, a colour (black, red, green, \
+          yellow, blue, magenta, cyan, white, bright-black, bright-red, bright-green, bright-yellow, bright-blue, \
+          bright-magenta, bright-cyan, bright-white) or an attribute (bold, dim, italic, underline, reverse)"
+        ]
+    );
+    std::fs::write(themes.join("mine.toml"), "failing = \"bold red\"\n").unwrap();
+    let theme = home.load(&[]).unwrap().console.theme;
+    assert!(matches!(theme, ThemeChoice::Own(_)), "{theme:?}");
+    let theme = home.load(&[("theme", "light")]).unwrap().console.theme;
+    assert_eq!(theme, ThemeChoice::Light);
+    let missing = home.messages(&[("theme", "drak")]);
+    assert!(
+        missing[0].starts_with("command line: --theme: there is no theme `drak`"),
+        "{missing:?}"
+    );
+    assert!(missing[0].ends_with("did you mean `dark`?"), "{missing:?}");
 }
 
 #[test]

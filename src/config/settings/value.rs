@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::keys::Key;
 use super::paths::Paths;
+use crate::config::palette::{self, ThemeChoice};
 use crate::config::rule;
 use crate::config::rule::schedule::within;
+use crate::core::base::problem::Problem;
+use crate::core::base::suggest::nearest;
 use crate::core::base::toml_doc::quoted;
 use crate::core::words;
 
@@ -25,26 +28,82 @@ words! {
     }
 }
 
-/// Which colours the console uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Theme {
-    /// The terminal's own colours, which suit its dark or light background; none with `NO_COLOR`.
-    #[default]
-    Auto,
-    /// No colours.
-    Mono,
+words! {
+    /// How to call a person whose terminal has no focus.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    pub enum Notify {
+        #[default]
+        Off = "off",
+        Bell = "bell",
+        /// A notification of the desktop, by OSC 9 or 777.
+        Desktop = "desktop",
+    }
 }
 
-impl Theme {
-    const WORDS: [(&str, Self); 2] = [("auto", Self::Auto), ("mono", Self::Mono)];
+words! {
+    /// Whether addresses are written as links (OSC 8).
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    pub enum Links {
+        /// On terminals known to support it.
+        #[default]
+        Auto = "auto",
+        On = "on",
+        Off = "off",
+    }
 }
 
 pub(super) fn log_level(text: &str) -> Result<LogLevel, String> {
     rule::one_of(text, &LogLevel::ALL.map(|level| (level.name(), level)))
 }
 
-pub(super) fn theme(text: &str) -> Result<Theme, String> {
-    rule::one_of(text, &Theme::WORDS)
+pub(super) fn notify(text: &str) -> Result<Notify, String> {
+    rule::one_of(text, &Notify::ALL.map(|notify| (notify.name(), notify)))
+}
+
+pub(super) fn links(text: &str) -> Result<Links, String> {
+    rule::one_of(text, &Links::ALL.map(|links| (links.name(), links)))
+}
+
+/// The name of a theme is part of a file name.
+pub(super) fn check_theme(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if text.is_empty() || !text.chars().all(plain) {
+        return Err(format!(
+            "{} is no name of a theme; write auto, dark, light, mono, or the name of a file in the folder \
+             themes without its .toml",
+            quoted(text)
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// The theme of that name, from `themes/NAME.toml` in the folder if it is not built in.
+pub(super) fn theme(text: &str, folder: &Path) -> Result<ThemeChoice, ThemeError> {
+    if let Some(built_in) = ThemeChoice::named(text) {
+        return Ok(built_in);
+    }
+    let file = folder.join("themes").join(format!("{text}.toml"));
+    if !file.exists() {
+        let hint = nearest(text, &ThemeChoice::NAMES)
+            .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        return Err(ThemeError::Missing(format!(
+            "there is no theme {}: it is not one of {}, and there is no file {}{hint}",
+            quoted(text),
+            ThemeChoice::NAMES.join(", "),
+            file.display()
+        )));
+    }
+    let read = crate::config::read_text(&file)
+        .and_then(|text| palette::read(&file.display().to_string(), &text));
+    read.map(ThemeChoice::Own).map_err(ThemeError::Wrong)
+}
+
+/// Why there is no such theme.
+pub(super) enum ThemeError {
+    /// No file; a sentence about what to write.
+    Missing(String),
+    /// The mistakes of the file.
+    Wrong(Vec<Problem>),
 }
 
 /// Milliseconds, 0 for `off`.

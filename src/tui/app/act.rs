@@ -17,6 +17,7 @@ impl App {
             Action::Back => self.back(),
             Action::Redraw => return vec![Effect::Redraw],
             Action::Suspend => return vec![Effect::Suspend],
+            Action::Mouse => return self.switch_mouse(),
             Action::Interrupt => self.interrupt(),
             Action::Help => self.help(),
             other if !self.popups.is_empty() => return self.act_popup(other),

@@ -196,6 +196,7 @@ impl App {
             | Msg::Burst(_)
             | Msg::Resize(..)
             | Msg::Focus(_)
+            | Msg::Mouse(_)
             | Msg::Tick(_) => {}
         }
         Vec::new()
@@ -213,7 +214,7 @@ impl App {
         match notice {
             Notice::Run(..) | Notice::Observations => self.requests.overview.wanted = true,
             // The feed of each log listens to this itself.
-            Notice::Entries(..) => {}
+            Notice::Entries(run, last) => self.activity.entries(run, last, self.now),
             // Only views show steps.
             Notice::Steps(_) => {}
             Notice::Stack => {
@@ -248,6 +249,10 @@ impl App {
         };
         self.trouble = None;
         self.evaluated_at = Some(overview.at);
+        if let Some(before) = self.overview.as_ref().filter(|_| self.facts.notifies) {
+            self.away.compare(before, &overview);
+        }
+        self.activity.list(&overview.runs, overview.at);
         self.overview = Some(overview);
     }
 

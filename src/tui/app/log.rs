@@ -11,7 +11,7 @@ use crate::tui::viewer::{Facts as LogFacts, Named, Viewer, step_names, zone};
 
 impl App {
     /// The area in which the current view shows a log.
-    fn log_place(&self) -> Option<LogPane> {
+    pub(super) fn log_place(&self) -> Option<LogPane> {
         self.top_view().log(self.body())
     }
 

@@ -60,6 +60,7 @@ actions! {
         Redraw "redraw" "paint the screen again",
         Suspend "suspend" "back to the shell, `fg` returns",
         Interrupt "interrupt" "drop what is being typed",
+        Mouse "mouse" "the mouse on or off: wheel, click, double click",
     }
     Global: {
         Quit "quit" "leave this view; from home: quit",

@@ -49,7 +49,7 @@ pub fn draw(frame: Frame<'_>, selected: usize, area: Rect, focused: bool, canvas
         };
         canvas.line(inner, &line.line);
         if is_selected(line) {
-            canvas.restyle(place, theme.selected_elsewhere());
+            canvas.select(place, focused);
         }
     }
 }

@@ -88,7 +88,7 @@ impl View for TextReader {
         let all = self.laid_out(layout::columns(area));
         let top = self.top.min(all.len().saturating_sub(layout::rows(area)));
         let mark = layout::position(top, layout::rows(area), all.len());
-        let inner = canvas.frame(area, title.into(), &mark.into(), true);
+        let inner = canvas.pane(area, title.into(), &mark.into(), true);
         let lines: Vec<Line<'_>> = all
             .iter()
             .skip(top)
@@ -96,6 +96,7 @@ impl View for TextReader {
             .map(|l| Line::raw(l.as_str()))
             .collect();
         canvas.lines(inner, &lines);
+        canvas.link_addresses(inner);
     }
 
     fn crumb(&self) -> String {

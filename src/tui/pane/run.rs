@@ -7,11 +7,11 @@ pub mod whole;
 mod artifacts;
 mod people;
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
 use self::runs::took;
-use super::{Delivery, Destination, Opening, Reaction, Scene, View};
+use super::{Delivery, Destination, Opening, Pointing, Reaction, Scene, View};
 use crate::bus::Notice;
 use crate::core::base::time::human_ms;
 use crate::core::run::act::Act;
@@ -21,13 +21,14 @@ use crate::core::run::summary::RunSummary;
 use crate::core::run::{Run, RunId, RunStatus, RunStep, StepStatus};
 use crate::tui::facts::Facts;
 use crate::tui::frame::Frame;
+use crate::tui::home;
 use crate::tui::keys::{Action, Context};
 use crate::tui::logs::LogPane;
 use crate::tui::msg::{Effect, Msg, RunDetail};
 use crate::tui::picker::{Picker, first_visible};
 use crate::tui::theme::{run_symbol, run_word, step_symbol, step_word};
 use crate::tui::verbs;
-use crate::tui::view::canvas::{Canvas, column, row, safe, wrapped};
+use crate::tui::view::canvas::{Canvas, column, foot_of, row, safe, wrapped};
 use crate::tui::view::layout;
 
 /// The panes of a run.
@@ -289,68 +290,68 @@ impl RunScreen {
             format!(" Steps {done}/{} ", steps.len())
         };
         let title = Span::styled(title, theme.strong());
-        let inner = canvas.frame(area, title.into(), &Line::default(), focused);
+        let inner = canvas.pane(area, title.into(), &Line::default(), focused);
         let Some(detail) = &self.detail else { return };
-        let inner = self.draw_notes(detail, inner, focused, canvas);
-        // Without focus, the list follows the step in progress.
-        let shown = if focused {
-            self.steps.index()
-        } else {
-            under_way(detail).unwrap_or(self.steps.index())
-        };
-        let first = first_visible(shown, steps.len(), usize::from(inner.height));
+        let (notes, most) = self.notes(detail, inner, focused);
+        let inner = canvas.foot(inner, notes, most);
+        let first = self.first_step(detail, steps.len(), inner, focused);
         for (y, (i, (step, place))) in
             (inner.y..inner.bottom()).zip(steps.iter().enumerate().skip(first))
         {
             let record = detail.steps.iter().find(|s| s.index as usize == i);
             canvas.line(
                 row(inner, y),
-                &step_line((step, place), record, frame, usize::from(inner.width)),
+                &step_line(
+                    (step, place),
+                    (self.run, record),
+                    frame,
+                    usize::from(inner.width),
+                ),
             );
-            if i == self.steps.index() {
-                canvas.restyle(
-                    row(inner, y),
-                    if focused {
-                        theme.selected()
-                    } else {
-                        theme.plain()
-                    },
-                );
+            if i == self.steps.index() && focused {
+                canvas.select(row(inner, y), true);
             }
         }
     }
 
-    /// Draws the runbook notes of the step in progress, or of the selected one, below the list;
-    /// returns the rest of the area.
-    fn draw_notes(
-        &self,
-        detail: &RunDetail,
-        inner: Rect,
-        focused: bool,
-        canvas: &mut Canvas<'_>,
-    ) -> Rect {
-        let shown = if focused {
-            self.steps.index()
-        } else {
-            under_way(detail).unwrap_or(self.steps.index())
-        };
-        let step = detail
-            .run
-            .plan
-            .numbered_step(count(shown))
-            .map(|(step, _)| step);
-        let Some(notes) = step.and_then(|s| s.rules.notes.as_deref()) else {
-            return inner;
-        };
+    /// The step that the list keeps visible: without focus, the one in progress.
+    fn step_shown(&self, detail: &RunDetail, focused: bool) -> usize {
+        let followed = under_way(detail).filter(|_| !focused);
+        followed.unwrap_or(self.steps.index())
+    }
+
+    fn first_step(&self, detail: &RunDetail, all: usize, list: Rect, focused: bool) -> usize {
+        let shown = self.step_shown(detail, focused);
+        first_visible(shown, all, usize::from(list.height))
+    }
+
+    /// The runbook notes of the step in progress, or of the selected one, for below the list, and how
+    /// many rows they may take: at least half stay for the steps.
+    fn notes(&self, detail: &RunDetail, inner: Rect, focused: bool) -> (Vec<String>, u16) {
+        let shown = self.step_shown(detail, focused);
+        let step = detail.run.plan.numbered_step(count(shown));
+        let notes = step.and_then(|(step, _)| step.rules.notes.as_deref());
         let width = usize::from(inner.width.saturating_sub(2));
         let lines = notes
+            .unwrap_or_default()
             .lines()
             .map(safe)
             .flat_map(|line| wrapped(&line, width))
-            .map(|line| format!("│ {line}"))
-            .collect();
-        // At least half of the rows stay for the steps.
-        canvas.foot(inner, lines, inner.height / 2)
+            .map(|line| format!("│ {line}"));
+        (lines.collect(), inner.height / 2)
+    }
+
+    /// Selects the step at this row; false if there is none.
+    fn click_step(&mut self, y: u16, area: Rect, focused: bool) -> bool {
+        let Some(detail) = &self.detail else {
+            return false;
+        };
+        let inner = layout::inner(area);
+        let (notes, most) = self.notes(detail, inner, focused);
+        let list = foot_of(inner, notes.len(), most).0;
+        let keys: Vec<u32> = (0..count(detail.run.plan.numbered().count())).collect();
+        let first = self.first_step(detail, keys.len(), list, focused);
+        self.steps.click(&keys, y, list, first)
     }
 }
 
@@ -389,13 +390,30 @@ impl View for RunScreen {
         Reaction::Done
     }
 
+    fn point(&mut self, at: Position, pointing: Pointing, scene: Scene<'_>) -> bool {
+        let under = |part: &Part| {
+            let shown = !self.full || *part == self.focus;
+            shown && self.area(*part, scene.body).contains(at)
+        };
+        let Some(part) = PARTS.into_iter().find(under) else {
+            return false;
+        };
+        let (area, had_focus) = (self.area(part, scene.body), part == self.focus);
+        self.focus = part;
+        match (part, pointing) {
+            (Part::Steps, Pointing::Click) => self.click_step(at.y, area, had_focus),
+            (Part::Artifacts, Pointing::Click) => self.click_artifact(at.y, area),
+            _ => false,
+        }
+    }
+
     fn back(&mut self, _scene: Scene<'_>) -> bool {
         std::mem::take(&mut self.full)
     }
 
     fn log(&self, body: Rect) -> Option<LogPane> {
         let focused = self.focus == Part::Log;
-        let area = layout::inner(self.area(Part::Log, body));
+        let area = log::below_rule(self.area(Part::Log, body), focused);
         (focused || !self.full).then_some(LogPane {
             log: self.run.into(),
             area,
@@ -469,7 +487,11 @@ impl View for RunScreen {
 
     fn draw(&self, frame: Frame<'_>, body: Rect, canvas: &mut Canvas<'_>) {
         if !self.full {
-            self.draw_header(frame, layout::run(body).header, canvas);
+            let areas = layout::run(body);
+            self.draw_header(frame, areas.header, canvas);
+            if body.width >= layout::WIDE {
+                canvas.separator(areas.log);
+            }
         }
         for part in PARTS
             .into_iter()
@@ -481,6 +503,10 @@ impl View for RunScreen {
                 Part::Artifacts => self.draw_artifacts(area, focused, canvas),
                 Part::Log => {
                     let title = Span::styled(format!(" Log {} ", self.run), canvas.theme.strong());
+                    let silent = self.detail.as_ref().and_then(|d| {
+                        home::silence(frame, self.run, d.run.status, d.run.started_at)
+                    });
+                    let title: Vec<Span<'_>> = std::iter::once(title).chain(silent).collect();
                     log::draw(
                         frame.logs.get(self.run),
                         title.into(),
@@ -493,6 +519,11 @@ impl View for RunScreen {
         }
     }
 
+    fn env(&self, frame: Frame<'_>) -> Option<String> {
+        let read = self.detail.as_ref().map(|detail| &detail.run.plan.env);
+        read.or_else(|| Some(&frame.run_of(self.run)?.env))?.clone()
+    }
+
     fn crumb(&self) -> String {
         format!("run {}", self.run)
     }
@@ -500,7 +531,7 @@ impl View for RunScreen {
 
 fn step_line(
     (step, place): (&PlanStep, &str),
-    record: Option<&RunStep>,
+    (run, record): (RunId, Option<&RunStep>),
     frame: Frame<'_>,
     width: usize,
 ) -> Line<'static> {
@@ -517,6 +548,10 @@ fn step_line(
     let why = record
         .and_then(RunStep::why)
         .map_or_else(|| safe(&step.spec.describe()), safe);
+    let silent = record
+        .filter(|r| r.status == StepStatus::Running)
+        .and_then(|r| frame.activity.silence(run, r.started_at?, frame.now));
+    let why = silent.map_or(why.clone(), |_| format!("◇ silent  {why}"));
     let name = (width / 3).clamp(10, 28);
     // A narrow pane omits the phase in favour of the result.
     let phase = if width < 80 {

@@ -195,6 +195,14 @@ impl Widths {
     }
 }
 
+/// The rows of `shown` services.
+#[must_use]
+pub fn rows(area: Rect, shown: usize) -> Rect {
+    let below = layout::below_rule(area);
+    let height = u16::try_from(shown).unwrap_or(u16::MAX).min(below.height);
+    Rect { height, ..below }
+}
+
 /// Paints the pane.
 pub fn draw(
     frame: Frame<'_>,
@@ -217,8 +225,8 @@ pub fn draw(
     if table.shown.is_empty() {
         return canvas.lines(below, &empty(overview, table.filter.text(), theme));
     }
-    let rows = table.shown.len().min(usize::from(below.height));
-    let first = first_visible(table.selected, table.shown.len(), rows);
+    let rows = rows(area, table.shown.len());
+    let first = first_visible(table.selected, table.shown.len(), usize::from(rows.height));
     let shown = table.shown.iter().enumerate().skip(first);
     for (y, (i, index)) in (below.y..below.bottom()).zip(shown) {
         let service = &table.matrix.rows[*index];
@@ -229,28 +237,17 @@ pub fn draw(
             day: table.days.get(&service.target()),
             now: frame.now,
             widths: &widths,
-            // A selected row has no colours of its own: they would stand out as blocks.
-            theme: if selected && focused {
-                Theme::new(false)
-            } else {
-                theme
-            },
+            theme,
         };
         let place = row(below, y);
         canvas.line(place, &fit(cells.line(selected), usize::from(below.width)));
         if selected {
-            let style = if focused {
-                theme.selected()
-            } else {
-                theme.selected_elsewhere()
-            };
-            canvas.restyle(place, style);
+            canvas.select(place, focused);
         }
     }
-    let used = u16::try_from(rows).unwrap_or(u16::MAX);
     let rest = Rect {
-        y: below.y + used,
-        height: below.height - used,
+        y: rows.bottom(),
+        height: below.height - rows.height,
         ..below
     };
     if let Some(index) = table.shown.get(table.selected).filter(|_| rest.height > 3) {

@@ -28,7 +28,7 @@ pub fn applies(overview: &Overview) -> bool {
 pub fn draw(overview: &Overview, area: Rect, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
     let title = Span::styled(" Welcome ", theme.strong());
-    let inner = canvas.frame(area, title.into(), &Line::default(), true);
+    let inner = canvas.pane(area, title.into(), &Line::default(), true);
     let workspace = match overview.workspace.as_str() {
         "" => "There is no workspace yet.".to_owned(),
         name => format!("Workspace {} has no services yet.", safe(name)),

@@ -17,7 +17,7 @@ use crate::tui::facts::Facts;
 use crate::tui::field::Field;
 use crate::tui::keys::{Action, Context, Keymap};
 use crate::tui::msg::{Effect, Msg, PlanCard, Ticket};
-use crate::tui::view::canvas::{Canvas, row, safe, wrapped};
+use crate::tui::view::canvas::{Canvas, badge, row, safe, wrapped};
 use crate::tui::view::layout;
 
 /// Rows per page when scrolling.
@@ -464,10 +464,16 @@ impl Dialog for Card {
             .min(screen.height.saturating_sub(2));
         let room = usize::from(height).saturating_sub(foot + 2).max(1);
         let top = self.top.min(lines.len().saturating_sub(room));
-        let title = Span::styled(
-            format!(" Plan: {} ", safe(&self.card.plan.title)),
-            theme.strong(),
-        );
+        let plan = &self.card.plan;
+        let env = plan.env.as_deref().filter(|_| plan.protected);
+        let title: Vec<Span<'_>> = env
+            .map(|env| badge(env, theme))
+            .into_iter()
+            .chain([Span::styled(
+                format!(" Plan: {} ", safe(&plan.title)),
+                theme.strong(),
+            )])
+            .collect();
         let inner = canvas.window(
             width,
             height,

@@ -213,12 +213,11 @@ impl Dialog for Control {
             }
             canvas.line(row(inner, y), &Line::raw(format!(" {}", choice.label)));
             if i == self.index {
-                let style = if self.focus == Focus::List {
-                    theme.selected()
+                if self.focus == Focus::List {
+                    canvas.select(row(inner, y), true);
                 } else {
-                    theme.strong()
-                };
-                canvas.restyle(row(inner, y), style);
+                    canvas.restyle(row(inner, y), theme.strong());
+                }
             }
             y = y.saturating_add(1);
         }

@@ -117,7 +117,7 @@ impl Help {
                 canvas.right(row(list, y), &Line::styled(name, theme.dim()));
             }
             if i == self.index {
-                canvas.restyle(row(list, y), theme.selected());
+                canvas.select(row(list, y), true);
             }
         }
         if rows.is_empty() {

@@ -261,14 +261,11 @@ impl Dialog for LeftOvers {
         for (i, label) in labels.iter().enumerate().skip(first).take(shown) {
             canvas.line(row(inner, y), &Line::raw(format!(" {label}")));
             if i == self.index {
-                canvas.restyle(
-                    row(inner, y),
-                    if deciding {
-                        theme.strong()
-                    } else {
-                        theme.selected()
-                    },
-                );
+                if deciding {
+                    canvas.restyle(row(inner, y), theme.strong());
+                } else {
+                    canvas.select(row(inner, y), true);
+                }
             }
             y = y.saturating_add(1);
         }

@@ -22,6 +22,15 @@ impl Between {
             () => Self::Nothing,
         }
     }
+
+    /// The sequence in the form in which it gets through to the terminal.
+    pub fn pass(self, sequence: &str) -> String {
+        match self {
+            Self::Nothing => sequence.to_owned(),
+            Self::Tmux => format!("\x1bPtmux;{}\x1b\\", sequence.replace('\x1b', "\x1b\x1b")),
+            Self::Screen => in_pieces(sequence),
+        }
+    }
 }
 
 /// xterm's limit on the encoded text; most terminals allow more.
@@ -47,13 +56,12 @@ pub fn copy(text: &str, between: Between) -> Result<(String, String), String> {
         Between::Nothing => (plain, format!("{sent} (if it allows OSC 52)")),
         // Both forms: tmux passes on one of them, depending on its configuration.
         Between::Tmux => {
-            let inner = plain.replace('\x1b', "\x1b\x1b");
             let message =
                 format!("{sent} (tmux passes it on with set-clipboard on or allow-passthrough on)");
-            (format!("{plain}\x1bPtmux;{inner}\x1b\\"), message)
+            (format!("{plain}{}", between.pass(&plain)), message)
         }
         Between::Screen => (
-            in_pieces(&plain),
+            between.pass(&plain),
             format!("{sent} through screen (if it allows OSC 52)"),
         ),
     })

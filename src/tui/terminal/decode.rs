@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::sequence::{self, Meaning, Sequence};
+use super::sequence::{self, Meaning, Mouse, Sequence};
 
 /// One decoded input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,7 @@ pub enum Typed {
     /// stall. Never keys. Also at most [`PASTE_BYTES`].
     Burst(String),
     Focus(bool),
+    Mouse(Mouse),
     /// The answer to the status query sent after a frame.
     Answer,
 }
@@ -277,6 +278,13 @@ impl Decoder {
                     self.key_typed(escape());
                 }
                 self.key_typed(Typed::Answer);
+                Held::Nothing
+            }
+            Meaning::Mouse(mouse) => {
+                if alt {
+                    self.key_typed(escape());
+                }
+                self.key_typed(Typed::Mouse(mouse));
                 Held::Nothing
             }
             Meaning::PasteBegins => Held::Paste {

@@ -9,20 +9,40 @@ use std::io::Write as _;
 use ratatui::buffer::Cell;
 use ratatui::style::{Color, Modifier};
 
-/// Appends the changed cells, which are ordered by row and column. Resets the style at the end.
-pub fn cells<'a>(out: &mut Vec<u8>, content: impl Iterator<Item = (u16, u16, &'a Cell)>) {
-    let (mut pen, mut style) = (Pen::Unknown, CellStyle::default());
+use crate::tui::link::Links;
+
+/// Appends the changed cells, which are ordered by row and column. Resets the style at the end, and
+/// closes the last link.
+pub fn cells<'a>(
+    out: &mut Vec<u8>,
+    content: impl Iterator<Item = (u16, u16, &'a Cell)>,
+    links: &Links,
+) {
+    let (mut pen, mut style, mut link) = (Pen::Unknown, CellStyle::default(), None);
     for (x, y, cell) in content {
         pen.go(out, x, y);
+        let address = links.address(cell.underline_color);
+        if link != address {
+            lead_to(out, address);
+            link = address;
+        }
         let wanted = CellStyle::of(cell);
         style.change(wanted, out);
         style = wanted;
         out.extend_from_slice(cell.symbol().as_bytes());
         pen = pen.after(cell.symbol(), x, y);
     }
+    if link.is_some() {
+        lead_to(out, None);
+    }
     if style != CellStyle::default() {
         out.extend_from_slice(b"\x1b[0m");
     }
+}
+
+/// What follows leads to this address (OSC 8), or nowhere.
+fn lead_to(out: &mut Vec<u8>, address: Option<&str>) {
+    let _ = write!(out, "\x1b]8;;{}\x1b\\", address.unwrap_or_default());
 }
 
 /// The position of the terminal's cursor.
@@ -88,7 +108,6 @@ impl Pen {
 struct CellStyle {
     fg: Color,
     bg: Color,
-    underline: Color,
     modifier: Modifier,
 }
 
@@ -110,7 +129,6 @@ impl CellStyle {
         Self {
             fg: cell.fg,
             bg: cell.bg,
-            underline: cell.underline_color,
             modifier: cell.modifier,
         }
     }
@@ -159,24 +177,17 @@ impl CellStyle {
         if self.bg != to.bg {
             codes.push(colour(to.bg, 40));
         }
-        if self.underline != to.underline {
-            codes.push(colour(to.underline, UNDERLINE));
-        }
         codes
     }
 }
 
-const UNDERLINE: u8 = 50;
-
-/// The code of a colour for foreground (30), background (40) or underline (50, which has no short
-/// forms).
+/// The code of a colour for foreground (30) or background (40).
 fn colour(colour: Color, base: u8) -> String {
     match colour {
         Color::Reset => (base + 9).to_string(),
         Color::Indexed(index) => format!("{};5;{index}", base + 8),
         Color::Rgb(r, g, b) => format!("{};2;{r};{g};{b}", base + 8),
         named => match sixteen(named) {
-            index if base == UNDERLINE => format!("58;5;{index}"),
             index @ 0..=7 => (base + index).to_string(),
             index => (base + 52 + index).to_string(),
         },

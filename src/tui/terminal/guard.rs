@@ -12,8 +12,10 @@ use std::time::Duration;
 use rustix::termios::Termios;
 use tokio::sync::Notify;
 
+use super::manners::RESTORE_TITLE;
 use super::tty::Tty;
 use crate::core::base::text;
+use crate::tui::link::Links;
 
 /// No mouse (all protocols), bracketed paste, focus events, no cursor, an empty alternate screen.
 const ENTER: &str = concat!(
@@ -29,6 +31,11 @@ const LEAVE: &str = concat!(
     "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1005l\x1b[?1006l\x1b[?1015l",
     "\x1b[?2004l\x1b[?1004l\x1b[r\x1b[0m\x1b[?1049l\x1b[?25h"
 );
+
+/// Reports presses and the wheel, with columns beyond 223.
+pub const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
+/// See [`MOUSE_ON`].
+pub const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
 
 /// Cancels a cut sequence, so that the terminal does not read what follows as part of it.
 const CANCEL: &str = "\x18";
@@ -49,6 +56,12 @@ pub struct Held {
     active: AtomicBool,
     /// A frame is partly written to a slow terminal.
     pub torn: AtomicBool,
+    /// The title was saved and has to be restored.
+    pub titled: AtomicBool,
+    /// The mouse is reported, and will be again after [`Guard::reenter`].
+    pub mouse: AtomicBool,
+    /// The links of the frame being drawn.
+    pub links: Mutex<Links>,
     /// The thread that is drawing or updating: only its panic closes the screen.
     ui: Mutex<Option<ThreadId>>,
     panics: Mutex<Vec<String>>,
@@ -63,6 +76,9 @@ impl Guard {
             tty,
             active: AtomicBool::new(false),
             torn: AtomicBool::new(false),
+            titled: AtomicBool::new(false),
+            mouse: AtomicBool::new(false),
+            links: Mutex::default(),
             ui: Mutex::new(None),
             panics: Mutex::new(Vec::new()),
             panicked: Notify::new(),
@@ -79,7 +95,14 @@ impl Guard {
         raw.make_raw();
         self.0.active.store(true, Ordering::SeqCst);
         self.0.tty.set_modes(&raw)?;
-        self.0.tty.write_within(ENTER.as_bytes(), MAX_WAIT);
+        let mouse = if self.0.mouse.load(Ordering::SeqCst) {
+            MOUSE_ON
+        } else {
+            ""
+        };
+        self.0
+            .tty
+            .write_within(format!("{ENTER}{mouse}").as_bytes(), MAX_WAIT);
         Ok(())
     }
 
@@ -126,8 +149,13 @@ impl Held {
         } else {
             ""
         };
+        let title = if self.titled.swap(false, Ordering::SeqCst) {
+            RESTORE_TITLE
+        } else {
+            ""
+        };
         self.tty
-            .write_within(format!("{cancel}{LEAVE}").as_bytes(), MAX_WAIT);
+            .write_within(format!("{cancel}{title}{LEAVE}").as_bytes(), MAX_WAIT);
         if self.tty.foreground() {
             let _ = self.tty.set_modes(&self.before);
         }
@@ -196,6 +224,6 @@ pub fn panic_text(payload: &(dyn Any + Send)) -> String {
 }
 
 /// Ignores poisoning: a panic cannot leave the locked data inconsistent.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -15,12 +15,14 @@ use crossterm::queue;
 use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect, Size};
+use ratatui::style::Color;
 
-use super::guard::Held;
+use super::guard::{Held, lock};
 use super::pace::{Pace, QUESTION};
 use super::shift::Shift;
 use super::{ascii, encode};
 use crate::core::base::text;
+use crate::tui::link::Links;
 
 /// A ratatui backend over the terminal.
 #[derive(Debug)]
@@ -46,6 +48,9 @@ pub struct Output {
     stats: Stats,
     /// Draw only ASCII symbols.
     ascii: bool,
+    /// Links are written.
+    linked: bool,
+    links: Links,
 }
 
 /// Output since the start.
@@ -77,12 +82,19 @@ impl Output {
             pace: Pace::default(),
             stats: Stats::default(),
             ascii: false,
+            linked: false,
+            links: Links::default(),
         }
     }
 
     /// Sets whether only ASCII symbols are drawn.
     pub fn set_ascii(&mut self, ascii: bool) {
         self.ascii = ascii;
+    }
+
+    /// Sets whether links are written.
+    pub fn set_linked(&mut self, linked: bool) {
+        self.linked = linked;
     }
 
     /// Whether the last frame is written completely.
@@ -160,7 +172,11 @@ impl Output {
             shift.apply(&mut self.picture);
         }
         let changed = self.picture.diff(&self.next);
-        encode::cells(&mut self.frame, bridged(&self.next, &changed).into_iter());
+        encode::cells(
+            &mut self.frame,
+            bridged(&self.next, &changed).into_iter(),
+            &self.links,
+        );
         let changed: Vec<_> = changed
             .into_iter()
             .map(|(x, y, cell)| (x, y, cell.clone()))
@@ -199,6 +215,9 @@ impl Backend for Output {
             let mut cell = cell.clone();
             if self.ascii {
                 ascii::make_plain(&mut cell);
+            }
+            if !self.linked {
+                cell.underline_color = Color::Reset;
             }
             put(&mut self.next, x, y, cell);
         }
@@ -250,6 +269,9 @@ impl Backend for Output {
 
     /// Ends the frame: writes it, if there is anything to write.
     fn flush(&mut self) -> io::Result<()> {
+        if self.linked {
+            self.links = lock(&self.held.links).clone();
+        }
         self.compose();
         self.place_cursor()?;
         if self.frame.is_empty() {

@@ -1,6 +1,7 @@
 //! The terminal as the loop uses it: one source of events, one target to draw on.
 
 use std::io;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ratatui::{Frame, Terminal};
@@ -9,11 +10,14 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::ascii;
 use super::clipboard::{self, Between};
 use super::decode::Typed;
-use super::guard::{Guard, OnScreen};
+use super::guard::{Guard, MOUSE_OFF, MOUSE_ON, OnScreen, lock};
 use super::input::{Input, Reader};
+use super::manners::{self, Manners, SAVE_TITLE};
 use super::output::{Output, Stats};
 use super::signals::{SignalEvent, Signals};
 use super::tty::Tty;
+use crate::config::settings::ConsoleSettings;
+use crate::tui::link::Links;
 
 /// The terminal in use by the console. Dropping it restores the terminal.
 #[derive(Debug)]
@@ -29,6 +33,11 @@ pub struct Screen {
     retry: Duration,
     /// Output limit, bytes per second.
     budget: Option<u64>,
+    manners: Manners,
+    /// The title that was set.
+    title: Option<String>,
+    /// When a person was notified last.
+    notified: Option<Instant>,
 }
 
 /// An event from the terminal or the process.
@@ -59,18 +68,28 @@ struct Resize {
 const DEBOUNCE: Duration = Duration::from_millis(40);
 /// A size that keeps changing is drawn this often.
 const MAX_DEBOUNCE: Duration = Duration::from_millis(200);
+/// Minimum interval between two notifications.
+const NOTIFY_GAP: Duration = Duration::from_secs(1);
 const RETRY: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 
 impl Screen {
     /// Opens the terminal of the process. Needs a runtime.
-    pub fn open() -> io::Result<Self> {
-        let term = std::env::var("TERM").unwrap_or_default();
+    pub fn open(console: ConsoleSettings) -> io::Result<Self> {
+        let env = |name: &str| std::env::var(name).ok();
+        let term = env("TERM").unwrap_or_default();
         let mut screen = Self::on(Tty::open()?, &term, Between::detect())?;
         screen
             .terminal
             .backend_mut()
-            .set_ascii(ascii::is_wanted(|name| std::env::var(name).ok()));
+            .set_ascii(ascii::is_wanted(env));
+        screen.set_manners(Manners::new(console, &env));
         Ok(screen)
+    }
+
+    /// Sets what the terminal is used for beside frames.
+    pub fn set_manners(&mut self, manners: Manners) {
+        self.manners = manners;
+        self.terminal.backend_mut().set_linked(manners.links);
     }
 
     /// Opens this terminal; `term` is the value of `TERM`.
@@ -88,6 +107,9 @@ impl Screen {
             resize: None,
             retry: RETRY.0,
             budget: None,
+            manners: Manners::default(),
+            title: None,
+            notified: None,
         })
     }
 
@@ -199,9 +221,14 @@ impl Screen {
     }
 
     /// Draws a frame; an error means the terminal is gone.
-    pub fn draw(&mut self, view: impl FnOnce(&mut Frame)) -> io::Result<()> {
+    pub fn draw(&mut self, view: impl FnOnce(&mut Frame) -> Links) -> io::Result<()> {
         let _mark = self.guard.on_screen();
-        self.terminal.draw(view).map(|_| ())
+        let held = self.guard.held();
+        let draw = |frame: &mut Frame| {
+            let links = view(frame);
+            *lock(&held.links) = links;
+        };
+        self.terminal.draw(draw).map(|_| ())
     }
 
     /// Writes the rest of a frame to a slow terminal; an error means the terminal is gone.
@@ -227,6 +254,36 @@ impl Screen {
                 .map(|()| Ok(message)),
             Err(why) => Ok(Err(why)),
         }
+    }
+
+    /// Sets the title of the terminal if it has changed; the one before is restored on exit.
+    pub fn set_title(&mut self, title: &str) -> io::Result<()> {
+        if !self.manners.title || self.title.as_deref() == Some(title) {
+            return Ok(());
+        }
+        let first = self.title.replace(title.to_owned()).is_none();
+        let save = if first { SAVE_TITLE } else { "" };
+        self.guard.held().titled.store(true, Ordering::SeqCst);
+        let sequence = format!("{save}{}", manners::title(title));
+        self.terminal.backend_mut().send(&sequence)
+    }
+
+    /// Notifies a person who is elsewhere, at most once a second.
+    pub fn notify(&mut self, text: &str) -> io::Result<()> {
+        let soon = self.notified.is_some_and(|at| at.elapsed() < NOTIFY_GAP);
+        let sequence = self.manners.notify(text, self.between);
+        if soon || sequence.is_empty() {
+            return Ok(());
+        }
+        self.notified = Some(Instant::now());
+        self.terminal.backend_mut().send(&sequence)
+    }
+
+    /// Turns the reports of the mouse on or off.
+    pub fn set_mouse(&mut self, on: bool) -> io::Result<()> {
+        self.guard.held().mouse.store(on, Ordering::SeqCst);
+        let sequence = if on { MOUSE_ON } else { MOUSE_OFF };
+        self.terminal.backend_mut().send(sequence)
     }
 
     /// Marks that the screen's own code runs on this thread: a panic there ends the screen.
@@ -261,6 +318,7 @@ impl Screen {
 
     async fn resume(&mut self) -> io::Result<()> {
         self.terminal.backend_mut().forget();
+        self.title = None;
         // EIO while the shell still owns the terminal.
         let mut tries = 10;
         while let Err(error) = self.guard.reenter() {

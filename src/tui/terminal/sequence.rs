@@ -14,11 +14,29 @@ pub struct Sequence {
     pub last: u8,
 }
 
+/// A report of the mouse, with the cell it was over, counted from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mouse {
+    pub kind: MouseKind,
+    pub column: u16,
+    pub row: u16,
+}
+
+/// What was done with the mouse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MouseKind {
+    /// The left button was pressed.
+    Press,
+    WheelUp,
+    WheelDown,
+}
+
 /// The meaning of a complete sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
     Key(KeyEvent),
     Focus(bool),
+    Mouse(Mouse),
     /// `CSI 200 ~`: pasted text follows.
     PasteBegins,
     /// `CSI 0 n`: the answer to [`QUESTION`](super::pace::QUESTION).
@@ -41,6 +59,7 @@ impl Sequence {
             b'[' if bare => Meaning::ConsoleKey,
             b'n' if self.marker == 0 && matches!(*self.params, [] | [0]) => Meaning::Answer,
             b'~' if self.marker == 0 && self.number(0) == 200 => Meaning::PasteBegins,
+            b'M' if self.marker == b'<' => self.mouse(),
             _ if self.marker != 0 || self.kind == RELEASE => Meaning::Nothing,
             b'~' if self.number(0) == 27 => key(coded(u32::from(self.number(2))), self.number(1)),
             b'~' => key(numbered(self.number(0)), self.number(1)),
@@ -61,6 +80,23 @@ impl Sequence {
             .find(|&param| param > 1)
             .unwrap_or(1);
         key(lettered(self.last).or_else(|| keypad(self.last)), modifiers)
+    }
+
+    /// Reads `CSI < button ; column ; row M`. Other buttons, movement and releases mean nothing.
+    fn mouse(&self) -> Meaning {
+        let [button, column, row] = *self.params else {
+            return Meaning::Nothing;
+        };
+        let kind = match button & !HELD {
+            0 => MouseKind::Press,
+            64 => MouseKind::WheelUp,
+            65 => MouseKind::WheelDown,
+            _ => return Meaning::Nothing,
+        };
+        match (column.checked_sub(1), row.checked_sub(1)) {
+            (Some(column), Some(row)) => Meaning::Mouse(Mouse { kind, column, row }),
+            _ => Meaning::Nothing,
+        }
     }
 
     fn number(&self, index: usize) -> u16 {
@@ -90,6 +126,8 @@ pub fn console(letter: u8) -> Option<KeyEvent> {
 }
 
 const RELEASE: u16 = 3;
+/// Bits of a mouse button for Shift, Alt and Ctrl.
+const HELD: u16 = 4 | 8 | 16;
 
 fn key(code: Option<KeyCode>, modifiers: u16) -> Meaning {
     code.map_or(Meaning::Nothing, |code| Meaning::Key(with(code, modifiers)))

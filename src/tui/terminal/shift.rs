@@ -132,6 +132,7 @@ mod tests {
     use ratatui::layout::Rect;
     use ratatui::style::{Color, Modifier, Style};
 
+    use crate::tui::link::Links;
     use crate::tui::terminal::encode;
 
     const WIDTH: u16 = 50;
@@ -237,12 +238,12 @@ mod tests {
                     shift.write(&mut bytes);
                     shift.apply(&mut shown);
                 }
-                encode::cells(&mut bytes, shown.diff(&wanted).into_iter());
+                encode::cells(&mut bytes, shown.diff(&wanted).into_iter(), &Links::default());
                 live.process(&bytes);
                 shown = wanted;
                 let mut fresh = terminal(height);
                 let mut bytes = Vec::new();
-                encode::cells(&mut bytes, Buffer::empty(shown.area).diff(&shown).into_iter());
+                encode::cells(&mut bytes, Buffer::empty(shown.area).diff(&shown).into_iter(), &Links::default());
                 fresh.process(&bytes);
                 prop_assert_eq!(screen(&live, height), screen(&fresh, height));
             }

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::canvas::{Canvas, row, safe, wrapped};
+use super::canvas::{Canvas, badge, row, safe, wrapped};
 use super::chrome;
 use super::layout::Parts;
 use crate::core::base::text;
@@ -51,7 +51,7 @@ pub fn draw(app: &App, bar: &Bar, parts: &Parts, canvas: &mut Canvas<'_>) {
     }
 }
 
-/// `→ plan deploy · web · prod · ▲ PROD_CHANGE · 7 steps`.
+/// `→  PROD  plan deploy · web · prod · ▲ PROD_CHANGE · 7 steps`.
 fn preview(app: &App, bar: &Bar) -> Line<'static> {
     let theme = app.theme;
     let Some(parsed) = &bar.parsed else {
@@ -74,6 +74,15 @@ fn preview(app: &App, bar: &Bar) -> Line<'static> {
         ParseOutcome::Suggest => ("not understood", theme.attention()),
         ParseOutcome::Nothing | ParseOutcome::View => ("does nothing", theme.attention()),
     };
+    let protected = parsed
+        .env
+        .as_deref()
+        .filter(|env| app.frame().is_protected(env));
+    spans.extend(
+        protected
+            .into_iter()
+            .flat_map(|env| [badge(env, theme), Span::raw(" ")]),
+    );
     spans.push(Span::styled(word, style));
     spans.push(Span::raw(format!(" {}", slots(parsed))));
     if let Some(slot) = parsed.missing.first() {
@@ -239,7 +248,7 @@ fn list(app: &App, bar: &Bar, above: Option<Line<'static>>, body: Rect, canvas: 
     canvas.lines(inner, lines.iter().skip(first));
     if !bar.choices.is_empty() {
         let y = inner.y + u16::try_from(choices_at + bar.picked - first).unwrap_or(0);
-        canvas.restyle(row(inner, y), theme.selected());
+        canvas.select(row(inner, y), true);
     }
 }
 

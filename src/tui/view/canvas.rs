@@ -8,6 +8,7 @@ use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
 use crate::core::base::text;
 use crate::tui::field::Field;
+use crate::tui::link::{self, Links};
 use crate::tui::theme::Theme;
 use crate::tui::view::layout;
 
@@ -18,15 +19,18 @@ pub struct Canvas<'a> {
     pub theme: Theme,
     /// The position of the terminal's cursor; `None`: hidden.
     pub cursor: Option<Position>,
+    /// The addresses that cells lead to.
+    pub links: Links,
 }
 
 impl<'a> Canvas<'a> {
     /// A canvas on this buffer.
-    pub const fn new(buffer: &'a mut Buffer, theme: Theme) -> Self {
+    pub fn new(buffer: &'a mut Buffer, theme: Theme) -> Self {
         Self {
             buffer,
             theme,
             cursor: None,
+            links: Links::default(),
         }
     }
 
@@ -54,16 +58,7 @@ impl<'a> Canvas<'a> {
     /// Paints lines, dimmed, at the bottom of `area`, at most `most` of them; returns the rest of the
     /// area.
     pub fn foot(&mut self, area: Rect, lines: Vec<String>, most: u16) -> Rect {
-        let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(most);
-        let rest = Rect {
-            height: area.height.saturating_sub(height),
-            ..area
-        };
-        let below = Rect {
-            y: rest.bottom(),
-            height,
-            ..area
-        };
+        let (rest, below) = foot_of(area, lines.len(), most);
         let style = self.theme.dim();
         let lines = lines.into_iter().map(|line| Line::styled(line, style));
         self.lines(below, &lines.collect::<Vec<_>>());
@@ -90,6 +85,54 @@ impl<'a> Canvas<'a> {
     pub fn restyle(&mut self, area: Rect, style: Style) {
         self.buffer
             .set_style(area.intersection(self.buffer.area), style);
+    }
+
+    /// Makes the cells of `area` a link, if the address is one of the web.
+    pub fn link(&mut self, area: Rect, address: &str) {
+        let area = area.intersection(self.buffer.area);
+        if let Some(mark) = self.links.add(address) {
+            self.buffer
+                .set_style(area, Style::new().underline_color(mark));
+        }
+    }
+
+    /// Makes links of the addresses painted in `area`, in which text is wrapped and never cut.
+    pub fn link_addresses(&mut self, area: Rect) {
+        let area = area.intersection(self.buffer.area);
+        for y in area.y..area.bottom() {
+            let symbols = (area.x..area.right()).map(|x| self.buffer[(x, y)].symbol());
+            let found = link::addresses(&symbols.collect::<Vec<_>>(), usize::from(area.width));
+            for (at, width, address) in found {
+                let (Ok(at), Ok(width)) = (u16::try_from(at), u16::try_from(width)) else {
+                    continue;
+                };
+                let place = Rect {
+                    x: area.x + at,
+                    width,
+                    ..row(area, y)
+                };
+                self.link(place, &address);
+            }
+        }
+    }
+
+    /// Marks the rows in `area` as selected. They have no other colours: a state's colour on the bar of
+    /// the selection is hard to read, and its symbol says the same.
+    pub fn select(&mut self, area: Rect, focused: bool) {
+        let area = area.intersection(self.buffer.area);
+        if focused {
+            let plain = Style::reset();
+            self.buffer.set_style(area, plain);
+            self.buffer.set_style(area, self.theme.selected());
+        } else {
+            self.buffer.set_style(area, self.theme.selected_elsewhere());
+        }
+    }
+
+    /// Paints the rule of a pane with a title and a mark on its right; returns the area of its text.
+    pub fn pane(&mut self, area: Rect, title: Line<'_>, mark: &Line<'_>, focused: bool) -> Rect {
+        self.rule(area, title, mark, focused);
+        layout::inner(area)
     }
 
     /// Paints a frame with a title and a mark on its right; returns the inner area. A focused frame
@@ -178,6 +221,20 @@ impl<'a> Canvas<'a> {
         below
     }
 
+    /// Paints the line left of a column.
+    pub fn separator(&mut self, column: Rect) {
+        let line = Line::styled("│", self.theme.dim());
+        for y in column.y..column.bottom() {
+            let place = Rect {
+                x: column.x.saturating_sub(1),
+                y,
+                width: 1,
+                height: 1,
+            };
+            self.line(place, &line);
+        }
+    }
+
     /// Paints text on a frame's line, without the style of the line.
     fn on_edge(&mut self, area: Rect, text: &Line<'_>) {
         let width = u16::try_from(text.width())
@@ -244,6 +301,22 @@ impl<'a> Canvas<'a> {
     }
 }
 
+/// The area above a foot of so many lines, at most `most`, and the foot.
+#[must_use]
+pub fn foot_of(area: Rect, lines: usize, most: u16) -> (Rect, Rect) {
+    let height = u16::try_from(lines).unwrap_or(u16::MAX).min(most);
+    let rest = Rect {
+        height: area.height.saturating_sub(height),
+        ..area
+    };
+    let below = Rect {
+        y: rest.bottom(),
+        height,
+        ..area
+    };
+    (rest, below)
+}
+
 /// The row `y` of `area`.
 #[must_use]
 pub const fn row(area: Rect, y: u16) -> Rect {
@@ -253,6 +326,12 @@ pub const fn row(area: Rect, y: u16) -> Rect {
         width: area.width,
         height: 1,
     }
+}
+
+/// The badge of a protected environment: ` PROD `.
+#[must_use]
+pub fn badge(env: &str, theme: Theme) -> Span<'static> {
+    Span::styled(format!(" {} ", safe(env).to_uppercase()), theme.badge())
 }
 
 /// Escapes untrusted text.

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::canvas::{Canvas, safe};
+use super::canvas::{Canvas, badge, safe};
 use super::layout::Parts;
 use crate::core::base::text;
 use crate::core::stack::state::State;
@@ -11,7 +11,7 @@ use crate::tui::app::App;
 use crate::tui::keys::{Action, Context, Key};
 use crate::tui::msg::EnginePlace;
 
-/// Name, workspace, store, engine, banners, clock.
+/// Name, banners, the badge of the protected environment on screen, workspace, store, engine, clock.
 pub fn title(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
     let mut spans = vec![Span::styled(" opsroom ", theme.strong())];
@@ -20,6 +20,10 @@ pub fn title(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     }
     if app.facts.read_only {
         spans.extend([Span::styled(" READ-ONLY ", theme.banner()), Span::raw(" ")]);
+    }
+    let env = app.top_view().env(app.frame());
+    if let Some(env) = env.filter(|env| app.frame().is_protected(env)) {
+        spans.extend([badge(&env, theme), Span::raw(" ")]);
     }
     if let Some(o) = &app.overview {
         spans.push(Span::raw(format!(

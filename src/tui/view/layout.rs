@@ -120,12 +120,12 @@ const fn right_of_gap(area: Rect) -> Rect {
     }
 }
 
-/// Panes of a run. Wide: steps and artifacts left, log right. Narrow: steps and artifacts above the
+/// Panes of a run. Wide: steps and artifacts left, log right, one cell apart. Narrow: steps and artifacts above the
 /// log.
 #[must_use]
 pub fn run(body: Rect) -> RunAreas {
     let (header, rest) = split_top(body, 3);
-    if body.width >= 120 {
+    if body.width >= WIDE {
         let (left, log) = split_left(rest, body.width * 9 / 20);
         let (steps, artifacts) = split_top(
             left,
@@ -135,7 +135,7 @@ pub fn run(body: Rect) -> RunAreas {
             header,
             steps,
             artifacts,
-            log,
+            log: right_of_gap(log),
         };
     }
     let (top, log) = split_top(rest, (rest.height / 2).clamp(4, 12));
@@ -148,15 +148,13 @@ pub fn run(body: Rect) -> RunAreas {
     }
 }
 
-/// The area inside a frame.
+/// The text of a pane: below its rule, one cell from its sides.
 #[must_use]
 pub fn inner(area: Rect) -> Rect {
-    let (width, height) = (area.width.saturating_sub(2), area.height.saturating_sub(2));
     Rect {
         x: area.x.saturating_add(1),
-        y: area.y.saturating_add(1),
-        width,
-        height,
+        width: area.width.saturating_sub(2),
+        ..below_rule(area)
     }
 }
 
@@ -166,16 +164,16 @@ pub fn below_rule(area: Rect) -> Rect {
     split_top(area, 1).1
 }
 
-/// Rows inside a frame.
+/// Rows of a pane's text.
 #[must_use]
 pub fn rows(area: Rect) -> usize {
-    usize::from(area.height.saturating_sub(2))
+    usize::from(inner(area).height)
 }
 
-/// Columns inside a frame.
+/// Columns of a pane's text.
 #[must_use]
 pub fn columns(area: Rect) -> usize {
-    usize::from(area.width.saturating_sub(2))
+    usize::from(inner(area).width)
 }
 
 fn split_left(area: Rect, width: u16) -> (Rect, Rect) {
@@ -223,8 +221,9 @@ mod tests {
                 let body = parts((width, height)).body;
                 let r = run(body);
                 let parts = [r.header, r.steps, r.artifacts, r.log];
+                let gap = u32::from(width >= WIDE) * u32::from(r.log.height);
                 assert_eq!(
-                    parts.iter().map(|p| p.area()).sum::<u32>(),
+                    parts.iter().map(|p| p.area()).sum::<u32>() + gap,
                     body.area(),
                     "{width}x{height}"
                 );

@@ -18,6 +18,10 @@ impl Viewer {
         match (action, &mut self.over) {
             (Action::Redraw, _) => vec![Effect::Redraw],
             (Action::Suspend, _) => vec![Effect::Suspend],
+            (Action::Mouse, _) => {
+                self.mouse = !self.mouse;
+                vec![Effect::Mouse(self.mouse)]
+            }
             (Action::Back | Action::Interrupt, Some(_)) => {
                 self.over = None;
                 Vec::new()

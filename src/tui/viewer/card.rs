@@ -119,13 +119,7 @@ impl Card {
             let line = Line::from(vec![name, Span::raw(text::strip_sgr_limited(value, room))]);
             canvas.line(row(inner, y), &line);
             if i == self.index {
-                canvas.restyle(
-                    Rect {
-                        height: 1,
-                        ..row(inner, y)
-                    },
-                    theme.selected(),
-                );
+                canvas.select(row(inner, y), true);
             }
         }
     }

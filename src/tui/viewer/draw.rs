@@ -478,7 +478,7 @@ impl Viewer {
             let line = Line::raw(format!(" {on} {what} {}", text::show(&filter.text)));
             canvas.line(canvas::row(inner, y), &fit(line, usize::from(inner.width)));
             if i == self.filters.index {
-                canvas.restyle(canvas::row(inner, y), theme.selected());
+                canvas.select(canvas::row(inner, y), true);
             }
         }
         if inner.height > 0 {

@@ -93,7 +93,7 @@ fn asks(effects: Vec<Effect>) -> Vec<LogRequest> {
 fn screen(viewer: &Viewer) -> Vec<String> {
     let (width, height) = viewer.size;
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    terminal.draw(|frame| viewer.draw(frame)).unwrap();
+    terminal.draw(|frame| drop(viewer.draw(frame))).unwrap();
     let buffer = terminal.backend().buffer();
     buffer
         .content
@@ -315,7 +315,7 @@ fn the_colours_of_lines_are_shown_if_wanted() {
     show(&mut v, &["\x1b[32mgreen\x1b[2J", "plain"]);
     let colour = |v: &Viewer, x, y| {
         let mut terminal = Terminal::new(TestBackend::new(60, 6)).unwrap();
-        terminal.draw(|frame| v.draw(frame)).unwrap();
+        terminal.draw(|frame| drop(v.draw(frame))).unwrap();
         terminal.backend().buffer()[(x, y)].fg
     };
     let before = screen(&v);

@@ -4,6 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::{Part, RunScreen};
+use crate::core::base::text;
 use crate::core::run::artifact::{Artifact, human_bytes};
 use crate::tui::keys::Action;
 use crate::tui::msg::Effect;
@@ -39,6 +40,15 @@ impl RunScreen {
         }
     }
 
+    /// Selects the artifact at this row; false if there is none.
+    pub(super) fn click_artifact(&mut self, y: u16, area: Rect) -> bool {
+        let all = self.detail.as_ref().map_or(0, |d| d.artifacts.len());
+        let inner = layout::inner(area);
+        let first = first_visible(self.artifacts.index(), all, usize::from(inner.height));
+        let keys: Vec<usize> = (0..all).collect();
+        self.artifacts.click(&keys, y, inner, first)
+    }
+
     /// Opens a text artifact if the operator still waits for it; others cannot be shown on screen.
     pub(super) fn read_artifact(
         &mut self,
@@ -70,7 +80,7 @@ impl RunScreen {
         let theme = canvas.theme;
         let all = self.detail.as_ref().map_or(&[][..], |d| &d.artifacts);
         let title = Span::styled(format!(" Artifacts {} ", all.len()), theme.strong());
-        let inner = canvas.frame(area, title.into(), &Line::default(), focused);
+        let inner = canvas.pane(area, title.into(), &Line::default(), focused);
         if all.is_empty() {
             canvas.line(inner, &Line::styled("nothing yet", theme.dim()));
         }
@@ -89,8 +99,19 @@ impl RunScreen {
                 Span::styled(format!("  {}", human_bytes(artifact.bytes)), theme.dim()),
             ]);
             canvas.line(row(inner, y), &line);
+            if let Some(url) = &artifact.url {
+                let titled = Rect {
+                    x: inner.x.saturating_add(9),
+                    width: inner
+                        .width
+                        .saturating_sub(9)
+                        .min(u16::try_from(text::width(&safe(title))).unwrap_or(u16::MAX)),
+                    ..row(inner, y)
+                };
+                canvas.link(titled, url);
+            }
             if i == self.artifacts.index() && focused {
-                canvas.restyle(row(inner, y), theme.selected());
+                canvas.select(row(inner, y), true);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! A run's log in a pane: the viewer in a frame, with the status on its edges.
+//! A run's log in a pane: the viewer below a rule, with its status on the rule and on its last row.
 
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -10,31 +10,6 @@ use crate::tui::view::canvas::Canvas;
 use crate::tui::view::layout;
 use crate::tui::viewer::Viewer;
 
-/// Paints the log in its frame. `title` names the run.
-pub fn draw(
-    log: Option<&Viewer>,
-    title: Line<'_>,
-    area: Rect,
-    focused: bool,
-    canvas: &mut Canvas<'_>,
-) {
-    let mark = log.map_or_else(Line::default, Viewer::mark);
-    let inner = canvas.frame(area, title, &mark, focused);
-    let Some(log) = log else {
-        return canvas.lines(inner, &nothing(canvas.theme));
-    };
-    log.paint_lines(inner, focused, canvas);
-    if area.height > 2 && area.width > 8 {
-        let edge = Rect {
-            x: area.x + 2,
-            y: area.bottom() - 1,
-            width: area.width - 4,
-            height: 1,
-        };
-        log.paint_edge(edge, focused, canvas);
-    }
-}
-
 /// The area of the lines below a rule: the last row of a log with focus is for its status.
 #[must_use]
 pub fn below_rule(area: Rect, focused: bool) -> Rect {
@@ -45,7 +20,7 @@ pub fn below_rule(area: Rect, focused: bool) -> Rect {
 
 /// Paints the log below a rule. `title` names the run. The status of a log without focus, if it has
 /// one, takes the end of the last line.
-pub fn draw_below_rule(
+pub fn draw(
     log: Option<&Viewer>,
     title: Line<'_>,
     area: Rect,

@@ -3,10 +3,11 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
 use crate::bus::Notice;
+use crate::core::base::text;
 use crate::core::base::time::{Timestamp, human_ms};
 use crate::core::run::queue::Queued;
 use crate::core::run::summary::RunSummary;
@@ -15,11 +16,11 @@ use crate::tui::filter::Filter;
 use crate::tui::frame::Frame;
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, Msg, RunFilter, RunPage, Ticket, not_listed};
-use crate::tui::pane::{Delivery, Destination, Opening, Reaction, Scene, View};
+use crate::tui::pane::{Delivery, Destination, Opening, Pointing, Reaction, Scene, View, stack};
 use crate::tui::picker::{Picker, first_visible};
 use crate::tui::theme::{run_symbol, run_word};
 use crate::tui::verbs;
-use crate::tui::view::canvas::{Canvas, column, row, safe, wrapped};
+use crate::tui::view::canvas::{Canvas, column, foot_of, row, safe, wrapped};
 use crate::tui::view::layout;
 
 const PAGE: u32 = 100;
@@ -303,24 +304,21 @@ impl RunsScreen {
         self.picker.sync(&keys);
     }
 
-    /// Draws the reason why the selected run is queued below the list; returns the rest of the
-    /// area.
-    fn draw_waits(&self, list: Rect, canvas: &mut Canvas<'_>) -> Rect {
-        let run = self
-            .picker
-            .key()
-            .and_then(|id| self.runs.iter().find(|run| run.id == *id));
-        let Some(run) = run.filter(|run| run.status == RunStatus::Queued) else {
-            return list;
-        };
-        let Some(waits) = run.status_reason(self.queue.iter().find(|q| q.run == run.id)) else {
-            return list;
-        };
+    /// What the selected run waits for, for below the list, and how many rows it may take: most stay
+    /// for the list.
+    fn waits(&self, list: Rect) -> (Vec<String>, u16) {
+        let selected = self.picker.key();
+        let run = selected.and_then(|id| self.runs.iter().find(|run| run.id == *id));
+        let waits = run
+            .filter(|run| run.status == RunStatus::Queued)
+            .and_then(|run| {
+                let queued = self.queue.iter().find(|q| q.run == run.id);
+                Some(format!("{} {}", run.id, run.status_reason(queued)?))
+            });
         let width = usize::from(list.width.saturating_sub(2));
-        let lines = wrapped(&safe(&format!("{} {waits}", run.id)), width);
+        let lines = waits.map_or_else(Vec::new, |waits| wrapped(&safe(&waits), width));
         let lines = lines.iter().map(|line| format!("  {line}")).collect();
-        // Most of the rows stay for the list.
-        canvas.foot(list, lines, list.height / 3)
+        (lines, list.height / 3)
     }
 
     /// The list is complete.
@@ -429,6 +427,19 @@ impl View for RunsScreen {
         Reaction::Done
     }
 
+    fn point(&mut self, at: Position, pointing: Pointing, scene: Scene<'_>) -> bool {
+        if pointing == Pointing::Wheel {
+            return false;
+        }
+        // Below the column heads.
+        let list = layout::below_rule(layout::inner(scene.body));
+        let (waits, most) = self.waits(list);
+        let list = foot_of(list, waits.len(), most).0;
+        let keys = self.keys();
+        let first = first_visible(self.picker.index(), keys.len(), usize::from(list.height));
+        self.picker.click(&keys, at.y, list, first)
+    }
+
     fn back(&mut self, _scene: Scene<'_>) -> bool {
         let was = self.narrow.clear();
         self.sync();
@@ -500,7 +511,7 @@ impl View for RunsScreen {
             ),
             theme.strong(),
         );
-        let inner = canvas.frame(
+        let inner = canvas.pane(
             area,
             title.into(),
             &Span::styled(self.narrow.mark(), theme.attention()).into(),
@@ -527,12 +538,9 @@ impl View for RunsScreen {
             "started"
         );
         canvas.line(inner, &Line::styled(head, theme.dim()));
-        let list = Rect {
-            y: inner.y + 1,
-            height: inner.height.saturating_sub(1),
-            ..inner
-        };
-        let list = self.draw_waits(list, canvas);
+        let list = layout::below_rule(inner);
+        let (waits, most) = self.waits(list);
+        let list = canvas.foot(list, waits, most);
         let first = first_visible(self.picker.index(), shown.len(), usize::from(list.height));
         for (y, (i, run)) in (list.y..list.bottom()).zip(shown.iter().enumerate().skip(first)) {
             canvas.line(row(list, y), &line(run, frame, title_width));
@@ -540,7 +548,7 @@ impl View for RunsScreen {
                 canvas.line(row(list, y), &Line::raw(" +"));
             }
             if i == self.picker.index() {
-                canvas.restyle(row(list, y), theme.selected());
+                canvas.select(row(list, y), true);
             }
         }
     }
@@ -554,15 +562,26 @@ fn line(run: &RunSummary, frame: Frame<'_>, title_width: usize) -> Line<'static>
     let started = run
         .started_at
         .map_or_else(|| "–".to_owned(), |at| when(at, frame.now));
+    let news = frame.activity.news(run.id);
+    let silence = frame.silence(run.id, run.status, run.started_at);
+    let (mark, since) = match (news, silence) {
+        (Some(news), _) => ("◆", format!(" {}", news.describe())),
+        (None, Some(ms)) => ("◇", format!(" silent {}", stack::short_age(ms))),
+        (None, None) => (" ", String::new()),
+    };
     Line::from(vec![
-        Span::raw(format!("  {:<6} ", run.id.to_string())),
+        Span::raw(format!("{mark} {:<6} ", run.id.to_string())),
         Span::styled(
             format!("{} {:<12} ", run_symbol(run.status), run_word(run.status)),
             frame.theme.run(run.status),
         ),
+        Span::raw(column(
+            &run.prioritized_title(),
+            title_width.saturating_sub(text::width(&since)),
+        )),
+        Span::styled(since, frame.theme.strong()),
         Span::raw(format!(
-            "{} {} {started:<9} {}",
-            column(&run.prioritized_title(), title_width),
+            " {} {started:<9} {}",
             column(&run.actor, 12),
             took(run.started_at, run.finished_at, frame.now)
         )),
@@ -574,10 +593,7 @@ fn when(at: Timestamp, now: Timestamp) -> String {
     if now.ms_since(at) < 86_400_000 {
         at.clock_utc()
     } else {
-        format!(
-            "{} ago",
-            crate::tui::pane::stack::short_age(now.ms_since(at))
-        )
+        format!("{} ago", stack::short_age(now.ms_since(at)))
     }
 }
 

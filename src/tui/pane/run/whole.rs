@@ -51,6 +51,10 @@ impl View for WholeLog {
         }
     }
 
+    fn env(&self, frame: Frame<'_>) -> Option<String> {
+        frame.run_of(self.run)?.env.clone()
+    }
+
     fn crumb(&self) -> String {
         format!("log of run {}", self.run)
     }

@@ -157,8 +157,13 @@ impl View for ServiceScreen {
         let top = self.top.min(all.len().saturating_sub(layout::rows(area)));
         let mark = layout::position(top, layout::rows(area), all.len());
         let title = Span::styled(format!(" Service {} ", safe(&self.name)), theme.strong());
-        let inner = canvas.frame(area, title.into(), &mark.into(), true);
+        let inner = canvas.pane(area, title.into(), &mark.into(), true);
         canvas.lines(inner, all.iter().skip(top));
+        canvas.link_addresses(inner);
+    }
+
+    fn env(&self, frame: Frame<'_>) -> Option<String> {
+        self.target(frame.overview?, frame.now)?.env
     }
 
     fn crumb(&self) -> String {

@@ -215,8 +215,12 @@ fn unfinished_sequences_are_dropped() {
 fn unknown_sequences_are_swallowed_whole() {
     for bytes in [
         &b"\x1b[?62;22c"[..],
-        b"\x1b[<0;10;20M",
         b"\x1b[<0;10;20m",
+        b"\x1b[<2;10;20M",
+        b"\x1b[<35;10;20M",
+        b"\x1b[<0;0;20M",
+        b"\x1b[<0;10M",
+        b"\x1b[<0;10;20;1M",
         b"\x1b[M !!",
         b"\x1b[99~",
         b"\x1b[201~",
@@ -244,6 +248,30 @@ fn unknown_sequences_are_swallowed_whole() {
             "{}",
             bytes.escape_ascii()
         );
+    }
+}
+
+#[test]
+fn presses_and_the_wheel_are_reported_however_they_are_cut() {
+    use sequence::MouseKind::{Press, WheelDown, WheelUp};
+    for (bytes, kind, column, row) in [
+        (&b"\x1b[<0;10;20M"[..], Press, 9, 19),
+        (b"\x1b[<0;1;1M", Press, 0, 0),
+        (b"\x1b[<16;300;70M", Press, 299, 69),
+        (b"\x1b[<64;10;20M", WheelUp, 9, 19),
+        (b"\x1b[<69;10;20M", WheelDown, 9, 19),
+    ] {
+        let wanted = Typed::Mouse(Mouse { kind, column, row });
+        for size in 1..=bytes.len() {
+            assert_eq!(
+                Harness::new().pieces(bytes.chunks(size), 120),
+                std::slice::from_ref(&wanted),
+                "{} in pieces of {size}",
+                bytes.escape_ascii()
+            );
+        }
+        let after_escape = [b"\x1b", bytes].concat();
+        assert_eq!(Harness::new().feed(&after_escape), [escape(), wanted]);
     }
 }
 
@@ -346,6 +374,16 @@ proptest! {
                 prop_assert!(!matches!(key.code, KeyCode::Char(_)) || last == "u", "{bytes:?} gave {key:?}");
             }
         }
+    }
+
+    /// A report of the mouse is at most one report, never a key, wherever it is cut.
+    #[test]
+    fn reports_of_the_mouse_never_become_keys(button in 0u16..300, column: u16, row: u16, last in "[Mm]", size in 1usize..9) {
+        let bytes = format!("\x1b[<{button};{column};{row}{last}");
+        let found = Harness::new().pieces(bytes.as_bytes().chunks(size), 100);
+        let is_report = |typed: &Typed| matches!(typed, Typed::Mouse(mouse) if mouse.column + 1 == column && mouse.row + 1 == row);
+        prop_assert!(found.len() <= 1 && found.iter().all(is_report), "{bytes:?} gave {found:?}");
+        prop_assert!(last == "M" || found.is_empty(), "a release is none");
     }
 
     /// The split into reads does not change the decoded keys.

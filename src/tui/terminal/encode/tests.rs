@@ -117,7 +117,7 @@ proptest! {
         for specs in [&first, &mixed, &second] {
             let after = frame(specs, width);
             let mut bytes = Vec::new();
-            cells(&mut bytes, before.diff(&after).into_iter());
+            cells(&mut bytes, before.diff(&after).into_iter(), &Links::default());
             terminal.process(&bytes);
             assert_shown(terminal.screen(), &after);
             prop_assert_eq!(terminal.screen().fgcolor(), vt100::Color::Default, "no style is left set");
@@ -133,7 +133,8 @@ fn bytes(lines: &[ratatui::text::Line<'_>]) -> String {
         buffer.set_line(0, y, line, area.width);
     }
     let mut out = Vec::new();
-    cells(&mut out, Buffer::empty(area).diff(&buffer).into_iter());
+    let changed = Buffer::empty(area).diff(&buffer);
+    cells(&mut out, changed.into_iter(), &Links::default());
     String::from_utf8(out).unwrap()
 }
 
@@ -176,4 +177,39 @@ fn a_style_changes_in_one_sequence() {
 fn bold_and_dim_share_the_code_that_clears_them() {
     let line = ratatui::text::Line::from(vec!["a".bold().dim().red(), "b".bold().red()]);
     assert_eq!(bytes(&[line]), "\x1b[H\x1b[1;2;31ma\x1b[22;1mb\x1b[0m");
+}
+
+#[test]
+fn cells_of_a_link_lead_to_its_address_and_nothing_else_does() {
+    let mut links = Links::default();
+    let (one, two) = (
+        links.add("https://a.test/x").unwrap(),
+        links.add("http://b.test").unwrap(),
+    );
+    let marked = |text, mark| ratatui::text::Span::styled(text, Style::new().underline_color(mark));
+    let area = Rect::new(0, 0, 8, 1);
+    let mut buffer = Buffer::empty(area);
+    let line = ratatui::text::Line::from(vec![
+        "a".into(),
+        marked("bc", one),
+        marked("d", two),
+        marked("e", Color::Rgb(1, 2, 3)),
+    ]);
+    buffer.set_line(0, 0, &line, 8);
+    let mut out = Vec::new();
+    let changed = Buffer::empty(area).diff(&buffer);
+    cells(&mut out, changed.into_iter(), &links);
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        "\x1b[Ha\x1b]8;;https://a.test/x\x1b\\bc\x1b]8;;http://b.test/\x1b\\d\x1b]8;;\x1b\\e"
+    );
+    let mut out = Vec::new();
+    let mut other = buffer.clone();
+    other[(1, 0)].underline_color = two;
+    cells(&mut out, buffer.diff(&other).into_iter(), &links);
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        "\x1b[1;2H\x1b]8;;http://b.test/\x1b\\b\x1b]8;;\x1b\\",
+        "the same text that leads elsewhere is written again"
+    );
 }
