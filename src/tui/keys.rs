@@ -14,8 +14,10 @@ pub use self::key::Key;
 /// The key context: decides which tables are active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Context {
-    /// A list, or a text to scroll.
+    /// A list.
     List,
+    /// A text to scroll.
+    Reader,
     /// The services at home, or the score.
     Home,
     /// A log at home.
@@ -36,8 +38,9 @@ pub enum Context {
 
 impl Context {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::List,
+        Self::Reader,
         Self::Home,
         Self::Log,
         Self::RunList,
@@ -53,6 +56,7 @@ impl Context {
     pub const fn tables(self) -> &'static [Table] {
         match self {
             Self::List => &[Table::Always, Table::Global, Table::Move, Table::List],
+            Self::Reader => &[Table::Always, Table::Global, Table::Move, Table::Reader],
             Self::Home => &[
                 Table::Always,
                 Table::Global,
@@ -60,7 +64,13 @@ impl Context {
                 Table::List,
                 Table::Home,
             ],
-            Self::Log => &[Table::Always, Table::Global, Table::Move, Table::Log],
+            Self::Log => &[
+                Table::Always,
+                Table::Global,
+                Table::Move,
+                Table::Reader,
+                Table::Log,
+            ],
             Self::RunList => &[
                 Table::Always,
                 Table::Global,
@@ -72,10 +82,17 @@ impl Context {
                 Table::Always,
                 Table::Global,
                 Table::Move,
+                Table::Reader,
                 Table::Log,
                 Table::Run,
             ],
-            Self::File | Self::WholeLog => &[Table::Always, Table::Move, Table::Log, Table::Viewer],
+            Self::File | Self::WholeLog => &[
+                Table::Always,
+                Table::Move,
+                Table::Reader,
+                Table::Log,
+                Table::Viewer,
+            ],
             Self::Text => &[Table::Always, Table::Text],
             Self::Dialog => &[Table::Always, Table::Dialog],
         }

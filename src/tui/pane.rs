@@ -122,7 +122,7 @@ pub struct Opening<'a> {
 pub trait View {
     /// The key context.
     fn context(&self) -> Context {
-        Context::List
+        Context::Reader
     }
 
     /// Performs an action of the focused part.

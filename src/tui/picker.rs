@@ -99,7 +99,7 @@ pub fn moved(action: Action, from: usize, last: usize, page: usize) -> Option<us
         Action::Top => 0,
         Action::Bottom => last,
         Action::PageUp => from.saturating_sub(page),
-        Action::PageDown => from.saturating_add(page),
+        Action::PageDown | Action::Page => from.saturating_add(page),
         _ => return None,
     };
     Some(to.min(last))

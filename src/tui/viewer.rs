@@ -170,7 +170,7 @@ impl Viewer {
                 _ => Context::WholeLog,
             },
             Some(Over::Prompt(_) | Over::Help(_)) => Context::Text,
-            Some(Over::Card(_)) => Context::List,
+            Some(Over::Card(_)) => Context::Reader,
         }
     }
 

@@ -283,6 +283,20 @@ fn a_view_that_was_left_shows_what_happened_in_between() {
 }
 
 #[test]
+fn space_pages_in_a_text_and_marks_in_a_list() {
+    let mut console = Console::new(world());
+    select(&mut console, "web");
+    console
+        .press("Enter")
+        .shows("Service web")
+        .hides("Space mark");
+    let before = console.text();
+    console.press("Space");
+    assert_ne!(console.text(), before, "a page further");
+    console.press("q Space").shows("1 of 4 marked");
+}
+
+#[test]
 fn a_failed_run_opens_at_its_first_failure() {
     let mut world = World::at_rest();
     world.detail.run.status = RunStatus::Failed;

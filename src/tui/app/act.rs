@@ -235,8 +235,6 @@ impl App {
             Action::GoBack => self.go_back(),
             Action::GoForth => self.go_forth(),
             Action::GoLast => self.go_last(),
-            // In a text there is nothing to mark.
-            Action::MarkRow => return self.act_view(Action::PageDown),
             Action::Refresh => {
                 self.read_all_again();
                 return vec![Effect::Reload];

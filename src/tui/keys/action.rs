@@ -10,6 +10,7 @@ words! {
         Always = "always",
         Global = "global",
         List = "list",
+        Reader = "reader",
         Home = "home",
         Move = "move",
         Log = "log",
@@ -28,6 +29,7 @@ impl Table {
             Self::Always => "Everywhere, also while typing",
             Self::Global => "In every view",
             Self::List => "In lists",
+            Self::Reader => "In logs and texts",
             Self::Home => "At home",
             Self::Move => "Moving in lists, logs and texts",
             Self::Log => "In a log",
@@ -85,8 +87,11 @@ actions! {
     }
     List: {
         Order "order" "the order of the list; the same order again reverses it",
-        MarkRow "mark" "mark this row, or unmark it; in a text: page down",
+        MarkRow "mark" "mark this row, or unmark it",
         MarkAllRows "mark-all" "mark all rows shown, or unmark them",
+    }
+    Reader: {
+        Page "page" "one page down",
     }
     Home: {
         Score "score" "the health score and what takes points away",
@@ -102,7 +107,6 @@ actions! {
         CopyLine "copy" "copy the selected line",
     }
     Log: {
-        Page "page" "one page down",
         Follow "follow" "follow new lines, or stop",
         NextError "next-error" "next error",
         PreviousError "previous-error" "previous error",

@@ -257,13 +257,22 @@ pub fn draw(
 
 fn head(table: StackTable<'_>, widths: &Widths, theme: Theme, focused: bool) -> Line<'static> {
     let all = table.matrix.rows.len();
-    let count = if !table.marked.is_empty() {
-        format!("{} of {all} marked", table.marked.len())
+    let (long, short) = if !table.marked.is_empty() {
+        let marked = table.marked.len();
+        (
+            format!("{marked} of {all} marked"),
+            format!("{marked} marked"),
+        )
     } else if table.shown.len() == all {
-        format!("{all} service{}", if all == 1 { "" } else { "s" })
+        let services = if all == 1 { "service" } else { "services" };
+        (format!("{all} {services}"), all.to_string())
     } else {
-        format!("{} of {all}", table.shown.len())
+        let shown = format!("{} of {all}", table.shown.len());
+        (shown.clone(), shown)
     };
+    // With the mark of the order and a gap.
+    let fits = long.len() + 2 <= widths.name;
+    let count = if fits { long } else { short };
     let sorted = |order, text: &str| match table.sort {
         RowSort { order: by, .. } if by != order => text.to_owned(),
         RowSort {

@@ -169,6 +169,16 @@ const fn wanted(context: Context, popup: bool) -> &'static [(Action, &'static st
             (Action::Runs, "runs"),
             (Action::Quit, "quit"),
         ],
+        Context::Reader => &[
+            (Action::Help, "help"),
+            (Action::Command, "command"),
+            (Action::Verbs, "act"),
+            (Action::Open, "open"),
+            (Action::Page, "page"),
+            (Action::Runs, "runs"),
+            (Action::Back, "back"),
+            (Action::Quit, "quit"),
+        ],
         Context::List => &[
             (Action::Help, "help"),
             (Action::Command, "command"),
