@@ -509,11 +509,10 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
         let before = self.screen.stats();
         self.model.wrote(before);
         let model = &self.model;
-        let title = model.title();
-        present(self.screen.draw(|frame| model.draw(frame)))?;
-        if let Some(title) = title {
-            present(self.screen.set_title(&title))?;
+        if let Some(title) = model.title() {
+            self.screen.set_title(&title);
         }
+        present(self.screen.draw(|frame| model.draw(frame)))?;
         let now = Instant::now();
         let sent = self.screen.stats().bytes - before.bytes;
         // A frame without changes does not delay the next.

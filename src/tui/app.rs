@@ -156,7 +156,7 @@ impl App {
         }
         effects.extend(self.wanted());
         self.look();
-        effects.extend(self.away.notify(self.now));
+        effects.extend(self.away.notify(self.facts.simulated, self.now));
         effects
     }
 

@@ -122,7 +122,7 @@ impl Harness {
         screen.set_manners(Manners {
             title: true,
             notification: Notification::Osc9,
-            links: false,
+            ..Manners::default()
         });
         screen.set_budget(budget);
         let (answers, receiver) = mpsc::channel(4096);

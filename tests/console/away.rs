@@ -56,6 +56,24 @@ fn the_title_counts_what_fails_and_runs() {
     assert_eq!(title(&console), "opsroom acme");
 }
 
+#[test]
+fn simulated_data_is_named_as_such_outside_of_the_screen_too() {
+    let facts = Facts {
+        notifies: true,
+        simulated: true,
+        ..Facts::default()
+    };
+    let mut console = Console::with(World::default(), facts, true, (80, 24));
+    let title = console.app.title().unwrap_or_default();
+    assert_eq!(title, "opsroom acme SIMULATED: 1 failing, 1 running");
+    end(&mut console, RunStatus::Failed);
+    changed(&mut console, 0);
+    assert_eq!(
+        sent(&console),
+        ["SIMULATED run #41 failed deploy web → staging"]
+    );
+}
+
 fn need(run: i64, reason: NeedReason) -> RunNeed {
     RunNeed {
         reason,

@@ -172,3 +172,11 @@ fn mistakes_of_a_theme_file_are_named_with_line_and_key() {
     assert!(lines[9].starts_with("themes/own.toml:10: strong: `puce` is no colour; write #rrggbb"));
     assert_eq!(lines.len(), 10);
 }
+
+#[test]
+fn the_manual_names_every_role() {
+    let manual = include_str!("../../../assets/manual/terminal.md");
+    for role in Role::ALL {
+        assert!(manual.contains(&format!("`{}`", role.name())), "{role:?}");
+    }
+}

@@ -59,7 +59,7 @@ impl Away {
     }
 
     /// The notification to send now.
-    pub(super) fn notify(&mut self, now: Timestamp) -> Option<Effect> {
+    pub(super) fn notify(&mut self, simulated: bool, now: Timestamp) -> Option<Effect> {
         let soon = self.notified.is_some_and(|at| now.ms_since(at) < GAP_MS);
         if soon || self.news.is_empty() {
             return None;
@@ -70,7 +70,8 @@ impl Away {
             1 => String::new(),
             n => format!(" (+{} more)", n - 1),
         };
-        Some(Effect::Notify(format!("{}{more}", news.first()?)))
+        let lead = if simulated { "SIMULATED " } else { "" };
+        Some(Effect::Notify(format!("{lead}{}{more}", news.first()?)))
     }
 }
 
@@ -114,7 +115,10 @@ impl App {
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
-        let name = format!("opsroom {}", overview.workspace);
+        let mut name = format!("opsroom {}", overview.workspace);
+        if self.facts.simulated {
+            name.push_str(" SIMULATED");
+        }
         Some(match parts.as_slice() {
             [] => name.trim_end().to_owned(),
             _ => format!("{}: {}", name.trim_end(), parts.join(", ")),

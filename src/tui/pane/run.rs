@@ -28,7 +28,7 @@ use crate::tui::msg::{Effect, Msg, RunDetail};
 use crate::tui::picker::{Picker, first_visible};
 use crate::tui::theme::{run_symbol, run_word, step_symbol, step_word};
 use crate::tui::verbs;
-use crate::tui::view::canvas::{Canvas, column, foot_of, row, safe, wrapped};
+use crate::tui::view::canvas::{Canvas, column, fit, foot_of, row, safe, wrapped};
 use crate::tui::view::layout;
 
 /// The panes of a run.
@@ -299,15 +299,9 @@ impl RunScreen {
             (inner.y..inner.bottom()).zip(steps.iter().enumerate().skip(first))
         {
             let record = detail.steps.iter().find(|s| s.index as usize == i);
-            canvas.line(
-                row(inner, y),
-                &step_line(
-                    (step, place),
-                    (self.run, record),
-                    frame,
-                    usize::from(inner.width),
-                ),
-            );
+            let width = usize::from(inner.width);
+            let line = step_line((step, place), (self.run, record), frame, width);
+            canvas.line(row(inner, y), &fit(line, width));
             if i == self.steps.index() && focused {
                 canvas.select(row(inner, y), true);
             }

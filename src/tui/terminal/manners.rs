@@ -1,6 +1,7 @@
 //! What the console does with a terminal beside painting: its title, notifications to a person who is
 //! elsewhere, and whether there are links. All texts are made harmless here.
 
+use super::ascii;
 use super::clipboard::Between;
 use crate::config::settings::{ConsoleSettings, Links, Notify};
 use crate::core::base::text;
@@ -13,6 +14,8 @@ pub struct Manners {
     pub notification: Notification,
     /// Addresses are written as links.
     pub links: bool,
+    /// Texts are in ASCII: in another locale than UTF-8, bytes of others may be control characters.
+    pub ascii: bool,
 }
 
 /// How to notify a person.
@@ -49,6 +52,7 @@ impl Manners {
             Notify::Bell | Notify::Desktop => Notification::Bell,
         };
         Self {
+            ascii: ascii::is_wanted(env),
             title: console.title && !bare,
             notification,
             links: match console.links {
@@ -62,7 +66,7 @@ impl Manners {
     /// The sequence that notifies a person; empty if that is off.
     #[must_use]
     pub fn notify(self, text: &str, between: Between) -> String {
-        let text = plain(text).replace(';', ",");
+        let text = self.plain(text).replace(';', ",");
         match self.notification {
             Notification::Off => String::new(),
             // A multiplexer passes a bell on by itself.
@@ -71,20 +75,21 @@ impl Manners {
             Notification::Osc777 => between.pass(&format!("\x1b]777;notify;opsroom;{text}\x07")),
         }
     }
-}
 
-/// The sequence that sets the title.
-#[must_use]
-pub fn title(text: &str) -> String {
-    format!("\x1b]2;{}\x1b\\", plain(text))
-}
+    /// The sequence that sets the title.
+    #[must_use]
+    pub fn title(self, text: &str) -> String {
+        format!("\x1b]2;{}\x1b\\", self.plain(text))
+    }
 
-/// One line of text without control characters, which would end the sequence it is in.
-fn plain(text: &str) -> String {
-    text::cut(&text::show(text), LONGEST)
-        .chars()
-        .filter(|c| !c.is_control())
-        .collect()
+    /// One line of text without control characters, which would end the sequence it is in.
+    fn plain(self, text: &str) -> String {
+        text::cut(&text::show(text), LONGEST)
+            .chars()
+            .filter(|c| !c.is_control())
+            .map(|c| if self.ascii && !c.is_ascii() { '?' } else { c })
+            .collect()
+    }
 }
 
 /// Terminals that are known to support links: by what they set themselves, or by `TERM`, the only
@@ -202,6 +207,7 @@ mod tests {
                 title,
                 notification,
                 links,
+                ascii: false,
             };
             assert_eq!(manners(all, variables), wanted, "{variables:?}");
         }
@@ -248,14 +254,15 @@ mod tests {
     proptest! {
         /// Whatever a title holds, it cannot end its sequence or begin another.
         #[test]
-        fn no_text_leaves_its_sequence(text in any::<String>()) {
+        fn no_text_leaves_its_sequence(text in any::<String>(), ascii: bool) {
             let inner = |whole: &str, open: &str, close: &str| {
                 let inner = whole.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
                 inner.map(str::to_owned)
             };
-            let shown = inner(&title(&text), "\x1b]2;", "\x1b\\").unwrap();
+            let manners = Manners { notification: Notification::Osc777, ascii, ..Manners::default() };
+            let shown = inner(&manners.title(&text), "\x1b]2;", "\x1b\\").unwrap();
             prop_assert!(!shown.chars().any(char::is_control));
-            let manners = Manners { notification: Notification::Osc777, ..Manners::default() };
+            prop_assert!(!ascii || shown.is_ascii());
             let sent = manners.notify(&text, Between::Nothing);
             let sent = inner(&sent, "\x1b]777;notify;opsroom;", "\x07").unwrap();
             prop_assert!(!sent.chars().any(|c| c.is_control() || c == ';'));

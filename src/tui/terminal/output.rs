@@ -131,6 +131,11 @@ impl Output {
         Ok(())
     }
 
+    /// Sends a sequence at the beginning of the next frame.
+    pub fn begin_with(&mut self, sequence: &str) {
+        self.frame.extend_from_slice(sequence.as_bytes());
+    }
+
     /// Sends a sequence outside of a frame.
     pub fn send(&mut self, sequence: &str) -> io::Result<()> {
         self.pending.extend_from_slice(sequence.as_bytes());

@@ -12,7 +12,7 @@ use super::clipboard::{self, Between};
 use super::decode::Typed;
 use super::guard::{Guard, MOUSE_OFF, MOUSE_ON, OnScreen, lock};
 use super::input::{Input, Reader};
-use super::manners::{self, Manners, SAVE_TITLE};
+use super::manners::{Manners, SAVE_TITLE};
 use super::output::{Output, Stats};
 use super::signals::{SignalEvent, Signals};
 use super::tty::Tty;
@@ -256,16 +256,17 @@ impl Screen {
         }
     }
 
-    /// Sets the title of the terminal if it has changed; the one before is restored on exit.
-    pub fn set_title(&mut self, title: &str) -> io::Result<()> {
+    /// Sets the title of the terminal with the next frame, if it has changed; the one before is restored
+    /// on exit.
+    pub fn set_title(&mut self, title: &str) {
         if !self.manners.title || self.title.as_deref() == Some(title) {
-            return Ok(());
+            return;
         }
-        let first = self.title.replace(title.to_owned()).is_none();
-        let save = if first { SAVE_TITLE } else { "" };
-        self.guard.held().titled.store(true, Ordering::SeqCst);
-        let sequence = format!("{save}{}", manners::title(title));
-        self.terminal.backend_mut().send(&sequence)
+        self.title = Some(title.to_owned());
+        let saved = self.guard.held().titled.swap(true, Ordering::SeqCst);
+        let save = if saved { "" } else { SAVE_TITLE };
+        let sequence = format!("{save}{}", self.manners.title(title));
+        self.terminal.backend_mut().begin_with(&sequence);
     }
 
     /// Notifies a person who is elsewhere, at most once a second.

@@ -394,7 +394,7 @@ impl Viewer {
                 Line::styled(format!(" {ended} "), self.theme.dim())
             }
             Some(following) if self.shown.follow => {
-                Line::styled(format!(" {following} "), self.theme.good())
+                Line::styled(format!(" {following} "), self.theme.running())
             }
             Some(new) => Line::styled(format!(" paused, {new} "), self.theme.attention()),
             None if !self.waiting => Line::styled(" paused ", self.theme.attention()),

@@ -245,6 +245,7 @@ fn command_output_is_harmless_in_every_pane() {
 fn sequences(wire: &str) -> Vec<String> {
     let starts = wire.split('\x1b').skip(1);
     let ends = |rest: &str| match rest.strip_prefix('[') {
+        None if rest.starts_with(']') => rest.len(),
         Some(body) => body
             .find(|c: char| ('@'..='~').contains(&c))
             .map_or(rest.len(), |at| at + 2),
@@ -253,10 +254,10 @@ fn sequences(wire: &str) -> Vec<String> {
     starts.map(|rest| rest[..ends(rest)].to_owned()).collect()
 }
 
-/// Whether our renderer writes it: cursor, styles, clearing, margins, modes set and reset.
+/// Whether our renderer writes it: cursor, styles, clearing, margins, modes set and reset, the title.
 fn is_ours(sequence: &str) -> bool {
     let Some(body) = sequence.strip_prefix('[') else {
-        return sequence == "M";
+        return matches!(sequence, "M" | "\\") || sequence.starts_with("]2;opsroom ");
     };
     let (parameters, last) = body.split_at(body.len() - 1);
     let plain = parameters.chars().all(|c| c.is_ascii_digit() || c == ';');
@@ -267,6 +268,7 @@ fn is_ours(sequence: &str) -> bool {
         "H" | "C" | "m" | "r" => plain,
         "J" => parameters == "2",
         "n" => parameters == "5",
+        "t" => parameters == "22;0",
         "h" | "l" => parameters
             .strip_prefix('?')
             .is_some_and(|mode| modes.contains(&mode)),

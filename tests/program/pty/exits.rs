@@ -65,6 +65,23 @@ fn suspended_and_continued() {
 }
 
 #[test]
+fn the_mouse_and_the_title_are_given_back_and_taken_again() {
+    let mut console = Setup::demo().env("OPSROOM_MOUSE", "true").start();
+    console.home_screen();
+    console.wait_bytes(0, "\x1b[?1000h\x1b[?1006h");
+    console.wait_bytes(0, "\x1b]2;opsroom acme SIMULATED");
+    console.send("\x1a");
+    console.wait_stopped();
+    console.assert_restored();
+    let mark = console.count();
+    console.signal(Signal::CONT);
+    console.wait_bytes(mark, "\x1b[?1000h\x1b[?1006h");
+    console.wait_bytes(mark, "\x1b[22;0t\x1b]2;opsroom acme SIMULATED");
+    console.signal(Signal::TERM);
+    assert_eq!(console.exit_restored(), 128 + Signal::TERM.as_raw());
+}
+
+#[test]
 fn stopped_by_another_process_and_continued() {
     let mut console = demo();
     console.signal(Signal::STOP);

@@ -542,6 +542,8 @@ impl Console {
         );
         assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
         let tail = String::from_utf8_lossy(&state.bytes);
+        let (saved, restored) = (tail.matches("\x1b[22;0t"), tail.matches("\x1b[23;0t"));
+        assert_eq!(saved.count(), restored.count(), "the title");
         let tail = &tail[tail
             .rfind("\x1b[?2026l\x1b[?1000l")
             .expect("leaving was begun")..];
