@@ -7,6 +7,7 @@ mod kubeconfig;
 mod ports;
 mod stack_text;
 mod units;
+mod yaml;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
