@@ -1282,6 +1282,38 @@ fn init_writes_a_stack_file_that_apply_takes_and_overwrites_none() {
 }
 
 #[test]
+fn init_names_broken_files_quotes_names_and_writes_nothing_read_only() {
+    let home = Home::new();
+    home.write("compose.yaml", "services:\n  web:\n  db: [\n");
+    home.write(".kube/config", "contexts:\n- context: {}\n");
+    let args = [
+        "init",
+        "--yes",
+        "--look",
+        "compose,kubectl",
+        "my stack.toml",
+    ];
+    let mut read_only = args.to_vec();
+    read_only.push("--read-only");
+    home.run(&read_only).expect(2).says(&["init --print"]);
+    assert!(!home.path("my stack.toml").exists());
+    let ended = home.run(&args).expect(0);
+    ended
+        .says(&[
+            "compose.yaml:4: this is not YAML",
+            "config:2: this context has no name",
+        ])
+        .prints(&[
+            "wrote my stack.toml",
+            "opsroom apply 'my stack.toml'",
+            "$EDITOR 'my stack.toml'",
+        ]);
+    home.run(&["init", "--print", "--look", "none", "--read-only"])
+        .expect(0)
+        .prints(&["[[environment]]"]);
+}
+
+#[test]
 fn examples_are_listed_and_printed_as_they_are() {
     let home = Home::new();
     let list = home.run(&["examples"]).expect(0).stdout;
