@@ -1,6 +1,7 @@
 //! The console driven by keys against a scripted world: which keys start runs, how layers close,
 //! how a log follows, and the screen at every size.
 
+mod home;
 mod picture;
 mod screen;
 mod world;

@@ -1530,10 +1530,17 @@ fn a_phrase_acts_on_a_run_and_confirms_like_the_subcommand() {
     home.run(&["plan", "cancel run 1"])
         .expect(2)
         .says(&["this is no runbook; `opsroom run` does it"]);
-    act("pause the last run in staging", &[])
+    let paused = act("pause the last run in staging", &["--json"])
         .expect(0)
-        .prints(&["run #1 asked to pause before its next step (waiting)"])
         .says(&["#1 publish the notes"]);
+    let message = "run #1 asked to pause before its next step (waiting)";
+    let object = serde_json::json!({"type": "act", "run": 1, "message": message});
+    let printed: Vec<Value> = paused
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+        .collect();
+    assert_eq!(printed, [object]);
     act("resume run 1", &[])
         .expect(0)
         .prints(&["run #1 may go on"]);
