@@ -7,6 +7,7 @@ mod kubeconfig;
 mod ports;
 mod stack_text;
 mod units;
+mod yaml;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use super::out::{Out, ask, can_ask};
 use super::session::Start;
 use super::stop::{Code, Stop, print_message};
 use crate::config;
+use crate::core::run::step::shell::shell_word;
 
 /// Where the stack file is written by default.
 const FILE: &str = "stack.toml";
@@ -62,6 +64,11 @@ pub(super) async fn perform(args: &InitArgs, start: &Start) -> Result<Code, Stop
         ));
     }
     // Before the questions: the answers would be lost.
+    if start.settings()?.read_only && !args.print {
+        return Err(Stop::Usage(
+            "a read-only opsroom writes no file; `opsroom init --print` prints it".to_owned(),
+        ));
+    }
     if let Some(file) = &args.file {
         refuse_existing(file)?;
     }
@@ -93,9 +100,10 @@ pub(super) async fn perform(args: &InitArgs, start: &Start) -> Result<Code, Stop
 }
 
 fn say_next(file: &Path, found: &Discovery) -> Result<(), Stop> {
-    let (file, services) = (file.display(), found.count());
+    let (name, services) = (file.display().to_string(), found.count());
     let mut out = Out::new();
-    out.line(&format!("wrote {file}, with {services} service(s)"))?;
+    out.line(&format!("wrote {name}, with {services} service(s)"))?;
+    let file = shell_word(&name);
     for line in [
         "next:",
         &format!("  read it, and remove what you do not need: $EDITOR {file}"),

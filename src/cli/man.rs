@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap_mangen::Man;
 
 use super::help::unknown;
-use super::manual::blocks::Block;
+use super::manual::blocks::{Block, TextPart};
 use super::manual::{TOPICS, Topic, examples, roff};
 use super::out::Out;
 use super::stop::{Code, Stop};
@@ -96,12 +96,11 @@ fn program_page(program: &clap::Command) -> Result<Page, Stop> {
             .unwrap_or_default();
         text.extend(roff::section(heading, &blocks));
     }
-    let mut rows = vec![vec!["page".to_owned(), "about".to_owned()]];
+    let plain = |text: &str| TextPart::Plain(text.to_owned());
+    let mut rows = vec![vec![vec![plain("page")], vec![plain("about")]]];
     rows.extend(TOPICS.iter().map(|topic| {
-        vec![
-            format!("**opsroom-{}**(7)", topic.name),
-            topic.title().to_owned(),
-        ]
+        let page = TextPart::Strong(format!("opsroom-{}", topic.name));
+        vec![vec![page, plain("(7)")], vec![plain(topic.title())]]
     }));
     text.extend(roff::section("SEE ALSO", &[Block::Table(rows)]));
     Ok(Page {

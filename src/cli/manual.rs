@@ -5,7 +5,7 @@ pub mod blocks;
 pub(super) mod plain;
 pub(super) mod roff;
 
-use self::blocks::Block;
+use self::blocks::{Block, TextPart};
 
 /// A page of the manual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,18 +63,17 @@ impl Topic {
     /// The page without its title.
     #[must_use]
     pub fn blocks(self) -> Vec<Block> {
-        blocks::parse(self.text).split_off(1)
+        blocks::parse(self.text).into_iter().skip(1).collect()
     }
 
     /// The part of the page under a heading, without the heading; empty if there is none.
     #[must_use]
     pub fn section(self, heading: &str) -> Vec<Block> {
         let is_heading = |block: &Block| matches!(block, Block::Heading { .. });
+        let plain = [TextPart::Plain(heading.to_owned())];
         self.blocks()
             .into_iter()
-            .skip_while(
-                |block| !matches!(block, Block::Heading { text, .. } if text.as_str() == heading),
-            )
+            .skip_while(|block| !matches!(block, Block::Heading { text, .. } if *text == plain))
             .skip(1)
             .take_while(|block| !is_heading(block))
             .collect()

@@ -5,8 +5,8 @@ use crate::clock::Clock;
 use crate::core::run::queue::Lanes;
 use crate::core::stack::service::{Environment, Stack};
 
-/// A process that works in workspace `acme`.
-pub(super) async fn opened(door: ProcessKind) -> Control {
+/// A process on an empty store.
+pub(super) async fn empty(door: ProcessKind) -> Control {
     let settings = Settings {
         store_url: "sqlite::memory:".to_owned(),
         workspace: None,
@@ -21,7 +21,12 @@ pub(super) async fn opened(door: ProcessKind) -> Control {
         door,
         context: AdapterContext::default(),
     };
-    let control = Control::open(settings, Clock::System).await.unwrap();
+    Control::open(settings, Clock::System).await.unwrap()
+}
+
+/// A process that works in workspace `acme`.
+pub(super) async fn opened(door: ProcessKind) -> Control {
+    let control = empty(door).await;
     let staging = Environment {
         name: "staging".to_owned(),
         ..Environment::default()

@@ -1,6 +1,6 @@
 //! Notifies the bus and this process's engine of writes by other processes. The store reports that
 //! something was written (`Changes`); then the newest runs are compared with their last known
-//! state. When idle this costs nothing where the system reports writes, and one wake-up a second
+//! state, and the audit log's newest rows say whether a stack was applied. When idle this costs nothing where the system reports writes, and one wake-up a second
 //! elsewhere.
 
 use std::collections::HashMap;
@@ -26,7 +26,13 @@ const MAX_INTERVAL: Duration = Duration::from_mins(1);
 /// The pause after a store error.
 const AGAIN: Duration = Duration::from_secs(2);
 
-type Seen = HashMap<RunId, (RunStatus, i64)>;
+/// What the last poll saw.
+#[derive(Debug, Default)]
+struct Seen {
+    runs: HashMap<RunId, (RunStatus, i64)>,
+    /// The console's workspace and the newest row of its audit log.
+    audit: Option<(i64, i64)>,
+}
 
 /// The receivers of the notifications.
 pub(super) struct Watcher {
@@ -83,30 +89,33 @@ impl Watcher {
 
     /// Publishes the news; returns whether there was any, or a foreign run is live.
     async fn poll(&self, seen: &mut Option<Seen>) -> Result<bool, StoreError> {
+        let own = self.workspace().await;
         let holder = self.engine.as_ref().map(Engine::holder);
         let glimpses = self.store.glimpse().await?;
         let foreign = glimpses
             .iter()
             .filter(|g| holder.is_none() || g.holder.as_deref() != holder);
-        let latest: Seen = foreign
+        let runs = foreign
             .clone()
             .map(|g| (g.run, (g.status, g.last_seq)))
             .collect();
         let live = foreign.clone().any(|g| g.status.is_held());
+        let (audit, applied) = match own {
+            None => (None, false),
+            Some(own) => self.audit(own, seen.as_ref()).await?,
+        };
         // Runs from before the watch began are no news.
-        let Some(before) = seen.replace(latest) else {
+        let Some(before) = seen.replace(Seen { runs, audit }) else {
             return Ok(live);
         };
-        let own = self
-            .console
-            .upgrade()
-            .and_then(|inner| Control(inner).workspace())
-            .map(|workspace| workspace.id);
-        let mut any = false;
+        if applied {
+            self.bus.publish(Notice::Stack);
+        }
+        let mut any = applied;
         for glimpse in foreign {
-            let then = before.get(&glimpse.run).copied();
+            let then = before.runs.get(&glimpse.run).copied();
             let new = then != Some((glimpse.status, glimpse.last_seq));
-            if new && Some(glimpse.workspace) == own {
+            if new && own.is_some_and(|own| own.id == glimpse.workspace) {
                 publish(&self.bus, glimpse, then);
             }
             if let Some(engine) = self
@@ -120,6 +129,44 @@ impl Watcher {
         }
         Ok(any || live)
     }
+
+    /// The workspace of the console. Where it has none yet, another process may have made it since.
+    async fn workspace(&self) -> Option<OwnWorkspace> {
+        let control = Control(self.console.upgrade()?);
+        let known = control.workspace();
+        let appeared = known.is_none();
+        let found = match known {
+            None => control.resolve_workspace().await.ok().flatten(),
+            known => known,
+        };
+        found.map(|workspace| OwnWorkspace {
+            id: workspace.id,
+            appeared,
+        })
+    }
+
+    /// The workspace with the newest row of its audit log, and whether a stack was applied since the
+    /// last poll.
+    async fn audit(
+        &self,
+        own: OwnWorkspace,
+        seen: Option<&Seen>,
+    ) -> Result<(Option<(i64, i64)>, bool), StoreError> {
+        let before = seen
+            .and_then(|seen| seen.audit)
+            .filter(|(workspace, _)| *workspace == own.id)
+            .map(|(_, id)| id);
+        let (newest, applied) = self.store.applied_after(own.id, before).await?;
+        let appeared = own.appeared && before.is_none();
+        Ok((Some((own.id, newest)), applied || appeared))
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct OwnWorkspace {
+    id: i64,
+    /// The console does not know it yet.
+    appeared: bool,
 }
 
 fn publish(bus: &Bus, now: &Glimpse, before: Option<(RunStatus, i64)>) {
@@ -143,10 +190,12 @@ mod tests {
     use crate::adapter::{Adapters, Script};
     use crate::clock::Clock;
     use crate::control::ProcessKind;
-    use crate::control::testing::opened;
+    use crate::control::testing::{empty, opened};
     use crate::core::run::event::{EntryBody, Level, NewEntry};
     use crate::core::run::plan::Plan;
     use crate::core::run::queue::Lanes;
+    use crate::core::stack::service::Contact;
+    use crate::core::stack::{Change, Delta};
     use crate::engine::EngineConfig;
     use crate::store::NewRun;
 
@@ -275,8 +324,78 @@ mod tests {
             "the other one is under way"
         );
         assert_eq!(news(&mut bus), []);
-        let foreign: Vec<RunId> = seen.unwrap().into_keys().collect();
+        let foreign: Vec<RunId> = seen.unwrap().runs.into_keys().collect();
         assert!(foreign.contains(&new) && !foreign.contains(&old));
+    }
+
+    #[tokio::test]
+    async fn a_stack_that_another_process_applied_is_published_once() {
+        let control = opened(ProcessKind::Cli).await;
+        let store = control.0.store.for_engines().clone();
+        let now = Clock::System.now();
+        let own = control.workspace().unwrap().id;
+        let other = store.ensure_workspace("other", "UTC", now).await.unwrap();
+        let watcher = Watcher {
+            store: store.clone(),
+            bus: Bus::default(),
+            engine: None,
+            console: Arc::downgrade(&control.0),
+        };
+        let contact = |name: &str| {
+            let contact = Contact {
+                name: name.to_owned(),
+                ..Contact::default()
+            };
+            [Change::Contact(Delta {
+                name: name.to_owned(),
+                before: None,
+                after: Some(contact),
+                position: 0,
+            })]
+        };
+        store.apply(own, &contact("ana"), "ben", now).await.unwrap();
+        let (mut seen, mut bus) = (None, watcher.bus.subscribe());
+        for applied in [None, Some(other.id)] {
+            if let Some(workspace) = applied {
+                store
+                    .apply(workspace, &contact("cy"), "ben", now)
+                    .await
+                    .unwrap();
+            }
+            assert!(!watcher.poll(&mut seen).await.unwrap(), "{applied:?}");
+            assert_eq!(news(&mut bus), [], "{applied:?}");
+        }
+        store.apply(own, &contact("cy"), "ben", now).await.unwrap();
+        assert!(watcher.poll(&mut seen).await.unwrap());
+        assert_eq!(news(&mut bus), [Notice::Stack]);
+        assert!(!watcher.poll(&mut seen).await.unwrap());
+        assert_eq!(news(&mut bus), []);
+    }
+
+    #[tokio::test]
+    async fn the_first_stack_of_a_console_without_a_workspace_is_published_once() {
+        let control = empty(ProcessKind::Cli).await;
+        let store = control.0.store.for_engines().clone();
+        let watcher = Watcher {
+            store: store.clone(),
+            bus: Bus::default(),
+            engine: None,
+            console: Arc::downgrade(&control.0),
+        };
+        let (mut seen, mut bus) = (None, watcher.bus.subscribe());
+        for _ in 0..2 {
+            assert!(!watcher.poll(&mut seen).await.unwrap());
+            assert_eq!(news(&mut bus), []);
+        }
+        let now = Clock::System.now();
+        store.ensure_workspace("acme", "UTC", now).await.unwrap();
+        assert!(watcher.poll(&mut seen).await.unwrap());
+        assert_eq!(news(&mut bus), [Notice::Stack]);
+        // Whether or not the console has read it by now.
+        assert!(!watcher.poll(&mut seen).await.unwrap());
+        control.overview().await.unwrap();
+        assert!(!watcher.poll(&mut seen).await.unwrap());
+        assert_eq!(news(&mut bus), []);
     }
 
     #[tokio::test]
@@ -289,11 +408,11 @@ mod tests {
             engine: None,
             console: Arc::downgrade(&control.0),
         };
-        let (mut seen, mut bus) = (Some(Seen::new()), watcher.bus.subscribe());
+        let (mut seen, mut bus) = (Some(Seen::default()), watcher.bus.subscribe());
         let run = queue(&store, control.workspace().unwrap().id).await;
         assert!(watcher.poll(&mut seen).await.unwrap());
         assert_eq!(news(&mut bus).len(), 3);
-        assert_eq!(seen.unwrap().get(&run), Some(&(RunStatus::Queued, 1)));
+        assert_eq!(seen.unwrap().runs.get(&run), Some(&(RunStatus::Queued, 1)));
     }
 
     /// A poll would find the run too, but only after five seconds.
@@ -309,7 +428,7 @@ mod tests {
             engine: Some(engine),
             console: Arc::downgrade(&control.0),
         };
-        let mut seen = Some(Seen::new());
+        let mut seen = Some(Seen::default());
         // Its first sweep has to be over, so that nothing else makes it look.
         tokio::time::sleep(Duration::from_millis(300)).await;
         let run = queue(&store, control.workspace().unwrap().id).await;

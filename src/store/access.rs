@@ -15,6 +15,13 @@ const NEWEST: &str = "select id, at, actor, action, object, before, after, reaso
      where workspace_id = $1 order by id desc limit $2";
 const ROWS: &str =
     "select id, at, actor, action, object, before, after, reason from audit where workspace_id = ";
+/// The newest row; the newest after $2, and the newest of those that is of an applied stack. Each
+/// reads the end of an index.
+const NEWEST_ID: &str = "select coalesce(max(id), 0) from audit where workspace_id = $1";
+const AFTER: &str = "select coalesce(max(id), $2), coalesce(max(case when action = $3 then id end), 0) \
+     from audit where workspace_id = $1 and id > $2";
+/// The action of the rows of an applied stack.
+pub(super) const APPLY: &str = "stack.apply";
 /// The number of the run a row is about; null when it is about something else. A step's row is
 /// `run #41 step deploy web`: only the part before the first blank is a number.
 const RUN: &str = "case when object like 'run #%' then cast(nullif(substr(object, 6, \
@@ -39,6 +46,23 @@ impl Store {
         let mut db = self.db.read().await?;
         let rows = fetch_all!(db, AuditRecord, NEWEST, workspace, i64::from(limit))?;
         Ok(rows.into_iter().map(AuditRow::from).collect())
+    }
+
+    /// The number of the newest row, and whether a row after `after` is of an applied stack; without
+    /// `after` none is. A row that is committed after one with a higher number can be missed.
+    pub async fn applied_after(
+        &self,
+        workspace: i64,
+        after: Option<i64>,
+    ) -> Result<(i64, bool), StoreError> {
+        let mut db = self.db.read().await?;
+        let Some(after) = after else {
+            let newest = fetch_optional!(db, (i64,), NEWEST_ID, workspace)?;
+            return Ok((newest.unwrap_or_default().0, false));
+        };
+        let row = fetch_optional!(db, (i64, i64), AFTER, workspace, after, APPLY)?;
+        let (newest, applied) = row.unwrap_or((after, 0));
+        Ok((newest, applied > 0))
     }
 
     /// Rows that pass the filter, newest first.

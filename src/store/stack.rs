@@ -11,7 +11,7 @@ use crate::core::stack::service::Stack;
 use crate::core::stack::{Change, Delta};
 
 use super::access::{self, Decision};
-use super::db::{Tx, text};
+use super::db::{Tx, dialect, text};
 use super::rows::WorkspaceRow;
 use super::{Store, StoreError, Workspace};
 
@@ -155,7 +155,7 @@ impl Store {
                     change_object(&mut tx, workspace, &CONTACT, delta).await?
                 }
             };
-            let action = "stack.apply";
+            let action = access::APPLY;
             access::insert(
                 &mut tx,
                 Decision {
@@ -170,6 +170,9 @@ impl Store {
                 },
             )
             .await?;
+        }
+        if let Some(wake) = dialect::wake_listeners(&self.db.pools) {
+            execute!(tx, wake)?;
         }
         tx.commit().await
     }

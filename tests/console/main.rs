@@ -4,6 +4,7 @@
 mod activity;
 mod away;
 mod features;
+mod home;
 mod links;
 mod menus;
 mod mouse;

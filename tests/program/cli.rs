@@ -1282,6 +1282,38 @@ fn init_writes_a_stack_file_that_apply_takes_and_overwrites_none() {
 }
 
 #[test]
+fn init_names_broken_files_quotes_names_and_writes_nothing_read_only() {
+    let home = Home::new();
+    home.write("compose.yaml", "services:\n  web:\n  db: [\n");
+    home.write(".kube/config", "contexts:\n- context: {}\n");
+    let args = [
+        "init",
+        "--yes",
+        "--look",
+        "compose,kubectl",
+        "my stack.toml",
+    ];
+    let mut read_only = args.to_vec();
+    read_only.push("--read-only");
+    home.run(&read_only).expect(2).says(&["init --print"]);
+    assert!(!home.path("my stack.toml").exists());
+    let ended = home.run(&args).expect(0);
+    ended
+        .says(&[
+            "compose.yaml:4: this is not YAML",
+            "config:2: this context has no name",
+        ])
+        .prints(&[
+            "wrote my stack.toml",
+            "opsroom apply 'my stack.toml'",
+            "$EDITOR 'my stack.toml'",
+        ]);
+    home.run(&["init", "--print", "--look", "none", "--read-only"])
+        .expect(0)
+        .prints(&["[[environment]]"]);
+}
+
+#[test]
 fn examples_are_listed_and_printed_as_they_are() {
     let home = Home::new();
     let list = home.run(&["examples"]).expect(0).stdout;
@@ -1498,10 +1530,17 @@ fn a_phrase_acts_on_a_run_and_confirms_like_the_subcommand() {
     home.run(&["plan", "cancel run 1"])
         .expect(2)
         .says(&["this is no runbook; `opsroom run` does it"]);
-    act("pause the last run in staging", &[])
+    let paused = act("pause the last run in staging", &["--json"])
         .expect(0)
-        .prints(&["run #1 asked to pause before its next step (waiting)"])
         .says(&["#1 publish the notes"]);
+    let message = "run #1 asked to pause before its next step (waiting)";
+    let object = serde_json::json!({"type": "act", "run": 1, "message": message});
+    let printed: Vec<Value> = paused
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+        .collect();
+    assert_eq!(printed, [object]);
     act("resume run 1", &[])
         .expect(0)
         .prints(&["run #1 may go on"]);

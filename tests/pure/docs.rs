@@ -93,16 +93,10 @@ fn commands() -> String {
         } else {
             format!("; {}", flags.join(", "))
         };
-        let about = sub
-            .get_about()
-            .map(|text| text.to_string().replace('|', "\\|"))
-            .unwrap_or_default();
-        let _ = writeln!(
-            table,
-            "| `opsroom {}{}` | {about}{flags} |",
-            sub.get_name(),
-            args.concat()
-        );
+        let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
+        let row = format!("`opsroom {}{}`", sub.get_name(), args.concat());
+        let cells = [row, format!("{about}{flags}")].map(|cell| cell.replace('|', "\\|"));
+        let _ = writeln!(table, "| {} |", cells.join(" | "));
     }
     table
 }
@@ -296,10 +290,10 @@ fn every_page_is_listed_and_every_link_leads_to_one() {
             Block::Table(rows) => rows.concat(),
             Block::Code(_) => Vec::new(),
         };
-        for piece in texts.iter().flat_map(|text| blocks::pieces(text)) {
-            if let TextPart::Link { to, .. } = piece {
+        for part in texts.iter().flatten() {
+            if let TextPart::Link { to, .. } = part {
                 links += 1;
-                assert!(files.contains(&to), "{}: there is no page {to}", topic.name);
+                assert!(files.contains(to), "{}: there is no page {to}", topic.name);
             }
         }
     }

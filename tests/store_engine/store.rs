@@ -242,7 +242,8 @@ suite! {
     history: every_change_is_kept_with_its_time, a_run_that_never_began_has_a_history_too, an_end_records_the_outcome_of_every_step,
         an_attempt_ends_once;
     home: a_state_has_a_beginning, earlier_states_get_their_beginning, the_last_change_of_a_service_is_a_run_or_an_edit,
-        runs_of_concern_wait_were_interrupted_or_failed, a_day_has_latency_and_hours, each_person_has_a_home;
+        runs_of_concern_wait_were_interrupted_or_failed, the_last_change_is_the_run_that_started_last,
+        of_the_runs_that_wait_the_oldest_are_found, a_day_has_latency_and_hours, each_person_has_a_home;
     stack: an_applied_stack_reads_the_same, a_stack_that_changed_meanwhile_is_refused_whole, racing_appliers,
         workspaces_are_made_once, dependents_of_an_object_are_counted;
     rest: a_pulse_is_written_once_per_slot, a_slot_is_taken_by_one, an_unreachable_target_is_unknown_and_keeps_when_it_was_seen,

@@ -1,4 +1,6 @@
-//! The services of a compose file. Only the names are read: the keys one level below `services:`.
+//! The services of a compose file. Only their names are used: the keys of `services`.
+
+use super::yaml::{Mistake, Yaml};
 
 /// The names a compose file may have, in the order compose looks for them.
 pub(super) const FILES: [&str; 4] = [
@@ -9,41 +11,18 @@ pub(super) const FILES: [&str; 4] = [
 ];
 
 /// The names of the services, in their order.
-pub(super) fn services(text: &str) -> Vec<String> {
+pub(super) fn services(text: &str) -> Result<Vec<String>, Mistake> {
+    let yaml = Yaml::read(text)?;
     let mut found: Vec<String> = Vec::new();
-    let (mut within, mut depth) = (false, None);
-    for line in text.lines() {
-        let content = line.trim();
-        if content.is_empty() || content.starts_with('#') || content == "---" {
-            continue;
-        }
-        let indent = line.len() - line.trim_start().len();
-        if indent == 0 {
-            within = key(content) == Some("services");
-            depth = None;
-            continue;
-        }
-        if !within || indent != *depth.get_or_insert(indent) {
-            continue;
-        }
-        if let Some(name) =
-            key(content).filter(|name| is_name(name) && !found.iter().any(|f| f == name))
-        {
-            found.push(name.to_owned());
+    // Compose merges the documents of a file.
+    for services in yaml.get_all("services")? {
+        for (name, _) in services.entries()? {
+            if is_name(name) && !found.iter().any(|f| f == name) {
+                found.push(name.to_owned());
+            }
         }
     }
-    found
-}
-
-/// The key of a line, without its quotes.
-fn key(content: &str) -> Option<&str> {
-    let (key, value) = content.split_once(':')?;
-    let ends = value.is_empty() || value.starts_with([' ', '\t']);
-    let key = key.trim_end();
-    let bare = [('"', '"'), ('\'', '\'')]
-        .iter()
-        .find_map(|(open, close)| key.strip_prefix(*open)?.strip_suffix(*close));
-    ends.then(|| bare.unwrap_or(key))
+    Ok(found)
 }
 
 /// What compose accepts as a name of a service.
@@ -75,10 +54,32 @@ mod tests {
             ),
             ("services: {}\n", &[]),
             ("volumes:\n  data:\n", &[]),
-            ("services:\n  <<: *x\n  a b:\n  ${X}:\n  http://x\n", &[]),
+            ("services:\n  a b:\n  ${X}:\n  http://x:\n", &[]),
             ("", &[]),
+            (
+                "x-web: &web\n  a: { image: x }\nservices:\n  <<: *web\n  'b': { image: \"y:1\",\n    ports: [80,\n      81] }\n  c: !reset null\n",
+                &["b", "c", "a"],
+            ),
+            ("{\"services\": {\"a\": {\"image\": \"x\"}}}", &["a"]),
+            (
+                "services: { a: { image: x },\n  b: }\n---\nservices:\n  b:\n  c:\n",
+                &["a", "b", "c"],
+            ),
         ] {
-            assert_eq!(services(text), expected, "{text}");
+            let expected = expected.iter().map(|name| (*name).to_owned()).collect();
+            assert_eq!(services(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_broken_file_is_reported_with_its_line() {
+        for (text, line) in [
+            ("services:\n  web:\n    ports: [80\n  db:\n", 4),
+            ("services:\n  - web\n", 2),
+            ("services:\n  <<: *x\n", 2),
+            ("services:\n  web:\n  web:\n", 3),
+        ] {
+            assert_eq!(services(text).map_err(|m| m.line), Err(line), "{text}");
         }
     }
 }

@@ -9,8 +9,10 @@ use tokio::process::Command;
 
 use super::ports::Listener;
 use super::units::Unit;
+use super::yaml::Mistake;
 use super::{compose, kubeconfig, ports, units};
 use crate::config::read_text;
+use crate::core::base::problem::Problem;
 
 /// How long `systemctl` may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -103,6 +105,29 @@ impl Discovery {
         }
     }
 
+    /// What a parser finds in a file; of a broken one nothing, and a problem.
+    fn parsed(
+        &mut self,
+        path: &Path,
+        parse: fn(&str) -> Result<Vec<String>, Mistake>,
+    ) -> Option<Vec<String>> {
+        let text = self.read(path)?;
+        parse(&text)
+            .map_err(|mistake| {
+                let problem = Problem {
+                    file: path.display().to_string(),
+                    line: mistake.line,
+                    key: String::new(),
+                    message: format!(
+                        "{}; correct it, or leave the file out (--look)",
+                        mistake.message
+                    ),
+                };
+                self.problems.push(problem.to_string());
+            })
+            .ok()
+    }
+
     fn ports(&mut self) {
         let mut tables = Vec::new();
         for path in ["/proc/net/tcp", "/proc/net/tcp6"].map(Path::new) {
@@ -147,9 +172,8 @@ impl Discovery {
             .map(|name| folder.join(name))
             .find(|file| file.exists());
         if let Some(file) = file
-            && let Some(text) = self.read(&file)
+            && let Some(services) = self.parsed(&file, compose::services)
         {
-            let services = compose::services(&text);
             self.compose = Some(Compose { file, services });
         }
     }
@@ -165,8 +189,11 @@ impl Discovery {
         };
         let mut contexts = BTreeSet::new();
         for file in files.iter().filter(|file| file.exists()) {
-            let text = self.read(file).unwrap_or_default();
-            contexts.extend(kubeconfig::contexts(&text));
+            contexts.extend(
+                self.parsed(file, kubeconfig::contexts)
+                    .into_iter()
+                    .flatten(),
+            );
         }
         self.contexts = contexts.into_iter().collect();
     }

@@ -1,49 +1,24 @@
-//! The contexts of a kubeconfig file. Only their names are read: neither addresses nor keys.
+//! The contexts of a kubeconfig file. Only their names are used: neither addresses nor keys.
+
+use super::yaml::{Mistake, Yaml};
 
 /// The names of the contexts, in their order.
-pub(super) fn contexts(text: &str) -> Vec<String> {
+pub(super) fn contexts(text: &str) -> Result<Vec<String>, Mistake> {
+    let yaml = Yaml::read(text)?;
     let mut found = Vec::new();
-    let mut within = false;
-    // The indent of the keys of an entry of the list.
-    let mut depth = None;
-    for line in text.lines() {
-        let content = line.trim();
-        if content.is_empty() || content.starts_with('#') {
-            continue;
-        }
-        let indent = line.len() - line.trim_start().len();
-        let entry = content.strip_prefix("- ");
-        if indent == 0 && entry.is_none() {
-            within = content == "contexts:";
-            depth = None;
-            continue;
-        }
-        if !within {
-            continue;
-        }
-        // `- name: x` begins an entry; its keys are two columns further in.
-        let (content, at) = match entry {
-            Some(first) if depth.is_none_or(|depth| indent < depth) => {
-                depth = Some(indent + 2);
-                (first.trim(), indent + 2)
-            }
-            _ => (content, indent),
-        };
-        if depth == Some(at)
-            && let Some(name) = content.strip_prefix("name:")
-        {
-            found.extend(unquoted(name.trim()));
+    for contexts in yaml.get_all("contexts")? {
+        for context in contexts.items()? {
+            let name = context.get("name")?;
+            let name = name.ok_or_else(|| context.mistake("this context has no name"))?;
+            // kubectl gets it as an argument.
+            let is_name = |text: &&str| !text.is_empty() && !text.contains('\0');
+            let text = name.text().filter(is_name);
+            let text =
+                text.ok_or_else(|| name.mistake("the name of a context is expected here"))?;
+            found.push(text.to_owned());
         }
     }
-    found
-}
-
-fn unquoted(name: &str) -> Option<String> {
-    let bare = ['"', '\'']
-        .into_iter()
-        .find_map(|quote| name.strip_prefix(quote)?.strip_suffix(quote))
-        .unwrap_or(name);
-    (!bare.is_empty()).then(|| bare.to_owned())
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -64,8 +39,33 @@ mod tests {
             ("contexts: []\nusers:\n- name: a\n", &[]),
             ("contexts: null\n", &[]),
             ("", &[]),
+            (
+                "x: &c\n  context: {cluster: x,\n    user: y}\n  name: a\ncontexts: [*c, {\"name\": b},\n  {<<: *c, name: \"c d\"}]\n",
+                &["a", "b", "c d"],
+            ),
+            ("{\"contexts\": [{\"name\": \"a\"}]}", &["a"]),
+            (
+                "contexts:\n- name: >-\n    a\n    b\n- 'name': 5\n",
+                &["a b", "5"],
+            ),
         ] {
-            assert_eq!(contexts(text), expected, "{text}");
+            let expected = expected.iter().map(|name| (*name).to_owned()).collect();
+            assert_eq!(contexts(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_broken_file_is_reported_with_its_line() {
+        for (text, line) in [
+            ("contexts:\n- name: 'a\n- name: b\n", 2),
+            ("contexts:\n- context: {}\n", 2),
+            ("contexts:\n- name: [a]\n", 2),
+            ("contexts:\n- name: \"\"\n", 2),
+            ("contexts:\n- name: \"a\\0\"\n", 2),
+            ("kind: Config\ncontexts: {a: b}\n", 2),
+            ("kind: Config\ncontexts:\n- a\n", 3),
+        ] {
+            assert_eq!(contexts(text).map_err(|m| m.line), Err(line), "{text}");
         }
     }
 }

@@ -212,7 +212,17 @@ fn unused(name: &str, taken: &mut BTreeSet<String>) -> Option<String> {
     (is_name && taken.insert(folded)).then_some(name)
 }
 
+/// A command as a list of words. Braces of a word could read as a placeholder, which a list cannot
+/// escape: then it is a line of shell, in which empty quotes follow each brace.
 fn command(words: &[&str]) -> String {
+    if words.iter().any(|word| word.contains('{')) {
+        let words = words.iter().map(|word| {
+            let inner = word.replace('\'', "'\\''").replace('{', "{''");
+            format!("'{inner}'")
+        });
+        let line = words.collect::<Vec<_>>().join(" ");
+        return format!("shell = {}", quoted(&format!("exec {line}")));
+    }
     let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
     format!("shell = [{}]", words.join(", "))
 }
@@ -236,7 +246,7 @@ mod tests {
 
     use super::*;
     use crate::config::stack::read;
-    use crate::core::stack::service::Stack;
+    use crate::core::stack::service::{ActionCall, ShellCommand, Stack, Verb};
 
     fn stack(workspace: &str, found: &Discovery) -> Stack {
         let text = write(workspace, found);
@@ -319,6 +329,52 @@ mod tests {
             .collect();
         let stack = read("stack.toml", &format!("{head}\n{example}"));
         assert_eq!(stack.map(|s| s.services.len()), Ok(1));
+    }
+
+    fn shell(line: &str) -> String {
+        let mut shell = std::process::Command::new("sh");
+        let output = shell.args(["-c", line]).output().map(|o| o.stdout);
+        String::from_utf8(output.unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// What a shell makes of a command is compared with the words that were meant.
+    #[test]
+    fn braces_and_quotes_of_names_reach_the_command_unchanged() {
+        let names = [
+            "{env}",
+            "a{inputs.x}'{service}",
+            "{",
+            "}{",
+            "{{env}}",
+            "it's \"x\" $HOME `a` \\",
+        ];
+        for name in names {
+            let file = format!("/srv/{name}/compose.yaml");
+            let found = Discovery {
+                compose: Some(Compose {
+                    file: PathBuf::from(&file),
+                    services: vec!["web".to_owned()],
+                }),
+                contexts: vec![name.to_owned()],
+                ..Discovery::default()
+            };
+            let workspace = format!("shop {name}");
+            let stack = stack(&workspace, &found);
+            assert_eq!(stack.workspace, workspace);
+            let restart = stack.services[0]
+                .actions
+                .iter()
+                .find(|a| a.verb == Verb::Restart);
+            let Some(ActionCall::Shell(command)) = restart.map(|a| &a.call) else {
+                panic!("{stack:#?}");
+            };
+            let words = match command {
+                ShellCommand::Argv(words) => words.join("\n"),
+                ShellCommand::Script(line) => shell(&line.replacen("exec", "printf '%s\\n'", 1)),
+            };
+            let meant = ["docker", "compose", "-f", file.as_str(), "restart", "web"];
+            assert_eq!(words.trim_end(), meant.join("\n"), "{command:?}");
+        }
     }
 
     #[test]

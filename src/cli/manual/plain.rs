@@ -1,6 +1,6 @@
 //! Pages of the manual as plain text, 80 columns wide.
 
-use super::blocks::{Block, TextPart, pieces};
+use super::blocks::{Block, Text, TextPart};
 use crate::core::base::text::width;
 
 const WIDTH: usize = 80;
@@ -33,16 +33,17 @@ pub fn render(blocks: &[Block], indent: usize) -> String {
     out
 }
 
-fn format_heading(text: &str) -> String {
+fn format_heading(text: &[TextPart]) -> String {
     format!("{}\n", inline(text).to_uppercase())
 }
 
 /// A text without marks; code keeps its backquotes, because it may contain spaces.
-fn inline(text: &str) -> String {
-    pieces(text)
-        .into_iter()
-        .map(|piece| match piece {
-            TextPart::Plain(text) | TextPart::Strong(text) | TextPart::Emphasis(text) => text,
+pub(super) fn inline(text: &[TextPart]) -> String {
+    text.iter()
+        .map(|part| match part {
+            TextPart::Plain(text) | TextPart::Strong(text) | TextPart::Emphasis(text) => {
+                text.clone()
+            }
             TextPart::Code(text) => format!("`{text}`"),
             TextPart::Link { text, to } => match to.strip_suffix(".md") {
                 Some(page) => format!("{text} (opsroom help {page})"),
@@ -53,8 +54,8 @@ fn inline(text: &str) -> String {
 }
 
 /// A cell; one that is nothing but code needs no backquotes.
-fn cell(text: &str) -> String {
-    match pieces(text).as_slice() {
+fn cell(text: &[TextPart]) -> String {
+    match text {
         [TextPart::Code(code)] => code.clone(),
         _ => inline(text),
     }
@@ -93,7 +94,7 @@ fn wrap(out: &mut String, text: &str, indents: [usize; 2]) {
 }
 
 /// Columns, if they fit; otherwise a list of the first cells, with the others below each.
-fn table(out: &mut String, rows: &[Vec<String>], indent: usize) {
+fn table(out: &mut String, rows: &[Vec<Text>], indent: usize) {
     let rows: Vec<Vec<String>> = rows
         .iter()
         .map(|row| row.iter().map(|text| cell(text)).collect())

@@ -2,8 +2,8 @@
 
 use clap_mangen::roff::{Inline, Roff, bold, italic, line_break, roman};
 
-use super::Topic;
-use super::blocks::{Block, TextPart, pieces};
+use super::blocks::{Block, Text, TextPart};
+use super::{Topic, plain};
 
 /// The page of a topic, in section 7.
 #[must_use]
@@ -34,11 +34,10 @@ fn add(roff: &mut Roff, blocks: &[Block]) {
     for block in blocks {
         match block {
             Block::Heading { level: ..=2, text } => {
-                roff.control("SH", [text.to_uppercase().as_str()]);
+                roff.control("SH", [plain::inline(text).to_uppercase().as_str()]);
             }
             Block::Heading { text, .. } => {
-                let plain: String = text.chars().filter(|c| *c != '`').collect();
-                roff.control("SS", [plain.as_str()]);
+                roff.control("SS", [plain::inline(text).replace('`', "").as_str()]);
             }
             Block::Paragraph(text) => {
                 roff.control("PP", []);
@@ -55,7 +54,7 @@ fn add(roff: &mut Roff, blocks: &[Block]) {
 }
 
 /// A list of the first cells, with the others below each.
-fn table(roff: &mut Roff, rows: &[Vec<String>]) {
+fn table(roff: &mut Roff, rows: &[Vec<Text>]) {
     let Some((heading, body)) = rows.split_first() else {
         return;
     };
@@ -73,7 +72,7 @@ fn table(roff: &mut Roff, rows: &[Vec<String>]) {
                 text.push(line_break());
             }
             if heading.len() > 2 {
-                text.push(italic(format!("{name}: ")));
+                text.push(italic(format!("{}: ", plain::inline(name))));
             }
             text.extend(inline(cell));
         }
@@ -92,10 +91,9 @@ fn code(roff: &mut Roff, lines: &[String]) {
     roff.control("RE", []);
 }
 
-fn inline(text: &str) -> Vec<Inline> {
-    pieces(text)
-        .into_iter()
-        .flat_map(|piece| match piece {
+fn inline(text: &[TextPart]) -> Vec<Inline> {
+    text.iter()
+        .flat_map(|part| match part {
             TextPart::Plain(text) => vec![roman(text)],
             TextPart::Code(text) | TextPart::Strong(text) => vec![bold(text)],
             TextPart::Emphasis(text) => vec![italic(text)],

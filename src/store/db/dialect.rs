@@ -105,3 +105,14 @@ pub(in crate::store) const fn claim_one(pools: &Either<SqlitePools, PgPool>) -> 
         Either::Postgres(_) => claim_one!(" for update of r skip locked"),
     }
 }
+
+/// The statement after which listeners look at the store once the transaction is committed: what a
+/// trigger does for runs. SQLite counts every commit by itself.
+pub(in crate::store) const fn wake_listeners(
+    pools: &Either<SqlitePools, PgPool>,
+) -> Option<&'static str> {
+    match pools {
+        Either::Sqlite(_) => None,
+        Either::Postgres(_) => Some("select pg_notify('opsroom_run_' || current_schema(), '')"),
+    }
+}

@@ -300,7 +300,7 @@ fn head(table: StackTable<'_>, widths: &Widths, theme: Theme, focused: bool) -> 
         } else {
             style
         };
-        spans.push(Span::styled(format!("{head:<width$}"), style));
+        spans.push(Span::styled(column(head, *width), style));
     }
     let change = format!("  {}", sorted(RowOrder::Changed, "last change"));
     for (has, text) in [
@@ -313,7 +313,7 @@ fn head(table: StackTable<'_>, widths: &Widths, theme: Theme, focused: bool) -> 
             format!("{:>1$}", sorted(RowOrder::Uptime, "up 24h"), UPTIME),
         ),
         (widths.has(Fact::P95), format!("{:>1$}", "p95", P95)),
-        (widths.has(Fact::Change), format!("{change:<CHANGE$}")),
+        (widths.has(Fact::Change), column(&change, CHANGE)),
         (
             widths.has(Fact::Owner),
             column(&sorted(RowOrder::Owner, "owner"), OWNER),
@@ -358,7 +358,7 @@ impl RowCells<'_> {
         for (env, _, width) in &widths.envs {
             spans.push(match row.cell(&env.env) {
                 Some(cell) => self.state(cell.now.state, *width),
-                None => Span::styled(format!("{:<width$}", "–"), self.theme.dim()),
+                None => Span::styled(column("–", *width), self.theme.dim()),
             });
         }
         let p95 = self.day.and_then(|day| day.p95_ms);
@@ -397,10 +397,7 @@ impl RowCells<'_> {
     }
 
     fn state(&self, state: State, width: usize) -> Span<'static> {
-        Span::styled(
-            format!("{:<width$}", state.symbol()),
-            self.theme.state(state),
-        )
+        Span::styled(column(state.symbol(), width), self.theme.state(state))
     }
 
     /// The worst state of each hour, oldest first.

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use crate::tui::msg::Overview;
-use crate::tui::view::canvas::{Canvas, safe};
+use crate::tui::view::canvas::{Canvas, safe, wrapped};
 
 /// What can be typed in a shell, and what it does.
 const COMMANDS: [(&str, &str); 5] = [
@@ -33,11 +33,13 @@ pub fn draw(overview: &Overview, area: Rect, canvas: &mut Canvas<'_>) {
         "" => "There is no workspace yet.".to_owned(),
         name => format!("Workspace {} has no services yet.", safe(name)),
     };
-    let mut lines = vec![
-        Line::raw("opsroom shows services, their state, and what can be done"),
-        Line::raw(format!("about it. {workspace} In a shell:")),
-        Line::default(),
-    ];
+    let about = "opsroom shows services, their state, and acts on them.";
+    let mut lines: Vec<Line<'_>> = [about, &format!("{workspace} In a shell:")]
+        .into_iter()
+        .flat_map(|sentence| wrapped(sentence, usize::from(inner.width)))
+        .map(Line::raw)
+        .collect();
+    lines.push(Line::default());
     lines.extend(COMMANDS.map(|(command, does)| {
         Line::from(vec![
             Span::styled(format!("{command:<19}"), theme.strong()),

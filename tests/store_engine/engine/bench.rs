@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opsroom::adapter::{Act, AdapterContext, Adapters, Script};
-use opsroom::bus::Bus;
+use opsroom::bus::{Bus, Notice};
 use opsroom::clock::Clock;
 use opsroom::core::run::event::{Entry, EntryBody};
 use opsroom::core::run::plan::{Plan, PlanStep, Target};
@@ -15,9 +15,30 @@ use opsroom::core::run::{Phase, Run, RunId, RunStatus, RunStep, StepStatus};
 use opsroom::core::stack::service::{Action, ActionCall, HttpRequest, Service, ShellCommand, Verb};
 use opsroom::engine::{Engine, EngineConfig};
 use opsroom::store::{NewRun, Store};
+use tokio::sync::broadcast::Receiver;
 
 /// Timeout of every wait; a test that reaches it has failed.
 const MAX_WAIT: Duration = Duration::from_secs(30);
+
+/// Asks again until `so` holds; a test for which it never does has failed.
+pub async fn until(so: impl AsyncFn() -> bool) {
+    let wait = async {
+        while !so().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(MAX_WAIT, wait)
+        .await
+        .expect("what is waited for comes");
+}
+
+/// Waits for new observations.
+pub async fn until_observed(bus: &mut Receiver<Notice>) {
+    let wait = async { while bus.recv().await.unwrap() != Notice::Observations {} };
+    tokio::time::timeout(MAX_WAIT, wait)
+        .await
+        .expect("observations are stored");
+}
 
 pub struct Bench {
     pub store: Store,

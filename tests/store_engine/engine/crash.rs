@@ -109,22 +109,17 @@ async fn an_engine_that_lost_its_claim_stops_at_once() {
     bench.until_said(id, "> pid").await;
     let pids = super::process::pids(&bench, id).await;
     // A renewal may come in between; then the interruption is refused, and tried again.
-    while !bench
-        .store
-        .interrupt(
-            &bench.store.run(id).await.unwrap(),
-            "taken away",
-            Clock::System.now(),
-        )
-        .await
-        .unwrap()
-    {}
+    until(async || {
+        let run = bench.store.run(id).await.unwrap();
+        let now = Clock::System.now();
+        let taken = bench.store.interrupt(&run, "taken away", now).await;
+        taken.unwrap()
+    })
+    .await;
     tokio::time::timeout(Duration::from_secs(5), engine.idle())
         .await
         .unwrap();
-    while pids.iter().any(|pid| super::process::is_running(pid)) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until(async || !pids.iter().any(|pid| super::process::is_running(pid))).await;
     let run = bench.store.run(id).await.unwrap();
     assert_ended(&run, RunStatus::Interrupted);
     assert_eq!(bench.statuses(id).await, [StepStatus::Unknown]);

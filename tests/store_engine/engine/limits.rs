@@ -1,7 +1,6 @@
 //! Rate limits of calls: steps wait, or fail with the reason; probes are skipped.
 
 use opsroom::adapter::AdapterContext;
-use opsroom::bus::Notice;
 use opsroom::clock::Clock;
 use opsroom::core::base::rate::Limits;
 use opsroom::core::base::time::Timestamp;
@@ -128,7 +127,7 @@ async fn the_pulse_skips_probes_that_would_have_to_wait() {
     let mut bus = bench.bus.subscribe();
     let engine = bench.engine();
     engine.pulse(bench.workspace, 3_600_000);
-    while bus.recv().await.unwrap() != Notice::Observations {}
+    until_observed(&mut bus).await;
     assert_eq!(
         bench
             .store

@@ -90,9 +90,7 @@ async fn cancelling_ends_the_whole_group_and_finally_still_runs() {
         })
         .await;
     engine.wake();
-    while pids(&bench, id).await.len() < 2 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until(async || pids(&bench, id).await.len() >= 2).await;
     let requested = Instant::now();
     bench
         .store

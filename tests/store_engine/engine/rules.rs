@@ -478,9 +478,7 @@ async fn a_group_has_no_more_active_items_than_allowed() {
         .submit(plan(each(3, 0, &["a", "b", "c", "d", "e"])))
         .await;
     engine.wake();
-    while bench.script.calls().len() < 3 {
-        tokio::task::yield_now().await;
-    }
+    until(async || bench.script.calls().len() >= 3).await;
     let running = bench
         .statuses(id)
         .await

@@ -95,9 +95,7 @@ async fn a_dropped_engine_leaves_nothing_running() {
     bench.until_said(id, "> pid").await;
     let pids = pids(&bench, id).await;
     drop(engine);
-    while pids.iter().any(|pid| is_running(pid)) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until(async || !pids.iter().any(|pid| is_running(pid))).await;
     let _engine = bench.engine();
     // This process is still alive, so only the expired lease shows that the engine is gone.
     assert_ended(&bench.ended(id).await, RunStatus::Interrupted);
@@ -147,7 +145,7 @@ async fn the_pulse_stores_results_and_probes_that_could_not_run() {
     let mut bus = bench.bus.subscribe();
     let engine = bench.engine();
     engine.pulse(bench.workspace, 3_600_000);
-    while bus.recv().await.unwrap() != Notice::Observations {}
+    until_observed(&mut bus).await;
     let mut seen = bench
         .store
         .summaries(bench.workspace, Timestamp(0))
@@ -206,7 +204,7 @@ async fn of_several_engines_one_probes_in_each_slot() {
     for engine in &engines {
         engine.pulse(bench.workspace, 3_600_000);
     }
-    while bus.recv().await.unwrap() != Notice::Observations {}
+    until_observed(&mut bus).await;
     // Requested again at once: the slot is taken, by the engine itself or by another.
     for engine in &engines {
         engine.pulse(bench.workspace, 3_600_001);
@@ -244,7 +242,7 @@ async fn a_period_of_0_stops_the_pulse() {
     let mut bus = bench.bus.subscribe();
     let engine = bench.engine();
     engine.pulse(bench.workspace, 3_600_000);
-    while bus.recv().await.unwrap() != Notice::Observations {}
+    until_observed(&mut bus).await;
     // Were 0 a period, it would be the shortest there is, a slot of it would be free, and the probe
     // sent at once.
     engine.pulse(bench.workspace, 0);

@@ -179,9 +179,7 @@ async fn a_disk_that_stays_full_interrupts_the_run_and_reports_lost_lines() {
         .await;
     engine.wake();
     full(&bench).await;
-    while engine.live() > 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until(async || engine.live() == 0).await;
     assert_eq!(
         bench.store.run(id).await.unwrap().status,
         RunStatus::Running,

@@ -237,9 +237,7 @@ async fn what_an_engine_that_leaves_did_not_do_is_named() {
         .await;
     engine.wake();
     let is_running = |steps: &[StepStatus]| steps[1] == StepStatus::Running;
-    while !is_running(&bench.statuses(id).await) {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    until(async || is_running(&bench.statuses(id).await)).await;
     engine.stop(false).await;
     let log = bench.log(id).await;
     has(
@@ -296,9 +294,7 @@ async fn a_step_that_was_cut_short_is_unknown_only_if_it_may_have_an_effect() {
         let engine = bench.engine();
         let id = bench.submit(plan(vec![cut])).await;
         engine.wake();
-        while bench.script.calls().is_empty() {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
+        until(async || !bench.script.calls().is_empty()).await;
         engine.stop(false).await;
         let kept = bench.steps(id).await.remove(0);
         assert_eq!(kept.status, left, "{name}");
@@ -596,9 +592,7 @@ async fn a_question_is_shown_on_one_line_and_may_run_out() {
         .await;
     assert_eq!(run.message.as_deref(), Some("Grow it? ⏎ now"));
     assert_eq!(messages(&bench, id).await, ["Grow it? ⏎ now"]);
-    while engine.waiting() != 1 {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    until(async || engine.waiting() == 1).await;
     let run = bench.ended(id).await;
     assert_ended(&run, RunStatus::Failed);
     assert_eq!(bench.statuses(id).await, [StepStatus::TimedOut]);
@@ -630,9 +624,7 @@ async fn half_open(bench: &Bench, timeout_ms: i64) -> i64 {
     };
     let id = bench.submit(plan(vec![act])).await;
     let engine = bench.engine();
-    while bench.script.calls().is_empty() {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    until(async || !bench.script.calls().is_empty()).await;
     let now = Clock::System.now();
     let state = bench.store.breakers(bench.workspace).await.unwrap()[0].state;
     let State::HalfOpen { until, .. } = state else {

@@ -1,8 +1,10 @@
 //! Writes of another process are noticed soon.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use opsroom::core::run::{RunStatus, Transition};
+use opsroom::core::stack::service::Contact;
+use opsroom::core::stack::{Change, Delta};
 use opsroom::store::Store;
 
 use super::{Place, at, event, line, plan};
@@ -11,16 +13,11 @@ const SOON: Duration = Duration::from_millis(200);
 
 /// Waits for a notification of a change, not for the end of the polling interval.
 async fn wait_for_change(changes: &mut opsroom::store::Changes) {
-    let began = Instant::now();
-    while !changes
-        .changed(Duration::from_secs(20), Duration::from_millis(100))
+    let (pause, between) = (Duration::from_secs(20), Duration::from_millis(100));
+    let wait = async { while !changes.changed(pause, between).await.unwrap() {} };
+    tokio::time::timeout(Duration::from_secs(5), wait)
         .await
-        .unwrap()
-    {}
-    assert!(
-        began.elapsed() < Duration::from_secs(5),
-        "found by polling, not by notification"
-    );
+        .expect("found by notification, not by polling");
 }
 
 pub async fn writes_of_others_are_noticed(place: Place) {
@@ -58,5 +55,29 @@ pub async fn writes_of_others_are_noticed(place: Place) {
         .await
         .unwrap();
     wait_for_change(&mut changes).await;
+    let contact = Change::Contact(Delta {
+        name: "ana".to_owned(),
+        before: None,
+        after: Some(Contact {
+            name: "ana".to_owned(),
+            ..Contact::default()
+        }),
+        position: 0,
+    });
+    let newest = async |after| {
+        let found = place.store.applied_after(place.workspace, after).await;
+        found.unwrap()
+    };
+    let (before, _) = newest(None).await;
+    assert_eq!(newest(Some(before)).await, (before, false));
+    other
+        .apply(place.workspace, &[contact], "ana", at(40))
+        .await
+        .unwrap();
+    wait_for_change(&mut changes).await;
+    let (after, applied) = newest(Some(before)).await;
+    assert!(after > before && applied);
+    assert_eq!(newest(Some(after)).await, (after, false));
+    assert_eq!(newest(None).await, (after, false));
     other.close().await;
 }

@@ -1,6 +1,8 @@
 //! What home reads: since when a target is in its state, the last changes, runs of concern, the day
 //! of each target, and how a person has set home.
 
+use std::collections::BTreeSet;
+
 use opsroom::core::base::time::Timestamp;
 use opsroom::core::health::day::HOUR_MS;
 use opsroom::core::health::matrix::{RowOrder, RowSort};
@@ -128,6 +130,10 @@ pub async fn earlier_states_get_their_beginning(place: Place) {
 
 /// Claims, starts and ends the run.
 async fn begin(place: &Place, run: RunId) {
+    begin_at(place, run, run.0 * 1000).await;
+}
+
+async fn begin_at(place: &Place, run: RunId, started: i64) {
     let (claim, ..) = place
         .store
         .claim(Some(run), "one", at(9_000_000))
@@ -135,7 +141,7 @@ async fn begin(place: &Place, run: RunId) {
         .unwrap()
         .unwrap();
     for (what, ms) in [
-        (Transition::Start, run.0 * 1000),
+        (Transition::Start, started),
         (Transition::Succeed, 8_000_000),
     ] {
         place
@@ -233,6 +239,61 @@ pub async fn the_last_change_of_a_service_is_a_run_or_an_edit(place: Place) {
             by_run("web", "prod", runs[1]),
         ]
     );
+}
+
+/// The run with the higher number was requested later and started first.
+pub async fn the_last_change_is_the_run_that_started_last(place: Place) {
+    let change = |env: &str| Plan {
+        mutates: true,
+        env: Some(env.to_owned()),
+        services: vec!["web".to_owned()],
+        ..plan("deploy")
+    };
+    let mut runs = Vec::new();
+    for env in ["prod", "prod", "dev"] {
+        runs.push(place.submit(change(env)).await.id);
+    }
+    for (run, started) in runs.iter().zip([300, 100, 200]) {
+        begin_at(&place, *run, started).await;
+    }
+    let found = place.store.last_changes(place.workspace).await.unwrap();
+    let found: Vec<_> = found.into_iter().map(|c| (c.run, c.at)).collect();
+    let wanted = [(Some(runs[2]), at(200)), (Some(runs[0]), at(300))];
+    assert_eq!(found, wanted, "by the time they started");
+}
+
+pub async fn of_the_runs_that_wait_the_oldest_are_found(place: Place) {
+    let mut ids = Vec::new();
+    for end in [Transition::Wait, Transition::Interrupt, Transition::Fail] {
+        let mut all = Vec::new();
+        for _ in 0..51 {
+            let plan = Plan {
+                services: vec![],
+                ..plan("deploy")
+            };
+            let run = place.submit(plan).await.id;
+            let claim = place.store.claim(Some(run), "one", at(9_000_000)).await;
+            let (claim, ..) = claim.unwrap().unwrap();
+            for what in [Transition::Start, end] {
+                let done = place.store.transition(claim, what, None, &[], at(20)).await;
+                done.unwrap();
+            }
+            all.push(run);
+        }
+        ids.push(all);
+    }
+    let found = place.store.runs_of_concern(place.workspace).await.unwrap();
+    let of = |status: RunStatus| -> BTreeSet<RunId> {
+        let runs = found.iter().filter(|run| run.status == status);
+        runs.map(|run| run.id).collect()
+    };
+    for (status, wanted) in [
+        (RunStatus::Waiting, &ids[0][..50]),
+        (RunStatus::Interrupted, &ids[1][1..]),
+        (RunStatus::Failed, &ids[2][1..]),
+    ] {
+        assert_eq!(of(status), wanted.iter().copied().collect(), "{status:?}");
+    }
 }
 
 pub async fn runs_of_concern_wait_were_interrupted_or_failed(place: Place) {
@@ -336,6 +397,21 @@ pub async fn each_person_has_a_home(place: Place) {
     ] {
         store.keep_home_view(workspace, "ana", view).await.unwrap();
         assert_eq!(store.home_view(workspace, "ana").await.unwrap(), view);
+    }
+    // Another console of hers has not opened the list, or opened it earlier: the order is taken
+    // from it, and what was looked at stays looked at.
+    for (looked_at, kept) in [(None, 5), (Some(4), 5), (Some(6), 6)] {
+        let view = HomeView {
+            sort: RowSort::default().chosen(RowOrder::Name),
+            looked_at: looked_at.map(at),
+        };
+        store.keep_home_view(workspace, "ana", view).await.unwrap();
+        let wanted = HomeView {
+            looked_at: Some(at(kept)),
+            ..view
+        };
+        let found = store.home_view(workspace, "ana").await.unwrap();
+        assert_eq!(found, wanted, "{looked_at:?}");
     }
     assert_eq!(
         store.home_view(workspace, "bob").await.unwrap(),

@@ -147,16 +147,30 @@ pub async fn earlier_runs_get_what_lists_show(place: Place) {
     asks.steps
         .push(PlanStep::new("ask", Phase::Action, approve, 1000));
     place.submit(asks).await;
-    let damaged = place.submit(plan("deploy")).await.id;
+    // What reads as a title up to where the plan is damaged, and is no text of JSON.
+    let broken_plans = [
+        r#"{"title"#,
+        r#"{"title":"a\qb","x":1"#,
+        r#"{"title":"a\u12","x":1"#,
+        "{\"title\":\"a\tb\nc\",\"x\":1",
+        r#"{"title":"open"#,
+        "",
+    ];
+    let mut damaged = Vec::new();
+    for _ in broken_plans {
+        damaged.push(place.submit(plan("deploy")).await.id.0);
+    }
     let all = RunFilter {
         limit: 99,
         ..RunFilter::default()
     };
     let mut wanted = place.store.runs(place.workspace, &all).await.unwrap();
     place.store.close().await;
-    let undo = format!(
-        "update run set plan = '{{\"title' where id = {};
-         alter table run drop column title;
+    for (broken, run) in broken_plans.iter().zip(&damaged) {
+        let damage = format!("update run set plan = '{broken}' where id = {run}");
+        sql(&place.url, &damage).await;
+    }
+    let undo = "alter table run drop column title;
          alter table run drop column needs_approval;
          drop index run_changing;
          drop index run_unsettled;
@@ -165,15 +179,18 @@ pub async fn earlier_runs_get_what_lists_show(place: Place) {
          alter table run drop column mutates;
          alter table latest_observation drop column state_since;
          drop table home_view;
-         delete from _sqlx_migrations where version >= 9",
-        damaged.0
-    );
-    sql(&place.url, &undo).await;
-    wanted.runs[0].title = String::new();
+         delete from _sqlx_migrations where version >= 9";
+    sql(&place.url, undo).await;
+    for run in &mut wanted.runs[..broken_plans.len()] {
+        run.title = String::new();
+    }
     let again = Store::open(&place.url).await.unwrap();
     assert_eq!(again.runs(place.workspace, &all).await.unwrap(), wanted);
     let asking = wanted.runs.iter().filter(|run| run.needs_approval).count();
-    assert_eq!((asking, wanted.runs[1].needs_approval), (1, true));
+    assert_eq!(
+        (asking, wanted.runs[broken_plans.len()].needs_approval),
+        (1, true)
+    );
     again.close().await;
 }
 

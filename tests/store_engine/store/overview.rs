@@ -298,9 +298,12 @@ pub async fn a_run_that_waits_is_started_or_dropped_by_a_person(place: Place) {
         "{acted:?}"
     );
     let mut news = Vec::new();
-    while news.len() < 20 && !news.contains(&Notice::Run(run, RunStatus::Succeeded)) {
-        news.push(bus.recv().await.unwrap());
-    }
+    let wait = async {
+        while news.len() < 20 && !news.contains(&Notice::Run(run, RunStatus::Succeeded)) {
+            news.push(bus.recv().await.unwrap());
+        }
+    };
+    tokio::time::timeout(TIMEOUT, wait).await.unwrap();
     // Those of the request itself have been published by now.
     news.extend(std::iter::from_fn(|| bus.try_recv().ok()));
     assert!(news.contains(&Notice::Steps(run)), "{news:?}");

@@ -187,8 +187,9 @@ impl Shell {
         }
     }
 }
+
 /// A word as a shell would need it, on one line: quoted where it holds more than plain characters.
-fn shell_word(word: &str) -> Cow<'_, str> {
+pub fn shell_word(word: &str) -> Cow<'_, str> {
     let plain = !word.chars().any(char::is_control);
     let quoted = plain.then(|| shlex::try_quote(word).ok()).flatten();
     quoted.unwrap_or_else(|| Cow::Owned(format!("{word:?}")))

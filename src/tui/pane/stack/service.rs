@@ -320,15 +320,28 @@ fn changes(out: &mut Out, screen: &ServiceScreen, target: Option<&Target>, scene
     };
     out.heading(&safe(&heading));
     let before = |row: &&AuditRow| since.is_none_or(|since| row.at <= since);
-    let rows: Vec<&AuditRow> = screen.changes.iter().filter(before).take(SHOWN).collect();
-    for row in &rows {
+    let rows: Vec<&AuditRow> = screen.changes.iter().filter(before).collect();
+    for row in rows.iter().take(SHOWN) {
         let ago = short_age(scene.now.ms_since(row.at));
         let [_, actor, action, object, what] = audit_line::cells(row);
         let text = safe(&format!("{action} {object} by {actor}  {what}"));
         out.lines.push(Line::raw(format!("  {ago:>5} ago  {text}")));
     }
-    if rows.is_empty() {
-        out.lines.push(Line::raw("  nothing is recorded"));
+    let cut = u32::try_from(screen.changes.len()).is_ok_and(|read| read >= CHANGES);
+    let rest = match (rows.len(), cut) {
+        (0, false) => "nothing is recorded".to_owned(),
+        (0, true) => {
+            format!("the newest {CHANGES} changes came later; older ones are not read here")
+        }
+        (n, false) if n <= SHOWN => String::new(),
+        (n, cut) => {
+            let (shown, least) = (n.min(SHOWN), if cut { "at least " } else { "" });
+            format!("{shown} of {least}{n} are shown; the command `what changed` lists more")
+        }
+    };
+    for part in wrapped(&rest, out.width.saturating_sub(2)) {
+        out.lines
+            .push(Line::styled(format!("  {part}"), out.theme.dim()));
     }
     let run = scene
         .overview
