@@ -20,7 +20,7 @@ use super::verbs;
 use super::view::canvas::{Canvas, fit, safe};
 use super::view::layout::{self, HomeAreas, THREE_COLUMNS, WIDE};
 use super::viewer::Viewer;
-use crate::core::base::time::{Timestamp, human_ms};
+use crate::core::base::time::Timestamp;
 use crate::core::health::day::Day;
 use crate::core::health::matrix::{Matrix, MatrixData, RowOrder, RowSort, ServiceRow};
 use crate::core::run::act::Acted;
@@ -589,7 +589,7 @@ impl View for Home {
     }
 }
 
-/// `◇ silent 1 min 15 s `, for the title of a run's log.
+/// `◇ silent 2 m `, for the title of a run's log.
 #[must_use]
 pub fn silence(
     frame: Frame<'_>,
@@ -599,7 +599,7 @@ pub fn silence(
 ) -> Option<Span<'static>> {
     let text = format!(
         "◇ silent {} ",
-        human_ms(frame.silence(run, status, started)?)
+        stack::short_age(frame.silence(run, status, started)?)
     );
     Some(Span::styled(text, frame.theme.attention()))
 }

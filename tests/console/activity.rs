@@ -55,10 +55,10 @@ fn a_running_step_without_output_is_marked_after_a_minute() {
     after(&mut console, 59_000);
     console.hides("◇");
     after(&mut console, 61_000);
-    console.shows("◇ silent 1 min 1 s");
+    console.shows("◇ silent 1 m");
     console
         .send(Msg::Notice(Notice::Entries(RunId(41), 50)))
         .hides("◇");
     after(&mut console, 121_000);
-    console.shows("◇ silent 1 min 0 s");
+    console.shows("◇ silent 1 m");
 }

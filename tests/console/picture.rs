@@ -9,16 +9,18 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use opsroom::bus::Notice;
 use opsroom::config;
 use opsroom::config::palette::{self, Palette};
 use opsroom::core::base::sgr::Colour;
 use opsroom::core::health::observation::{Observation, TargetSummary};
-use opsroom::core::run::Phase;
 use opsroom::core::run::event::{Entry, EntryBody, Level, Stream};
 use opsroom::core::run::plan::Target;
+use opsroom::core::run::{Phase, RunId};
 use opsroom::core::stack::service::{Stack, Verb};
 use opsroom::core::stack::state::State;
 use opsroom::tui::facts::Facts;
+use opsroom::tui::msg::Msg;
 use opsroom::tui::theme::Theme;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
@@ -151,7 +153,17 @@ fn gallery(theme: Theme, size: (u16, u16)) -> Vec<(&'static str, Console)> {
         console.press(":").type_text("deploy web to prod");
         console
     };
+    let news = |keys: &str| {
+        let mut console = at(World::default());
+        console
+            .send(Msg::Notice(Notice::Entries(RunId(40), 12)))
+            .send(Msg::Tick(NOW.plus_ms(75_000)))
+            .press(keys);
+        console
+    };
     vec![
+        ("news-home", news("1")),
+        ("news-runs", news("r")),
         ("home", at(demo_world())),
         ("home-log", keys(at(demo_world()), "3")),
         ("run", keys(at(World::default()), "3 Enter")),

@@ -254,7 +254,12 @@ impl<'a> Canvas<'a> {
             width,
             height,
         };
-        self.clear(area);
+        // A column on each side keeps the text below apart from the frame.
+        self.clear(Rect {
+            x: area.x.saturating_sub(1),
+            width: area.width.saturating_add(2),
+            ..area
+        });
         self.frame(area, title, mark, true)
     }
 

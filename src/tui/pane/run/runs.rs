@@ -528,9 +528,9 @@ impl View for RunsScreen {
             let what = what.unwrap_or_else(|| self.nothing());
             return canvas.line(inner, &Line::raw(safe(&what)));
         }
-        let title_width = usize::from(inner.width).saturating_sub(55).max(10);
+        let title_width = usize::from(inner.width).saturating_sub(57).max(10);
         let head = format!(
-            "  {:<6} {:<14} {} {:<12} {:<9} took",
+            "  {:<6} {:<14} {} {:<10} {:<9} took",
             "run",
             "status",
             column("title", title_width),
@@ -582,7 +582,7 @@ fn line(run: &RunSummary, frame: Frame<'_>, title_width: usize) -> Line<'static>
         Span::styled(since, frame.theme.strong()),
         Span::raw(format!(
             " {} {started:<9} {}",
-            column(&run.actor, 12),
+            column(&run.actor, 10),
             took(run.started_at, run.finished_at, frame.now)
         )),
     ])
