@@ -83,6 +83,9 @@ pub enum StoreError {
         step: u32,
         message: String,
     },
+    /// A run cannot be gone on with. Nothing was changed.
+    #[error("run {run}: {why}")]
+    NotAgain { run: RunId, why: String },
     #[error("run {run}: {why}")]
     Vote { run: RunId, why: VoteError },
     /// A queued run was written by a newer version; it stays in the queue. Nothing was changed.

@@ -23,8 +23,14 @@ impl Control {
                 decision,
                 reason,
             } => self.resume(run, decision, reason.as_deref()).await,
-            Act::Retry { run, typed, reason } => {
-                self.retry(run, typed.as_deref(), reason.as_deref()).await
+            Act::Retry {
+                run,
+                again,
+                typed,
+                reason,
+            } => {
+                let retry = self.retry(run, again, typed.as_deref(), reason.as_deref());
+                Box::pin(retry).await
             }
             Act::Answer {
                 run,

@@ -2,6 +2,7 @@
 
 pub(super) mod artifacts;
 pub(super) mod breakers;
+pub(super) mod carry;
 pub(super) mod chunk;
 pub(super) mod claim;
 pub(super) mod decisions;

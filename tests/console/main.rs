@@ -13,6 +13,7 @@ use opsroom::core::base::time::Timestamp;
 use opsroom::core::command::run_ref::{Newest, RunRef};
 use opsroom::core::health::matrix::RowOrder;
 use opsroom::core::run::act::Act;
+use opsroom::core::run::again::Again;
 use opsroom::core::run::approval::Vote;
 use opsroom::core::run::breaker::{Breaker, BreakerKey, State};
 use opsroom::core::run::need::{NeedReason, RunNeed};
@@ -1335,10 +1336,56 @@ fn the_command_line_leads_to_the_same_questions() {
     console.press("y Enter");
     let retry = Act::Retry {
         run: RunId(41),
+        again: Again::All,
         typed: None,
         reason: None,
     };
     assert_eq!(console.acts(), [retry]);
+}
+
+#[test]
+fn a_failed_run_is_gone_on_with_through_its_card() {
+    let mut world = World::at_rest();
+    world.detail.run.status = RunStatus::Failed;
+    world.detail.steps[1].status = StepStatus::Failed;
+    let mut console = Console::new(world);
+    console
+        .command("resume run 41")
+        .shows("`continue failed run 41` goes on with it")
+        .command("continue failed run 41")
+        .shows("A new run goes on with run #41 at step go ahead?; not run again: probe web")
+        .shows("▸ Back ◂")
+        .press("y Enter")
+        .shows("Plan: ")
+        .shows("goes on with run #41 at step go ahead?")
+        .press("y Enter");
+    let go_on = Act::Retry {
+        run: RunId(41),
+        again: Again::FromFailed,
+        typed: None,
+        reason: None,
+    };
+    assert_eq!(console.acts(), [go_on]);
+
+    // Nothing succeeded: it can only be done again as a whole.
+    let mut world = World::at_rest();
+    world.detail.run.status = RunStatus::Failed;
+    world.detail.steps[0].status = StepStatus::Failed;
+    let mut console = Console::new(world);
+    console
+        .command("continue failed run 41")
+        .shows("Do it again")
+        .hides("Go on from the failed step");
+    assert!(console.acts().is_empty());
+}
+
+#[test]
+fn a_step_of_an_earlier_run_says_so() {
+    let mut world = World::default();
+    world.detail.steps[0].taken_from = Some(RunId(38));
+    Console::with(world, Facts::default(), true, (120, 30))
+        .press("3")
+        .shows("in run #38: HTTP 200 in 41 ms");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use opsroom::core::health::check::score::{Health, Line, Score};
 use opsroom::core::health::day::{Day, HOUR_MS};
 use opsroom::core::health::observation::{Observation, TargetSummary};
 use opsroom::core::run::act::{Act, Acted};
+use opsroom::core::run::again::Again;
 use opsroom::core::run::approval::Tally;
 use opsroom::core::run::artifact::{Artifact, ArtifactKind};
 use opsroom::core::run::breaker::BreakerKey;
@@ -622,6 +623,7 @@ pub fn run(id: i64, status: RunStatus) -> Run {
         cancel_requested_by: None,
         orders: Orders::default(),
         retry_of: None,
+        again: Again::All,
         lane: Lane::Interactive,
         priority: Priority::Normal,
         last_seq: 0,
@@ -647,6 +649,7 @@ fn detail(run: Run) -> RunDetail {
         started_at: Some(NOW.plus_ms(-15_000)),
         finished_at: (status == StepStatus::Succeeded).then_some(NOW.plus_ms(-14_959)),
         message: (!message.is_empty()).then(|| message.to_owned()),
+        taken_from: None,
     };
     let pending = RunStep {
         started_at: None,

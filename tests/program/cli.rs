@@ -597,6 +597,84 @@ fn kept_objects_must_fit_the_file() {
         .prints(&["- environment production", "+ environment prod"]);
 }
 
+/// A store whose `release` runbook builds, and then needs the file `ready`.
+fn home_with_a_release() -> Home {
+    let home = Home::new();
+    home.write(
+        ".config/opsroom/runbooks/release.toml",
+        r#"name = "release"
+title = "release web → {env}"
+kind = "release"
+phrases = ["release web to {env}"]
+mutates = true
+
+[[input]]
+name = "env"
+type = "env"
+required = true
+
+[[step]]
+name = "build"
+phase = "preflight"
+shell = "echo built; echo n=3 >> $OPSROOM_OUTPUT"
+save = { n = "response.outputs.n" }
+
+[[step]]
+name = "switch"
+phase = "action"
+shell = "test -e ready"
+
+[[step]]
+name = "look"
+phase = "verify"
+when = "steps.build.n == '3'"
+shell = "echo looked"
+"#,
+    );
+    home.write("stack.toml", TWO);
+    home.run(&["apply", "--yes", "stack.toml"]).expect(0);
+    home
+}
+
+#[test]
+fn a_failed_run_goes_on_from_its_failed_step() {
+    let home = home_with_a_release();
+    home.run(&["run", "release web to dev", "--yes"])
+        .expect(1)
+        .prints(&["built"]);
+    home.run(&["resume", "1", "--failed"]).expect(2).says(&[
+        "goes on with run #1 at step switch; not run again: build",
+        "add --yes",
+    ]);
+    home.write("ready", "");
+    let ended = home
+        .run(&[
+            "resume",
+            "1",
+            "--failed",
+            "--yes",
+            "--reason",
+            "it is ready",
+        ])
+        .expect(0)
+        .prints(&["build: succeeded in run #1", "looked"]);
+    assert!(!ended.stdout.contains("> built"), "{ended:#?}");
+    home.run(&["runs", "2"]).expect(0).prints(&[
+        "tester from cli, goes on with run #1",
+        "goes on with run #1: it is ready",
+        "in run #1",
+    ]);
+    let record = home.json(&["runs", "2", "--json"]);
+    assert_eq!(record["run"]["again"], "from_failed");
+    assert_eq!(record["steps"][0]["taken_from"], 1);
+    home.run(&["resume", "1", "--failed", "--yes"])
+        .expect(2)
+        .says(&["run #2 goes on with it already"]);
+    home.run(&["resume", "2", "--failed", "--yes"])
+        .expect(2)
+        .says(&["it is succeeded; only a run that failed"]);
+}
+
 #[test]
 fn a_run_is_found_by_service_environment_and_status_in_the_whole_store() {
     let probe = "[[service.action]]\ndo = \"probe\"\nshell = \"test $OPSROOM_ENV = dev\"\n";

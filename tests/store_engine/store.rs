@@ -6,6 +6,7 @@
     reason = "a failed unwrap fails the test"
 )]
 
+mod again;
 mod artifacts;
 mod changes;
 mod control;
@@ -218,6 +219,8 @@ suite! {
         a_paused_run_that_has_failed_does_not_go_on_by_itself, only_a_run_that_waits_before_a_step_has_it_released,
         an_approval_needs_enough_people_other_than_the_requester, votes_outlive_the_engine_and_are_bound_to_their_time,
         the_requester_of_a_run_does_not_approve_its_retry, outcomes_are_found_by_step_oldest_first;
+    again: a_run_goes_on_with_what_succeeded, only_one_run_goes_on_with_a_run,
+        what_cannot_be_gone_on_with_is_refused_and_nothing_is_written;
     table: every_pair_of_state_and_transition;
     resume: an_unknown_outcome_requires_a_decision, targets_are_taken_all_or_none_and_given_back,
         racing_claimers_never_share_a_target, a_write_that_only_seemed_to_fail_is_found;

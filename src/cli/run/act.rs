@@ -60,7 +60,14 @@ async fn confirm_plan(
     act: &Act,
     terms: Terms<'_>,
 ) -> Result<Option<String>, Stop> {
-    let plan = control.run(run).await?.run.plan;
+    let detail = control.run(run).await?;
+    let about = match act {
+        Act::Retry { again, .. } => again
+            .about(&detail.run, &detail.steps)
+            .map_err(Stop::Usage)?,
+        _ => Vec::new(),
+    };
+    let plan = detail.run.plan;
     let queue = match act {
         Act::Retry { .. } => control.blockers(&plan).await?,
         _ => Vec::new(),
@@ -72,8 +79,8 @@ async fn confirm_plan(
         queue,
     };
     if !terms.json {
-        for line in card_lines(&card) {
-            print_message(&line);
+        for line in card_lines(&card).iter().chain(&about) {
+            print_message(line);
         }
     }
     consent(&card.plan, terms.yes, terms.confirm).await

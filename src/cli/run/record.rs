@@ -64,7 +64,7 @@ fn head(record: &Record, out: &mut Out) -> Result<(), Stop> {
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
     let after = run.parent.map(|parent| format!(", after run {parent}"));
-    let again = run.retry_of.map(|of| format!(", run {of} again"));
+    let again = run.repeats().map(|what| format!(", {what}"));
     let from = format!(
         "{} from {}{}{}",
         run.actor,
@@ -116,7 +116,7 @@ fn step_row(step: &RunStep, run: &Run) -> [String; 6] {
         step.status.name().to_owned(),
         step.attempt.to_string(),
         took.unwrap_or_else(|| "–".to_owned()),
-        step.why().unwrap_or_default().to_owned(),
+        step.result().unwrap_or_default(),
     ]
 }
 

@@ -30,6 +30,7 @@ pub(super) const ALL: &[&Intent] = &[
     &actions::STOP_RUN,
     &actions::PAUSE_RUN,
     &actions::RETRY_RUN,
+    &actions::GO_ON_RUN,
     &actions::RESUME_RUN,
     &actions::ACK_ALERT,
     &actions::SILENCE_ALERT,

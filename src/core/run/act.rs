@@ -2,6 +2,7 @@
 //! result of each. `Control::act` performs them for the console, the command bar and the
 //! subcommands.
 
+use crate::run::again::Again;
 use crate::run::approval::Tally;
 use crate::run::breaker::BreakerKey;
 use crate::run::orders::{Ending, Order};
@@ -43,9 +44,10 @@ pub enum Act<R = RunId> {
         decision: Option<Decision>,
         reason: Option<String>,
     },
-    /// Queue the plan of an ended run again.
+    /// Queue a new run that does an ended one again: its whole plan, or what did not succeed.
     Retry {
         run: R,
+        again: Again,
         typed: Option<String>,
         reason: Option<String>,
     },
@@ -96,7 +98,17 @@ impl<R> Act<R> {
                 decision,
                 reason,
             },
-            Self::Retry { typed, reason, .. } => Act::Retry { run, typed, reason },
+            Self::Retry {
+                again,
+                typed,
+                reason,
+                ..
+            } => Act::Retry {
+                run,
+                again,
+                typed,
+                reason,
+            },
             Self::Answer {
                 step, done, note, ..
             } => Act::Answer {

@@ -463,8 +463,8 @@ fn step_line(
         .map(|r| format!(" try {}", r.attempt))
         .unwrap_or_default();
     let why = record
-        .and_then(RunStep::why)
-        .map_or_else(|| safe(&step.spec.describe()), safe);
+        .and_then(RunStep::result)
+        .map_or_else(|| safe(&step.spec.describe()), |why| safe(&why));
     let name = (width / 3).clamp(10, 28);
     // A narrow pane omits the phase in favour of the result.
     let phase = if width < 80 {

@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use super::confirm::buttons;
 use super::{Dialog, Outcome};
 use crate::core::run::act::{Act, Confirmation};
+use crate::core::run::again::Again;
 use crate::core::run::orders::{Ending, Order, Pace, dependents, next_step, skippable, to_let_go};
 use crate::core::run::resume::{Decision, ResumeState, standing};
 use crate::core::run::{Run, RunStatus, StepStatus};
@@ -145,7 +146,18 @@ impl Control {
             return Outcome::Stay;
         }
         if act.confirmation() == Confirmation::Plan {
-            let card = Card::retry(&self.detail.run, reason, ticket);
+            let again = match act {
+                Act::Retry { again, .. } => again,
+                _ => Again::All,
+            };
+            let about = match again.about(&self.detail.run, &self.detail.steps) {
+                Ok(about) => about,
+                Err(why) => {
+                    self.message = Some(why);
+                    return Outcome::Stay;
+                }
+            };
+            let card = Card::retry(&self.detail.run, (again, &about), reason, ticket);
             let queue = Effect::Blockers {
                 ticket,
                 plan: Box::new(card.card.plan.clone()),
@@ -274,8 +286,10 @@ fn is_same(choice: Option<&Act>, wanted: Option<&Act>) -> bool {
                 },
             ),
             Some(Act::Resume { .. }),
-        )
-        | (Some(Act::Retry { .. }), Some(Act::Retry { .. })) => true,
+        ) => true,
+        (Some(Act::Retry { again: one, .. }), Some(Act::Retry { again: other, .. })) => {
+            one == other
+        }
         _ => false,
     }
 }
@@ -302,15 +316,7 @@ fn choices(detail: &RunDetail, step: Option<u32>) -> Vec<Choice> {
     }];
     match run.status {
         RunStatus::Interrupted => interrupted(detail, &mut all),
-        status if status.is_terminal() => all.push(choice(
-            "Do it again",
-            "Shows the card of the same plan; starting it makes a new run, which waits for approval anew.",
-            Act::Retry {
-                run: run.id,
-                typed: None,
-                reason: None,
-            },
-        )),
+        status if status.is_terminal() => ended(detail, &mut all),
         _ => {
             pace(detail, &mut all);
             all.extend(skip(detail, step));
@@ -318,6 +324,31 @@ fn choices(detail: &RunDetail, step: Option<u32>) -> Vec<Choice> {
         }
     }
     all
+}
+
+fn ended(detail: &RunDetail, all: &mut Vec<Choice>) {
+    let retry = |again| Act::Retry {
+        run: detail.run.id,
+        again,
+        typed: None,
+        reason: None,
+    };
+    if let Ok(about) = Again::FromFailed.about(&detail.run, &detail.steps) {
+        let about = format!(
+            "A new run {}. Shows the card first.",
+            safe(&about.join("; "))
+        );
+        all.push(choice(
+            "Go on from the failed step",
+            &about,
+            retry(Again::FromFailed),
+        ));
+    }
+    all.push(choice(
+        "Do it again",
+        "Shows the card of the same plan; starting it makes a new run, which waits for approval anew.",
+        retry(Again::All),
+    ));
 }
 
 fn interrupted(detail: &RunDetail, all: &mut Vec<Choice>) {

@@ -3,11 +3,12 @@
 
 use opsroom::core::command::{Catalogue, intents, parse};
 use opsroom::core::run::act::{Act, Confirmation};
+use opsroom::core::run::again::Again;
 use opsroom::core::run::breaker::BreakerKey;
 use opsroom::core::run::orders::{Ending, Order, Pace};
 use opsroom::core::run::resume::Decision;
 use opsroom::core::run::step::approve::Approve;
-use opsroom::core::run::{AuditRow, Transition};
+use opsroom::core::run::{AuditRow, StepStatus, Transition};
 use opsroom::tui::msg::{Effect, Msg};
 use opsroom::tui::perform::Performer;
 
@@ -22,6 +23,8 @@ enum Subject {
     /// A run that waits for approval.
     Approval,
     Ended,
+    /// A run that failed at its second step.
+    Failed,
     Interrupted,
     /// A queued run whose process is gone.
     LeftOver,
@@ -69,7 +72,7 @@ fn vote(run: RunId, approved: bool) -> Act {
     }
 }
 
-const CASES: [Case; 10] = [
+const CASES: [Case; 11] = [
     case(
         Subject::Asking,
         "pause N --reason because",
@@ -112,6 +115,18 @@ const CASES: [Case; 10] = [
         "retry run N",
         |run| Act::Retry {
             run,
+            again: Again::All,
+            typed: None,
+            reason: Some(because()),
+        },
+    ),
+    case(
+        Subject::Failed,
+        "resume N --failed --yes --reason because",
+        "continue failed run N",
+        |run| Act::Retry {
+            run,
+            again: Again::FromFailed,
             typed: None,
             reason: Some(because()),
         },
@@ -184,7 +199,7 @@ impl Home {
             plan: Plan {
                 runbook: "test".into(),
                 title: "test".into(),
-                steps: vec![step],
+                steps: vec![step, shell("true")],
                 timeout_ms: 60_000,
                 ..Plan::default()
             },
@@ -215,6 +230,18 @@ impl Home {
             Subject::Ended => {
                 self.control.act(start).await.unwrap();
                 self.until(run, |run| run.status.is_terminal()).await;
+            }
+            Subject::Failed => {
+                let lease = now.plus_ms(60_000);
+                let claimed = dead.claim(Some(run), "gone:1", lease).await.unwrap();
+                let (claim, _) = claimed.unwrap();
+                dead.start(claim, now, &[], now).await.unwrap();
+                dead.step(claim, 0, StepStatus::Succeeded, 1, None, &[], now)
+                    .await
+                    .unwrap();
+                dead.transition(claim, Transition::Fail, Some("no"), &[], now)
+                    .await
+                    .unwrap();
             }
             Subject::Interrupted => {
                 let lease = now.plus_ms(60_000);

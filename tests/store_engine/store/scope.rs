@@ -9,6 +9,7 @@ use opsroom::control::{
 };
 use opsroom::core::command::run_ref::{Newest, RunRef};
 use opsroom::core::run::act::Act;
+use opsroom::core::run::again::Again;
 use opsroom::core::run::artifact::{ArtifactDraft, ArtifactKind, Limits};
 use opsroom::core::run::breaker::BreakerKey;
 use opsroom::core::run::orders::{Ending, Order};
@@ -230,6 +231,7 @@ fn acts(run: RunId, hash: &str) -> Vec<Act> {
         },
         Act::Retry {
             run,
+            again: Again::FromFailed,
             typed: None,
             reason: None,
         },

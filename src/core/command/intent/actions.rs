@@ -7,6 +7,7 @@ use crate::command::reading::Reading;
 use crate::command::run_ref::RunRef;
 use crate::command::{CommandAct, ParseOutcome, Parsed};
 use crate::run::act::Act;
+use crate::run::again::Again;
 use crate::run::orders::{Ending, Order};
 
 /// The act of a command about a run, with the reason it gives.
@@ -198,8 +199,33 @@ fn restate_retry_run(p: &Parsed) -> String {
 }
 
 fn act_retry_run(p: &Parsed, now: Timestamp) -> Result<CommandAct, String> {
-    let (run, typed, reason) = ((), None, None);
-    on_run(p, now, Act::Retry { run, typed, reason })
+    on_run(p, now, retry(Again::All))
+}
+
+const fn retry(again: Again) -> Act<()> {
+    Act::Retry {
+        run: (),
+        again,
+        typed: None,
+        reason: None,
+    }
+}
+
+/// Go on with an ended run from its failed step: a new run, which takes over what succeeded.
+pub(super) const GO_ON_RUN: Intent = Intent {
+    name: "go_on_run",
+    form: "continue failed run N",
+    restate: restate_go_on_run,
+    act: Some(act_go_on_run),
+    ..RETRY_RUN
+};
+
+fn restate_go_on_run(p: &Parsed) -> String {
+    format!("go on with {} from its failed step", run_of(p))
+}
+
+fn act_go_on_run(p: &Parsed, now: Timestamp) -> Result<CommandAct, String> {
+    on_run(p, now, retry(Again::FromFailed))
 }
 
 /// Continue an interrupted run.

@@ -107,8 +107,14 @@ impl RunScreen {
                 _,
             ) => self.cancel(),
             (Act::Order { run, .. } | Act::Resume { run, .. }, Some(status)) => {
+                let hint = match act {
+                    Act::Resume { .. } if status != RunStatus::Succeeded => {
+                        format!("; `continue failed run {}` goes on with it", run.0)
+                    }
+                    _ => String::new(),
+                };
                 Reaction::Say(format!(
-                    "run {run} has ended ({}): nothing was done",
+                    "run {run} has ended ({}): nothing was done{hint}",
                     run_word(status)
                 ))
             }
