@@ -264,6 +264,7 @@ impl Run {
         Some(match self.again {
             Again::All => format!("run {of} again"),
             Again::FromFailed => format!("goes on with run {of}"),
+            Again::FailedTargets => format!("the failed targets of run {of} again"),
         })
     }
 

@@ -1348,7 +1348,7 @@ fn a_failed_run_is_gone_on_with_through_its_card() {
     let mut world = World::at_rest();
     world.detail.run.status = RunStatus::Failed;
     world.detail.steps[1].status = StepStatus::Failed;
-    let mut console = Console::new(world);
+    let mut console = Console::with(world, Facts::default(), true, (140, 40));
     console
         .command("resume run 41")
         .shows("`continue failed run 41` goes on with it")
@@ -1383,8 +1383,8 @@ fn a_failed_run_is_gone_on_with_through_its_card() {
 fn a_step_of_an_earlier_run_says_so() {
     let mut world = World::default();
     world.detail.steps[0].taken_from = Some(RunId(38));
-    Console::with(world, Facts::default(), true, (120, 30))
-        .press("3")
+    Console::with(world, Facts::default(), true, (140, 40))
+        .command("show run 41")
         .shows("in run #38: HTTP 200 in 41 ms");
 }
 

@@ -676,6 +676,52 @@ fn a_failed_run_goes_on_from_its_failed_step() {
 }
 
 #[test]
+fn only_the_failed_items_of_a_run_are_retried() {
+    let home = Home::new();
+    home.write(
+        ".config/opsroom/runbooks/patch.toml",
+        r#"name = "patch"
+title = "patch hosts → {env}"
+kind = "patch"
+phrases = ["patch hosts in {env}"]
+mutates = true
+
+[[input]]
+name = "env"
+type = "env"
+required = true
+
+[[step]]
+name = "patch {item}"
+phase = "action"
+for_each = ["one", "two", "three"]
+on_failure = "continue"
+shell = 'echo "patching $HOST"; test "$HOST" != two || test -e ready'
+env = { HOST = "{item}" }
+"#,
+    );
+    home.write("stack.toml", TWO);
+    home.run(&["apply", "--yes", "stack.toml"]).expect(0);
+    home.run(&["run", "patch hosts in dev", "--yes"]).expect(1);
+    home.write("ready", "");
+    let ended = home
+        .run(&["retry", "1", "--failed-targets", "--yes"])
+        .expect(0)
+        .says(&[
+            "patch hosts → dev, only two",
+            "only two of run #1; done there: one, three",
+        ])
+        .prints(&["patching two"]);
+    assert!(!ended.stdout.contains("patching one"), "{ended:#?}");
+    home.run(&["runs", "2"])
+        .expect(0)
+        .prints(&["the failed targets of run #1 again"]);
+    home.run(&["retry", "2", "--failed-targets", "--yes"])
+        .expect(2)
+        .says(&["it is not about several services or items; retry it whole"]);
+}
+
+#[test]
 fn a_run_is_found_by_service_environment_and_status_in_the_whole_store() {
     let probe = "[[service.action]]\ndo = \"probe\"\nshell = \"test $OPSROOM_ENV = dev\"\n";
     let stack = TWO.replace("shell = \"true\"", "shell = \"test $OPSROOM_ENV = dev\"");

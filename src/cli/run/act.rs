@@ -61,13 +61,13 @@ async fn confirm_plan(
     terms: Terms<'_>,
 ) -> Result<Option<String>, Stop> {
     let detail = control.run(run).await?;
-    let about = match act {
-        Act::Retry { again, .. } => again
-            .about(&detail.run, &detail.steps)
-            .map_err(Stop::Usage)?,
-        _ => Vec::new(),
+    let (plan, about) = match act {
+        Act::Retry { again, .. } => {
+            let planned = again.plan(&detail.run, &detail.steps);
+            planned.map_err(|why| Stop::Usage(format!("run {run}: {why}")))?
+        }
+        _ => (detail.run.plan, Vec::new()),
     };
-    let plan = detail.run.plan;
     let queue = match act {
         Act::Retry { .. } => control.blockers(&plan).await?,
         _ => Vec::new(),

@@ -61,12 +61,15 @@ struct DecisionArgs {
     give_up: bool,
 }
 
-/// Start a new run with the plan of an ended one
+/// Start a new run with the plan of an ended one, or with what failed of it
 #[derive(Debug, clap::Args)]
 pub struct RetryArgs {
     /// Its number, `last` or `last-failed`
     #[arg(value_name = "RUN")]
     run: Which,
+    /// Only the services or items that failed or were not reached
+    #[arg(long)]
+    failed_targets: bool,
     /// Do not ask before starting (protected environments still want --confirm)
     #[arg(short = 'y', long)]
     yes: bool,
@@ -141,7 +144,11 @@ pub(in crate::cli) async fn retry(args: &RetryArgs, start: &Start) -> Result<Cod
     let control = start.open_cli().await?;
     let retry = Act::Retry {
         run: args.run.find(&control).await?,
-        again: Again::All,
+        again: if args.failed_targets {
+            Again::FailedTargets
+        } else {
+            Again::All
+        },
         typed: None,
         reason: args.reason.clone(),
     };

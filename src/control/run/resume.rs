@@ -61,11 +61,14 @@ impl Control {
             }
             .into());
         }
+        let steps = scope.steps(run).await?;
+        let again_plan = again.plan(&old, &steps);
+        let (plan, _) = again_plan.map_err(|why| StoreError::NotAgain { run, why })?;
         self.refresh().await?;
-        for link in old.plan.links() {
+        for link in plan.links() {
             self.exists(link)?;
         }
-        self.can_be_approved(&old.plan, &scope.requesters(run).await?)?;
+        self.can_be_approved(&plan, &scope.requesters(run).await?)?;
         let because = reason
             .map(|reason| format!(": {reason}"))
             .unwrap_or_default();
@@ -81,9 +84,10 @@ impl Control {
         let reason = match again {
             Again::All => format!("retry of run {run}{because}"),
             Again::FromFailed => format!("goes on with run {run}{because}"),
+            Again::FailedTargets => format!("retry of the failed targets of run {run}{because}"),
         };
         let new = self
-            .submit_as(old.plan, typed, Some(&reason), beginning)
+            .submit_as(plan, typed, Some(&reason), beginning)
             .await?;
         Ok(Acted::Retried(Box::new(new)))
     }

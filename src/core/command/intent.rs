@@ -31,6 +31,7 @@ pub(super) const ALL: &[&Intent] = &[
     &actions::PAUSE_RUN,
     &actions::RETRY_RUN,
     &actions::GO_ON_RUN,
+    &actions::RETRY_FAILED_TARGETS,
     &actions::RESUME_RUN,
     &actions::ACK_ALERT,
     &actions::SILENCE_ALERT,

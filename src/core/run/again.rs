@@ -1,5 +1,8 @@
-//! Doing an ended run again: whole, or from its failed step on. A run that goes on from a failed step
-//! takes over the steps that succeeded, with what they saved: they do not run again.
+//! Doing an ended run again: whole, from its failed step on, or only its failed targets. A run that
+//! goes on from a failed step takes over the steps that succeeded, with what they saved: they do not
+//! run again.
+
+mod targets;
 
 use std::collections::BTreeMap;
 
@@ -18,30 +21,40 @@ words! {
         All = "all",
         /// Everything that did not succeed; what succeeded is taken over.
         FromFailed = "from_failed",
+        /// The steps of the services or items that are not done.
+        FailedTargets = "failed_targets",
     }
 }
 
 serde_by_word!(Again);
 
 impl Again {
-    /// What a person has to know about the new run besides its plan, one sentence each.
+    /// The plan of the new run, and what a person has to know about it besides, one sentence each.
     ///
     /// # Errors
     /// Why the run cannot be done again like this.
-    pub fn about(self, run: &Run, steps: &[RunStep]) -> Result<Vec<String>, String> {
-        if self == Self::All {
-            return Ok(Vec::new());
+    pub fn plan(self, run: &Run, steps: &[RunStep]) -> Result<(Plan, Vec<String>), String> {
+        match self {
+            Self::All => Ok((run.plan.clone(), Vec::new())),
+            Self::FromFailed => {
+                let taken = takeable(&run.plan, run.status, steps)?;
+                let mut about = vec![describe(run, &taken)];
+                let unknown = unknown(&run.plan, steps);
+                if !unknown.is_empty() {
+                    let names = unknown.join(", ");
+                    about.push(format!(
+                        "whether it took effect is unknown, and it is done again: {names}"
+                    ));
+                }
+                Ok((run.plan.clone(), about))
+            }
+            Self::FailedTargets => {
+                let rest = targets::rest(&run.plan, run.status, steps)?;
+                let (open, done) = (rest.open.join(", "), rest.done.join(", "));
+                let about = format!("only {open} of run {}; done there: {done}", run.id);
+                Ok((rest.plan, vec![about]))
+            }
         }
-        let taken = takeable(&run.plan, run.status, steps)?;
-        let mut about = vec![describe(run, &taken)];
-        let unknown = unknown(&run.plan, steps);
-        if !unknown.is_empty() {
-            let names = unknown.join(", ");
-            about.push(format!(
-                "whether it took effect is unknown, and it is done again: {names}"
-            ));
-        }
-        Ok(about)
     }
 }
 
@@ -509,7 +522,10 @@ mod tests {
             status: RunFailed,
             ..crate::run::tests::run()
         };
-        let about = |statuses: &[StepStatus]| Again::FromFailed.about(&run, &records(statuses));
+        let about = |statuses: &[StepStatus]| {
+            let planned = Again::FromFailed.plan(&run, &records(statuses));
+            planned.map(|(_, about)| about)
+        };
         assert_eq!(
             about(&[Succeeded, Succeeded, Failed]),
             Ok(vec![
@@ -522,6 +538,6 @@ mod tests {
         );
         let all = [Succeeded, Succeeded, Succeeded, Succeeded, Failed];
         assert!(about(&all).unwrap()[0].contains("at its finally steps"));
-        assert_eq!(Again::All.about(&run, &[]), Ok(Vec::new()));
+        assert_eq!(Again::All.plan(&run, &[]), Ok((plan(), Vec::new())));
     }
 }

@@ -13,6 +13,7 @@ use super::{Dialog, Outcome};
 use crate::core::command::Parsed;
 use crate::core::run::act::Act;
 use crate::core::run::again::Again;
+use crate::core::run::plan::Plan;
 use crate::core::run::{Run, RunId};
 use crate::tui::facts::Facts;
 use crate::tui::field::Field;
@@ -88,16 +89,16 @@ impl Card {
         new
     }
 
-    /// The card to retry an ended run with the same plan and inputs; `about`: what of it is done
-    /// again. It can be started once the answer to the request `ticket` says what blocks it now.
+    /// The card to retry an ended run with the same inputs, the plan that is done again, and what
+    /// of the run that is. It can be started once the answer to the request `ticket` says what blocks it now.
     #[must_use]
     pub fn retry(
         run: &Run,
-        (again, about): (Again, &[String]),
+        (again, (plan, about)): (Again, (Plan, Vec<String>)),
         reason: Option<String>,
         ticket: Ticket,
     ) -> Self {
-        let (plan, last) = (run.plan.clone(), vec![run.into()]);
+        let last = vec![run.into()];
         let card = PlanCard {
             plan,
             last,
@@ -113,7 +114,7 @@ impl Card {
                 "the plan of run {} again, as it was; with other inputs it is a new command",
                 run.id
             ),
-            Again::FromFailed => safe(&about.join("; ")),
+            Again::FromFailed | Again::FailedTargets => safe(&about.join("; ")),
         });
         new
     }

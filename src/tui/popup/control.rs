@@ -150,14 +150,14 @@ impl Control {
                 Act::Retry { again, .. } => again,
                 _ => Again::All,
             };
-            let about = match again.about(&self.detail.run, &self.detail.steps) {
-                Ok(about) => about,
+            let planned = match again.plan(&self.detail.run, &self.detail.steps) {
+                Ok(planned) => planned,
                 Err(why) => {
                     self.message = Some(why);
                     return Outcome::Stay;
                 }
             };
-            let card = Card::retry(&self.detail.run, (again, &about), reason, ticket);
+            let card = Card::retry(&self.detail.run, (again, planned), reason, ticket);
             let queue = Effect::Blockers {
                 ticket,
                 plan: Box::new(card.card.plan.clone()),
@@ -333,7 +333,7 @@ fn ended(detail: &RunDetail, all: &mut Vec<Choice>) {
         typed: None,
         reason: None,
     };
-    if let Ok(about) = Again::FromFailed.about(&detail.run, &detail.steps) {
+    if let Ok((_, about)) = Again::FromFailed.plan(&detail.run, &detail.steps) {
         let about = format!(
             "A new run {}. Shows the card first.",
             safe(&about.join("; "))
@@ -342,6 +342,17 @@ fn ended(detail: &RunDetail, all: &mut Vec<Choice>) {
             "Go on from the failed step",
             &about,
             retry(Again::FromFailed),
+        ));
+    }
+    if let Ok((_, about)) = Again::FailedTargets.plan(&detail.run, &detail.steps) {
+        let about = format!(
+            "A new run: {}. Shows the card first.",
+            safe(&about.join("; "))
+        );
+        all.push(choice(
+            "Only the failed targets",
+            &about,
+            retry(Again::FailedTargets),
         ));
     }
     all.push(choice(

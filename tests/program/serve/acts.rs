@@ -6,6 +6,7 @@ use opsroom::core::run::act::{Act, Confirmation};
 use opsroom::core::run::again::Again;
 use opsroom::core::run::breaker::BreakerKey;
 use opsroom::core::run::orders::{Ending, Order, Pace};
+use opsroom::core::run::plan::{PlanStep, Target};
 use opsroom::core::run::resume::Decision;
 use opsroom::core::run::step::approve::Approve;
 use opsroom::core::run::{AuditRow, StepStatus, Transition};
@@ -23,7 +24,7 @@ enum Subject {
     /// A run that waits for approval.
     Approval,
     Ended,
-    /// A run that failed at its second step.
+    /// A run that failed at its second step, which is about another service than the first.
     Failed,
     Interrupted,
     /// A queued run whose process is gone.
@@ -72,7 +73,7 @@ fn vote(run: RunId, approved: bool) -> Act {
     }
 }
 
-const CASES: [Case; 11] = [
+const CASES: [Case; 12] = [
     case(
         Subject::Asking,
         "pause N --reason because",
@@ -132,6 +133,17 @@ const CASES: [Case; 11] = [
         },
     ),
     case(
+        Subject::Failed,
+        "retry N --failed-targets --yes --reason because",
+        "retry failed targets of run N",
+        |run| Act::Retry {
+            run,
+            again: Again::FailedTargets,
+            typed: None,
+            reason: Some(because()),
+        },
+    ),
+    case(
         Subject::Interrupted,
         "resume N --reason because",
         "resume run N",
@@ -162,6 +174,11 @@ const CASES: [Case; 11] = [
         },
     ),
 ];
+
+fn on(service: &str, step: PlanStep) -> PlanStep {
+    let (service, env) = (service.to_owned(), None);
+    step.on(Target { service, env })
+}
 
 impl Home {
     /// A store in which runs are queued by a process that is gone: no engine takes them.
@@ -199,7 +216,7 @@ impl Home {
             plan: Plan {
                 runbook: "test".into(),
                 title: "test".into(),
-                steps: vec![step, shell("true")],
+                steps: vec![on("web", step), on("api", shell("true"))],
                 timeout_ms: 60_000,
                 ..Plan::default()
             },

@@ -228,6 +228,23 @@ fn act_go_on_run(p: &Parsed, now: Timestamp) -> Result<CommandAct, String> {
     on_run(p, now, retry(Again::FromFailed))
 }
 
+/// Run again only the services or items of a run that failed.
+pub(super) const RETRY_FAILED_TARGETS: Intent = Intent {
+    name: "retry_failed_targets",
+    form: "retry failed targets of run N",
+    restate: restate_retry_failed_targets,
+    act: Some(act_retry_failed_targets),
+    ..RETRY_RUN
+};
+
+fn restate_retry_failed_targets(p: &Parsed) -> String {
+    format!("retry only the failed targets of {}", run_of(p))
+}
+
+fn act_retry_failed_targets(p: &Parsed, now: Timestamp) -> Result<CommandAct, String> {
+    on_run(p, now, retry(Again::FailedTargets))
+}
+
 /// Continue an interrupted run.
 pub(super) const RESUME_RUN: Intent = Intent {
     name: "resume_run",
