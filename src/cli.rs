@@ -90,6 +90,8 @@ pub enum Command {
     Reject(run::approve::RejectArgs),
     Resume(run::resume::ResumeArgs),
     Retry(run::resume::RetryArgs),
+    Note(run::note::NoteArgs),
+    Link(run::note::LinkArgs),
     Services(stack::services::ServicesArgs),
     Breakers(run::breakers::BreakersArgs),
     Health(health::HealthArgs),
@@ -189,6 +191,8 @@ impl Command {
             | Self::Reject(_)
             | Self::Resume(_)
             | Self::Retry(_)
+            | Self::Note(_)
+            | Self::Link(_)
             | Self::Serve(_) => true,
             Self::Start(args) => args.changes(),
             Self::Breakers(args) => args.changes(),
@@ -244,6 +248,8 @@ pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, St
         Some(Command::Reject(args)) => run::approve::reject(&args, start).await?,
         Some(Command::Resume(args)) => run::resume::perform(&args, start).await?,
         Some(Command::Retry(args)) => run::resume::retry(&args, start).await?,
+        Some(Command::Note(args)) => run::note::note(&args, start).await?,
+        Some(Command::Link(args)) => run::note::link(&args, start).await?,
         Some(Command::Services(args)) => stack::services::perform(&args, start).await?,
         Some(Command::Breakers(args)) => run::breakers::perform(&args, start).await?,
         Some(Command::Health(args)) => health::perform(&args, start).await?,

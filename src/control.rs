@@ -26,6 +26,7 @@ use crate::clock::Clock;
 use crate::core::command::Parsed;
 use crate::core::run::artifact::Artifact;
 use crate::core::run::event::Entry;
+use crate::core::run::note::RunNote;
 use crate::core::run::plan::Plan;
 use crate::core::run::queue::{Lanes, Queued};
 use crate::core::run::summary::RunSummary;
@@ -149,6 +150,8 @@ pub struct RunDetail {
     pub run: Run,
     pub steps: Vec<RunStep>,
     pub artifacts: Vec<Artifact>,
+    /// Notes of people, oldest first.
+    pub notes: Vec<RunNote>,
     /// The approval it waits for.
     pub approval: Option<Approval>,
     /// Its position, when it is queued.
@@ -354,10 +357,12 @@ impl Control {
         let approval = approval(&scope, &run, &steps).await?;
         let queued = self.queued(&run).await?;
         let artifacts = scope.artifacts(run.id).await?;
+        let notes = scope.notes(run.id).await?;
         Ok(RunDetail {
             run,
             steps,
             artifacts,
+            notes,
             approval,
             queued,
         })

@@ -8,6 +8,7 @@ pub(super) mod breakers;
 pub(super) mod cancel;
 pub(super) mod follow;
 pub(super) mod log;
+pub(super) mod note;
 pub(super) mod pause;
 pub(super) mod pick;
 pub(super) mod record;

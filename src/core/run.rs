@@ -8,6 +8,7 @@ pub mod breaker;
 pub mod event;
 pub mod lock_set;
 pub mod need;
+pub mod note;
 pub mod orders;
 pub mod plan;
 pub mod progress;

@@ -5,6 +5,7 @@ use crate::core::health::observation::{Observation, Seen, TargetSummary};
 use crate::core::run::again::Again;
 use crate::core::run::approval::Vote;
 use crate::core::run::event::{Entry, EntryBody, Level};
+use crate::core::run::note::RunNote;
 use crate::core::run::orders::{Ending, Orders, Pace};
 use crate::core::run::plan::{Plan, Target};
 use crate::core::run::queue::{Lane, Priority};
@@ -192,6 +193,28 @@ impl TryFrom<ChangeRow> for Change {
             attempt,
             status: row.status,
             by: row.actor,
+        })
+    }
+}
+
+row! {
+    pub(super) struct NoteRow {
+        seq: i64,
+        actor: String,
+        note: String,
+        at: i64,
+    }
+}
+
+impl TryFrom<NoteRow> for RunNote {
+    type Error = StoreError;
+
+    fn try_from(row: NoteRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            seq: row.seq,
+            actor: row.actor,
+            text: row.note,
+            at: Timestamp(row.at),
         })
     }
 }

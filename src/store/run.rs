@@ -12,6 +12,7 @@ pub(super) mod journal;
 pub(super) mod left_over;
 pub(super) mod listing;
 pub(super) mod locks;
+pub(super) mod notes;
 pub(super) mod orders;
 pub(super) mod processes;
 pub(super) mod queue;

@@ -12,9 +12,10 @@ use crate::core::health::change::LastChange;
 use crate::core::health::day::Day;
 use crate::core::health::observation::TargetSummary;
 use crate::core::run::approval::{Tally, Vote};
-use crate::core::run::artifact::Artifact;
+use crate::core::run::artifact::{Artifact, RunLink};
 use crate::core::run::breaker::{Breaker, BreakerKey};
 use crate::core::run::event::Entry;
+use crate::core::run::note::RunNote;
 use crate::core::run::orders::Order;
 use crate::core::run::plan::{Plan, Target};
 use crate::core::run::queue::{Blocked, Member, Queued};
@@ -126,6 +127,36 @@ impl Scope {
     ) -> Result<(Artifact, Vec<u8>), StoreError> {
         self.own(run).await?;
         self.store.artifact(run, number).await
+    }
+
+    /// [`Store::note`].
+    pub async fn note(
+        &self,
+        run: RunId,
+        note: &str,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.own(run).await?;
+        self.store.note(run, note, actor, at).await
+    }
+
+    /// [`Store::link`].
+    pub async fn link(
+        &self,
+        run: RunId,
+        link: &RunLink,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.own(run).await?;
+        self.store.link(run, link, actor, at).await
+    }
+
+    /// [`Store::notes`].
+    pub async fn notes(&self, run: RunId) -> Result<Vec<RunNote>, StoreError> {
+        self.own(run).await?;
+        self.store.notes(run).await
     }
 
     /// [`Store::votes`].

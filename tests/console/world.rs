@@ -14,7 +14,7 @@ use opsroom::core::health::observation::{Observation, TargetSummary};
 use opsroom::core::run::act::{Act, Acted};
 use opsroom::core::run::again::Again;
 use opsroom::core::run::approval::Tally;
-use opsroom::core::run::artifact::{Artifact, ArtifactKind};
+use opsroom::core::run::artifact::{Artifact, ArtifactKind, RunLink};
 use opsroom::core::run::breaker::BreakerKey;
 use opsroom::core::run::event::{Entry, EntryBody, Level, Stream};
 use opsroom::core::run::orders::Orders;
@@ -273,6 +273,11 @@ impl World {
             Act::Vote { run, .. } => Acted::Voted {
                 run,
                 tally: Tally::Open(Vec::new()),
+            },
+            Act::Note { run, .. } => Acted::Noted(run),
+            Act::Link { run, url, title } => Acted::Linked {
+                run,
+                link: RunLink::new(&url, title.as_deref()).unwrap(),
             },
             Act::ResetBreaker { target, .. } => {
                 let keys = [BreakerKey {
@@ -675,6 +680,7 @@ fn detail(run: Run) -> RunDetail {
         run,
         steps,
         artifacts: vec![artifact],
+        notes: Vec::new(),
         approval: None,
         queued: None,
     }

@@ -597,15 +597,15 @@ fn kept_objects_must_fit_the_file() {
         .prints(&["- environment production", "+ environment prod"]);
 }
 
-/// A store whose `release` runbook builds, and then needs the file `ready`.
-fn home_with_a_release() -> Home {
+/// A store whose `cutover` runbook builds, and then needs the file `ready`.
+fn home_with_a_cutover() -> Home {
     let home = Home::new();
     home.write(
-        ".config/opsroom/runbooks/release.toml",
-        r#"name = "release"
-title = "release web → {env}"
-kind = "release"
-phrases = ["release web to {env}"]
+        ".config/opsroom/runbooks/cutover.toml",
+        r#"name = "cutover"
+title = "cut over web → {env}"
+version = "1"
+phrases = ["cut over web in {env}"]
 mutates = true
 
 [[input]]
@@ -638,8 +638,8 @@ shell = "echo looked"
 
 #[test]
 fn a_failed_run_goes_on_from_its_failed_step() {
-    let home = home_with_a_release();
-    home.run(&["run", "release web to dev", "--yes"])
+    let home = home_with_a_cutover();
+    home.run(&["run", "cut over web in dev", "--yes"])
         .expect(1)
         .prints(&["built"]);
     home.run(&["resume", "1", "--failed"]).expect(2).says(&[
@@ -676,13 +676,51 @@ fn a_failed_run_goes_on_from_its_failed_step() {
 }
 
 #[test]
+fn notes_and_links_are_added_to_a_run_that_has_ended() {
+    let home = Home::with_stack(TWO);
+    home.run(&["run", "check web in dev"]).expect(0);
+    home.run(&["note", "1", "looks", "good"])
+        .expect(0)
+        .prints(&["run #1: noted"]);
+    home.run(&["link", "last", "https://acme.test/pull/7", "pull request"])
+        .expect(0)
+        .prints(&["run #1: linked to https://acme.test/pull/7"]);
+    home.run(&["log", "1"]).expect(0).prints(&[
+        "note by tester: looks good",
+        "link by tester: pull request https://acme.test/pull/7",
+    ]);
+    home.run(&["runs", "1"])
+        .expect(0)
+        .prints(&["NOTE", "looks good", "pull request"]);
+    let record = home.json(&["runs", "1", "--json"]);
+    assert_eq!(record["notes"][0]["text"], "looks good");
+    assert_eq!(record["run"]["status"], "succeeded");
+    home.run(&["artifacts", "1", "pull request"])
+        .expect(0)
+        .prints(&["https://acme.test/pull/7"]);
+    home.run(&["link", "1", "file:///etc/passwd"])
+        .expect(2)
+        .says(&["an address begins with http:// or https://"]);
+    home.run(&["note", "1", " "])
+        .expect(2)
+        .says(&["the note is empty"]);
+    for refused in [
+        &["note", "1", "x"][..],
+        &["link", "1", "https://acme.test/"],
+    ] {
+        let args = [&["--read-only"], refused].concat();
+        home.run(&args).expect(2).says(&["read-only"]);
+    }
+}
+
+#[test]
 fn only_the_failed_items_of_a_run_are_retried() {
     let home = Home::new();
     home.write(
         ".config/opsroom/runbooks/patch.toml",
         r#"name = "patch"
 title = "patch hosts → {env}"
-kind = "patch"
+version = "1"
 phrases = ["patch hosts in {env}"]
 mutates = true
 

@@ -15,6 +15,7 @@ mod history;
 mod home;
 mod journal;
 mod left_over;
+mod notes;
 mod opening;
 mod overview;
 mod queue;
@@ -221,6 +222,7 @@ suite! {
         the_requester_of_a_run_does_not_approve_its_retry, outcomes_are_found_by_step_oldest_first;
     again: a_run_goes_on_with_what_succeeded, only_one_run_goes_on_with_a_run,
         what_cannot_be_gone_on_with_is_refused_and_nothing_is_written;
+    notes: notes_are_entries_also_after_the_end, a_link_is_an_artifact_with_an_entry;
     table: every_pair_of_state_and_transition;
     resume: an_unknown_outcome_requires_a_decision, targets_are_taken_all_or_none_and_given_back,
         racing_claimers_never_share_a_target, a_write_that_only_seemed_to_fail_is_found;

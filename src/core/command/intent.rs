@@ -42,6 +42,8 @@ pub(super) const ALL: &[&Intent] = &[
     &actions::UNFREEZE,
     &actions::APPROVE,
     &actions::REJECT,
+    &actions::NOTE_RUN,
+    &actions::LINK_RUN,
     &actions::RESET_BREAKER,
     &actions::SET_FIELD,
     // views

@@ -4,6 +4,7 @@
 
 use crate::run::again::Again;
 use crate::run::approval::Tally;
+use crate::run::artifact::RunLink;
 use crate::run::breaker::BreakerKey;
 use crate::run::orders::{Ending, Order};
 use crate::run::resume::Decision;
@@ -17,6 +18,8 @@ pub mod audit_word {
     pub const ANSWER: &str = "run.answer";
     pub const APPROVE: &str = "run.approve";
     pub const REJECT: &str = "run.reject";
+    pub const NOTE: &str = "run.note";
+    pub const LINK: &str = "run.link";
     pub const RESET_BREAKER: &str = "breaker.reset";
 }
 
@@ -65,6 +68,14 @@ pub enum Act<R = RunId> {
         approved: bool,
         plan_hash: String,
         note: Option<String>,
+    },
+    /// Add a note to a run, also after it has ended.
+    Note { run: R, note: Option<String> },
+    /// Attach a web address to a run, also after it has ended.
+    Link {
+        run: R,
+        url: String,
+        title: Option<String>,
     },
     /// Close the breakers of a service (in one environment, or in all) or of a host.
     ResetBreaker {
@@ -128,6 +139,8 @@ impl<R> Act<R> {
                 plan_hash,
                 note,
             },
+            Self::Note { note, .. } => Act::Note { run, note },
+            Self::Link { url, title, .. } => Act::Link { run, url, title },
             Self::ResetBreaker {
                 target,
                 env,
@@ -149,7 +162,9 @@ impl<R> Act<R> {
             | Self::Resume { run, .. }
             | Self::Retry { run, .. }
             | Self::Answer { run, .. }
-            | Self::Vote { run, .. } => Some(run),
+            | Self::Vote { run, .. }
+            | Self::Note { run, .. }
+            | Self::Link { run, .. } => Some(run),
             Self::ResetBreaker { .. } => None,
         }
     }
@@ -164,6 +179,8 @@ impl<R> Act<R> {
             | Self::Retry { reason, .. }
             | Self::Answer { note: reason, .. }
             | Self::Vote { note: reason, .. }
+            | Self::Note { note: reason, .. }
+            | Self::Link { title: reason, .. }
             | Self::ResetBreaker { reason, .. } => {
                 reason.as_deref().filter(|reason| !reason.trim().is_empty())
             }
@@ -181,6 +198,8 @@ impl<R> Act<R> {
             | Self::Retry { reason, .. }
             | Self::Answer { note: reason, .. }
             | Self::Vote { note: reason, .. }
+            | Self::Note { note: reason, .. }
+            | Self::Link { title: reason, .. }
             | Self::ResetBreaker { reason, .. } => *reason = why,
         }
         self
@@ -196,6 +215,8 @@ impl<R> Act<R> {
             | Self::Drop { .. }
             | Self::Resume { .. }
             | Self::Answer { .. }
+            | Self::Note { .. }
+            | Self::Link { .. }
             | Self::ResetBreaker { .. } => {}
         }
         self
@@ -210,6 +231,8 @@ impl<R> Act<R> {
             | Self::Drop { .. }
             | Self::Resume { .. }
             | Self::Answer { .. }
+            | Self::Note { .. }
+            | Self::Link { .. }
             | Self::ResetBreaker { .. } => Confirmation::None,
         }
     }
@@ -224,7 +247,7 @@ impl<R> Act<R> {
             } | Self::Resume {
                 decision: Some(_),
                 ..
-            }
+            } | Self::Note { .. }
         )
     }
 
@@ -239,6 +262,8 @@ impl<R> Act<R> {
             Self::Answer { .. } => audit_word::ANSWER,
             Self::Vote { approved: true, .. } => audit_word::APPROVE,
             Self::Vote { .. } => audit_word::REJECT,
+            Self::Note { .. } => audit_word::NOTE,
+            Self::Link { .. } => audit_word::LINK,
             Self::ResetBreaker { .. } => audit_word::RESET_BREAKER,
         }
     }
@@ -261,6 +286,9 @@ impl Act {
             Self::Retry { .. } => format!("nothing was started: {why}"),
             Self::Answer { run, .. } => format!("run {run}: not answered: {why}"),
             Self::Vote { .. } => format!("your answer does not count: {why}"),
+            Self::Note { run, .. } | Self::Link { run, .. } => {
+                format!("nothing was added to run {run}: {why}")
+            }
             Self::ResetBreaker { .. } => why.to_owned(),
         }
     }
@@ -286,6 +314,11 @@ pub enum Acted {
         run: RunId,
         tally: Tally,
     },
+    Noted(RunId),
+    Linked {
+        run: RunId,
+        link: RunLink,
+    },
     BreakersClosed(Vec<BreakerKey>),
 }
 
@@ -297,6 +330,8 @@ impl Acted {
             Self::Ordered { run, .. }
             | Self::Dropped(run)
             | Self::Answered(run)
+            | Self::Noted(run)
+            | Self::Linked { run, .. }
             | Self::Voted { run, .. } => Some(*run),
             Self::Started(run) | Self::Resumed(run) | Self::Retried(run) => Some(run.id),
             Self::BreakersClosed(_) => None,
@@ -332,6 +367,8 @@ impl Acted {
                 };
                 format!("run {run}: {what}")
             }
+            Self::Noted(run) => format!("run {run}: noted"),
+            Self::Linked { run, link } => format!("run {run}: linked to {}", link.url),
             Self::BreakersClosed(keys) => {
                 let names: Vec<String> = keys.iter().map(ToString::to_string).collect();
                 format!("closed: the breaker of {}", names.join(", "))

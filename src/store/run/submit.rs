@@ -217,7 +217,7 @@ fn summary(new: &NewRun, beginning: Beginning, (lane, priority): (Lane, Priority
         "priority": priority,
     });
     if let Some(of) = beginning.retry_of {
-        summary["retry_of"] = serde_json::json!(of);
+        summary["retry_of"] = serde_json::json!(of.to_string());
         summary["again"] = serde_json::json!(beginning.again);
     }
     summary.to_string()

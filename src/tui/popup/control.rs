@@ -111,6 +111,14 @@ impl Control {
         Outcome::Stay
     }
 
+    /// The label of the field.
+    fn asks(&self) -> &'static str {
+        match self.choices.get(self.index).and_then(|c| c.act.as_ref()) {
+            Some(Act::Note { .. }) => " note: ",
+            _ => " why: ",
+        }
+    }
+
     fn decide(&mut self, action: Action, ticket: Ticket) -> Outcome {
         const ORDER: [Focus; 3] = [Focus::Reason, Focus::Back, Focus::Do];
         let at = ORDER.iter().position(|f| *f == self.focus).unwrap_or(1);
@@ -141,7 +149,10 @@ impl Control {
             return Outcome::Message("read-only: nothing was done".to_owned());
         }
         if act.needs_reason() && reason.is_none() {
-            self.message = Some("this needs a reason: say why".to_owned());
+            self.message = Some(match act {
+                Act::Note { .. } => "the note is empty: say what to note".to_owned(),
+                _ => "this needs a reason: say why".to_owned(),
+            });
             self.focus = Focus::Reason;
             return Outcome::Stay;
         }
@@ -256,7 +267,7 @@ impl Dialog for Control {
             canvas.clear(reason);
             canvas.field(
                 reason,
-                Span::raw(" why: "),
+                Span::raw(self.asks()),
                 &self.reason,
                 self.focus == Focus::Reason,
                 "",
@@ -287,6 +298,7 @@ fn is_same(choice: Option<&Act>, wanted: Option<&Act>) -> bool {
             ),
             Some(Act::Resume { .. }),
         ) => true,
+        (Some(Act::Note { .. }), Some(Act::Note { .. })) => true,
         (Some(Act::Retry { again: one, .. }), Some(Act::Retry { again: other, .. })) => {
             one == other
         }
@@ -323,6 +335,14 @@ fn choices(detail: &RunDetail, step: Option<u32>) -> Vec<Choice> {
             ends(run, &mut all);
         }
     }
+    all.push(choice(
+        "Add a note",
+        "The text is kept in the log of the run, with your name and the time; also after its end.",
+        Act::Note {
+            run: run.id,
+            note: None,
+        },
+    ));
     all
 }
 

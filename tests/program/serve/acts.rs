@@ -73,7 +73,7 @@ fn vote(run: RunId, approved: bool) -> Act {
     }
 }
 
-const CASES: [Case; 12] = [
+const CASES: [Case; 14] = [
     case(
         Subject::Asking,
         "pause N --reason because",
@@ -141,6 +141,25 @@ const CASES: [Case; 12] = [
             again: Again::FailedTargets,
             typed: None,
             reason: Some(because()),
+        },
+    ),
+    case(
+        Subject::Ended,
+        "note N because",
+        "note run N because",
+        |run| Act::Note {
+            run,
+            note: Some(because()),
+        },
+    ),
+    case(
+        Subject::Ended,
+        "link N https://acme.test/pull/7 because",
+        "link run N https://acme.test/pull/7 because",
+        |run| Act::Link {
+            run,
+            url: "https://acme.test/pull/7".to_owned(),
+            title: Some(because()),
         },
     ),
     case(
@@ -393,7 +412,10 @@ async fn an_act_is_the_same_from_console_subcommand_and_phrase() {
 #[test]
 fn every_act_of_the_command_language_is_tried() {
     let catalogue = Catalogue::default();
-    let number = |text: &str| text.replace('N', "3").replace("TARGET", "api.test");
+    let number = |text: &str| {
+        let text = text.replace("URL", "https://acme.test/");
+        text.replace('N', "3").replace("TARGET", "api.test")
+    };
     let tried = CASES.map(|case| parse(&number(case.phrase), &catalogue).intent);
     let mut acts = 0;
     for (name, form, _) in intents() {

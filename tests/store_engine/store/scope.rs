@@ -247,6 +247,12 @@ fn acts(run: RunId, hash: &str) -> Vec<Act> {
             plan_hash: hash.to_owned(),
             note: None,
         },
+        Act::Note { run, note: mine() },
+        Act::Link {
+            run,
+            url: "https://acme.test/".to_owned(),
+            title: None,
+        },
     ];
     for act in &all {
         match act {
@@ -256,7 +262,9 @@ fn acts(run: RunId, hash: &str) -> Vec<Act> {
             | Act::Resume { .. }
             | Act::Retry { .. }
             | Act::Answer { .. }
-            | Act::Vote { .. } => assert_eq!(act.run(), Some(&run)),
+            | Act::Vote { .. }
+            | Act::Note { .. }
+            | Act::Link { .. } => assert_eq!(act.run(), Some(&run)),
             Act::ResetBreaker { .. } => panic!("not about a run"),
         }
     }

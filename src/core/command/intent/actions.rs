@@ -516,6 +516,84 @@ fn read_reset_breaker(r: &mut Reading<'_>) {
     r.host_is_target();
 }
 
+/// Add a note to a run.
+pub(super) const NOTE_RUN: Intent = Intent {
+    name: "note_run",
+    outcome: ParseOutcome::Action,
+    form: "note run N \"TEXT\"",
+    mutates: true,
+    needs: &[Need::Run, Need::Input("text")],
+    takes: &[Object::Run],
+    inputs: &["run", "text"],
+    wants: &[Object::Run],
+    read: read_note_run,
+    restate: restate_note_run,
+    act: Some(act_note_run),
+    ..Intent::BLANK
+};
+
+/// The text is everything after the run's number.
+fn read_note_run(r: &mut Reading<'_>) {
+    if let Some(number) = r.find_free(|r, i| r.is_run_number(i)) {
+        r.take_rest_from(number + 1, "text");
+    }
+}
+
+fn restate_note_run(p: &Parsed) -> String {
+    format!("note on {}{}", run_of(p), input(p, "text", ": "))
+}
+
+fn act_note_run(p: &Parsed, now: Timestamp) -> Result<CommandAct, String> {
+    let (run, note) = (RunRef::of(p, now)?, p.inputs.get("text").cloned());
+    let act = Act::Note { run: (), note };
+    Ok(CommandAct::OnRun { run, act })
+}
+
+/// Attach a web address to a run.
+pub(super) const LINK_RUN: Intent = Intent {
+    name: "link_run",
+    outcome: ParseOutcome::Action,
+    form: "link run N URL \"TITLE\"",
+    mutates: true,
+    needs: &[Need::Run, Need::Input("url")],
+    takes: &[Object::Run],
+    inputs: &["run", "url", "title"],
+    wants: &[Object::Run],
+    free: Free::Quoted("title"),
+    read: read_link_run,
+    restate: restate_link_run,
+    act: Some(act_link_run),
+    ..Intent::BLANK
+};
+
+fn read_link_run(r: &mut Reading<'_>) {
+    if let Some(at) = r.find_free(|r, i| r.raw(i).contains("://")) {
+        let url = r.raw(at).to_owned();
+        r.set_input("url", url, &(at..at + 1));
+    }
+}
+
+fn restate_link_run(p: &Parsed) -> String {
+    format!(
+        "link {} to {}{}",
+        run_of(p),
+        text_of(p, "url"),
+        input(p, "title", ": ")
+    )
+}
+
+fn act_link_run(p: &Parsed, now: Timestamp) -> Result<CommandAct, String> {
+    let (run, title) = (RunRef::of(p, now)?, p.inputs.get("title").cloned());
+    let url = p.inputs.get("url").cloned();
+    let url = url.ok_or("which address is to be linked?")?;
+    let act = Act::Link {
+        run: (),
+        url,
+        title,
+    };
+    Ok(CommandAct::OnRun { run, act })
+}
+
 /// Set a field of a service.
 pub(super) const SET_FIELD: Intent = Intent {
     name: "set_field",

@@ -1,4 +1,5 @@
-//! Operations on a run from its view. All of them ask first, except releasing a single step.
+//! Operations on a run from its view. All of them ask first, except releasing a single step and
+//! attaching a link.
 
 use super::{Part, RunScreen};
 use crate::core::run::act::{Act, Confirmation};
@@ -118,6 +119,7 @@ impl RunScreen {
                     run_word(status)
                 ))
             }
+            (Act::Link { .. }, _) => Reaction::Ask(Effect::act(act.clone())),
             (act, _) if act.confirmation() == Confirmation::Question => {
                 self.answer_with(act.reason())
             }
