@@ -26,6 +26,7 @@ use crate::clock::Clock;
 use crate::core::command::Parsed;
 use crate::core::run::artifact::Artifact;
 use crate::core::run::event::Entry;
+use crate::core::run::lockout;
 use crate::core::run::note::RunNote;
 use crate::core::run::plan::Plan;
 use crate::core::run::queue::{Lanes, Queued};
@@ -272,7 +273,7 @@ impl Control {
         raw_text: &str,
     ) -> Result<PlanCard, Refusal> {
         let stack = self.refresh().await?;
-        let plan = plan::plan(
+        let mut plan = plan::plan(
             &self.library(),
             &stack,
             parsed,
@@ -295,7 +296,8 @@ impl Control {
                 (last, changed(&scope, &plan).await?)
             }
         };
-        let queue = self.blockers(&plan).await?;
+        let queue = self.waits(&plan).await?;
+        lockout::add_risks(&mut plan, &self.lockouts().await?);
         Ok(PlanCard {
             plan,
             last,
@@ -326,6 +328,7 @@ impl Control {
     ) -> Result<Run, Refusal> {
         let scope = self.scope().await?;
         self.admit(&plan, typed)?;
+        self.not_locked(&plan).await?;
         self.holds_no_secret(&plan)?;
         let new = NewRun {
             workspace: scope.workspace().id,

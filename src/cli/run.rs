@@ -7,6 +7,7 @@ pub(super) mod artifacts;
 pub(super) mod breakers;
 pub(super) mod cancel;
 pub(super) mod follow;
+pub(super) mod lock;
 pub(super) mod log;
 pub(super) mod note;
 pub(super) mod pause;

@@ -86,6 +86,7 @@ fn subcommand(parsed: &Parsed) -> String {
         Some(ViewCommand::Log) => "log",
         Some(ViewCommand::Runs) => return "opsroom runs".to_owned(),
         Some(ViewCommand::Audit) => return "opsroom audit".to_owned(),
+        Some(ViewCommand::Locks) => return "opsroom locks".to_owned(),
         _ => return "a subcommand (opsroom help)".to_owned(),
     };
     match RunRef::of(parsed, Timestamp::default()) {

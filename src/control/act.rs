@@ -46,6 +46,8 @@ impl Control {
             } => self.vote(run, approved, note.as_deref(), &plan_hash).await,
             Act::Note { run, note } => self.note(run, note.as_deref()).await,
             Act::Link { run, url, title } => self.link(run, &url, title.as_deref()).await,
+            Act::Lock { of, end, reason } => self.lock(&of, end, reason.as_deref()).await,
+            Act::Unlock { of, reason } => self.unlock(&of, reason.as_deref()).await,
             Act::ResetBreaker {
                 target,
                 env,
@@ -64,6 +66,7 @@ const fn reason_missing(act: &Act) -> &'static str {
             order: Order::Skip(_),
             ..
         } => "skipping a step needs a reason: say why",
+        Act::Lock { .. } => "a lock needs a reason: say why",
         Act::Note { .. } => "the note is empty: say what to note",
         _ => "a decision about a step needs a reason: say why",
     }

@@ -7,6 +7,7 @@ pub mod artifact;
 pub mod breaker;
 pub mod event;
 pub mod lock_set;
+pub mod lockout;
 pub mod need;
 pub mod note;
 pub mod orders;

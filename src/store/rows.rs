@@ -198,6 +198,19 @@ impl TryFrom<ChangeRow> for Change {
 }
 
 row! {
+    pub(super) struct LockoutRow {
+        pub run_id: i64,
+        pub service: String,
+        pub env: String,
+        pub runbook: String,
+        pub actor: String,
+        pub reason: String,
+        pub at: i64,
+        pub until: i64,
+    }
+}
+
+row! {
     pub(super) struct NoteRow {
         seq: i64,
         actor: String,

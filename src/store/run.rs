@@ -11,6 +11,7 @@ pub(super) mod history;
 pub(super) mod journal;
 pub(super) mod left_over;
 pub(super) mod listing;
+pub(super) mod lockouts;
 pub(super) mod locks;
 pub(super) mod notes;
 pub(super) mod orders;

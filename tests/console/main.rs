@@ -16,6 +16,7 @@ use opsroom::core::run::act::Act;
 use opsroom::core::run::again::Again;
 use opsroom::core::run::approval::Vote;
 use opsroom::core::run::breaker::{Breaker, BreakerKey, State};
+use opsroom::core::run::lockout::{LockEnd, Lockable, Lockout};
 use opsroom::core::run::need::{NeedReason, RunNeed};
 use opsroom::core::run::note::RunNote;
 use opsroom::core::run::orders::{Order, Orders, Pace};
@@ -1101,6 +1102,7 @@ fn a_queued_run_says_what_it_waits_for() {
         lane: Lane::Interactive,
         ahead: 3,
         waits_for: vec![blocked],
+        locked: Vec::new(),
         untaken: None,
     });
     let mut console = Console::new(world);
@@ -1141,6 +1143,7 @@ fn the_run_list_shows_what_the_selected_run_waits_for_and_the_card_its_conflicts
         lane: Lane::Routine,
         ahead: 5,
         waits_for: vec![blocked],
+        locked: Vec::new(),
         untaken: None,
     });
     let concurrency = Concurrency {
@@ -1179,6 +1182,7 @@ fn the_wait_of_an_old_queued_run_is_read_again_with_the_newest_page() {
             lane: Lane::Routine,
             ahead: 5,
             waits_for: vec![blocked],
+            locked: Vec::new(),
             untaken: None,
         })
     };
@@ -1378,6 +1382,51 @@ fn a_failed_run_is_gone_on_with_through_its_card() {
         .shows("Do it again")
         .hides("Go on from the failed step");
     assert!(console.acts().is_empty());
+}
+
+#[test]
+fn a_target_is_locked_and_the_locks_are_listed() {
+    let mut world = World::default();
+    let web = Lockable::Target(Target {
+        service: "web".to_owned(),
+        env: Some("staging".to_owned()),
+    });
+    let lock = Lockout {
+        of: web.clone(),
+        actor: "ben".to_owned(),
+        reason: "migration".to_owned(),
+        at: NOW,
+        until: NOW.plus_ms(3_600_000),
+    };
+    world.detail.run.status = RunStatus::Queued;
+    world.detail.queued = Some(Queued {
+        run: RunId(41),
+        lane: Lane::Interactive,
+        ahead: 0,
+        waits_for: Vec::new(),
+        locked: vec![lock.clone()],
+        untaken: None,
+    });
+    world.locks.push(lock);
+    let mut console = Console::with(world, Facts::default(), true, (140, 40));
+    console
+        .command("lock web in staging for 2h because \"migration\"")
+        .shows("web in staging")
+        .command("unlock web in staging");
+    let of = vec![web];
+    let locked = Act::Lock {
+        of: of.clone(),
+        end: LockEnd::For(7_200_000),
+        reason: Some("migration".to_owned()),
+    };
+    assert_eq!(console.acts(), [locked, Act::Unlock { of, reason: None }]);
+    console
+        .command("show run 41")
+        .shows("waits for web in staging, locked by ben until");
+    console
+        .command("locks")
+        .shows("Locks, 1")
+        .shows("web in staging, locked by ben until");
 }
 
 #[test]

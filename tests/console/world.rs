@@ -17,6 +17,7 @@ use opsroom::core::run::approval::Tally;
 use opsroom::core::run::artifact::{Artifact, ArtifactKind, RunLink};
 use opsroom::core::run::breaker::BreakerKey;
 use opsroom::core::run::event::{Entry, EntryBody, Level, Stream};
+use opsroom::core::run::lockout::Lockout;
 use opsroom::core::run::orders::Orders;
 use opsroom::core::run::plan::{Plan, PlanStep, Risk, RiskLevel, Target};
 use opsroom::core::run::queue::{Lane, Priority};
@@ -46,6 +47,7 @@ pub struct World {
     pub card: PlanCard,
     pub log: Vec<Entry>,
     pub detail: RunDetail,
+    pub locks: Vec<Lockout>,
     pub history: Vec<String>,
     pub home_view: HomeView,
     /// The contents of every artifact.
@@ -96,6 +98,7 @@ impl Default for World {
                 .as_bytes()
                 .to_vec(),
             log,
+            locks: Vec::new(),
             history: vec![
                 "deploy web to staging".to_owned(),
                 "check prod".to_owned(),
@@ -210,6 +213,7 @@ impl World {
                     }),
                 )
             }
+            Effect::Locks(ticket) => Msg::Locks(ticket, Ok(self.locks.clone())),
             Effect::Audit { ticket, .. } => Msg::Audit(
                 ticket,
                 Ok(vec![AuditRow {
@@ -277,8 +281,13 @@ impl World {
             Act::Note { run, .. } => Acted::Noted(run),
             Act::Link { run, url, title } => Acted::Linked {
                 run,
-                link: RunLink::new(&url, title.as_deref()).unwrap(),
+                link: RunLink {
+                    title: title.unwrap_or_default(),
+                    url,
+                },
             },
+            Act::Lock { of, .. } => Acted::Locked { of, until: NOW },
+            Act::Unlock { of, .. } => Acted::Unlocked(of),
             Act::ResetBreaker { target, .. } => {
                 let keys = [BreakerKey {
                     target: None,

@@ -608,11 +608,6 @@ version = "1"
 phrases = ["cut over web in {env}"]
 mutates = true
 
-[[input]]
-name = "env"
-type = "env"
-required = true
-
 [[step]]
 name = "build"
 phase = "preflight"
@@ -714,6 +709,77 @@ fn notes_and_links_are_added_to_a_run_that_has_ended() {
 }
 
 #[test]
+fn a_locked_target_blocks_every_door_until_it_is_unlocked() {
+    let home = home_with_a_cutover();
+    home.write("ready", "");
+    home.run(&["lock", "web", "--for", "2h", "--reason", "migration"])
+        .expect(2)
+        .says(&["say in which environment: web runs in dev, prod"]);
+    for (args, why) in [
+        (&["--for", "31d"][..], "at most 30 days"),
+        (&["--until", "2020-01-01"], "not a time in the future"),
+        (&["--for", "soon"], "soon"),
+    ] {
+        let lock = ["lock", "web", "--env", "dev", "--reason", "x"];
+        home.run(&[&lock, args].concat()).expect(2).says(&[why]);
+    }
+    home.run(&[
+        "lock", "wbe", "--env", "dev", "--for", "2h", "--reason", "x",
+    ])
+    .expect(2)
+    .says(&["there is no service wbe; did you mean `web`?"]);
+    home.run(&["run", "lock web in dev for 2h because \"migration\""])
+        .expect(0)
+        .prints(&["locked until", "web in dev"]);
+    home.run(&["locks"])
+        .expect(0)
+        .prints(&["web in dev", "tester", "migration"]);
+    assert_eq!(
+        home.json(&["locks", "--json"])[0]["target"]["service"],
+        "web"
+    );
+    let blocked = "LOCKED: web in dev, locked by tester until";
+    home.run(&["plan", "deploy web to dev"])
+        .expect(0)
+        .prints(&["risk         block LOCKED: web in dev, locked by tester"]);
+    home.run(&["run", "deploy web to dev", "--yes"])
+        .expect(2)
+        .says(&[blocked, "migration"]);
+    let elsewhere = home.run(&["plan", "deploy web to prod"]).expect(0);
+    assert!(!elsewhere.stdout.contains("LOCKED"), "{elsewhere:#?}");
+    home.run(&["run", "check web in dev"]).expect(0);
+    home.run(&[
+        "lock",
+        "--runbook",
+        "cutover",
+        "--for",
+        "1h",
+        "--reason",
+        "broken",
+    ])
+    .expect(0);
+    home.run(&["run", "cut over web in dev", "--yes"])
+        .expect(2)
+        .says(&["LOCKED: runbook cutover, locked by tester until", "broken"]);
+    home.run(&["run", "unlock runbook cutover", "--reason", "mended"])
+        .expect(0)
+        .prints(&["unlocked: runbook cutover"]);
+    home.run(&["run", "cut over web in dev", "--yes"]).expect(0);
+    home.run(&["unlock", "web", "--env", "dev"])
+        .expect(0)
+        .prints(&["unlocked: web in dev"]);
+    home.run(&["unlock", "web", "--env", "dev"])
+        .expect(2)
+        .says(&["web in dev is not locked"]);
+    home.run(&["--read-only", "unlock", "web", "--env", "dev"])
+        .expect(2)
+        .says(&["read-only"]);
+    home.run(&["locks"])
+        .expect(0)
+        .prints(&["nothing is locked"]);
+}
+
+#[test]
 fn only_the_failed_items_of_a_run_are_retried() {
     let home = Home::new();
     home.write(
@@ -723,11 +789,6 @@ title = "patch hosts → {env}"
 version = "1"
 phrases = ["patch hosts in {env}"]
 mutates = true
-
-[[input]]
-name = "env"
-type = "env"
-required = true
 
 [[step]]
 name = "patch {item}"

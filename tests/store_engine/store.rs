@@ -15,6 +15,7 @@ mod history;
 mod home;
 mod journal;
 mod left_over;
+mod lockouts;
 mod notes;
 mod opening;
 mod overview;
@@ -222,6 +223,8 @@ suite! {
         the_requester_of_a_run_does_not_approve_its_retry, outcomes_are_found_by_step_oldest_first;
     again: a_run_goes_on_with_what_succeeded, only_one_run_goes_on_with_a_run,
         what_cannot_be_gone_on_with_is_refused_and_nothing_is_written;
+    lockouts: a_locked_target_keeps_changing_runs_in_the_queue, a_locked_runbook_keeps_its_runs_in_the_queue,
+        a_lock_is_audited_and_replaced_only_by_its_author;
     notes: notes_are_entries_also_after_the_end, a_link_is_an_artifact_with_an_entry;
     table: every_pair_of_state_and_transition;
     resume: an_unknown_outcome_requires_a_decision, targets_are_taken_all_or_none_and_given_back,

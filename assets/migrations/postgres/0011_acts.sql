@@ -16,3 +16,17 @@ create table run_note (
     at bigint not null,
     primary key (run_id, seq)
 );
+
+-- Locks that people set: until its end no changing run begins on the target, or of the runbook. Of `service` with `env`
+-- ('' for a service that has none) and `runbook`, one is '': no service and no runbook is called that.
+create table lockout (
+    workspace_id bigint not null references workspace (id),
+    service text not null,
+    env text not null,
+    runbook text not null,
+    actor text not null,
+    reason text not null,
+    at bigint not null,
+    until bigint not null,
+    primary key (workspace_id, service, env, runbook)
+);

@@ -29,6 +29,7 @@ pub enum ViewCommand {
     Services,
     Health,
     Audit,
+    Locks,
     /// The lines of the log that match.
     Filter,
     Help,

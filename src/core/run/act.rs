@@ -2,10 +2,12 @@
 //! result of each. `Control::act` performs them for the console, the command bar and the
 //! subcommands.
 
+use crate::base::time::Timestamp;
 use crate::run::again::Again;
 use crate::run::approval::Tally;
 use crate::run::artifact::RunLink;
 use crate::run::breaker::BreakerKey;
+use crate::run::lockout::{LockEnd, Lockable};
 use crate::run::orders::{Ending, Order};
 use crate::run::resume::Decision;
 use crate::run::{Run, RunId, RunStatus};
@@ -20,6 +22,8 @@ pub mod audit_word {
     pub const REJECT: &str = "run.reject";
     pub const NOTE: &str = "run.note";
     pub const LINK: &str = "run.link";
+    pub const LOCK: &str = "lock.set";
+    pub const UNLOCK: &str = "lock.end";
     pub const RESET_BREAKER: &str = "breaker.reset";
 }
 
@@ -76,6 +80,17 @@ pub enum Act<R = RunId> {
         run: R,
         url: String,
         title: Option<String>,
+    },
+    /// Keep changing runs away from targets or runbooks until an end.
+    Lock {
+        of: Vec<Lockable>,
+        end: LockEnd,
+        reason: Option<String>,
+    },
+    /// End such locks.
+    Unlock {
+        of: Vec<Lockable>,
+        reason: Option<String>,
     },
     /// Close the breakers of a service (in one environment, or in all) or of a host.
     ResetBreaker {
@@ -140,6 +155,8 @@ impl<R> Act<R> {
                 note,
             },
             Self::Note { note, .. } => Act::Note { run, note },
+            Self::Lock { of, end, reason } => Act::Lock { of, end, reason },
+            Self::Unlock { of, reason } => Act::Unlock { of, reason },
             Self::Link { url, title, .. } => Act::Link { run, url, title },
             Self::ResetBreaker {
                 target,
@@ -165,7 +182,7 @@ impl<R> Act<R> {
             | Self::Vote { run, .. }
             | Self::Note { run, .. }
             | Self::Link { run, .. } => Some(run),
-            Self::ResetBreaker { .. } => None,
+            Self::Lock { .. } | Self::Unlock { .. } | Self::ResetBreaker { .. } => None,
         }
     }
 
@@ -181,6 +198,8 @@ impl<R> Act<R> {
             | Self::Vote { note: reason, .. }
             | Self::Note { note: reason, .. }
             | Self::Link { title: reason, .. }
+            | Self::Lock { reason, .. }
+            | Self::Unlock { reason, .. }
             | Self::ResetBreaker { reason, .. } => {
                 reason.as_deref().filter(|reason| !reason.trim().is_empty())
             }
@@ -200,6 +219,8 @@ impl<R> Act<R> {
             | Self::Vote { note: reason, .. }
             | Self::Note { note: reason, .. }
             | Self::Link { title: reason, .. }
+            | Self::Lock { reason, .. }
+            | Self::Unlock { reason, .. }
             | Self::ResetBreaker { reason, .. } => *reason = why,
         }
         self
@@ -217,6 +238,8 @@ impl<R> Act<R> {
             | Self::Answer { .. }
             | Self::Note { .. }
             | Self::Link { .. }
+            | Self::Lock { .. }
+            | Self::Unlock { .. }
             | Self::ResetBreaker { .. } => {}
         }
         self
@@ -233,6 +256,8 @@ impl<R> Act<R> {
             | Self::Answer { .. }
             | Self::Note { .. }
             | Self::Link { .. }
+            | Self::Lock { .. }
+            | Self::Unlock { .. }
             | Self::ResetBreaker { .. } => Confirmation::None,
         }
     }
@@ -248,6 +273,7 @@ impl<R> Act<R> {
                 decision: Some(_),
                 ..
             } | Self::Note { .. }
+                | Self::Lock { .. }
         )
     }
 
@@ -264,6 +290,8 @@ impl<R> Act<R> {
             Self::Vote { .. } => audit_word::REJECT,
             Self::Note { .. } => audit_word::NOTE,
             Self::Link { .. } => audit_word::LINK,
+            Self::Lock { .. } => audit_word::LOCK,
+            Self::Unlock { .. } => audit_word::UNLOCK,
             Self::ResetBreaker { .. } => audit_word::RESET_BREAKER,
         }
     }
@@ -289,7 +317,8 @@ impl Act {
             Self::Note { run, .. } | Self::Link { run, .. } => {
                 format!("nothing was added to run {run}: {why}")
             }
-            Self::ResetBreaker { .. } => why.to_owned(),
+            Self::Lock { .. } => format!("nothing was locked: {why}"),
+            Self::Unlock { .. } | Self::ResetBreaker { .. } => why.to_owned(),
         }
     }
 }
@@ -319,6 +348,11 @@ pub enum Acted {
         run: RunId,
         link: RunLink,
     },
+    Locked {
+        of: Vec<Lockable>,
+        until: Timestamp,
+    },
+    Unlocked(Vec<Lockable>),
     BreakersClosed(Vec<BreakerKey>),
 }
 
@@ -334,7 +368,7 @@ impl Acted {
             | Self::Linked { run, .. }
             | Self::Voted { run, .. } => Some(*run),
             Self::Started(run) | Self::Resumed(run) | Self::Retried(run) => Some(run.id),
-            Self::BreakersClosed(_) => None,
+            Self::Locked { .. } | Self::Unlocked(_) | Self::BreakersClosed(_) => None,
         }
     }
 
@@ -369,12 +403,21 @@ impl Acted {
             }
             Self::Noted(run) => format!("run {run}: noted"),
             Self::Linked { run, link } => format!("run {run}: linked to {}", link.url),
+            Self::Locked { of, until } => {
+                format!("locked until {}: {}", until.rfc3339(), names(of))
+            }
+            Self::Unlocked(of) => format!("unlocked: {}", names(of)),
             Self::BreakersClosed(keys) => {
                 let names: Vec<String> = keys.iter().map(ToString::to_string).collect();
                 format!("closed: the breaker of {}", names.join(", "))
             }
         }
     }
+}
+
+fn names(of: &[Lockable]) -> String {
+    let names: Vec<String> = of.iter().map(ToString::to_string).collect();
+    names.join(", ")
 }
 
 /// What happened, in one sentence about acts that were performed together.

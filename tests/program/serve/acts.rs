@@ -5,6 +5,7 @@ use opsroom::core::command::{Catalogue, intents, parse};
 use opsroom::core::run::act::{Act, Confirmation};
 use opsroom::core::run::again::Again;
 use opsroom::core::run::breaker::BreakerKey;
+use opsroom::core::run::lockout::{LockEnd, Lockable};
 use opsroom::core::run::orders::{Ending, Order, Pace};
 use opsroom::core::run::plan::{PlanStep, Target};
 use opsroom::core::run::resume::Decision;
@@ -31,6 +32,9 @@ enum Subject {
     LeftOver,
     /// A breaker that counts a failure.
     Breaker,
+    /// The runbook `deploy`, unlocked or locked.
+    Unlocked,
+    Locked,
 }
 
 /// An act in the three ways; N is the number of the run.
@@ -59,6 +63,10 @@ fn because() -> String {
     "because".to_owned()
 }
 
+fn deploy() -> Vec<Lockable> {
+    vec![Lockable::Runbook("deploy".to_owned())]
+}
+
 fn order(run: RunId, order: Order) -> Act {
     let reason = Some(because());
     Act::Order { run, order, reason }
@@ -73,7 +81,7 @@ fn vote(run: RunId, approved: bool) -> Act {
     }
 }
 
-const CASES: [Case; 14] = [
+const CASES: [Case; 16] = [
     case(
         Subject::Asking,
         "pause N --reason because",
@@ -155,7 +163,7 @@ const CASES: [Case; 14] = [
     case(
         Subject::Ended,
         "link N https://acme.test/pull/7 because",
-        "link run N https://acme.test/pull/7 because",
+        "link run N https://acme.test/pull/7 \"because\"",
         |run| Act::Link {
             run,
             url: "https://acme.test/pull/7".to_owned(),
@@ -179,6 +187,25 @@ const CASES: [Case; 14] = [
         |run| Act::Start {
             run,
             typed: None,
+            reason: Some(because()),
+        },
+    ),
+    case(
+        Subject::Unlocked,
+        "lock --runbook deploy --for 2h --reason because",
+        "lock runbook deploy for 2h because \"because\"",
+        |_| Act::Lock {
+            of: deploy(),
+            end: LockEnd::For(7_200_000),
+            reason: Some(because()),
+        },
+    ),
+    case(
+        Subject::Locked,
+        "unlock --runbook deploy --reason because",
+        "unlock runbook deploy",
+        |_| Act::Unlock {
+            of: deploy(),
             reason: Some(because()),
         },
     ),
@@ -293,6 +320,19 @@ impl Home {
                 assert!(dead.interrupt(&claimed, "gone", now).await.unwrap());
             }
             Subject::LeftOver => {}
+            Subject::Unlocked => {
+                let (of, reason) = (deploy(), None);
+                // It is locked only after another way of the same act.
+                let _ = self.control.act(Act::Unlock { of, reason }).await;
+            }
+            Subject::Locked => {
+                let lock = Act::Lock {
+                    of: deploy(),
+                    end: LockEnd::For(7_200_000),
+                    reason: Some(because()),
+                };
+                self.control.act(lock).await.unwrap();
+            }
             Subject::Breaker => {
                 let key = BreakerKey {
                     target: None,

@@ -169,6 +169,7 @@ pub async fn earlier_runs_get_what_lists_show(place: Place) {
          alter table run drop column again;
          alter table run_step drop column taken_from;
          drop table run_note;
+         drop table lockout;
          delete from _sqlx_migrations where version >= 9",
         damaged.0
     );

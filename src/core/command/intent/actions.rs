@@ -8,7 +8,9 @@ use crate::command::run_ref::RunRef;
 use crate::command::{CommandAct, ParseOutcome, Parsed};
 use crate::run::act::Act;
 use crate::run::again::Again;
+use crate::run::lockout::{LockEnd, Lockable};
 use crate::run::orders::{Ending, Order};
+use crate::run::plan::Target;
 
 /// The act of a command about a run, with the reason it gives.
 fn on_run(p: &Parsed, now: Timestamp, act: Act<()>) -> Result<CommandAct, String> {
@@ -516,6 +518,136 @@ fn read_reset_breaker(r: &mut Reading<'_>) {
     r.host_is_target();
 }
 
+/// Keep changing runs away from services for a while.
+pub(super) const LOCK: Intent = Intent {
+    name: "lock",
+    outcome: ParseOutcome::Action,
+    form: "lock SERVICE in ENV for 2h because \"REASON\"",
+    mutates: true,
+    needs: &[Need::Services, Need::Env, Need::Input("reason")],
+    takes: &[Object::Env, Object::Service],
+    inputs: &["for", "until", "reason"],
+    free: Free::Quoted("reason"),
+    restate: restate_lock,
+    act: Some(act_lock),
+    ..Intent::BLANK
+};
+
+fn restate_lock(p: &Parsed) -> String {
+    let of = format!("{}{}", services_of(p, " "), in_env(p, " in "));
+    format!("lock{of}{}{}", until(p), input(p, "reason", ": "))
+}
+
+/// The services of a command as targets.
+fn targets(p: &Parsed) -> Vec<Lockable> {
+    let target = |service: &String| Target {
+        service: service.clone(),
+        env: p.env.clone(),
+    };
+    p.services
+        .iter()
+        .map(target)
+        .map(Lockable::Target)
+        .collect()
+}
+
+fn act_lock(p: &Parsed, now: Timestamp) -> Result<CommandAct, String> {
+    lock(p, targets(p), now)
+}
+
+fn lock(p: &Parsed, of: Vec<Lockable>, now: Timestamp) -> Result<CommandAct, String> {
+    let given = |name: &str| p.inputs.get(name).map(String::as_str);
+    let end = LockEnd::read(given("for"), given("until"), now)?;
+    let reason = reason(p);
+    Ok(CommandAct::Complete(Act::Lock { of, end, reason }))
+}
+
+/// End the locks of services before their time.
+pub(super) const UNLOCK: Intent = Intent {
+    name: "unlock",
+    outcome: ParseOutcome::Action,
+    form: "unlock SERVICE in ENV",
+    mutates: true,
+    needs: &[Need::Services, Need::Env],
+    takes: &[Object::Env, Object::Service],
+    inputs: &["reason"],
+    free: Free::Quoted("reason"),
+    restate: restate_unlock,
+    act: Some(|p, _| Ok(unlock(p, targets(p)))),
+    ..Intent::BLANK
+};
+
+fn restate_unlock(p: &Parsed) -> String {
+    format!("unlock{}{}", services_of(p, " "), in_env(p, " in "))
+}
+
+fn unlock(p: &Parsed, of: Vec<Lockable>) -> CommandAct {
+    let reason = reason(p);
+    CommandAct::Complete(Act::Unlock { of, reason })
+}
+
+/// Keep changing runs of a runbook from starting for a while.
+pub(super) const LOCK_RUNBOOK: Intent = Intent {
+    name: "lock_runbook",
+    outcome: ParseOutcome::Action,
+    form: "lock runbook TOPIC for 2h because \"REASON\"",
+    mutates: true,
+    needs: &[Need::Input("name"), Need::Input("reason")],
+    inputs: &["name", "for", "until", "reason"],
+    read: read_runbook_name,
+    restate: restate_lock_runbook,
+    act: Some(act_lock_runbook),
+    ..Intent::BLANK
+};
+
+/// The word, or the quotation, after the verb.
+fn read_runbook_name(r: &mut Reading<'_>) {
+    if let Some(at) = r.find_free(|_, _| true) {
+        let name = r.raw(at).to_owned();
+        r.set_input("name", name, &(at..at + 1));
+    }
+}
+
+fn restate_lock_runbook(p: &Parsed) -> String {
+    let name = text_of(p, "name");
+    format!(
+        "lock runbook {name}{}{}",
+        until(p),
+        input(p, "reason", ": ")
+    )
+}
+
+fn runbook(p: &Parsed) -> Vec<Lockable> {
+    p.inputs
+        .get("name")
+        .cloned()
+        .map(Lockable::Runbook)
+        .into_iter()
+        .collect()
+}
+
+fn act_lock_runbook(p: &Parsed, now: Timestamp) -> Result<CommandAct, String> {
+    lock(p, runbook(p), now)
+}
+
+/// End the lock of a runbook before its time.
+pub(super) const UNLOCK_RUNBOOK: Intent = Intent {
+    name: "unlock_runbook",
+    outcome: ParseOutcome::Action,
+    form: "unlock runbook TOPIC",
+    mutates: true,
+    needs: &[Need::Input("name")],
+    inputs: &["name", "reason"],
+    read: read_runbook_name,
+    restate: restate_unlock_runbook,
+    act: Some(|p, _| Ok(unlock(p, runbook(p)))),
+    ..Intent::BLANK
+};
+
+fn restate_unlock_runbook(p: &Parsed) -> String {
+    format!("unlock runbook {}", text_of(p, "name"))
+}
+
 /// Add a note to a run.
 pub(super) const NOTE_RUN: Intent = Intent {
     name: "note_run",
@@ -534,7 +666,7 @@ pub(super) const NOTE_RUN: Intent = Intent {
 
 /// The text is everything after the run's number.
 fn read_note_run(r: &mut Reading<'_>) {
-    if let Some(number) = r.find_free(|r, i| r.is_run_number(i)) {
+    if let Some(number) = r.find_free(Reading::is_run_number) {
         r.take_rest_from(number + 1, "text");
     }
 }

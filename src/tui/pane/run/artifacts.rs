@@ -74,11 +74,11 @@ impl RunScreen {
         let theme = canvas.theme;
         let all = self.detail.as_ref().map_or(&[][..], |d| &d.artifacts);
         let notes = self.detail.as_ref().map_or(&[][..], |d| &d.notes);
-        let noted = match notes.len() {
+        let count = match notes.len() {
             0 => String::new(),
             n => format!("· notes {n} "),
         };
-        let title = Span::styled(format!(" Artifacts {} {noted}", all.len()), theme.strong());
+        let title = Span::styled(format!(" Artifacts {} {count}", all.len()), theme.strong());
         let inner = canvas.frame(area, title.into(), &Line::default(), focused);
         let inner = draw_notes(notes, inner, canvas);
         if all.is_empty() && notes.is_empty() {
