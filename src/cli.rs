@@ -93,6 +93,11 @@ pub enum Command {
     Reject(run::approve::RejectArgs),
     Resume(run::resume::ResumeArgs),
     Retry(run::resume::RetryArgs),
+    Note(run::note::NoteArgs),
+    Link(run::note::LinkArgs),
+    Lock(run::lock::LockArgs),
+    Unlock(run::lock::UnlockArgs),
+    Locks(run::lock::LocksArgs),
     Services(stack::services::ServicesArgs),
     Breakers(run::breakers::BreakersArgs),
     Health(health::HealthArgs),
@@ -192,6 +197,10 @@ impl Command {
             | Self::Reject(_)
             | Self::Resume(_)
             | Self::Retry(_)
+            | Self::Note(_)
+            | Self::Link(_)
+            | Self::Lock(_)
+            | Self::Unlock(_)
             | Self::Serve(_) => true,
             Self::Start(args) => args.changes(),
             Self::Breakers(args) => args.changes(),
@@ -206,6 +215,7 @@ impl Command {
             | Self::Log(_)
             | Self::Artifacts(_)
             | Self::Audit(_)
+            | Self::Locks(_)
             | Self::Services(_)
             | Self::Health(_)
             | Self::Export(_)
@@ -247,6 +257,11 @@ pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, St
         Some(Command::Reject(args)) => run::approve::reject(&args, start).await?,
         Some(Command::Resume(args)) => run::resume::perform(&args, start).await?,
         Some(Command::Retry(args)) => run::resume::retry(&args, start).await?,
+        Some(Command::Note(args)) => run::note::note(&args, start).await?,
+        Some(Command::Link(args)) => run::note::link(&args, start).await?,
+        Some(Command::Lock(args)) => run::lock::lock(&args, start).await?,
+        Some(Command::Unlock(args)) => run::lock::unlock(&args, start).await?,
+        Some(Command::Locks(args)) => run::lock::list(&args, start).await?,
         Some(Command::Services(args)) => stack::services::perform(&args, start).await?,
         Some(Command::Breakers(args)) => run::breakers::perform(&args, start).await?,
         Some(Command::Health(args)) => health::perform(&args, start).await?,

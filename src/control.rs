@@ -26,6 +26,8 @@ use crate::clock::Clock;
 use crate::core::command::Parsed;
 use crate::core::run::artifact::Artifact;
 use crate::core::run::event::Entry;
+use crate::core::run::lockout;
+use crate::core::run::note::RunNote;
 use crate::core::run::plan::Plan;
 use crate::core::run::queue::{Lanes, Queued};
 use crate::core::run::summary::RunSummary;
@@ -149,6 +151,8 @@ pub struct RunDetail {
     pub run: Run,
     pub steps: Vec<RunStep>,
     pub artifacts: Vec<Artifact>,
+    /// Notes of people, oldest first.
+    pub notes: Vec<RunNote>,
     /// The approval it waits for.
     pub approval: Option<Approval>,
     /// Its position, when it is queued.
@@ -269,7 +273,7 @@ impl Control {
         raw_text: &str,
     ) -> Result<PlanCard, Refusal> {
         let stack = self.refresh().await?;
-        let plan = plan::plan(
+        let mut plan = plan::plan(
             &self.library(),
             &stack,
             parsed,
@@ -292,7 +296,8 @@ impl Control {
                 (last, changed(&scope, &plan).await?)
             }
         };
-        let queue = self.blockers(&plan).await?;
+        let queue = self.waits(&plan).await?;
+        lockout::add_risks(&mut plan, &self.lockouts().await?);
         Ok(PlanCard {
             plan,
             last,
@@ -323,6 +328,7 @@ impl Control {
     ) -> Result<Run, Refusal> {
         let scope = self.scope().await?;
         self.admit(&plan, typed)?;
+        self.not_locked(&plan).await?;
         self.holds_no_secret(&plan)?;
         let new = NewRun {
             workspace: scope.workspace().id,
@@ -354,10 +360,12 @@ impl Control {
         let approval = approval(&scope, &run, &steps).await?;
         let queued = self.queued(&run).await?;
         let artifacts = scope.artifacts(run.id).await?;
+        let notes = scope.notes(run.id).await?;
         Ok(RunDetail {
             run,
             steps,
             artifacts,
+            notes,
             approval,
             queued,
         })

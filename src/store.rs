@@ -24,6 +24,7 @@ pub use run::artifacts::NewArtifact;
 pub use run::claim::{Claimer, QueuePosition};
 pub use run::left_over::LeftOver;
 pub use run::listing::{Found, Listed};
+pub use run::lockouts::NewLock;
 pub use run::orders::Orderer;
 pub use run::processes::Process;
 pub use run::resume::Resumer;
@@ -83,6 +84,12 @@ pub enum StoreError {
         step: u32,
         message: String,
     },
+    /// Another person locked it: what, and who. Nothing was changed.
+    #[error("{}; it has to be unlocked first", .0.as_deref().unwrap_or("it is locked"))]
+    LockTaken(Box<Option<String>>),
+    /// A run cannot be gone on with. Nothing was changed.
+    #[error("run {run}: {why}")]
+    NotAgain { run: RunId, why: String },
     #[error("run {run}: {why}")]
     Vote { run: RunId, why: VoteError },
     /// A queued run was written by a newer version; it stays in the queue. Nothing was changed.

@@ -90,6 +90,7 @@ fn subcommand(parsed: &Parsed) -> String {
             let path = parsed.inputs.get("path").map_or("FILE", String::as_str);
             return format!("opsroom log {path}");
         }
+        Some(ViewCommand::Locks) => return "opsroom locks".to_owned(),
         _ => return "a subcommand (opsroom help)".to_owned(),
     };
     match RunRef::of(parsed, Timestamp::default()) {

@@ -23,8 +23,14 @@ impl Control {
                 decision,
                 reason,
             } => self.resume(run, decision, reason.as_deref()).await,
-            Act::Retry { run, typed, reason } => {
-                self.retry(run, typed.as_deref(), reason.as_deref()).await
+            Act::Retry {
+                run,
+                again,
+                typed,
+                reason,
+            } => {
+                let retry = self.retry(run, again, typed.as_deref(), reason.as_deref());
+                Box::pin(retry).await
             }
             Act::Answer {
                 run,
@@ -38,6 +44,10 @@ impl Control {
                 plan_hash,
                 note,
             } => self.vote(run, approved, note.as_deref(), &plan_hash).await,
+            Act::Note { run, note } => self.note(run, note.as_deref()).await,
+            Act::Link { run, url, title } => self.link(run, &url, title.as_deref()).await,
+            Act::Lock { of, end, reason } => self.lock(&of, end, reason.as_deref()).await,
+            Act::Unlock { of, reason } => self.unlock(&of, reason.as_deref()).await,
             Act::ResetBreaker {
                 target,
                 env,
@@ -56,6 +66,8 @@ const fn reason_missing(act: &Act) -> &'static str {
             order: Order::Skip(_),
             ..
         } => "skipping a step needs a reason: say why",
+        Act::Lock { .. } => "a lock needs a reason: say why",
+        Act::Note { .. } => "the note is empty: say what to note",
         _ => "a decision about a step needs a reason: say why",
     }
 }

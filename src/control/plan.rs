@@ -328,6 +328,7 @@ mod tests {
             cancel_requested_by: None,
             orders: crate::core::run::orders::Orders::default(),
             retry_of: None,
+            again: crate::core::run::again::Again::default(),
             lane: Lane::default(),
             priority: Priority::default(),
             last_seq: 0,

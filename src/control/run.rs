@@ -3,6 +3,8 @@
 pub(super) mod breakers;
 pub(super) mod find;
 pub mod left_over;
+mod lockouts;
+mod notes;
 pub mod orders;
 pub(super) mod queue;
 pub mod record;

@@ -1,12 +1,15 @@
 //! Runs: their states, the total (state, transition) table, and the record kept of each.
 
 pub mod act;
+pub mod again;
 pub mod approval;
 pub mod artifact;
 pub mod breaker;
 pub mod event;
 pub mod lock_set;
+pub mod lockout;
 pub mod need;
+pub mod note;
 pub mod orders;
 pub mod plan;
 pub mod progress;
@@ -19,6 +22,7 @@ pub mod summary;
 use serde::{Deserialize, Serialize};
 
 use crate::base::time::Timestamp;
+use crate::run::again::Again;
 use crate::run::orders::Orders;
 use crate::run::plan::Plan;
 use crate::run::queue::{Lane, Priority, Queued};
@@ -209,6 +213,9 @@ pub struct Run {
     /// The ended run that it repeats.
     #[serde(default)]
     pub retry_of: Option<RunId>,
+    /// How much of that run it does again.
+    #[serde(default)]
+    pub again: Again,
     #[serde(default)]
     pub lane: Lane,
     #[serde(default)]
@@ -228,6 +235,9 @@ pub struct RunStep {
     pub finished_at: Option<Timestamp>,
     /// Its result in one line.
     pub message: Option<String>,
+    /// The run in which it ended, when this run took it over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_from: Option<RunId>,
 }
 
 /// One change of a run, or of one of its steps.
@@ -249,6 +259,17 @@ pub struct Change {
 }
 
 impl Run {
+    /// What it repeats, as in "by ana, run #41 again".
+    #[must_use]
+    pub fn repeats(&self) -> Option<String> {
+        let of = self.retry_of?;
+        Some(match self.again {
+            Again::All => format!("run {of} again"),
+            Again::FromFailed => format!("goes on with run {of}"),
+            Again::FailedTargets => format!("the failed targets of run {of} again"),
+        })
+    }
+
     /// The reason for its status, without repeating the status.
     #[must_use]
     pub fn why(&self) -> Option<&str> {
@@ -286,6 +307,19 @@ fn status_reason(
 }
 
 impl RunStep {
+    /// Its result, without repeating the status, and the run it was taken over from.
+    #[must_use]
+    pub fn result(&self) -> Option<String> {
+        let why = self.why().map(str::to_owned);
+        match self.taken_from {
+            None => why,
+            Some(run) => {
+                let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+                Some(format!("in run {run}{why}"))
+            }
+        }
+    }
+
     /// Its result, without repeating the status.
     #[must_use]
     pub fn why(&self) -> Option<&str> {
@@ -320,8 +354,34 @@ pub struct AuditRow {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// A run that has just been queued.
+    pub(crate) fn run() -> Run {
+        Run {
+            id: RunId(41),
+            parent: None,
+            plan: Plan::default(),
+            status: RunStatus::Queued,
+            actor: "ana".to_owned(),
+            trigger: "console".to_owned(),
+            reason: None,
+            requested_at: Timestamp(0),
+            started_at: None,
+            finished_at: None,
+            message: None,
+            holder: None,
+            lease_until: None,
+            cancel_requested_by: None,
+            orders: Orders::default(),
+            retry_of: None,
+            again: Again::All,
+            lane: Lane::default(),
+            priority: Priority::default(),
+            last_seq: 0,
+        }
+    }
 
     #[test]
     fn terminal_states_never_change_but_for_interrupted_and_every_other_state_can_end() {

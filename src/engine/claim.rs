@@ -255,7 +255,12 @@ impl Worker {
         self.notice_absence(now);
         let (store, holder) = (&self.world.store, &self.world.holder);
         let claimed = if let Some(run) = self.only {
-            store.claim(Some(run), holder, until).await?
+            let by = Claimer {
+                holder,
+                adopts_from: Timestamp(i64::MIN),
+                now,
+            };
+            store.claim(Some(run), by, until).await?
         } else {
             let passed = self
                 .unreadable_up_to

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
 
 use crate::core::expr::Value;
+use crate::core::run::again::REDACTED;
 use crate::core::run::plan::{Evaluation, PlanStep, SENSITIVE, Scope};
 use crate::core::run::{RunStep, StepStatus};
 
@@ -19,8 +20,6 @@ pub(super) struct Results {
     gaps: Mutex<BTreeMap<(String, String), &'static str>>,
 }
 
-/// The redactor's replacement of a value begins like this.
-const REDACTED: &str = "[secret ";
 const SECRET: &str = "held a secret, which is not kept when a run is interrupted";
 const DECIDED: &str = "was marked done by a person, so what it would have left is not known";
 const PRIVATE: &str = "is sensitive, so what it left is not kept when a run is interrupted";
@@ -216,6 +215,7 @@ mod tests {
             started_at: None,
             finished_at: None,
             message: None,
+            taken_from: None,
         }
     }
 

@@ -6,14 +6,16 @@ use super::World;
 use super::drive::Drive;
 use super::results::Results;
 use super::step_ref::StepRef;
+use crate::core::run::again::Again;
 use crate::core::run::step::{Call, CallKind};
 use crate::core::run::{Run, RunStep};
 use crate::store::StoreError;
 
-/// The step records and kept results of a run that was active before; empty for a new one.
+/// The step records and kept results of a run that was active before, or that goes on with another;
+/// empty for a new one.
 pub(super) async fn past(world: &World, run: &Run) -> Result<(Vec<RunStep>, Results), StoreError> {
     let results = Results::default();
-    if run.started_at.is_none() {
+    if run.started_at.is_none() && run.again != Again::FromFailed {
         return Ok((Vec::new(), results));
     }
     let steps = world.store.steps(run.id).await?;

@@ -2,8 +2,10 @@
 
 use crate::core::base::time::Timestamp;
 use crate::core::health::observation::{Observation, Seen, TargetSummary};
+use crate::core::run::again::Again;
 use crate::core::run::approval::Vote;
 use crate::core::run::event::{Entry, EntryBody, Level};
+use crate::core::run::note::RunNote;
 use crate::core::run::orders::{Ending, Orders, Pace};
 use crate::core::run::plan::{Plan, Target};
 use crate::core::run::queue::{Lane, Priority};
@@ -36,6 +38,7 @@ row! {
         let_go: Option<i64>,
         ending: Option<String>,
         retry_of: Option<i64>,
+        again: String,
         lane: String,
         priority: String,
         pub rank: i64,
@@ -69,6 +72,7 @@ impl TryFrom<RunRow> for Run {
                 ending: row.ending.as_deref().map(ending).transpose()?,
             },
             retry_of: row.retry_of.map(RunId),
+            again: again(&row.again)?,
             lane: lane(&row.lane)?,
             priority: priority(&row.priority)?,
             last_seq: row.last_seq,
@@ -140,7 +144,13 @@ row! {
         started_at: Option<i64>,
         finished_at: Option<i64>,
         message: Option<String>,
+        taken_from: Option<i64>,
     }
+}
+
+impl StepRow {
+    pub(super) const ALL: &str = "select position, status, attempt, started_at, finished_at, message, taken_from \
+         from run_step where run_id = $1 order by position";
 }
 
 impl TryFrom<StepRow> for RunStep {
@@ -154,6 +164,7 @@ impl TryFrom<StepRow> for RunStep {
             started_at: row.started_at.map(Timestamp),
             finished_at: row.finished_at.map(Timestamp),
             message: row.message,
+            taken_from: row.taken_from.map(RunId),
         })
     }
 }
@@ -182,6 +193,41 @@ impl TryFrom<ChangeRow> for Change {
             attempt,
             status: row.status,
             by: row.actor,
+        })
+    }
+}
+
+row! {
+    pub(super) struct LockoutRow {
+        pub run_id: i64,
+        pub service: String,
+        pub env: String,
+        pub runbook: String,
+        pub actor: String,
+        pub reason: String,
+        pub at: i64,
+        pub until: i64,
+    }
+}
+
+row! {
+    pub(super) struct NoteRow {
+        seq: i64,
+        actor: String,
+        note: String,
+        at: i64,
+    }
+}
+
+impl TryFrom<NoteRow> for RunNote {
+    type Error = StoreError;
+
+    fn try_from(row: NoteRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            seq: row.seq,
+            actor: row.actor,
+            text: row.note,
+            at: Timestamp(row.at),
         })
     }
 }
@@ -419,6 +465,10 @@ pub(super) fn step_status(name: &str) -> Result<StepStatus, StoreError> {
 
 pub(super) fn pace(name: &str) -> Result<Pace, StoreError> {
     Pace::from_name(name).ok_or_else(|| unreadable("pace", name))
+}
+
+fn again(name: &str) -> Result<Again, StoreError> {
+    Again::from_name(name).ok_or_else(|| unreadable("again", name))
 }
 
 pub(super) fn lane(name: &str) -> Result<Lane, StoreError> {

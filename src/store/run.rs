@@ -2,6 +2,7 @@
 
 pub(super) mod artifacts;
 pub(super) mod breakers;
+pub(super) mod carry;
 pub(super) mod chunk;
 pub(super) mod claim;
 pub(super) mod decisions;
@@ -10,7 +11,9 @@ pub(super) mod history;
 pub(super) mod journal;
 pub(super) mod left_over;
 pub(super) mod listing;
+pub(super) mod lockouts;
 pub(super) mod locks;
+pub(super) mod notes;
 pub(super) mod orders;
 pub(super) mod processes;
 pub(super) mod queue;

@@ -12,9 +12,11 @@ use crate::core::health::change::LastChange;
 use crate::core::health::day::Day;
 use crate::core::health::observation::TargetSummary;
 use crate::core::run::approval::{Tally, Vote};
-use crate::core::run::artifact::Artifact;
+use crate::core::run::artifact::{Artifact, RunLink};
 use crate::core::run::breaker::{Breaker, BreakerKey};
 use crate::core::run::event::Entry;
+use crate::core::run::lockout::{Lockable, Lockout};
+use crate::core::run::note::RunNote;
 use crate::core::run::orders::Order;
 use crate::core::run::plan::{Plan, Target};
 use crate::core::run::queue::{Blocked, Member, Queued};
@@ -25,8 +27,8 @@ use crate::core::stack;
 use crate::core::stack::service::Stack;
 
 use super::{
-    AuditFilter, Ballot, Beginning, Found, Glimpse, HomeView, LeftOver, Listed, NewRun, Orderer,
-    Resumer, RunFilter, Store, StoreError, Workspace,
+    AuditFilter, Ballot, Beginning, Found, Glimpse, HomeView, LeftOver, Listed, NewLock, NewRun,
+    Orderer, Resumer, RunFilter, Store, StoreError, Workspace,
 };
 
 const OWN: &str = "select id from run where id = $1 and workspace_id = $2";
@@ -126,6 +128,65 @@ impl Scope {
     ) -> Result<(Artifact, Vec<u8>), StoreError> {
         self.own(run).await?;
         self.store.artifact(run, number).await
+    }
+
+    /// [`Store::lockouts`].
+    pub async fn lockouts(&self, now: Timestamp) -> Result<Vec<Lockout>, StoreError> {
+        self.store.lockouts(self.workspace.id, now).await
+    }
+
+    /// [`Store::stopped`].
+    pub async fn stopped(
+        &self,
+        range: (RunId, RunId),
+        now: Timestamp,
+    ) -> Result<Vec<(RunId, Lockout)>, StoreError> {
+        self.store.stopped(self.workspace.id, range, now).await
+    }
+
+    /// [`Store::lock`].
+    pub async fn lock(&self, lock: NewLock<'_>, at: Timestamp) -> Result<(), StoreError> {
+        self.store.lock(self.workspace.id, lock, at).await
+    }
+
+    /// [`Store::unlock`].
+    pub async fn unlock(
+        &self,
+        of: &[Lockable],
+        by: (&str, Option<&str>),
+        at: Timestamp,
+    ) -> Result<Vec<Lockable>, StoreError> {
+        self.store.unlock(self.workspace.id, of, by, at).await
+    }
+
+    /// [`Store::note`].
+    pub async fn note(
+        &self,
+        run: RunId,
+        note: &str,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.own(run).await?;
+        self.store.note(run, note, actor, at).await
+    }
+
+    /// [`Store::link`].
+    pub async fn link(
+        &self,
+        run: RunId,
+        link: &RunLink,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.own(run).await?;
+        self.store.link(run, link, actor, at).await
+    }
+
+    /// [`Store::notes`].
+    pub async fn notes(&self, run: RunId) -> Result<Vec<RunNote>, StoreError> {
+        self.own(run).await?;
+        self.store.notes(run).await
     }
 
     /// [`Store::votes`].

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError as RecvFailed;
 use tokio::sync::oneshot::error::RecvError;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
@@ -148,7 +149,9 @@ struct Feed {
 
 /// Result of one pass of a feed.
 enum Progress {
-    /// The run has ended and all entries are fed, or the log was closed.
+    /// The log was closed.
+    Closed,
+    /// The run has ended and all entries so far are fed; people may still add notes.
     Ended,
     /// All entries so far are fed; more may be written.
     UpToDate,
@@ -161,7 +164,12 @@ impl Feed {
         let mut notices = self.control.subscribe();
         loop {
             match self.feed_entries().await {
-                Ok(Progress::Ended) => return,
+                Ok(Progress::Closed) => return,
+                Ok(Progress::Ended) => {
+                    if !self.wait_added(&mut notices).await {
+                        return;
+                    }
+                }
                 Ok(Progress::UpToDate) => self.wait(&mut notices).await,
                 Ok(Progress::Paused) => self.wait_watched(&mut notices).await,
                 Err(refusal) => {
@@ -185,7 +193,7 @@ impl Feed {
     /// Feeds the entries so far, while the log is on screen.
     async fn feed_entries(&mut self) -> Result<Progress, Refusal> {
         // Status before entries: an ended run writes no more, unless it was interrupted and is
-        // resumed.
+        // resumed, or a person adds something.
         let status = self.control.status(self.run).await?;
         let ended = status.is_terminal() && status != RunStatus::Interrupted;
         loop {
@@ -200,7 +208,7 @@ impl Feed {
             self.after = last.seq;
             let room = self.writer.push(&entries);
             if !self.waker.wake() || !room {
-                return Ok(Progress::Ended);
+                return Ok(Progress::Closed);
             }
         }
         if ended {
@@ -214,6 +222,23 @@ impl Feed {
         } else {
             Progress::UpToDate
         })
+    }
+
+    /// Waits until something is added to a run that has ended; false: nothing more will be shown.
+    /// A subcommand does not wait: it gets notices only of its own process's writes.
+    async fn wait_added(&self, notices: &mut Receiver<Notice>) -> bool {
+        if self.control.settings().door == ProcessKind::Cli {
+            return false;
+        }
+        loop {
+            match notices.recv().await {
+                Ok(Notice::Entries(run, seq)) if run == self.run && seq > self.after => {
+                    return true;
+                }
+                Ok(_) | Err(RecvFailed::Lagged(_)) => {}
+                Err(RecvFailed::Closed) => return false,
+            }
+        }
     }
 
     /// Waits until the log is on screen.

@@ -13,6 +13,7 @@ use crate::core::command::{Catalogue, Parsed};
 use crate::core::health::day::Day;
 use crate::core::run::act::{Act, Acted};
 use crate::core::run::artifact::Artifact;
+use crate::core::run::lockout::Lockout;
 use crate::core::run::plan::{Plan, Target};
 use crate::core::run::{AuditRow, Run, RunId};
 use crate::logfile::log_view::LogRequest;
@@ -65,6 +66,7 @@ pub enum Msg {
     Artifact(Result<Box<(Artifact, Vec<u8>)>, String>),
     Runs(Ticket, Result<RunPage, String>),
     Audit(Ticket, Result<Vec<AuditRow>, String>),
+    Locks(Ticket, Result<Vec<Lockout>, String>),
     /// The result of [`Effect::FindRun`].
     FoundRun(Ticket, Result<ChosenRun, String>),
     /// A plan card, for the preview or for the card itself, depending on the ticket.
@@ -157,6 +159,8 @@ pub enum Effect {
         ticket: Ticket,
         filter: AuditFilter,
     },
+    /// The locks that people have set.
+    Locks(Ticket),
     /// Find the run for a reference.
     FindRun {
         ticket: Ticket,

@@ -134,6 +134,7 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
         Effect::Audit { ticket, filter } => {
             Msg::Audit(ticket, with_text(control.audit(&filter).await))
         }
+        Effect::Locks(ticket) => Msg::Locks(ticket, with_text(control.lockouts().await)),
         Effect::FindRun { ticket, reference } => {
             Msg::FoundRun(ticket, with_text(control.find_run(&reference).await))
         }

@@ -20,9 +20,12 @@ use opsroom::core::base::time::Timestamp;
 use opsroom::core::command::run_ref::{Newest, RunRef};
 use opsroom::core::health::matrix::RowOrder;
 use opsroom::core::run::act::Act;
+use opsroom::core::run::again::Again;
 use opsroom::core::run::approval::Vote;
 use opsroom::core::run::breaker::{Breaker, BreakerKey, State};
+use opsroom::core::run::lockout::{LockEnd, Lockable, Lockout};
 use opsroom::core::run::need::{NeedReason, RunNeed};
+use opsroom::core::run::note::RunNote;
 use opsroom::core::run::orders::{Order, Orders, Pace};
 use opsroom::core::run::plan::{Plan, Risk, RiskLevel, Target, plan_hash};
 use opsroom::core::run::queue::{Blocked, Concurrency, Lane, Lock, Policy, Priority, Queued};
@@ -1106,6 +1109,7 @@ fn a_queued_run_says_what_it_waits_for() {
         lane: Lane::Interactive,
         ahead: 3,
         waits_for: vec![blocked],
+        locked: Vec::new(),
         untaken: None,
     });
     let mut console = Console::new(world);
@@ -1146,6 +1150,7 @@ fn the_run_list_shows_what_the_selected_run_waits_for_and_the_card_its_conflicts
         lane: Lane::Routine,
         ahead: 5,
         waits_for: vec![blocked],
+        locked: Vec::new(),
         untaken: None,
     });
     let concurrency = Concurrency {
@@ -1184,6 +1189,7 @@ fn the_wait_of_an_old_queued_run_is_read_again_with_the_newest_page() {
             lane: Lane::Routine,
             ahead: 5,
             waits_for: vec![blocked],
+            locked: Vec::new(),
             untaken: None,
         })
     };
@@ -1342,10 +1348,133 @@ fn the_command_line_leads_to_the_same_questions() {
     console.press("y Enter");
     let retry = Act::Retry {
         run: RunId(41),
+        again: Again::All,
         typed: None,
         reason: None,
     };
     assert_eq!(console.acts(), [retry]);
+}
+
+#[test]
+fn a_failed_run_is_gone_on_with_through_its_card() {
+    let mut world = World::at_rest();
+    world.detail.run.status = RunStatus::Failed;
+    world.detail.steps[1].status = StepStatus::Failed;
+    let mut console = Console::with(world, Facts::default(), true, (140, 40));
+    console
+        .command("resume run 41")
+        .shows("`continue failed run 41` goes on with it")
+        .command("continue failed run 41")
+        .shows("A new run goes on with run #41 at step go ahead?; not run again:")
+        .shows("▸ Back ◂")
+        .press("y Enter")
+        .shows("Plan: ")
+        .shows("goes on with run #41 at step go ahead?")
+        .press("y Enter");
+    let go_on = Act::Retry {
+        run: RunId(41),
+        again: Again::FromFailed,
+        typed: None,
+        reason: None,
+    };
+    assert_eq!(console.acts(), [go_on]);
+
+    // Nothing succeeded: it can only be done again as a whole.
+    let mut world = World::at_rest();
+    world.detail.run.status = RunStatus::Failed;
+    world.detail.steps[0].status = StepStatus::Failed;
+    let mut console = Console::new(world);
+    console
+        .command("continue failed run 41")
+        .shows("Do it again")
+        .hides("Go on from the failed step");
+    assert!(console.acts().is_empty());
+}
+
+#[test]
+fn a_target_is_locked_and_the_locks_are_listed() {
+    let mut world = World::default();
+    let web = Lockable::Target(Target {
+        service: "web".to_owned(),
+        env: Some("staging".to_owned()),
+    });
+    let lock = Lockout {
+        of: web.clone(),
+        actor: "ben".to_owned(),
+        reason: "migration".to_owned(),
+        at: NOW,
+        until: NOW.plus_ms(3_600_000),
+    };
+    world.detail.run.status = RunStatus::Queued;
+    world.detail.queued = Some(Queued {
+        run: RunId(41),
+        lane: Lane::Interactive,
+        ahead: 0,
+        waits_for: Vec::new(),
+        locked: vec![lock.clone()],
+        untaken: None,
+    });
+    world.locks.push(lock);
+    let mut console = Console::with(world, Facts::default(), true, (140, 40));
+    console
+        .command("lock web in staging for 2h because \"migration\"")
+        .shows("web in staging")
+        .command("unlock web in staging");
+    let of = vec![web];
+    let locked = Act::Lock {
+        of: of.clone(),
+        end: LockEnd::For(7_200_000),
+        reason: Some("migration".to_owned()),
+    };
+    assert_eq!(console.acts(), [locked, Act::Unlock { of, reason: None }]);
+    console
+        .command("show run 41")
+        .shows("waits for web in staging, locked by ben until");
+    console
+        .command("locks")
+        .shows("Locks, 1")
+        .shows("web in staging, locked by ben until");
+}
+
+#[test]
+fn a_run_gets_notes_and_links_and_shows_them() {
+    let mut world = World::at_rest();
+    world.detail.run.status = RunStatus::Failed;
+    world.detail.notes.push(RunNote {
+        seq: 9,
+        actor: "ben".to_owned(),
+        text: "the disk was full".to_owned(),
+        at: NOW,
+    });
+    let mut console = Console::with(world, Facts::default(), true, (140, 40));
+    console
+        .command("note run 41 \"cleaned it\"")
+        .shows("Add a note")
+        .shows("note: cleaned it")
+        .press("y Enter");
+    console
+        .command("link run 41 https://acme.test/7 \"pull request\"")
+        .shows("notes 1")
+        .shows("ben: the disk was full");
+    let note = Act::Note {
+        run: RunId(41),
+        note: Some("cleaned it".to_owned()),
+    };
+    let link = Act::Link {
+        run: RunId(41),
+        url: "https://acme.test/7".to_owned(),
+        title: Some("pull request".to_owned()),
+    };
+    assert_eq!(console.acts(), [note, link]);
+}
+
+#[test]
+fn a_step_of_an_earlier_run_says_so() {
+    let mut world = World::default();
+    world.detail.steps[0].taken_from = Some(RunId(38));
+    Console::with(world, Facts::default(), true, (140, 40))
+        .command("show run 41")
+        .shows("in run #38: HTTP 2");
 }
 
 #[test]

@@ -12,10 +12,12 @@ use opsroom::core::health::check::score::{Health, Line, Score};
 use opsroom::core::health::day::{Day, HOUR_MS};
 use opsroom::core::health::observation::{Observation, TargetSummary};
 use opsroom::core::run::act::{Act, Acted};
+use opsroom::core::run::again::Again;
 use opsroom::core::run::approval::Tally;
-use opsroom::core::run::artifact::{Artifact, ArtifactKind};
+use opsroom::core::run::artifact::{Artifact, ArtifactKind, RunLink};
 use opsroom::core::run::breaker::BreakerKey;
 use opsroom::core::run::event::{Entry, EntryBody, Level, Stream};
+use opsroom::core::run::lockout::Lockout;
 use opsroom::core::run::orders::Orders;
 use opsroom::core::run::plan::{Plan, PlanStep, Risk, RiskLevel, Target};
 use opsroom::core::run::queue::{Lane, Priority};
@@ -46,6 +48,7 @@ pub struct World {
     pub card: PlanCard,
     pub log: Vec<Entry>,
     pub detail: RunDetail,
+    pub locks: Vec<Lockout>,
     pub history: Vec<String>,
     pub home_view: HomeView,
     /// The contents of every artifact.
@@ -96,6 +99,7 @@ impl Default for World {
                 .as_bytes()
                 .to_vec(),
             log,
+            locks: Vec::new(),
             history: vec![
                 "deploy web to staging".to_owned(),
                 "check prod".to_owned(),
@@ -218,6 +222,7 @@ impl World {
                     }),
                 )
             }
+            Effect::Locks(ticket) => Msg::Locks(ticket, Ok(self.locks.clone())),
             Effect::Audit { ticket, .. } => Msg::Audit(
                 ticket,
                 Ok(vec![AuditRow {
@@ -282,6 +287,16 @@ impl World {
                 run,
                 tally: Tally::Open(Vec::new()),
             },
+            Act::Note { run, .. } => Acted::Noted(run),
+            Act::Link { run, url, title } => Acted::Linked {
+                run,
+                link: RunLink {
+                    title: title.unwrap_or_default(),
+                    url,
+                },
+            },
+            Act::Lock { of, .. } => Acted::Locked { of, until: NOW },
+            Act::Unlock { of, .. } => Acted::Unlocked(of),
             Act::ResetBreaker { target, .. } => {
                 let keys = [BreakerKey {
                     target: None,
@@ -631,6 +646,7 @@ pub fn run(id: i64, status: RunStatus) -> Run {
         cancel_requested_by: None,
         orders: Orders::default(),
         retry_of: None,
+        again: Again::All,
         lane: Lane::Interactive,
         priority: Priority::Normal,
         last_seq: 0,
@@ -656,6 +672,7 @@ fn detail(run: Run) -> RunDetail {
         started_at: Some(NOW.plus_ms(-15_000)),
         finished_at: (status == StepStatus::Succeeded).then_some(NOW.plus_ms(-14_959)),
         message: (!message.is_empty()).then(|| message.to_owned()),
+        taken_from: None,
     };
     let pending = RunStep {
         started_at: None,
@@ -681,6 +698,7 @@ fn detail(run: Run) -> RunDetail {
         run,
         steps,
         artifacts: vec![artifact],
+        notes: Vec::new(),
         approval: None,
         queued: None,
     }

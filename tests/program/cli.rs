@@ -597,6 +597,229 @@ fn kept_objects_must_fit_the_file() {
         .prints(&["- environment production", "+ environment prod"]);
 }
 
+/// A store whose `cutover` runbook builds, and then needs the file `ready`.
+fn home_with_a_cutover() -> Home {
+    let home = Home::new();
+    home.write(
+        ".config/opsroom/runbooks/cutover.toml",
+        r#"name = "cutover"
+title = "cut over web → {env}"
+version = "1"
+phrases = ["cut over web in {env}"]
+mutates = true
+
+[[step]]
+name = "build"
+phase = "preflight"
+shell = "echo built; echo n=3 >> $OPSROOM_OUTPUT"
+save = { n = "response.outputs.n" }
+
+[[step]]
+name = "switch"
+phase = "action"
+shell = "test -e ready"
+
+[[step]]
+name = "look"
+phase = "verify"
+when = "steps.build.n == '3'"
+shell = "echo looked"
+"#,
+    );
+    home.write("stack.toml", TWO);
+    home.run(&["apply", "--yes", "stack.toml"]).expect(0);
+    home
+}
+
+#[test]
+fn a_failed_run_goes_on_from_its_failed_step() {
+    let home = home_with_a_cutover();
+    home.run(&["run", "cut over web in dev", "--yes"])
+        .expect(1)
+        .prints(&["built"]);
+    home.run(&["resume", "1", "--failed"]).expect(2).says(&[
+        "goes on with run #1 at step switch; not run again: build",
+        "add --yes",
+    ]);
+    home.write("ready", "");
+    let ended = home
+        .run(&[
+            "resume",
+            "1",
+            "--failed",
+            "--yes",
+            "--reason",
+            "it is ready",
+        ])
+        .expect(0)
+        .prints(&["build: succeeded in run #1", "looked"]);
+    assert!(!ended.stdout.contains("> built"), "{ended:#?}");
+    home.run(&["runs", "2"]).expect(0).prints(&[
+        "tester from cli, goes on with run #1",
+        "goes on with run #1: it is ready",
+        "in run #1",
+    ]);
+    let record = home.json(&["runs", "2", "--json"]);
+    assert_eq!(record["run"]["again"], "from_failed");
+    assert_eq!(record["steps"][0]["taken_from"], 1);
+    home.run(&["resume", "1", "--failed", "--yes"])
+        .expect(2)
+        .says(&["run #2 goes on with it already"]);
+    home.run(&["resume", "2", "--failed", "--yes"])
+        .expect(2)
+        .says(&["it is succeeded; only a run that failed"]);
+}
+
+#[test]
+fn notes_and_links_are_added_to_a_run_that_has_ended() {
+    let home = Home::with_stack(TWO);
+    home.run(&["run", "check web in dev"]).expect(0);
+    home.run(&["note", "1", "looks", "good"])
+        .expect(0)
+        .prints(&["run #1: noted"]);
+    home.run(&["link", "last", "https://acme.test/pull/7", "pull request"])
+        .expect(0)
+        .prints(&["run #1: linked to https://acme.test/pull/7"]);
+    home.run(&["log", "1"]).expect(0).prints(&[
+        "note by tester: looks good",
+        "link by tester: pull request https://acme.test/pull/7",
+    ]);
+    home.run(&["runs", "1"])
+        .expect(0)
+        .prints(&["NOTE", "looks good", "pull request"]);
+    let record = home.json(&["runs", "1", "--json"]);
+    assert_eq!(record["notes"][0]["text"], "looks good");
+    assert_eq!(record["run"]["status"], "succeeded");
+    home.run(&["artifacts", "1", "pull request"])
+        .expect(0)
+        .prints(&["https://acme.test/pull/7"]);
+    home.run(&["link", "1", "file:///etc/passwd"])
+        .expect(2)
+        .says(&["an address begins with http:// or https://"]);
+    home.run(&["note", "1", " "])
+        .expect(2)
+        .says(&["the note is empty"]);
+    for refused in [
+        &["note", "1", "x"][..],
+        &["link", "1", "https://acme.test/"],
+    ] {
+        let args = [&["--read-only"], refused].concat();
+        home.run(&args).expect(2).says(&["read-only"]);
+    }
+}
+
+#[test]
+fn a_locked_target_blocks_every_door_until_it_is_unlocked() {
+    let home = home_with_a_cutover();
+    home.write("ready", "");
+    home.run(&["lock", "web", "--for", "2h", "--reason", "migration"])
+        .expect(2)
+        .says(&["say in which environment: web runs in dev, prod"]);
+    for (args, why) in [
+        (&["--for", "31d"][..], "at most 30 days"),
+        (&["--until", "2020-01-01"], "not a time in the future"),
+        (&["--for", "soon"], "soon"),
+    ] {
+        let lock = ["lock", "web", "--env", "dev", "--reason", "x"];
+        home.run(&[&lock, args].concat()).expect(2).says(&[why]);
+    }
+    home.run(&[
+        "lock", "wbe", "--env", "dev", "--for", "2h", "--reason", "x",
+    ])
+    .expect(2)
+    .says(&["there is no service wbe; did you mean `web`?"]);
+    home.run(&["run", "lock web in dev for 2h because \"migration\""])
+        .expect(0)
+        .prints(&["locked until", "web in dev"]);
+    home.run(&["locks"])
+        .expect(0)
+        .prints(&["web in dev", "tester", "migration"]);
+    assert_eq!(
+        home.json(&["locks", "--json"])[0]["target"]["service"],
+        "web"
+    );
+    let blocked = "LOCKED: web in dev, locked by tester until";
+    home.run(&["plan", "deploy web to dev"])
+        .expect(0)
+        .prints(&["risk         block LOCKED: web in dev, locked by tester"]);
+    home.run(&["run", "deploy web to dev", "--yes"])
+        .expect(2)
+        .says(&[blocked, "migration"]);
+    let elsewhere = home.run(&["plan", "deploy web to prod"]).expect(0);
+    assert!(!elsewhere.stdout.contains("LOCKED"), "{elsewhere:#?}");
+    home.run(&["run", "check web in dev"]).expect(0);
+    home.run(&[
+        "lock",
+        "--runbook",
+        "cutover",
+        "--for",
+        "1h",
+        "--reason",
+        "broken",
+    ])
+    .expect(0);
+    home.run(&["run", "cut over web in dev", "--yes"])
+        .expect(2)
+        .says(&["LOCKED: runbook cutover, locked by tester until", "broken"]);
+    home.run(&["run", "unlock runbook cutover", "--reason", "mended"])
+        .expect(0)
+        .prints(&["unlocked: runbook cutover"]);
+    home.run(&["run", "cut over web in dev", "--yes"]).expect(0);
+    home.run(&["unlock", "web", "--env", "dev"])
+        .expect(0)
+        .prints(&["unlocked: web in dev"]);
+    home.run(&["unlock", "web", "--env", "dev"])
+        .expect(2)
+        .says(&["web in dev is not locked"]);
+    home.run(&["--read-only", "unlock", "web", "--env", "dev"])
+        .expect(2)
+        .says(&["read-only"]);
+    home.run(&["locks"])
+        .expect(0)
+        .prints(&["nothing is locked"]);
+}
+
+#[test]
+fn only_the_failed_items_of_a_run_are_retried() {
+    let home = Home::new();
+    home.write(
+        ".config/opsroom/runbooks/patch.toml",
+        r#"name = "patch"
+title = "patch hosts → {env}"
+version = "1"
+phrases = ["patch hosts in {env}"]
+mutates = true
+
+[[step]]
+name = "patch {item}"
+phase = "action"
+for_each = ["one", "two", "three"]
+on_failure = "continue"
+shell = 'echo "patching $HOST"; test "$HOST" != two || test -e ready'
+env = { HOST = "{item}" }
+"#,
+    );
+    home.write("stack.toml", TWO);
+    home.run(&["apply", "--yes", "stack.toml"]).expect(0);
+    home.run(&["run", "patch hosts in dev", "--yes"]).expect(1);
+    home.write("ready", "");
+    let ended = home
+        .run(&["retry", "1", "--failed-targets", "--yes"])
+        .expect(0)
+        .says(&[
+            "patch hosts → dev, only two",
+            "only two of run #1; done there: one, three",
+        ])
+        .prints(&["patching two"]);
+    assert!(!ended.stdout.contains("patching one"), "{ended:#?}");
+    home.run(&["runs", "2"])
+        .expect(0)
+        .prints(&["the failed targets of run #1 again"]);
+    home.run(&["retry", "2", "--failed-targets", "--yes"])
+        .expect(2)
+        .says(&["it is not about several services or items; retry it whole"]);
+}
+
 #[test]
 fn a_run_is_found_by_service_environment_and_status_in_the_whole_store() {
     let probe = "[[service.action]]\ndo = \"probe\"\nshell = \"test $OPSROOM_ENV = dev\"\n";

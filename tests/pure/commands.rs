@@ -245,6 +245,8 @@ fn every_form_selects_its_intent() {
         ("TOPIC", "x"),
         ("TEXT", "x"),
         ("TITLE", "x"),
+        ("REASON", "x"),
+        ("URL", "https://acme.test/x"),
         ("TARGET", "web"),
         ("DEPARTMENT", "Product"),
         ("FIELD", "tier"),

@@ -11,6 +11,7 @@
 
 mod bench;
 
+mod again;
 mod artifacts;
 mod breaker;
 mod control;

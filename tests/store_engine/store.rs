@@ -6,6 +6,7 @@
     reason = "a failed unwrap fails the test"
 )]
 
+mod again;
 mod artifacts;
 mod changes;
 mod control;
@@ -14,6 +15,8 @@ mod history;
 mod home;
 mod journal;
 mod left_over;
+mod lockouts;
+mod notes;
 mod opening;
 mod overview;
 mod queue;
@@ -218,6 +221,11 @@ suite! {
         a_paused_run_that_has_failed_does_not_go_on_by_itself, only_a_run_that_waits_before_a_step_has_it_released,
         an_approval_needs_enough_people_other_than_the_requester, votes_outlive_the_engine_and_are_bound_to_their_time,
         the_requester_of_a_run_does_not_approve_its_retry, outcomes_are_found_by_step_oldest_first;
+    again: a_run_goes_on_with_what_succeeded, only_one_run_goes_on_with_a_run,
+        what_cannot_be_gone_on_with_is_refused_and_nothing_is_written;
+    lockouts: a_locked_target_keeps_changing_runs_in_the_queue, a_locked_runbook_keeps_its_runs_in_the_queue,
+        a_lock_is_audited_and_replaced_only_by_its_author;
+    notes: notes_are_entries_also_after_the_end, a_link_is_an_artifact_with_an_entry;
     table: every_pair_of_state_and_transition;
     resume: an_unknown_outcome_requires_a_decision, targets_are_taken_all_or_none_and_given_back,
         racing_claimers_never_share_a_target, a_write_that_only_seemed_to_fail_is_found;

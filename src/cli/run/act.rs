@@ -60,7 +60,14 @@ async fn confirm_plan(
     act: &Act,
     terms: Terms<'_>,
 ) -> Result<Option<String>, Stop> {
-    let plan = control.run(run).await?.run.plan;
+    let detail = control.run(run).await?;
+    let (plan, about) = match act {
+        Act::Retry { again, .. } => {
+            let planned = again.plan(&detail.run, &detail.steps);
+            planned.map_err(|why| Stop::Usage(format!("run {run}: {why}")))?
+        }
+        _ => (detail.run.plan, Vec::new()),
+    };
     let queue = match act {
         Act::Retry { .. } => control.blockers(&plan).await?,
         _ => Vec::new(),
@@ -72,8 +79,8 @@ async fn confirm_plan(
         queue,
     };
     if !terms.json {
-        for line in card_lines(&card) {
-            print_message(&line);
+        for line in card_lines(&card).iter().chain(&about) {
+            print_message(line);
         }
     }
     consent(&card.plan, terms.yes, terms.confirm).await

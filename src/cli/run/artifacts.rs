@@ -17,7 +17,7 @@ use crate::tui::{Log, View};
 /// List the artifacts of a run, or open one
 ///
 /// On a terminal an artifact of text opens in the viewer of logs; into a pipe or file it is written
-/// as it is.
+/// as it is. Of a link the address is printed.
 #[derive(Debug, clap::Args)]
 pub struct ArtifactsArgs {
     /// The run: a number, `last` or `last-failed`
@@ -118,6 +118,10 @@ fn pick<'a>(all: &'a [Artifact], name: &str) -> Result<&'a Artifact, String> {
 }
 
 fn give(artifact: &Artifact, content: Vec<u8>) -> Result<Next, Stop> {
+    if let Some(url) = &artifact.url {
+        Out::new().line(url)?;
+        return Ok(Next::Exit(Code::Succeeded));
+    }
     if !std::io::stdout().is_terminal() {
         Out::new().raw(&content)?;
         return Ok(Next::Exit(Code::Succeeded));

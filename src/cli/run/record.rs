@@ -7,6 +7,7 @@ use crate::cli::session::Start;
 use crate::cli::stop::{Code, Stop};
 use crate::control::run::record::Record;
 use crate::core::base::time::human_ms;
+use crate::core::run::note::RunNote;
 use crate::core::run::{Change, Run, RunStep};
 
 pub(in crate::cli) async fn print(which: &Which, json: bool, start: &Start) -> Result<Code, Stop> {
@@ -36,6 +37,12 @@ pub(in crate::cli) async fn print(which: &Which, json: bool, start: &Start) -> R
         .map(|change| change_row(change, &record.run))
         .collect();
     out.table(["WHEN", "WHAT", "BECAME", "BY"], &changes)?;
+    if !record.notes.is_empty() {
+        let note = |note: &RunNote| [note.at.rfc3339(), note.actor.clone(), note.text.clone()];
+        let rows: Vec<_> = record.notes.iter().map(note).collect();
+        out.line("")?;
+        out.table(["WHEN", "BY", "NOTE"], &rows)?;
+    }
     if !record.artifacts.is_empty() {
         let rows: Vec<_> = record
             .artifacts
@@ -64,7 +71,7 @@ fn head(record: &Record, out: &mut Out) -> Result<(), Stop> {
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
     let after = run.parent.map(|parent| format!(", after run {parent}"));
-    let again = run.retry_of.map(|of| format!(", run {of} again"));
+    let again = run.repeats().map(|what| format!(", {what}"));
     let from = format!(
         "{} from {}{}{}",
         run.actor,
@@ -116,7 +123,7 @@ fn step_row(step: &RunStep, run: &Run) -> [String; 6] {
         step.status.name().to_owned(),
         step.attempt.to_string(),
         took.unwrap_or_else(|| "–".to_owned()),
-        step.why().unwrap_or_default().to_owned(),
+        step.result().unwrap_or_default(),
     ]
 }
 

@@ -1,4 +1,5 @@
-//! `opsroom resume` and `opsroom retry`: resume an interrupted run, run an ended one again.
+//! `opsroom resume` and `opsroom retry`: resume an interrupted run, run an ended one again, whole or
+//! from its failed step.
 
 use crate::cli::run::act::{self, Terms};
 use crate::cli::run::log::Which;
@@ -7,10 +8,11 @@ use crate::cli::stop::{Code, Stop};
 use crate::control::RunDetail;
 use crate::core::run::RunStatus;
 use crate::core::run::act::Act;
+use crate::core::run::again::Again;
 use crate::core::run::orders::{Order, next_step};
 use crate::core::run::resume::Decision;
 
-/// Go on with an interrupted run at its first unfinished step, or let a paused one go on
+/// Go on with an interrupted run at its first unfinished step, with a failed one, or let a paused one go on
 #[derive(Debug, clap::Args)]
 pub struct ResumeArgs {
     /// Its number, or `last`
@@ -21,12 +23,28 @@ pub struct ResumeArgs {
     /// A run that is gone through step by step: let its next step go, and no other
     #[arg(long, conflicts_with = "DecisionArgs")]
     step: bool,
+    #[command(flatten)]
+    go_on: GoOnArgs,
     /// Why, kept in the log of the run and in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// One JSON object per line: run, entries, end
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct GoOnArgs {
+    /// A run that failed, timed out or was cancelled: a new run goes on from its failed step, and does
+    /// nothing again that succeeded
+    #[arg(long, conflicts_with_all = ["DecisionArgs", "step"])]
+    failed: bool,
+    /// With --failed: do not ask before starting (protected environments still want --confirm)
+    #[arg(short = 'y', long, requires = "failed")]
+    yes: bool,
+    /// With --failed: the word a protected environment wants typed
+    #[arg(long, value_name = "WORD", requires = "failed")]
+    confirm: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -43,12 +61,15 @@ struct DecisionArgs {
     give_up: bool,
 }
 
-/// Start a new run with the plan of an ended one
+/// Start a new run with the plan of an ended one, or with what failed of it
 #[derive(Debug, clap::Args)]
 pub struct RetryArgs {
     /// Its number, `last` or `last-failed`
     #[arg(value_name = "RUN")]
     run: Which,
+    /// Only the services or items that failed or were not reached
+    #[arg(long)]
+    failed_targets: bool,
     /// Do not ask before starting (protected environments still want --confirm)
     #[arg(short = 'y', long)]
     yes: bool,
@@ -84,6 +105,12 @@ pub(in crate::cli) async fn perform(args: &ResumeArgs, start: &Start) -> Result<
     };
     let act = match next {
         Some(order) => Act::Order { run, order, reason },
+        None if args.go_on.failed => Act::Retry {
+            run,
+            again: Again::FromFailed,
+            typed: None,
+            reason,
+        },
         None => Act::Resume {
             run,
             decision,
@@ -91,6 +118,8 @@ pub(in crate::cli) async fn perform(args: &ResumeArgs, start: &Start) -> Result<
         },
     };
     let terms = Terms {
+        yes: args.go_on.yes,
+        confirm: args.go_on.confirm.as_ref(),
         json: args.json,
         ..Terms::default()
     };
@@ -115,6 +144,11 @@ pub(in crate::cli) async fn retry(args: &RetryArgs, start: &Start) -> Result<Cod
     let control = start.open_cli().await?;
     let retry = Act::Retry {
         run: args.run.find(&control).await?,
+        again: if args.failed_targets {
+            Again::FailedTargets
+        } else {
+            Again::All
+        },
         typed: None,
         reason: args.reason.clone(),
     };

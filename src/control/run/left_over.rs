@@ -166,6 +166,7 @@ impl Control {
         for link in queued.plan.links() {
             self.exists(link)?;
         }
+        self.not_locked(&queued.plan).await?;
         Self::confirmed(&queued.plan, typed)?;
         let reason = self.clean(reason.map(str::trim).filter(|reason| !reason.is_empty()));
         let by = Orderer {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::control::{Control, Refusal, RunFilter};
+use crate::core::run::lockout::Lockout;
 use crate::core::run::plan::Plan;
 use crate::core::run::queue::{Lane, Lock, Queued, group_effect, rank};
 use crate::core::run::summary::RunSummary;
@@ -72,6 +73,12 @@ impl Control {
         let mut queue = scope.queue(*first, *last).await?;
         queue.retain(|queued| ids.contains(&queued.run));
         let untaken = self.untaken(&scope).await?;
+        let now = self.0.clock.now();
+        for (run, lock) in scope.stopped((*first, *last), now).await? {
+            if let Some(queued) = queue.iter_mut().find(|queued| queued.run == run) {
+                queued.locked.push(lock);
+            }
+        }
         for queued in &mut queue {
             queued.untaken = untaken.get(&queued.run).copied();
         }
@@ -87,8 +94,21 @@ impl Control {
             .find(|queued| queued.run == run.id))
     }
 
-    /// What a run of this plan would wait for now, one line each.
+    /// What stands in the way of a run of this plan now, one line each: locks of people, which block
+    /// it, and what it would wait for.
     pub async fn blockers(&self, plan: &Plan) -> Result<Vec<String>, Refusal> {
+        let locks = self.lockouts().await?;
+        let stops = |lock: &&Lockout| plan.links().into_iter().any(|link| lock.stops(link));
+        let stopping = locks.iter().filter(stops);
+        let mut lines: Vec<String> = stopping
+            .map(|lock| format!("cannot be started: {lock}"))
+            .collect();
+        lines.extend(self.waits(plan).await?);
+        Ok(lines)
+    }
+
+    /// What a run of this plan would wait for now, one line each.
+    pub(in crate::control) async fn waits(&self, plan: &Plan) -> Result<Vec<String>, Refusal> {
         let mut lines = Vec::new();
         let Some(scope) = self.known_scope() else {
             return Ok(lines);

@@ -7,6 +7,7 @@ use crate::control::{Control, Refusal};
 use crate::core::base::message::{MAX_OUTCOME_BYTES, cut_to};
 use crate::core::base::redact::Redactor;
 use crate::core::run::artifact::Artifact;
+use crate::core::run::note::RunNote;
 use crate::core::run::plan::{Plan, PlanStep, plan_hash};
 use crate::core::run::{Change, Run, RunId, RunStep};
 use crate::core::stack::service::Stack;
@@ -20,6 +21,8 @@ pub struct Record {
     /// Every change of the run and of its steps, oldest first.
     pub changes: Vec<Change>,
     pub artifacts: Vec<Artifact>,
+    /// Notes of people, oldest first.
+    pub notes: Vec<RunNote>,
 }
 
 impl Control {
@@ -29,12 +32,14 @@ impl Control {
         let run = scope.run(run).await?;
         let (steps, changes) = (scope.steps(run.id).await?, scope.history(run.id).await?);
         let artifacts = scope.artifacts(run.id).await?;
+        let notes = scope.notes(run.id).await?;
         Ok(Record {
             plan_hash: plan_hash(&run.plan),
             run,
             steps,
             changes,
             artifacts,
+            notes,
         })
     }
 

@@ -3,6 +3,7 @@
 use crate::bus::Notice;
 use crate::control::{Beginning, Control, ProcessKind, Refusal};
 use crate::core::run::act::Acted;
+use crate::core::run::again::Again;
 use crate::core::run::orders::{Order, Pace};
 use crate::core::run::plan::Plan;
 use crate::core::run::resume::Decision;
@@ -40,11 +41,13 @@ impl Control {
         Ok(Acted::Resumed(Box::new(scope.run(run).await?)))
     }
 
-    /// Queues a new run with the plan, lane and priority of one that has ended. Block risks,
-    /// confirmation and the targets' existence are checked again.
+    /// Queues a new run with the plan, lane and priority of one that has ended; one that goes on
+    /// takes over what succeeded. Block risks, confirmation and the targets' existence are checked
+    /// again.
     pub(in crate::control) async fn retry(
         &self,
         run: RunId,
+        again: Again,
         typed: Option<&str>,
         reason: Option<&str>,
     ) -> Result<Acted, Refusal> {
@@ -58,11 +61,14 @@ impl Control {
             }
             .into());
         }
+        let steps = scope.steps(run).await?;
+        let again_plan = again.plan(&old, &steps);
+        let (plan, _) = again_plan.map_err(|why| StoreError::NotAgain { run, why })?;
         self.refresh().await?;
-        for link in old.plan.links() {
+        for link in plan.links() {
             self.exists(link)?;
         }
-        self.can_be_approved(&old.plan, &scope.requesters(run).await?)?;
+        self.can_be_approved(&plan, &scope.requesters(run).await?)?;
         let because = reason
             .map(|reason| format!(": {reason}"))
             .unwrap_or_default();
@@ -70,13 +76,18 @@ impl Control {
         let (lane, priority) = (Some(old.lane), Some(old.priority));
         let beginning = Beginning {
             retry_of: Some(run),
+            again,
             lane,
             priority,
             ..Beginning::default()
         };
-        let reason = format!("retry of run {run}{because}");
+        let reason = match again {
+            Again::All => format!("retry of run {run}{because}"),
+            Again::FromFailed => format!("goes on with run {run}{because}"),
+            Again::FailedTargets => format!("retry of the failed targets of run {run}{because}"),
+        };
         let new = self
-            .submit_as(old.plan, typed, Some(&reason), beginning)
+            .submit_as(plan, typed, Some(&reason), beginning)
             .await?;
         Ok(Acted::Retried(Box::new(new)))
     }

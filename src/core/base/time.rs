@@ -2,10 +2,12 @@
 //! how both are written.
 
 mod since;
+mod until;
 
 use serde::{Deserialize, Serialize};
 
 pub use since::parse_since;
+pub use until::parse_until;
 
 /// An instant: milliseconds since 1970-01-01T00:00:00Z. Stored as a bigint on both databases.
 #[derive(

@@ -31,6 +31,7 @@ pub enum ViewCommand {
     Services,
     Health,
     Audit,
+    Locks,
     /// The lines of the log that match.
     Filter,
     Help,

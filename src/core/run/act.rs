@@ -2,8 +2,12 @@
 //! result of each. `Control::act` performs them for the console, the command bar and the
 //! subcommands.
 
+use crate::base::time::Timestamp;
+use crate::run::again::Again;
 use crate::run::approval::Tally;
+use crate::run::artifact::RunLink;
 use crate::run::breaker::BreakerKey;
+use crate::run::lockout::{LockEnd, Lockable};
 use crate::run::orders::{Ending, Order};
 use crate::run::resume::Decision;
 use crate::run::{Run, RunId, RunStatus};
@@ -16,6 +20,10 @@ pub mod audit_word {
     pub const ANSWER: &str = "run.answer";
     pub const APPROVE: &str = "run.approve";
     pub const REJECT: &str = "run.reject";
+    pub const NOTE: &str = "run.note";
+    pub const LINK: &str = "run.link";
+    pub const LOCK: &str = "lock.set";
+    pub const UNLOCK: &str = "lock.end";
     pub const RESET_BREAKER: &str = "breaker.reset";
 }
 
@@ -43,9 +51,10 @@ pub enum Act<R = RunId> {
         decision: Option<Decision>,
         reason: Option<String>,
     },
-    /// Queue the plan of an ended run again.
+    /// Queue a new run that does an ended one again: its whole plan, or what did not succeed.
     Retry {
         run: R,
+        again: Again,
         typed: Option<String>,
         reason: Option<String>,
     },
@@ -63,6 +72,25 @@ pub enum Act<R = RunId> {
         approved: bool,
         plan_hash: String,
         note: Option<String>,
+    },
+    /// Add a note to a run, also after it has ended.
+    Note { run: R, note: Option<String> },
+    /// Attach a web address to a run, also after it has ended.
+    Link {
+        run: R,
+        url: String,
+        title: Option<String>,
+    },
+    /// Keep changing runs away from targets or runbooks until an end.
+    Lock {
+        of: Vec<Lockable>,
+        end: LockEnd,
+        reason: Option<String>,
+    },
+    /// End such locks.
+    Unlock {
+        of: Vec<Lockable>,
+        reason: Option<String>,
     },
     /// Close the breakers of a service (in one environment, or in all) or of a host.
     ResetBreaker {
@@ -96,7 +124,17 @@ impl<R> Act<R> {
                 decision,
                 reason,
             },
-            Self::Retry { typed, reason, .. } => Act::Retry { run, typed, reason },
+            Self::Retry {
+                again,
+                typed,
+                reason,
+                ..
+            } => Act::Retry {
+                run,
+                again,
+                typed,
+                reason,
+            },
             Self::Answer {
                 step, done, note, ..
             } => Act::Answer {
@@ -116,6 +154,10 @@ impl<R> Act<R> {
                 plan_hash,
                 note,
             },
+            Self::Note { note, .. } => Act::Note { run, note },
+            Self::Lock { of, end, reason } => Act::Lock { of, end, reason },
+            Self::Unlock { of, reason } => Act::Unlock { of, reason },
+            Self::Link { url, title, .. } => Act::Link { run, url, title },
             Self::ResetBreaker {
                 target,
                 env,
@@ -137,8 +179,10 @@ impl<R> Act<R> {
             | Self::Resume { run, .. }
             | Self::Retry { run, .. }
             | Self::Answer { run, .. }
-            | Self::Vote { run, .. } => Some(run),
-            Self::ResetBreaker { .. } => None,
+            | Self::Vote { run, .. }
+            | Self::Note { run, .. }
+            | Self::Link { run, .. } => Some(run),
+            Self::Lock { .. } | Self::Unlock { .. } | Self::ResetBreaker { .. } => None,
         }
     }
 
@@ -152,6 +196,10 @@ impl<R> Act<R> {
             | Self::Retry { reason, .. }
             | Self::Answer { note: reason, .. }
             | Self::Vote { note: reason, .. }
+            | Self::Note { note: reason, .. }
+            | Self::Link { title: reason, .. }
+            | Self::Lock { reason, .. }
+            | Self::Unlock { reason, .. }
             | Self::ResetBreaker { reason, .. } => {
                 reason.as_deref().filter(|reason| !reason.trim().is_empty())
             }
@@ -169,6 +217,10 @@ impl<R> Act<R> {
             | Self::Retry { reason, .. }
             | Self::Answer { note: reason, .. }
             | Self::Vote { note: reason, .. }
+            | Self::Note { note: reason, .. }
+            | Self::Link { title: reason, .. }
+            | Self::Lock { reason, .. }
+            | Self::Unlock { reason, .. }
             | Self::ResetBreaker { reason, .. } => *reason = why,
         }
         self
@@ -184,6 +236,10 @@ impl<R> Act<R> {
             | Self::Drop { .. }
             | Self::Resume { .. }
             | Self::Answer { .. }
+            | Self::Note { .. }
+            | Self::Link { .. }
+            | Self::Lock { .. }
+            | Self::Unlock { .. }
             | Self::ResetBreaker { .. } => {}
         }
         self
@@ -198,6 +254,10 @@ impl<R> Act<R> {
             | Self::Drop { .. }
             | Self::Resume { .. }
             | Self::Answer { .. }
+            | Self::Note { .. }
+            | Self::Link { .. }
+            | Self::Lock { .. }
+            | Self::Unlock { .. }
             | Self::ResetBreaker { .. } => Confirmation::None,
         }
     }
@@ -212,7 +272,8 @@ impl<R> Act<R> {
             } | Self::Resume {
                 decision: Some(_),
                 ..
-            }
+            } | Self::Note { .. }
+                | Self::Lock { .. }
         )
     }
 
@@ -227,6 +288,10 @@ impl<R> Act<R> {
             Self::Answer { .. } => audit_word::ANSWER,
             Self::Vote { approved: true, .. } => audit_word::APPROVE,
             Self::Vote { .. } => audit_word::REJECT,
+            Self::Note { .. } => audit_word::NOTE,
+            Self::Link { .. } => audit_word::LINK,
+            Self::Lock { .. } => audit_word::LOCK,
+            Self::Unlock { .. } => audit_word::UNLOCK,
             Self::ResetBreaker { .. } => audit_word::RESET_BREAKER,
         }
     }
@@ -249,7 +314,11 @@ impl Act {
             Self::Retry { .. } => format!("nothing was started: {why}"),
             Self::Answer { run, .. } => format!("run {run}: not answered: {why}"),
             Self::Vote { .. } => format!("your answer does not count: {why}"),
-            Self::ResetBreaker { .. } => why.to_owned(),
+            Self::Note { run, .. } | Self::Link { run, .. } => {
+                format!("nothing was added to run {run}: {why}")
+            }
+            Self::Lock { .. } => format!("nothing was locked: {why}"),
+            Self::Unlock { .. } | Self::ResetBreaker { .. } => why.to_owned(),
         }
     }
 }
@@ -274,6 +343,16 @@ pub enum Acted {
         run: RunId,
         tally: Tally,
     },
+    Noted(RunId),
+    Linked {
+        run: RunId,
+        link: RunLink,
+    },
+    Locked {
+        of: Vec<Lockable>,
+        until: Timestamp,
+    },
+    Unlocked(Vec<Lockable>),
     BreakersClosed(Vec<BreakerKey>),
 }
 
@@ -285,9 +364,11 @@ impl Acted {
             Self::Ordered { run, .. }
             | Self::Dropped(run)
             | Self::Answered(run)
+            | Self::Noted(run)
+            | Self::Linked { run, .. }
             | Self::Voted { run, .. } => Some(*run),
             Self::Started(run) | Self::Resumed(run) | Self::Retried(run) => Some(run.id),
-            Self::BreakersClosed(_) => None,
+            Self::Locked { .. } | Self::Unlocked(_) | Self::BreakersClosed(_) => None,
         }
     }
 
@@ -320,12 +401,23 @@ impl Acted {
                 };
                 format!("run {run}: {what}")
             }
+            Self::Noted(run) => format!("run {run}: noted"),
+            Self::Linked { run, link } => format!("run {run}: linked to {}", link.url),
+            Self::Locked { of, until } => {
+                format!("locked until {}: {}", until.rfc3339(), names(of))
+            }
+            Self::Unlocked(of) => format!("unlocked: {}", names(of)),
             Self::BreakersClosed(keys) => {
                 let names: Vec<String> = keys.iter().map(ToString::to_string).collect();
                 format!("closed: the breaker of {}", names.join(", "))
             }
         }
     }
+}
+
+fn names(of: &[Lockable]) -> String {
+    let names: Vec<String> = of.iter().map(ToString::to_string).collect();
+    names.join(", ")
 }
 
 /// What happened, in one sentence about acts that were performed together.

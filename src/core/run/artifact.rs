@@ -58,6 +58,53 @@ impl ArtifactKind {
     }
 }
 
+/// A web address attached to a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunLink {
+    pub url: String,
+    pub title: String,
+}
+
+/// The longest address, in bytes.
+const LONGEST_URL: usize = 2000;
+
+impl RunLink {
+    /// The link to this address; without a title it is called by its address.
+    ///
+    /// # Errors
+    /// Why the address is not accepted.
+    pub fn new(url: &str, title: Option<&str>) -> Result<Self, String> {
+        let url = url.trim();
+        if url.len() > LONGEST_URL {
+            return Err(format!("the address has more than {LONGEST_URL} bytes"));
+        }
+        let parsed = url::Url::parse(url).map_err(|why| format!("`{url}` is no address: {why}"))?;
+        if !matches!(parsed.scheme(), "http" | "https") || !parsed.has_host() {
+            return Err(format!(
+                "`{url}` cannot be linked: an address begins with http:// or https://"
+            ));
+        }
+        if !parsed.username().is_empty() || parsed.password().is_some() {
+            return Err("the address holds a user or a password: leave it out".to_owned());
+        }
+        let title = title.map(str::trim).filter(|title| !title.is_empty());
+        let url = parsed.to_string();
+        Ok(Self {
+            title: title.unwrap_or(&url).to_owned(),
+            url,
+        })
+    }
+}
+
+impl std::fmt::Display for RunLink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.title == self.url {
+            return f.write_str(&self.url);
+        }
+        write!(f, "{} {}", self.title, self.url)
+    }
+}
+
 /// An artifact that is not stored yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArtifactDraft {
@@ -227,6 +274,29 @@ pub fn parse_bytes(text: &str) -> Result<i64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_web_addresses_are_linked() {
+        let url = |url: &str| RunLink::new(url, None).map(|link| link.url);
+        for good in ["https://acme.test/pull/7?a=b#c", "http://10.0.0.1:8080/x"] {
+            assert_eq!(url(good), Ok(good.to_owned()));
+        }
+        for bad in [
+            "",
+            "acme.test",
+            "ftp://acme.test/",
+            "file:///etc/passwd",
+            "javascript:alert(1)",
+            "https://",
+            "https://ana:pw@acme.test/",
+            "https://ana@acme.test/",
+        ] {
+            assert!(url(bad).is_err(), "{bad}");
+        }
+        assert!(url(&format!("https://acme.test/{}", "x".repeat(2000))).is_err());
+        let escaped = RunLink::new("https://acme.test/a b\u{1b}[31m", Some(" PR ")).unwrap();
+        assert_eq!(escaped.to_string(), "PR https://acme.test/a%20b%1B[31m");
+    }
 
     #[test]
     fn sizes_are_read_and_written() {

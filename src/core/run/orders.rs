@@ -188,6 +188,9 @@ pub fn to_let_go(run: &Run, steps: &[RunStep]) -> Option<u32> {
     next_step(&run.plan, steps).filter(|_| waits)
 }
 
+/// How the message of a step begins that a person skipped.
+pub const SKIPPED_BY: &str = "skipped by ";
+
 /// Whether a step may be left out.
 ///
 /// # Errors
@@ -251,6 +254,7 @@ mod tests {
             started_at: None,
             finished_at: None,
             message: None,
+            taken_from: None,
         }
     }
 

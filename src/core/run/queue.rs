@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::time::Timestamp;
 use crate::run::lock_set::touched;
+use crate::run::lockout::Lockout;
 use crate::run::plan::{Plan, Target};
 use crate::run::{RunId, RunStatus};
 use crate::{serde_by_word, words};
@@ -220,6 +221,9 @@ pub struct Queued {
     /// Queued runs of its lane that are before it, in any workspace.
     pub ahead: i64,
     pub waits_for: Vec<Blocked>,
+    /// Locks of people that keep it waiting.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub locked: Vec<Lockout>,
     /// No engine will take it by itself, and why.
     pub untaken: Option<Untaken>,
 }
@@ -252,8 +256,11 @@ impl std::fmt::Display for Queued {
             }
             None => {}
         }
-        if !self.waits_for.is_empty() {
-            let each: Vec<_> = self.waits_for.iter().map(ToString::to_string).collect();
+        if !self.waits_for.is_empty() || !self.locked.is_empty() {
+            let locked = self.locked.iter().map(ToString::to_string);
+            let each: Vec<_> = locked
+                .chain(self.waits_for.iter().map(ToString::to_string))
+                .collect();
             return write!(f, "waits for {}", each.join("; "));
         }
         match self.ahead {

@@ -147,6 +147,7 @@ mod tests {
             started_at: None,
             finished_at: None,
             message: None,
+            taken_from: None,
         };
         (0..).zip(statuses).map(record).collect()
     }

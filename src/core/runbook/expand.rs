@@ -388,6 +388,7 @@ impl Expansion<'_> {
             word,
             notes: template.notes.clone(),
             each: iteration.each,
+            item: iteration.item.map(str::to_owned),
             within: self.nest.within.clone(),
             ..Rules::default()
         };

@@ -26,6 +26,25 @@ macro_rules! unlocked {
     };
 }
 
+/// No lock of a person stops the run `$run` at `$now`: on one of its targets, or of its runbook.
+macro_rules! not_stopped {
+    ($run:literal, $now:literal) => {
+        concat!(
+            " and not exists (select 1 from lockout k where k.workspace_id = ",
+            $run,
+            ".workspace_id and k.until > ",
+            $now,
+            " and ((k.runbook = ",
+            $run,
+            ".runbook and ",
+            $run,
+            ".mutates) or (k.runbook = '' and exists (select 1 from run_target u where u.run_id = ",
+            $run,
+            ".id and u.service = k.service and u.env = k.env))))",
+        )
+    };
+}
+
 /// The claimer ($1) takes the queued run `$run` by itself: it queued it, no process did, it was
 /// queued since $6, or by a process that is alive at $7.
 macro_rules! claimable {
@@ -44,7 +63,7 @@ macro_rules! claimable {
 }
 
 /// No run that waits for a target of the queued run `r` is before it in the queue. A run that waits
-/// for a person to start it blocks no other.
+/// for a person to start it, or for the end of a lock, blocks no other.
 macro_rules! first_in_line {
     () => {
         concat!(
@@ -53,6 +72,7 @@ macro_rules! first_in_line {
             "join run q on q.id = e.run_id ",
             "where t.run_id = r.id and q.status = 'queued'",
             claimable!("q"),
+            not_stopped!("q", "$7"),
             " limit 1 offset 0)",
         )
     };
@@ -66,6 +86,7 @@ macro_rules! claim_next {
             "update run set status = 'claimed', token = token + 1, holder = $1, lease_until = $2 where status = 'queued' ",
             "and id = (select r.id from run r where r.status = 'queued' and r.lane = $5 and (r.rank, r.id) > ($3, $4)",
             claimable!("r"),
+            not_stopped!("r", "$7"),
             unlocked!(),
             first_in_line!(),
             " order by r.rank, r.id limit 1",
@@ -75,13 +96,14 @@ macro_rules! claim_next {
     };
 }
 
-/// Claims run $3 if its targets are free. Runs before it in the queue are ignored: they may be
+/// Claims run $3 if its targets are free and no person locked them ($4: now). Runs before it in the queue are ignored: they may be
 /// ones that no engine takes.
 macro_rules! claim_one {
     ($locking:literal) => {
         concat!(
             "update run set status = 'claimed', token = token + 1, holder = $1, lease_until = $2 where status = 'queued' ",
             "and id = (select r.id from run r where r.status = 'queued' and r.id = $3",
+            not_stopped!("r", "$4"),
             unlocked!(),
             $locking,
             ") returning *",

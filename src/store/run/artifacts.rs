@@ -8,7 +8,7 @@ use crate::core::run::RunId;
 use crate::core::run::artifact::{Artifact, ArtifactDraft, ArtifactKind, Limits, NotKept};
 use crate::core::run::plan::hex_sha256;
 
-use crate::store::db::text;
+use crate::store::db::{Tx, text};
 use crate::store::rows::{ArtifactRow, small};
 use crate::store::run::{chunk, journal};
 use crate::store::{Claim, Store, StoreError};
@@ -102,8 +102,7 @@ impl Store {
             title,
             hash,
             bytes,
-            body,
-            url,
+            ..
         } = artifact;
         let (step, title) = (step.map(i64::from), text(title));
         let used = fetch_optional!(
@@ -118,22 +117,7 @@ impl Store {
         if let Err(no) = limits.admit(*kind, &title, *bytes, used.map_or(0, |(used,)| used)) {
             return tx.rollback().await.map(|()| Err(no));
         }
-        if fetch_optional!(tx, (i64,), IS_KEPT, hash)?.is_none() {
-            execute!(tx, INSERT_CONTENT, hash, *bytes, body.as_slice())?;
-        }
-        let url = text(url.as_deref().unwrap_or_default());
-        execute!(
-            tx,
-            INSERT,
-            claim.run.0,
-            kind.name(),
-            title,
-            step,
-            hash,
-            *bytes,
-            url,
-            at.0
-        )?;
+        insert(&mut tx, (claim.run, step), artifact, at).await?;
         tx.commit().await.map(Ok)
     }
 
@@ -179,6 +163,40 @@ impl Store {
         }
         Ok((artifact, content))
     }
+}
+
+/// Writes an artifact of a run, or of one of its steps.
+pub(super) async fn insert(
+    tx: &mut Tx,
+    (run, step): (RunId, Option<i64>),
+    artifact: &NewArtifact,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let NewArtifact {
+        kind,
+        title,
+        hash,
+        bytes,
+        body,
+        url,
+    } = artifact;
+    if fetch_optional!(tx, (i64,), IS_KEPT, hash)?.is_none() {
+        execute!(tx, INSERT_CONTENT, hash, *bytes, body.as_slice())?;
+    }
+    let url = text(url.as_deref().unwrap_or_default());
+    execute!(
+        tx,
+        INSERT,
+        run.0,
+        kind.name(),
+        text(title),
+        step,
+        hash,
+        *bytes,
+        url,
+        at.0
+    )
+    .map(drop)
 }
 
 impl ArtifactRow {

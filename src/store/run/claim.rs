@@ -42,17 +42,24 @@ pub struct Claimer<'a> {
     /// `i64::MAX`.
     pub adopts_from: Timestamp,
     /// Processes whose heartbeat is still valid at this time are alive: their runs may be taken.
+    /// Locks of people that end later keep their runs in the queue.
     pub now: Timestamp,
 }
 
 impl<'a> From<&'a str> for Claimer<'a> {
-    /// Takes any run.
+    /// Takes any run that no lock stops, ended or not.
     fn from(holder: &'a str) -> Self {
         Self {
             holder,
             adopts_from: Timestamp(i64::MIN),
             now: Timestamp(0),
         }
+    }
+}
+
+impl<'a> From<&'a String> for Claimer<'a> {
+    fn from(holder: &'a String) -> Self {
+        holder.as_str().into()
     }
 }
 
@@ -78,17 +85,16 @@ impl Store {
     pub async fn claim(
         &self,
         only: Option<RunId>,
-        holder: &str,
+        by: impl Into<Claimer<'_>>,
         lease_until: Timestamp,
     ) -> Result<Option<(Claim, Run)>, StoreError> {
+        let by = by.into();
         if let Some(run) = only {
-            return self
-                .claim_what(What::One(run), holder.into(), lease_until)
-                .await;
+            return self.claim_what(What::One(run), by, lease_until).await;
         }
         for lane in Lane::ALL {
             let claimed = self
-                .claim_next(lane, QueuePosition::HEAD, holder, lease_until)
+                .claim_next(lane, QueuePosition::HEAD, by, lease_until)
                 .await?;
             if claimed.is_some() {
                 return Ok(claimed);
@@ -202,7 +208,7 @@ where
         .bind(text(by.holder))
         .bind(lease_until.0);
     let query = match what {
-        What::One(run) => query.bind(run.0),
+        What::One(run) => query.bind(run.0).bind(by.now.0),
         What::Next(lane, passed) => {
             let query = query.bind(passed.rank).bind(passed.run.0).bind(lane.name());
             query.bind(by.adopts_from.0).bind(by.now.0)

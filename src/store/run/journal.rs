@@ -24,7 +24,7 @@ const NUMBER_UNFENCED: &str = "update run set last_seq = last_seq + $2 where id 
 const LAST: &str = "select last_seq from run where id = $1";
 const EVENTS: &str = "select run_id, seq, at, step, level, phase, source, message, data from event \
      where run_id = $1 and seq >= $2 and seq <= $3 order by seq";
-const OUTCOMES: &str = "select step, data from event where run_id = $1 and step is not null and data is not null order by seq";
+pub(in crate::store) const OUTCOMES: &str = "select step, data from event where run_id = $1 and step is not null and data is not null order by seq";
 const INSERT_EVENTS: &str =
     "insert into event (run_id, seq, at, step, level, phase, source, message, data) ";
 const INSERT_CHUNK: &str = "insert into output_chunk (run_id, first_seq, last_seq, step, at, raw_bytes, body) \
@@ -80,13 +80,14 @@ impl Store {
     pub async fn outcomes(&self, run: RunId) -> Result<Vec<(u32, serde_json::Value)>, StoreError> {
         let mut db = self.db.read().await?;
         let rows = fetch_all!(db, (i64, String), OUTCOMES, run.0)?;
-        let read = |(step, data): (i64, String)| {
-            let data = serde_json::from_str(&data)
-                .map_err(|e| StoreError::Database(format!("event data: {e}")))?;
-            Ok((small(step)?, data))
-        };
+        let read = |(step, data): (i64, String)| Ok((small(step)?, read_data(&data)?));
         rows.into_iter().map(read).collect()
     }
+}
+
+/// The data of an event.
+pub(in crate::store) fn read_data(data: &str) -> Result<serde_json::Value, StoreError> {
+    serde_json::from_str(data).map_err(|e| StoreError::Database(format!("event data: {e}")))
 }
 
 row! {

@@ -19,8 +19,6 @@ const HELD: &str =
 const OPEN: &str =
     "select id from run where status in ('queued', 'claimed', 'running', 'waiting') limit 1";
 const EXPIRED: &str = "select * from run where status in ('claimed', 'running', 'waiting') and lease_until < $1 order by id";
-const STEPS: &str = "select position, status, attempt, started_at, finished_at, message from run_step \
-     where run_id = $1 order by position";
 
 /// How the conditions of a filter begin; `conditions!` follows. Runs of one state are ordered by
 /// number in an index of their own: the plus keeps SQLite from scanning all runs of the workspace
@@ -240,7 +238,7 @@ impl Store {
     /// The steps of a run in order, the finally steps last.
     pub async fn steps(&self, run: RunId) -> Result<Vec<RunStep>, StoreError> {
         let mut db = self.db.read().await?;
-        all(fetch_all!(db, StepRow, STEPS, run.0)?)
+        all(fetch_all!(db, StepRow, StepRow::ALL, run.0)?)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use crate::core::base::time::Timestamp;
 use crate::core::run::event::Level;
-use crate::core::run::orders::{Ending, Order, Orders, Pace, dependents, skippable};
+use crate::core::run::orders::{Ending, Order, Orders, Pace, SKIPPED_BY, dependents, skippable};
 use crate::core::run::plan::Plan;
 use crate::core::run::{Run, RunId, RunStatus, StepStatus};
 
@@ -287,7 +287,7 @@ async fn skip(
         step: name.clone(),
         why,
     })?;
-    let label = format!("skipped by {}{}", by.actor, by.because());
+    let label = format!("{SKIPPED_BY}{}{}", by.actor, by.because());
     execute!(
         tx,
         SKIP,

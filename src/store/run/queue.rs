@@ -74,6 +74,7 @@ impl Store {
                 lane: rows::lane(&lane)?,
                 ahead,
                 waits_for,
+                locked: Vec::new(),
                 untaken: None,
             })
         };

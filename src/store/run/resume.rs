@@ -19,8 +19,6 @@ use crate::store::run::left_over::NO_PROCESS;
 use crate::store::run::{history, journal, locks, orders, runs};
 use crate::store::{Store, StoreError};
 
-const STEPS: &str = "select position, status, attempt, started_at, finished_at, message from run_step \
-     where run_id = $1 order by position";
 const CLAIMS: &str = "select token - taken_over from run where id = $1";
 const REQUEUE: &str = "update run set status = $2, holder = null, lease_until = null, finished_at = null, message = null, \
      cancel_requested_by = null, ending = null, queued_by = $3, queued_at = $4 where id = $1";
@@ -242,6 +240,6 @@ async fn resume(
     Ok(to)
 }
 
-async fn steps(tx: &mut Tx, run: RunId) -> Result<Vec<RunStep>, StoreError> {
-    rows::all(fetch_all!(tx, StepRow, STEPS, run.0)?)
+pub(in crate::store) async fn steps(tx: &mut Tx, run: RunId) -> Result<Vec<RunStep>, StoreError> {
+    rows::all(fetch_all!(tx, StepRow, StepRow::ALL, run.0)?)
 }

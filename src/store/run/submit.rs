@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use sqlx::QueryBuilder;
 
 use crate::core::run::act::audit_word;
+use crate::core::run::again::Again;
 use crate::core::run::event::Level;
 use crate::core::run::orders::Pace;
 use crate::core::run::queue::{Lane, Priority, rank};
@@ -15,7 +16,7 @@ use crate::store::access::{self, Decision};
 use crate::store::db::dialect;
 use crate::store::db::{Tx, text, text_opt};
 use crate::store::rows::RunRow;
-use crate::store::run::{groups, history, journal, locks, orders};
+use crate::store::run::{carry, groups, history, journal, locks, orders};
 use crate::store::{NewRun, Store, StoreError, rows};
 
 const INSERT: &str = "insert into run (workspace_id, parent_id, plan, runbook, env, status, actor, started_by, reason, \
@@ -23,7 +24,8 @@ const INSERT: &str = "insert into run (workspace_id, parent_id, plan, runbook, e
      select id, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, $10, $11, $12, $13, $9, 0, 1, $14, $15, $16 from workspace \
      where id = $1 returning *";
 const PLACE_OF: &str = "select lane, priority from run where id = $1";
-const BEGIN_AS: &str = "update run set pace = $2, paced_by = $3, retry_of = $4 where id = $1";
+const BEGIN_AS: &str =
+    "update run set pace = $2, paced_by = $3, retry_of = $4, again = $5 where id = $1";
 const INSERT_SERVICE: &str = "insert into run_service (run_id, service) values ($1, $2)";
 const INSERT_STEPS: &str = "insert into run_step (run_id, position, status, attempt) ";
 
@@ -34,6 +36,8 @@ pub struct Beginning {
     pub pace: Pace,
     /// The ended run whose plan it does again.
     pub retry_of: Option<RunId>,
+    /// How much of that run it does again.
+    pub again: Again,
     /// Absent: people's; for a link of a chain the one of the run it follows. Same for the
     /// priority, or the plan's.
     pub lane: Option<Lane>,
@@ -71,6 +75,10 @@ async fn queue(
             by,
         });
     }
+    let carried = match (beginning.again, beginning.retry_of) {
+        (Again::FromFailed, Some(of)) => Some(carry::read(tx, new, of).await?),
+        _ => None,
+    };
     let mut run = insert(tx, new, beginning, process).await?;
     let (pace, retry_of) = (beginning.pace, beginning.retry_of);
     if pace != Pace::Free || retry_of.is_some() {
@@ -81,9 +89,13 @@ async fn queue(
             run.id.0,
             pace.name(),
             by,
-            retry_of.map(|of| of.0)
+            retry_of.map(|of| of.0),
+            beginning.again.name(),
         )?;
         run = orders::read(tx, run.id).await?;
+    }
+    if let Some(carried) = carried {
+        run = carry::take_over(tx, new, run.id, carried).await?;
     }
     groups::make_room(tx, new, run).await
 }
@@ -183,7 +195,7 @@ async fn insert(
         action: audit_word::SUBMIT,
         object: format!("run {run}"),
         before: None,
-        after: Some(summary(new, lane, priority)),
+        after: Some(summary(new, beginning, (lane, priority))),
         reason: new.reason.as_deref(),
     };
     access::insert(tx, decision).await?;
@@ -191,9 +203,9 @@ async fn insert(
 }
 
 /// A summary of the request; the whole plan is in the run's own row.
-fn summary(new: &NewRun, lane: Lane, priority: Priority) -> String {
+fn summary(new: &NewRun, beginning: Beginning, (lane, priority): (Lane, Priority)) -> String {
     let plan = &new.plan;
-    serde_json::json!({
+    let mut summary = serde_json::json!({
         "title": plan.title,
         "runbook": plan.runbook,
         "env": plan.env,
@@ -203,8 +215,12 @@ fn summary(new: &NewRun, lane: Lane, priority: Priority) -> String {
         "parent": new.parent,
         "lane": lane,
         "priority": priority,
-    })
-    .to_string()
+    });
+    if let Some(of) = beginning.retry_of {
+        summary["retry_of"] = serde_json::json!(of.to_string());
+        summary["again"] = serde_json::json!(beginning.again);
+    }
+    summary.to_string()
 }
 
 async fn insert_services(tx: &mut Tx, run: RunId, services: &[String]) -> Result<(), StoreError> {

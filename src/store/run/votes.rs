@@ -22,8 +22,6 @@ const VOTES: &str = "select position, actor, approved, note, plan_hash, at from 
 const INSERT: &str = "insert into run_vote (run_id, position, actor, approved, note, plan_hash, at) \
      values ($1, $2, $3, $4, $5, $6, $7)";
 const FORGET: &str = "delete from run_vote where run_id = $1 and position = $2 and actor = $3";
-const STEPS: &str = "select position, status, attempt, started_at, finished_at, message from run_step \
-     where run_id = $1 order by position";
 const EXPLAIN: &str = "update run set message = $2 where id = $1 and status = 'waiting'";
 /// For a run that repeats or follows other runs: the actors of all of them, newest first.
 const REQUESTERS: &str = "with recursive line (id) as (select id from run where id = $1 \
@@ -94,7 +92,7 @@ async fn vote(
     let numbered = number(tx, id).await?;
     let run = orders::read(tx, id).await?;
     let refused = |why: VoteError| StoreError::Vote { run: id, why };
-    let steps: Vec<RunStep> = rows::all(fetch_all!(tx, StepRow, STEPS, id.0)?)?;
+    let steps: Vec<RunStep> = rows::all(fetch_all!(tx, StepRow, StepRow::ALL, id.0)?)?;
     let Some((step, ask, until)) = open_question(&run, &steps) else {
         return Err(refused(VoteError::NotWaiting));
     };

@@ -7,6 +7,7 @@ use crate::core::base::time::parse_since;
 use crate::core::command::run_ref::RunRef;
 use crate::core::command::{CommandAct, Parsed, ViewCommand};
 use crate::core::run::act::Act;
+use crate::core::run::lockout::Lockout;
 use crate::core::run::{AuditRow, RunId, RunStatus};
 use crate::tui::home::Pane;
 use crate::tui::msg::{AuditFilter, ChosenRun, Effect, RunFilter, Ticket};
@@ -86,6 +87,11 @@ impl App {
             }
             (Some(ViewCommand::Filter), _) => self.search(parsed),
             (Some(ViewCommand::Audit), _) => return self.audit(parsed),
+            (Some(ViewCommand::Locks), _) => {
+                let ticket = self.ticket();
+                self.requests.auditing = Some(ticket);
+                return vec![Effect::Locks(ticket)];
+            }
             (Some(ViewCommand::Service | ViewCommand::Owner) | None, _) => {
                 self.show_error(format!("{}: which one?", parsed.message));
             }
@@ -107,7 +113,7 @@ impl App {
             .unwrap_or_else(|| Err(format!("{}: nothing was done", parsed.message)));
         match act {
             Ok(CommandAct::Complete(_)) if self.facts.read_only => {
-                self.show_error("read-only: no breaker can be reset from this console");
+                self.show_error("read-only: nothing can be changed from this console");
             }
             Ok(CommandAct::Complete(act)) => return vec![Effect::act(act)],
             Ok(CommandAct::OnRun {
@@ -242,6 +248,27 @@ impl App {
                 self.open(Destination::read(&title, &lines.join("\n")));
             }
             Err(why) => self.show_error(format!("the audit log could not be read: {why}")),
+        }
+    }
+
+    /// Shows the locks, unless the operator has opened something else.
+    pub(super) fn receive_locks(&mut self, ticket: Ticket, locks: Result<Vec<Lockout>, String>) {
+        let requested = &mut self.requests.auditing;
+        if requested
+            .take_if(|requested| *requested == ticket)
+            .is_none()
+        {
+            return;
+        }
+        match locks {
+            Ok(_) if self.bar.is_some() || !self.popups.is_empty() => {}
+            Ok(locks) if locks.is_empty() => self.say("nothing is locked"),
+            Ok(locks) => {
+                let lines: Vec<String> = locks.iter().map(ToString::to_string).collect();
+                let title = format!("Locks, {}", locks.len());
+                self.open(Destination::read(&title, &lines.join("\n")));
+            }
+            Err(why) => self.show_error(format!("the locks could not be read: {why}")),
         }
     }
 

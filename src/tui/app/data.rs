@@ -50,7 +50,7 @@ pub(super) struct Requests {
     history: Question,
     days: Question,
     home_view: Question,
-    /// Ticket of the audit log request in flight.
+    /// Ticket of the request in flight for the audit log, or for the locks.
     pub(super) auditing: Option<Ticket>,
     /// The run search in flight, and the act on its result.
     pub(super) finding: Option<(Ticket, Option<Act<()>>)>,
@@ -168,6 +168,7 @@ impl App {
             Msg::Detail(_, Ok(detail)) => self.logs.set_steps(&detail.run),
             Msg::Artifact(Err(why)) => self.show_error(why),
             Msg::Audit(ticket, rows) => self.receive_audit(ticket, rows),
+            Msg::Locks(ticket, locks) => self.receive_locks(ticket, locks),
             Msg::FoundRun(ticket, found) => self.run_found(ticket, found),
             Msg::File(ticket, LogUpdate::Unopened(why)) => {
                 self.show_error(format!("the log cannot be shown: {why}"));

@@ -540,8 +540,8 @@ fn step_line(
         .map(|r| format!(" try {}", r.attempt))
         .unwrap_or_default();
     let why = record
-        .and_then(RunStep::why)
-        .map_or_else(|| safe(&step.spec.describe()), safe);
+        .and_then(RunStep::result)
+        .map_or_else(|| safe(&step.spec.describe()), |why| safe(&why));
     let silent = record
         .filter(|r| r.status == StepStatus::Running)
         .and_then(|r| frame.activity.silence(run, r.started_at?, frame.now));

@@ -12,6 +12,8 @@ use super::confirm::buttons;
 use super::{Dialog, Outcome};
 use crate::core::command::Parsed;
 use crate::core::run::act::Act;
+use crate::core::run::again::Again;
+use crate::core::run::plan::Plan;
 use crate::core::run::{Run, RunId};
 use crate::tui::facts::Facts;
 use crate::tui::field::Field;
@@ -38,8 +40,8 @@ pub struct Card {
     busy: Option<Ticket>,
     /// Why nothing was started.
     pub message: Option<String>,
-    /// For a retry: the ended run and the reason.
-    retry_of: Option<(RunId, Option<String>)>,
+    /// For a retry: the ended run, how much of it, and the reason.
+    retry_of: Option<(RunId, Again, Option<String>)>,
 }
 
 /// The element with keyboard focus.
@@ -87,11 +89,16 @@ impl Card {
         new
     }
 
-    /// The card to retry an ended run with the same plan and inputs. It can be started once the
-    /// answer to the request `ticket` says what blocks it now.
+    /// The card to retry an ended run with the same inputs, the plan that is done again, and what
+    /// of the run that is. It can be started once the answer to the request `ticket` says what blocks it now.
     #[must_use]
-    pub fn retry(run: &Run, reason: Option<String>, ticket: Ticket) -> Self {
-        let (plan, last) = (run.plan.clone(), vec![run.into()]);
+    pub fn retry(
+        run: &Run,
+        (again, (plan, about)): (Again, (Plan, Vec<String>)),
+        reason: Option<String>,
+        ticket: Ticket,
+    ) -> Self {
+        let last = vec![run.into()];
         let card = PlanCard {
             plan,
             last,
@@ -100,12 +107,15 @@ impl Card {
         };
         let mut new = Self::new(card, Box::default(), run.plan.raw_text.clone(), false);
         new.inputs.clear();
-        new.retry_of = Some((run.id, reason));
+        new.retry_of = Some((run.id, again, reason));
         new.busy = Some(ticket);
-        new.message = Some(format!(
-            "the plan of run {} again, as it was; with other inputs it is a new command",
-            run.id
-        ));
+        new.message = Some(match again {
+            Again::All => format!(
+                "the plan of run {} again, as it was; with other inputs it is a new command",
+                run.id
+            ),
+            Again::FromFailed | Again::FailedTargets => safe(&about.join("; ")),
+        });
         new
     }
 
@@ -286,10 +296,15 @@ impl Card {
         };
         self.busy = Some(ticket);
         self.message = Some("starting …".to_owned());
-        if let Some((run, reason)) = self.retry_of.clone() {
+        if let Some((run, again, reason)) = self.retry_of.clone() {
             return Outcome::Ask(Effect::Act {
                 ticket: Some(ticket),
-                acts: vec![Act::Retry { run, typed, reason }],
+                acts: vec![Act::Retry {
+                    run,
+                    again,
+                    typed,
+                    reason,
+                }],
             });
         }
         Outcome::Ask(Effect::Submit {

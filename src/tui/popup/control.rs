@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use super::confirm::buttons;
 use super::{Dialog, Outcome};
 use crate::core::run::act::{Act, Confirmation};
+use crate::core::run::again::Again;
 use crate::core::run::orders::{Ending, Order, Pace, dependents, next_step, skippable, to_let_go};
 use crate::core::run::resume::{Decision, ResumeState, standing};
 use crate::core::run::{Run, RunStatus, StepStatus};
@@ -110,6 +111,14 @@ impl Control {
         Outcome::Stay
     }
 
+    /// The label of the field.
+    fn asks(&self) -> &'static str {
+        match self.choices.get(self.index).and_then(|c| c.act.as_ref()) {
+            Some(Act::Note { .. }) => " note: ",
+            _ => " why: ",
+        }
+    }
+
     fn decide(&mut self, action: Action, ticket: Ticket) -> Outcome {
         const ORDER: [Focus; 3] = [Focus::Reason, Focus::Back, Focus::Do];
         let at = ORDER.iter().position(|f| *f == self.focus).unwrap_or(1);
@@ -140,12 +149,26 @@ impl Control {
             return Outcome::Message("read-only: nothing was done".to_owned());
         }
         if act.needs_reason() && reason.is_none() {
-            self.message = Some("this needs a reason: say why".to_owned());
+            self.message = Some(match act {
+                Act::Note { .. } => "the note is empty: say what to note".to_owned(),
+                _ => "this needs a reason: say why".to_owned(),
+            });
             self.focus = Focus::Reason;
             return Outcome::Stay;
         }
         if act.confirmation() == Confirmation::Plan {
-            let card = Card::retry(&self.detail.run, reason, ticket);
+            let again = match act {
+                Act::Retry { again, .. } => again,
+                _ => Again::All,
+            };
+            let planned = match again.plan(&self.detail.run, &self.detail.steps) {
+                Ok(planned) => planned,
+                Err(why) => {
+                    self.message = Some(why);
+                    return Outcome::Stay;
+                }
+            };
+            let card = Card::retry(&self.detail.run, (again, planned), reason, ticket);
             let queue = Effect::Blockers {
                 ticket,
                 plan: Box::new(card.card.plan.clone()),
@@ -243,7 +266,7 @@ impl Dialog for Control {
             canvas.clear(reason);
             canvas.field(
                 reason,
-                Span::raw(" why: "),
+                Span::raw(self.asks()),
                 &self.reason,
                 self.focus == Focus::Reason,
                 "",
@@ -273,8 +296,11 @@ fn is_same(choice: Option<&Act>, wanted: Option<&Act>) -> bool {
                 },
             ),
             Some(Act::Resume { .. }),
-        )
-        | (Some(Act::Retry { .. }), Some(Act::Retry { .. })) => true,
+        ) => true,
+        (Some(Act::Note { .. }), Some(Act::Note { .. })) => true,
+        (Some(Act::Retry { again: one, .. }), Some(Act::Retry { again: other, .. })) => {
+            one == other
+        }
         _ => false,
     }
 }
@@ -301,22 +327,58 @@ fn choices(detail: &RunDetail, step: Option<u32>) -> Vec<Choice> {
     }];
     match run.status {
         RunStatus::Interrupted => interrupted(detail, &mut all),
-        status if status.is_terminal() => all.push(choice(
-            "Do it again",
-            "Shows the card of the same plan; starting it makes a new run, which waits for approval anew.",
-            Act::Retry {
-                run: run.id,
-                typed: None,
-                reason: None,
-            },
-        )),
+        status if status.is_terminal() => ended(detail, &mut all),
         _ => {
             pace(detail, &mut all);
             all.extend(skip(detail, step));
             ends(run, &mut all);
         }
     }
+    all.push(choice(
+        "Add a note",
+        "The text is kept in the log of the run, with your name and the time; also after its end.",
+        Act::Note {
+            run: run.id,
+            note: None,
+        },
+    ));
     all
+}
+
+fn ended(detail: &RunDetail, all: &mut Vec<Choice>) {
+    let retry = |again| Act::Retry {
+        run: detail.run.id,
+        again,
+        typed: None,
+        reason: None,
+    };
+    if let Ok((_, about)) = Again::FromFailed.plan(&detail.run, &detail.steps) {
+        let about = format!(
+            "A new run {}. Shows the card first.",
+            safe(&about.join("; "))
+        );
+        all.push(choice(
+            "Go on from the failed step",
+            &about,
+            retry(Again::FromFailed),
+        ));
+    }
+    if let Ok((_, about)) = Again::FailedTargets.plan(&detail.run, &detail.steps) {
+        let about = format!(
+            "A new run: {}. Shows the card first.",
+            safe(&about.join("; "))
+        );
+        all.push(choice(
+            "Only the failed targets",
+            &about,
+            retry(Again::FailedTargets),
+        ));
+    }
+    all.push(choice(
+        "Do it again",
+        "Shows the card of the same plan; starting it makes a new run, which waits for approval anew.",
+        retry(Again::All),
+    ));
 }
 
 fn interrupted(detail: &RunDetail, all: &mut Vec<Choice>) {

@@ -3,11 +3,14 @@
 
 use opsroom::core::command::{Catalogue, intents, parse};
 use opsroom::core::run::act::{Act, Confirmation};
+use opsroom::core::run::again::Again;
 use opsroom::core::run::breaker::BreakerKey;
+use opsroom::core::run::lockout::{LockEnd, Lockable};
 use opsroom::core::run::orders::{Ending, Order, Pace};
+use opsroom::core::run::plan::{PlanStep, Target};
 use opsroom::core::run::resume::Decision;
 use opsroom::core::run::step::approve::Approve;
-use opsroom::core::run::{AuditRow, Transition};
+use opsroom::core::run::{AuditRow, StepStatus, Transition};
 use opsroom::tui::msg::{Effect, Msg};
 use opsroom::tui::perform::Performer;
 
@@ -22,11 +25,16 @@ enum Subject {
     /// A run that waits for approval.
     Approval,
     Ended,
+    /// A run that failed at its second step, which is about another service than the first.
+    Failed,
     Interrupted,
     /// A queued run whose process is gone.
     LeftOver,
     /// A breaker that counts a failure.
     Breaker,
+    /// The runbook `deploy`, unlocked or locked.
+    Unlocked,
+    Locked,
 }
 
 /// An act in the three ways; N is the number of the run.
@@ -55,6 +63,10 @@ fn because() -> String {
     "because".to_owned()
 }
 
+fn deploy() -> Vec<Lockable> {
+    vec![Lockable::Runbook("deploy".to_owned())]
+}
+
 fn order(run: RunId, order: Order) -> Act {
     let reason = Some(because());
     Act::Order { run, order, reason }
@@ -69,7 +81,7 @@ fn vote(run: RunId, approved: bool) -> Act {
     }
 }
 
-const CASES: [Case; 10] = [
+const CASES: [Case; 16] = [
     case(
         Subject::Asking,
         "pause N --reason because",
@@ -112,8 +124,50 @@ const CASES: [Case; 10] = [
         "retry run N",
         |run| Act::Retry {
             run,
+            again: Again::All,
             typed: None,
             reason: Some(because()),
+        },
+    ),
+    case(
+        Subject::Failed,
+        "resume N --failed --yes --reason because",
+        "continue failed run N",
+        |run| Act::Retry {
+            run,
+            again: Again::FromFailed,
+            typed: None,
+            reason: Some(because()),
+        },
+    ),
+    case(
+        Subject::Failed,
+        "retry N --failed-targets --yes --reason because",
+        "retry failed targets of run N",
+        |run| Act::Retry {
+            run,
+            again: Again::FailedTargets,
+            typed: None,
+            reason: Some(because()),
+        },
+    ),
+    case(
+        Subject::Ended,
+        "note N because",
+        "note run N because",
+        |run| Act::Note {
+            run,
+            note: Some(because()),
+        },
+    ),
+    case(
+        Subject::Ended,
+        "link N https://acme.test/pull/7 because",
+        "link run N https://acme.test/pull/7 \"because\"",
+        |run| Act::Link {
+            run,
+            url: "https://acme.test/pull/7".to_owned(),
+            title: Some(because()),
         },
     ),
     case(
@@ -137,6 +191,25 @@ const CASES: [Case; 10] = [
         },
     ),
     case(
+        Subject::Unlocked,
+        "lock --runbook deploy --for 2h --reason because",
+        "lock runbook deploy for 2h because \"because\"",
+        |_| Act::Lock {
+            of: deploy(),
+            end: LockEnd::For(7_200_000),
+            reason: Some(because()),
+        },
+    ),
+    case(
+        Subject::Locked,
+        "unlock --runbook deploy --reason because",
+        "unlock runbook deploy",
+        |_| Act::Unlock {
+            of: deploy(),
+            reason: Some(because()),
+        },
+    ),
+    case(
         Subject::Breaker,
         "breakers --reset api.test --reason because",
         "reset breaker of api.test",
@@ -147,6 +220,11 @@ const CASES: [Case; 10] = [
         },
     ),
 ];
+
+fn on(service: &str, step: PlanStep) -> PlanStep {
+    let (service, env) = (service.to_owned(), None);
+    step.on(Target { service, env })
+}
 
 impl Home {
     /// A store in which runs are queued by a process that is gone: no engine takes them.
@@ -184,7 +262,7 @@ impl Home {
             plan: Plan {
                 runbook: "test".into(),
                 title: "test".into(),
-                steps: vec![step],
+                steps: vec![on("web", step), on("api", shell("true"))],
                 timeout_ms: 60_000,
                 ..Plan::default()
             },
@@ -216,6 +294,18 @@ impl Home {
                 self.control.act(start).await.unwrap();
                 self.until(run, |run| run.status.is_terminal()).await;
             }
+            Subject::Failed => {
+                let lease = now.plus_ms(60_000);
+                let claimed = dead.claim(Some(run), "gone:1", lease).await.unwrap();
+                let (claim, _) = claimed.unwrap();
+                dead.start(claim, now, &[], now).await.unwrap();
+                dead.step(claim, 0, StepStatus::Succeeded, 1, None, &[], now)
+                    .await
+                    .unwrap();
+                dead.transition(claim, Transition::Fail, Some("no"), &[], now)
+                    .await
+                    .unwrap();
+            }
             Subject::Interrupted => {
                 let lease = now.plus_ms(60_000);
                 let (claim, _) = dead
@@ -230,6 +320,19 @@ impl Home {
                 assert!(dead.interrupt(&claimed, "gone", now).await.unwrap());
             }
             Subject::LeftOver => {}
+            Subject::Unlocked => {
+                let (of, reason) = (deploy(), None);
+                // It is locked only after another way of the same act.
+                let _ = self.control.act(Act::Unlock { of, reason }).await;
+            }
+            Subject::Locked => {
+                let lock = Act::Lock {
+                    of: deploy(),
+                    end: LockEnd::For(7_200_000),
+                    reason: Some(because()),
+                };
+                self.control.act(lock).await.unwrap();
+            }
             Subject::Breaker => {
                 let key = BreakerKey {
                     target: None,
@@ -349,7 +452,10 @@ async fn an_act_is_the_same_from_console_subcommand_and_phrase() {
 #[test]
 fn every_act_of_the_command_language_is_tried() {
     let catalogue = Catalogue::default();
-    let number = |text: &str| text.replace('N', "3").replace("TARGET", "api.test");
+    let number = |text: &str| {
+        let text = text.replace("URL", "https://acme.test/");
+        text.replace('N', "3").replace("TARGET", "api.test")
+    };
     let tried = CASES.map(|case| parse(&number(case.phrase), &catalogue).intent);
     let mut acts = 0;
     for (name, form, _) in intents() {

@@ -15,6 +15,7 @@ use opsroom::core::base::time::Timestamp;
 use opsroom::core::command::run_ref::{Newest, RunRef, Since};
 use opsroom::core::command::{ParseOutcome, Parsed};
 use opsroom::core::run::act::{Act, Acted};
+use opsroom::core::run::again::Again;
 use opsroom::core::run::approval::Tally;
 use opsroom::core::run::breaker::BreakerKey;
 use opsroom::core::run::orders::{Ending, Order, Pace};
@@ -109,7 +110,12 @@ pub const fn drop_queued(run: RunId) -> Act {
 
 const fn retry(run: RunId) -> Act {
     let (typed, reason) = (None, None);
-    Act::Retry { run, typed, reason }
+    Act::Retry {
+        run,
+        again: Again::All,
+        typed,
+        reason,
+    }
 }
 
 const fn resume(run: RunId, decision: Option<Decision>) -> Act {

@@ -179,6 +179,11 @@ pub async fn earlier_runs_get_what_lists_show(place: Place) {
          alter table run drop column mutates;
          alter table latest_observation drop column state_since;
          drop table home_view;
+         drop index run_goes_on;
+         alter table run drop column again;
+         alter table run_step drop column taken_from;
+         drop table run_note;
+         drop table lockout;
          delete from _sqlx_migrations where version >= 9";
     sql(&place.url, undo).await;
     for run in &mut wanted.runs[..broken_plans.len()] {

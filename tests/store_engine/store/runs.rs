@@ -638,6 +638,7 @@ pub async fn steps_are_recorded(place: Place) {
         started_at: Some(at(41)),
         finished_at: Some(at(43)),
         message: Some("exit code 1".into()),
+        taken_from: None,
     };
     assert_eq!(steps[0], failed);
     assert_eq!(

@@ -7,17 +7,20 @@ use opsroom::clock::Clock;
 use opsroom::control::{
     AdapterContext, AuditFilter, Beginning, Control, ProcessKind, RunFilter, Settings,
 };
+use opsroom::core::base::time::Timestamp;
 use opsroom::core::command::run_ref::{Newest, RunRef};
 use opsroom::core::run::act::Act;
+use opsroom::core::run::again::Again;
 use opsroom::core::run::artifact::{ArtifactDraft, ArtifactKind, Limits};
 use opsroom::core::run::breaker::BreakerKey;
+use opsroom::core::run::lockout::{LockEnd, Lockable};
 use opsroom::core::run::orders::{Ending, Order};
 use opsroom::core::run::plan::{Plan, Target, plan_hash};
 use opsroom::core::run::resume::Decision;
 use opsroom::core::run::{RunId, RunStatus, StepStatus, Transition};
 use opsroom::core::stack::diff;
 use opsroom::core::stack::service::{Environment, Service, Stack};
-use opsroom::store::{HomeView, NewArtifact};
+use opsroom::store::{HomeView, NewArtifact, NewLock};
 
 use super::{Place, at, event, plan};
 
@@ -39,6 +42,7 @@ const ABOUT_A_WORKSPACE: &[&str] = &[
     "apply",
     "audit",
     "breakers",
+    "lockouts",
     "catalogue",
     "days",
     "difference",
@@ -100,7 +104,7 @@ fn service(name: &str) -> Service {
     }
 }
 
-/// A stack in the workspace, a run that failed with an artifact, a queued one and a breaker.
+/// A stack in the workspace, a run that failed with an artifact, a queued one, a breaker and a lock.
 async fn fill(place: &Place) -> (RunId, RunId) {
     let staging = Environment {
         name: "staging".to_owned(),
@@ -167,6 +171,18 @@ async fn fill(place: &Place) -> (RunId, RunId) {
         .record_call(place.workspace, &way, pass, Err("down"), at(30))
         .await
         .unwrap();
+    let lock = NewLock {
+        of: &[Lockable::Runbook("restart".to_owned())],
+        end: LockEnd::For(3_600_000),
+        until: Timestamp(i64::MAX),
+        actor: "ana",
+        reason: "migration",
+    };
+    place
+        .store
+        .lock(place.workspace, lock, at(40))
+        .await
+        .unwrap();
     (claim.run, queued)
 }
 
@@ -230,6 +246,7 @@ fn acts(run: RunId, hash: &str) -> Vec<Act> {
         },
         Act::Retry {
             run,
+            again: Again::FromFailed,
             typed: None,
             reason: None,
         },
@@ -245,6 +262,12 @@ fn acts(run: RunId, hash: &str) -> Vec<Act> {
             plan_hash: hash.to_owned(),
             note: None,
         },
+        Act::Note { run, note: mine() },
+        Act::Link {
+            run,
+            url: "https://acme.test/".to_owned(),
+            title: None,
+        },
     ];
     for act in &all {
         match act {
@@ -254,8 +277,12 @@ fn acts(run: RunId, hash: &str) -> Vec<Act> {
             | Act::Resume { .. }
             | Act::Retry { .. }
             | Act::Answer { .. }
-            | Act::Vote { .. } => assert_eq!(act.run(), Some(&run)),
-            Act::ResetBreaker { .. } => panic!("not about a run"),
+            | Act::Vote { .. }
+            | Act::Note { .. }
+            | Act::Link { .. } => assert_eq!(act.run(), Some(&run)),
+            Act::Lock { .. } | Act::Unlock { .. } | Act::ResetBreaker { .. } => {
+                panic!("not about a run")
+            }
         }
     }
     all
@@ -415,6 +442,7 @@ pub async fn another_workspace_is_empty(place: Place) {
     );
     assert!(other.left_over().await.unwrap().is_empty());
     assert!(other.breakers().await.unwrap().is_empty());
+    assert!(other.lockouts().await.unwrap().is_empty());
     let reset = Act::ResetBreaker {
         target: "web".to_owned(),
         env: None,

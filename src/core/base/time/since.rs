@@ -82,12 +82,12 @@ fn day(lower: &str, now: Timestamp) -> Option<Timestamp> {
     date(lower)
 }
 
-const fn midnight(now: Timestamp) -> Timestamp {
+pub(super) const fn midnight(now: Timestamp) -> Timestamp {
     now.plus_ms(-now.0.rem_euclid(DAY))
 }
 
 /// Milliseconds after midnight: `02:00`, `14:30:15`, `9am`, `9:30pm`, `noon`, `midnight`.
-fn clock(lower: &str) -> Option<i64> {
+pub(super) fn clock(lower: &str) -> Option<i64> {
     let lower = lower.strip_suffix(" utc").unwrap_or(lower);
     let lower = lower.strip_suffix('z').unwrap_or(lower);
     match lower {
@@ -120,7 +120,7 @@ fn clock(lower: &str) -> Option<i64> {
     valid.then_some((hour * 60 + minute) * MINUTE + second * 1000)
 }
 
-fn date(lower: &str) -> Option<Timestamp> {
+pub(super) fn date(lower: &str) -> Option<Timestamp> {
     let day: chrono::NaiveDate = lower.parse().ok()?;
     Some(Timestamp(
         day.and_time(chrono::NaiveTime::MIN)
@@ -129,7 +129,7 @@ fn date(lower: &str) -> Option<Timestamp> {
     ))
 }
 
-fn rfc3339(text: &str) -> Option<Timestamp> {
+pub(super) fn rfc3339(text: &str) -> Option<Timestamp> {
     chrono::DateTime::parse_from_rfc3339(text)
         .ok()
         .map(|at| Timestamp(at.timestamp_millis()))

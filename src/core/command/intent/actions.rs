@@ -7,7 +7,10 @@ use crate::command::reading::Reading;
 use crate::command::run_ref::RunRef;
 use crate::command::{CommandAct, ParseOutcome, Parsed};
 use crate::run::act::Act;
+use crate::run::again::Again;
+use crate::run::lockout::{LockEnd, Lockable};
 use crate::run::orders::{Ending, Order};
+use crate::run::plan::Target;
 
 /// The act of a command about a run, with the reason it gives.
 fn on_run(p: &Parsed, now: Timestamp, act: Act<()>) -> Result<CommandAct, String> {
@@ -198,8 +201,50 @@ fn restate_retry_run(p: &Parsed) -> String {
 }
 
 fn act_retry_run(p: &Parsed, now: Timestamp) -> Result<CommandAct, String> {
-    let (run, typed, reason) = ((), None, None);
-    on_run(p, now, Act::Retry { run, typed, reason })
+    on_run(p, now, retry(Again::All))
+}
+
+const fn retry(again: Again) -> Act<()> {
+    Act::Retry {
+        run: (),
+        again,
+        typed: None,
+        reason: None,
+    }
+}
+
+/// Go on with an ended run from its failed step: a new run, which takes over what succeeded.
+pub(super) const GO_ON_RUN: Intent = Intent {
+    name: "go_on_run",
+    form: "continue failed run N",
+    restate: restate_go_on_run,
+    act: Some(act_go_on_run),
+    ..RETRY_RUN
+};
+
+fn restate_go_on_run(p: &Parsed) -> String {
+    format!("go on with {} from its failed step", run_of(p))
+}
+
+fn act_go_on_run(p: &Parsed, now: Timestamp) -> Result<CommandAct, String> {
+    on_run(p, now, retry(Again::FromFailed))
+}
+
+/// Run again only the services or items of a run that failed.
+pub(super) const RETRY_FAILED_TARGETS: Intent = Intent {
+    name: "retry_failed_targets",
+    form: "retry failed targets of run N",
+    restate: restate_retry_failed_targets,
+    act: Some(act_retry_failed_targets),
+    ..RETRY_RUN
+};
+
+fn restate_retry_failed_targets(p: &Parsed) -> String {
+    format!("retry only the failed targets of {}", run_of(p))
+}
+
+fn act_retry_failed_targets(p: &Parsed, now: Timestamp) -> Result<CommandAct, String> {
+    on_run(p, now, retry(Again::FailedTargets))
 }
 
 /// Continue an interrupted run.
@@ -471,6 +516,214 @@ fn act_reset_breaker(p: &Parsed, _: Timestamp) -> Result<CommandAct, String> {
 fn read_reset_breaker(r: &mut Reading<'_>) {
     r.service_is_target();
     r.host_is_target();
+}
+
+/// Keep changing runs away from services for a while.
+pub(super) const LOCK: Intent = Intent {
+    name: "lock",
+    outcome: ParseOutcome::Action,
+    form: "lock SERVICE in ENV for 2h because \"REASON\"",
+    mutates: true,
+    needs: &[Need::Services, Need::Env, Need::Input("reason")],
+    takes: &[Object::Env, Object::Service],
+    inputs: &["for", "until", "reason"],
+    free: Free::Quoted("reason"),
+    restate: restate_lock,
+    act: Some(act_lock),
+    ..Intent::BLANK
+};
+
+fn restate_lock(p: &Parsed) -> String {
+    let of = format!("{}{}", services_of(p, " "), in_env(p, " in "));
+    format!("lock{of}{}{}", until(p), input(p, "reason", ": "))
+}
+
+/// The services of a command as targets.
+fn targets(p: &Parsed) -> Vec<Lockable> {
+    let target = |service: &String| Target {
+        service: service.clone(),
+        env: p.env.clone(),
+    };
+    p.services
+        .iter()
+        .map(target)
+        .map(Lockable::Target)
+        .collect()
+}
+
+fn act_lock(p: &Parsed, now: Timestamp) -> Result<CommandAct, String> {
+    lock(p, targets(p), now)
+}
+
+fn lock(p: &Parsed, of: Vec<Lockable>, now: Timestamp) -> Result<CommandAct, String> {
+    let given = |name: &str| p.inputs.get(name).map(String::as_str);
+    let end = LockEnd::read(given("for"), given("until"), now)?;
+    let reason = reason(p);
+    Ok(CommandAct::Complete(Act::Lock { of, end, reason }))
+}
+
+/// End the locks of services before their time.
+pub(super) const UNLOCK: Intent = Intent {
+    name: "unlock",
+    outcome: ParseOutcome::Action,
+    form: "unlock SERVICE in ENV",
+    mutates: true,
+    needs: &[Need::Services, Need::Env],
+    takes: &[Object::Env, Object::Service],
+    inputs: &["reason"],
+    free: Free::Quoted("reason"),
+    restate: restate_unlock,
+    act: Some(|p, _| Ok(unlock(p, targets(p)))),
+    ..Intent::BLANK
+};
+
+fn restate_unlock(p: &Parsed) -> String {
+    format!("unlock{}{}", services_of(p, " "), in_env(p, " in "))
+}
+
+fn unlock(p: &Parsed, of: Vec<Lockable>) -> CommandAct {
+    let reason = reason(p);
+    CommandAct::Complete(Act::Unlock { of, reason })
+}
+
+/// Keep changing runs of a runbook from starting for a while.
+pub(super) const LOCK_RUNBOOK: Intent = Intent {
+    name: "lock_runbook",
+    outcome: ParseOutcome::Action,
+    form: "lock runbook TOPIC for 2h because \"REASON\"",
+    mutates: true,
+    needs: &[Need::Input("name"), Need::Input("reason")],
+    inputs: &["name", "for", "until", "reason"],
+    read: read_runbook_name,
+    restate: restate_lock_runbook,
+    act: Some(act_lock_runbook),
+    ..Intent::BLANK
+};
+
+/// The word, or the quotation, after the verb.
+fn read_runbook_name(r: &mut Reading<'_>) {
+    if let Some(at) = r.find_free(|_, _| true) {
+        let name = r.raw(at).to_owned();
+        r.set_input("name", name, &(at..at + 1));
+    }
+}
+
+fn restate_lock_runbook(p: &Parsed) -> String {
+    let name = text_of(p, "name");
+    format!(
+        "lock runbook {name}{}{}",
+        until(p),
+        input(p, "reason", ": ")
+    )
+}
+
+fn runbook(p: &Parsed) -> Vec<Lockable> {
+    p.inputs
+        .get("name")
+        .cloned()
+        .map(Lockable::Runbook)
+        .into_iter()
+        .collect()
+}
+
+fn act_lock_runbook(p: &Parsed, now: Timestamp) -> Result<CommandAct, String> {
+    lock(p, runbook(p), now)
+}
+
+/// End the lock of a runbook before its time.
+pub(super) const UNLOCK_RUNBOOK: Intent = Intent {
+    name: "unlock_runbook",
+    outcome: ParseOutcome::Action,
+    form: "unlock runbook TOPIC",
+    mutates: true,
+    needs: &[Need::Input("name")],
+    inputs: &["name", "reason"],
+    read: read_runbook_name,
+    restate: restate_unlock_runbook,
+    act: Some(|p, _| Ok(unlock(p, runbook(p)))),
+    ..Intent::BLANK
+};
+
+fn restate_unlock_runbook(p: &Parsed) -> String {
+    format!("unlock runbook {}", text_of(p, "name"))
+}
+
+/// Add a note to a run.
+pub(super) const NOTE_RUN: Intent = Intent {
+    name: "note_run",
+    outcome: ParseOutcome::Action,
+    form: "note run N \"TEXT\"",
+    mutates: true,
+    needs: &[Need::Run, Need::Input("text")],
+    takes: &[Object::Run],
+    inputs: &["run", "text"],
+    wants: &[Object::Run],
+    read: read_note_run,
+    restate: restate_note_run,
+    act: Some(act_note_run),
+    ..Intent::BLANK
+};
+
+/// The text is everything after the run's number.
+fn read_note_run(r: &mut Reading<'_>) {
+    if let Some(number) = r.find_free(Reading::is_run_number) {
+        r.take_rest_from(number + 1, "text");
+    }
+}
+
+fn restate_note_run(p: &Parsed) -> String {
+    format!("note on {}{}", run_of(p), input(p, "text", ": "))
+}
+
+fn act_note_run(p: &Parsed, now: Timestamp) -> Result<CommandAct, String> {
+    let (run, note) = (RunRef::of(p, now)?, p.inputs.get("text").cloned());
+    let act = Act::Note { run: (), note };
+    Ok(CommandAct::OnRun { run, act })
+}
+
+/// Attach a web address to a run.
+pub(super) const LINK_RUN: Intent = Intent {
+    name: "link_run",
+    outcome: ParseOutcome::Action,
+    form: "link run N URL \"TITLE\"",
+    mutates: true,
+    needs: &[Need::Run, Need::Input("url")],
+    takes: &[Object::Run],
+    inputs: &["run", "url", "title"],
+    wants: &[Object::Run],
+    free: Free::Quoted("title"),
+    read: read_link_run,
+    restate: restate_link_run,
+    act: Some(act_link_run),
+    ..Intent::BLANK
+};
+
+fn read_link_run(r: &mut Reading<'_>) {
+    if let Some(at) = r.find_free(|r, i| r.raw(i).contains("://")) {
+        let url = r.raw(at).to_owned();
+        r.set_input("url", url, &(at..at + 1));
+    }
+}
+
+fn restate_link_run(p: &Parsed) -> String {
+    format!(
+        "link {} to {}{}",
+        run_of(p),
+        text_of(p, "url"),
+        input(p, "title", ": ")
+    )
+}
+
+fn act_link_run(p: &Parsed, now: Timestamp) -> Result<CommandAct, String> {
+    let (run, title) = (RunRef::of(p, now)?, p.inputs.get("title").cloned());
+    let url = p.inputs.get("url").cloned();
+    let url = url.ok_or("which address is to be linked?")?;
+    let act = Act::Link {
+        run: (),
+        url,
+        title,
+    };
+    Ok(CommandAct::OnRun { run, act })
 }
 
 /// Set a field of a service.

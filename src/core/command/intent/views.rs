@@ -345,6 +345,20 @@ fn restate_filter(p: &Parsed) -> String {
     format!("only lines with {}", text_of(p, "text"))
 }
 
+/// What is locked, by whom, and until when.
+pub(super) const LOCKS: Intent = Intent {
+    name: "locks",
+    outcome: ParseOutcome::View,
+    form: "locks",
+    restate: restate_locks,
+    view: Some(ViewCommand::Locks),
+    ..Intent::BLANK
+};
+
+fn restate_locks(_: &Parsed) -> String {
+    "what is locked".to_owned()
+}
+
 /// Help: how a command is typed.
 pub(super) const HELP: Intent = Intent {
     name: "help",

@@ -51,6 +51,9 @@ pub struct Rules {
     /// One of several of the same kind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub each: Option<Each>,
+    /// The item of a `for_each` it is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub item: Option<String>,
     /// Part of something with a deadline of its own, outermost first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub within: Vec<Within>,

@@ -195,5 +195,6 @@ fn record(index: u32, status: StepStatus) -> RunStep {
         started_at: None,
         finished_at: None,
         message: None,
+        taken_from: None,
     }
 }

@@ -95,6 +95,7 @@ fn the_position_in_the_queue_is_shown_with_its_reason() {
         lane: Lane::Routine,
         ahead,
         waits_for: waits_for.iter().map(|b| (*b).clone()).collect(),
+        locked: Vec::new(),
         untaken: None,
     };
     for (queued, expected) in [

@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 use super::{Part, RunScreen};
 use crate::core::base::text;
 use crate::core::run::artifact::{Artifact, human_bytes};
+use crate::core::run::note::RunNote;
 use crate::tui::keys::Action;
 use crate::tui::msg::Effect;
 use crate::tui::pane::{Cover, Destination, Reaction, Scene};
@@ -25,6 +26,9 @@ impl RunScreen {
         let keys: Vec<usize> = (0..detail.artifacts.len()).collect();
         let selected = self.artifacts.key().and_then(|i| detail.artifacts.get(*i));
         match (action, selected) {
+            (Action::Open, Some(Artifact { url: Some(url), .. })) => {
+                Reaction::Ask(Effect::Copy(safe(url)))
+            }
             (Action::Open, Some(a)) => {
                 self.opening = Some(a.number);
                 Reaction::Ask(Effect::Artifact {
@@ -79,9 +83,15 @@ impl RunScreen {
     pub(super) fn draw_artifacts(&self, area: Rect, focused: bool, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
         let all = self.detail.as_ref().map_or(&[][..], |d| &d.artifacts);
-        let title = Span::styled(format!(" Artifacts {} ", all.len()), theme.strong());
+        let notes = self.detail.as_ref().map_or(&[][..], |d| &d.notes);
+        let count = match notes.len() {
+            0 => String::new(),
+            n => format!("· notes {n} "),
+        };
+        let title = Span::styled(format!(" Artifacts {} {count}", all.len()), theme.strong());
         let inner = canvas.pane(area, title.into(), &Line::default(), focused);
-        if all.is_empty() {
+        let inner = draw_notes(notes, inner, canvas);
+        if all.is_empty() && notes.is_empty() {
             canvas.line(inner, &Line::styled("nothing yet", theme.dim()));
         }
         let first = first_visible(self.artifacts.index(), all.len(), usize::from(inner.height));
@@ -96,7 +106,13 @@ impl RunScreen {
             let line = Line::from(vec![
                 Span::styled(format!("{kind:<9}"), theme.dim()),
                 Span::raw(safe(title)),
-                Span::styled(format!("  {}", human_bytes(artifact.bytes)), theme.dim()),
+                Span::styled(
+                    match &artifact.url {
+                        Some(url) => format!("  {}", safe(url)),
+                        None => format!("  {}", human_bytes(artifact.bytes)),
+                    },
+                    theme.dim(),
+                ),
             ]);
             canvas.line(row(inner, y), &line);
             if let Some(url) = &artifact.url {
@@ -114,5 +130,25 @@ impl RunScreen {
                 canvas.select(row(inner, y), true);
             }
         }
+    }
+}
+
+/// Draws the newest notes in up to half of the area; returns the rest of it.
+fn draw_notes(notes: &[RunNote], inner: Rect, canvas: &mut Canvas<'_>) -> Rect {
+    let (room, theme) = (usize::from(inner.height / 2), canvas.theme);
+    let shown = notes.iter().skip(notes.len().saturating_sub(room));
+    let mut top = inner.y;
+    for note in shown {
+        let line = Line::from(vec![
+            Span::styled(format!("{} ", note.at.clock_utc()), theme.dim()),
+            Span::raw(safe(&note.to_string())),
+        ]);
+        canvas.line(row(inner, top), &line);
+        top = top.saturating_add(1);
+    }
+    Rect {
+        y: top,
+        height: inner.bottom().saturating_sub(top),
+        ..inner
     }
 }

@@ -1,4 +1,5 @@
-//! Operations on a run from its view. All of them ask first, except releasing a single step.
+//! Operations on a run from its view. All of them ask first, except releasing a single step and
+//! attaching a link.
 
 use super::{Part, RunScreen};
 use crate::core::run::act::{Act, Confirmation};
@@ -107,11 +108,18 @@ impl RunScreen {
                 _,
             ) => self.cancel(),
             (Act::Order { run, .. } | Act::Resume { run, .. }, Some(status)) => {
+                let hint = match act {
+                    Act::Resume { .. } if status != RunStatus::Succeeded => {
+                        format!("; `continue failed run {}` goes on with it", run.0)
+                    }
+                    _ => String::new(),
+                };
                 Reaction::Say(format!(
-                    "run {run} has ended ({}): nothing was done",
+                    "run {run} has ended ({}): nothing was done{hint}",
                     run_word(status)
                 ))
             }
+            (Act::Link { .. }, _) => Reaction::Ask(Effect::act(act.clone())),
             (act, _) if act.confirmation() == Confirmation::Question => {
                 self.answer_with(act.reason())
             }

@@ -154,6 +154,26 @@ proptest! {
         prop_assert!(undone.is_empty() || trace.end.status != RunStatus::Succeeded);
     }
 
+    /// A run that goes on with a failed one runs nothing that succeeded, everything else once, and
+    /// `finally` again; if all goes well it succeeds.
+    #[test]
+    fn going_on_repeats_nothing_that_succeeded(plan in any_plan(), past in any_past()) {
+        let past: Vec<_> = past.into_iter().filter(|s| plan.numbered_step(s.index).is_some()).collect();
+        let Ok(taken) = crate::run::again::takeable(&plan, RunStatus::Failed, &past) else { return Ok(()) };
+        let kept: Vec<_> = past.iter().filter(|s| taken.contains(&s.index)).cloned().collect();
+        prop_assert!(kept.iter().any(|s| s.status == StepStatus::Succeeded));
+        let trace = drive(&plan, &kept, &Script::default());
+        let cleanup = plan.steps.len() + plan.finally.len();
+        let open = plan.numbered().map(|(n, _)| n).filter(|n| (*n as usize) < cleanup && !taken.contains(n));
+        let mut ran = numbers(&trace.acts, "run ");
+        ran.sort_unstable();
+        prop_assert_eq!(ran, open.collect::<Vec<_>>(), "{:#?}", &trace);
+        prop_assert_eq!(trace.end.status, RunStatus::Succeeded);
+        let approved = kept.iter().filter_map(|s| plan.numbered_step(s.index));
+        prop_assert!(approved.into_iter().all(|(s, _)| !matches!(s.spec, StepSpec::Approve(_))));
+        prop_assert!(trace.acts.iter().all(|act| !act.starts_with("ask ")), "its condition held before");
+    }
+
     /// Reports that do not fit what was asked for change nothing for the worse: it still ends.
     #[test]
     fn any_reports_in_any_order_come_to_an_end(plan in any_plan(), reports in prop::collection::vec((0..3_u32, 0..12_u32), 0..60)) {
