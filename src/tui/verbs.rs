@@ -220,6 +220,8 @@ fn looks(service: &Service, overview: &Overview, now: Timestamp) -> Vec<MenuEntr
             MenuChoice::Command(format!("what changed on {}", service.name)),
         ),
     ];
+    let lock = MenuChoice::Type(format!("lock {} in ", service.name));
+    entries.push(MenuEntry::new('x', "lock", lock).changing());
     let links: Vec<MenuEntry> = keys_for(service.links.keys().map(String::as_str))
         .into_iter()
         .zip(&service.links)
@@ -259,18 +261,29 @@ fn of_run(run: &RunSummary) -> Menu {
             .noted("steps, log, artifacts"),
         MenuEntry::new('l', "log", MenuChoice::Open(Destination::Log { run: id })),
     ];
-    if run.status.is_terminal() {
-        entries.push(act('t', "retry", "retry run"));
-    } else {
-        if run.status == RunStatus::Interrupted {
-            entries.push(act('g', "resume", "resume run"));
-        } else if run.orders.pace == Pace::Free {
-            entries.push(act('p', "pause", "pause run"));
-        } else {
-            entries.push(act('g', "continue", "resume run"));
+    match run.status {
+        RunStatus::Interrupted => entries.push(act('g', "resume", "resume run")),
+        ended if ended.is_terminal() => {
+            entries.push(act('t', "retry", "retry run"));
+            if ended != RunStatus::Succeeded {
+                let go_on = act('g', "go on from its failed step", "continue failed run");
+                entries.push(go_on.noted("what succeeded is kept"));
+            }
+            if ended != RunStatus::Succeeded && run.services.len() > 1 {
+                let targets = "retry failed targets of run";
+                entries.push(act('f', "retry its failed targets", targets));
+            }
         }
-        entries.push(act('x', "cancel", "cancel run"));
+        _ => {
+            entries.push(match run.orders.pace {
+                Pace::Free => act('p', "pause", "pause run"),
+                _ => act('g', "continue", "resume run"),
+            });
+            entries.push(act('x', "cancel", "cancel run"));
+        }
     }
+    let note = MenuChoice::Type(format!("note run {} ", id.0));
+    entries.push(MenuEntry::new('n', "note", note).changing());
     if let [service] = run.services.as_slice() {
         let to = Destination::Service {
             name: service.clone(),

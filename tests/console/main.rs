@@ -1474,7 +1474,7 @@ fn a_step_of_an_earlier_run_says_so() {
     world.detail.steps[0].taken_from = Some(RunId(38));
     Console::with(world, Facts::default(), true, (140, 40))
         .command("show run 41")
-        .shows("in run #38: HTTP 2");
+        .shows("in run #38: HTTP");
 }
 
 #[test]

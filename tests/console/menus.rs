@@ -180,7 +180,13 @@ fn a_run_offers_what_its_state_allows() {
         .shows("x  cancel")
         .hides("retry");
     console.press("Esc j .").shows("t  retry").hides("cancel");
+    console.shows("g  go on from its failed step");
     console.press("o").shows("› run #40");
+    let mut world = World::at_rest();
+    world.overview.runs[0].status = RunStatus::Interrupted;
+    let mut console = Console::new(world);
+    console.press("r .").shows("g  resume").hides("retry");
+    console.press("n").shows(" : note run 41");
 }
 
 #[test]
