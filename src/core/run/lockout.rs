@@ -191,7 +191,7 @@ mod tests {
         let blocks: Vec<_> = chain.blocks().map(|risk| risk.message.as_str()).collect();
         assert_eq!(
             blocks,
-            ["web in prod, locked by ana until 2026-11-18T12:06:40Z: migration"]
+            ["web in prod, locked by ana until 2026-11-18T12:06:40.000Z: migration"]
         );
     }
 

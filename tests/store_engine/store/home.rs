@@ -116,6 +116,11 @@ pub async fn earlier_states_get_their_beginning(place: Place) {
          alter table run drop column mutates;
          alter table latest_observation drop column state_since;
          drop table home_view;
+         drop index run_goes_on;
+         alter table run drop column again;
+         alter table run_step drop column taken_from;
+         drop table run_note;
+         drop table lockout;
          delete from _sqlx_migrations where version >= 10";
     sql(&place.url, undo).await;
     let again = Store::open(&place.url).await.unwrap();
