@@ -26,7 +26,7 @@ use crate::clock::Clock;
 use crate::core::command::Parsed;
 use crate::core::run::artifact::Artifact;
 use crate::core::run::event::Entry;
-use crate::core::run::plan::Plan;
+use crate::core::run::plan::{Plan, is_confirmed};
 use crate::core::run::queue::{Lanes, Queued};
 use crate::core::run::summary::RunSummary;
 use crate::core::run::{AuditRow, Run, RunId, RunStatus, RunStep};
@@ -425,14 +425,11 @@ impl Control {
     /// Checks the confirmation word of a protected environment.
     fn confirmed(plan: &Plan, typed: Option<&str>) -> Result<(), Refusal> {
         match plan.confirm_word() {
-            Some(word) if typed != Some(word) => {
-                let env = std::iter::once(plan)
-                    .chain(&plan.then)
-                    .find(|p| p.protected)
-                    .and_then(|p| p.env.clone());
+            Some(word) if !typed.is_some_and(|typed| is_confirmed(&word, typed)) => {
+                let env = plan.confirm_link().and_then(|link| link.env.clone());
                 Err(Refusal::Unconfirmed {
                     env: env.unwrap_or_default(),
-                    word: word.to_owned(),
+                    word,
                 })
             }
             _ => Ok(()),

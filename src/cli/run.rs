@@ -34,8 +34,8 @@ pub struct RunArgs {
     /// Start a changing run without asking (never enough for a protected environment)
     #[arg(long, short = 'y')]
     yes: bool,
-    /// The word a protected environment wants typed
-    #[arg(long, value_name = "WORD")]
+    /// The words a protected environment asks for: `prod web`
+    #[arg(long, value_name = "WORDS")]
     confirm: Option<String>,
     /// Set an input of the runbook
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = understand::key_value)]

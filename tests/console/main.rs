@@ -139,25 +139,28 @@ fn a_protected_environment_requires_its_word() {
     let mut console = Console::new(World::with_plan(plan("prod", true)));
     console
         .command("deploy web to prod")
-        .shows("type `web` to confirm:");
+        .shows("type `prod web` to confirm:");
     console
         .press("Enter")
         .press("Enter")
-        .shows("nothing was started: type `web`");
+        .shows("nothing was started: type `prod web`");
     console
-        .type_text("wbe")
+        .type_text("web")
         .press("Enter")
-        .shows("nothing was started: type `web`");
+        .shows("nothing was started: type `prod web`");
     console
         .press("Tab Enter")
-        .shows("nothing was started: type `web`");
+        .shows("nothing was started: type `prod web`");
     assert_eq!(console.submitted(), 0);
-    console.press("Ctrl-U").type_text("web").press("Enter");
+    console
+        .press("Ctrl-U")
+        .type_text("Prod  WEB")
+        .press("Enter");
     let typed = console.wanted.iter().find_map(|e| match e {
         Effect::Submit { typed, .. } => Some(typed.clone()),
         _ => None,
     });
-    assert_eq!(typed, Some(Some("web".to_owned())));
+    assert_eq!(typed, Some(Some("Prod  WEB".to_owned())));
 }
 
 #[test]
@@ -206,8 +209,9 @@ fn a_read_only_console_starts_nothing_and_says_so() {
         .shows("READ-ONLY")
         .command("deploy web to staging")
         .hides("Start")
+        .shows("read-only: nothing can be started from this console")
         .press("y")
-        .shows("read-only");
+        .shows("read-only: nothing can be started");
     console.press("Enter");
     assert_eq!(console.submitted(), 0);
 }
@@ -327,18 +331,23 @@ fn runs_queued_by_a_dead_process_are_offered_and_started_only_on_purpose() {
 #[test]
 fn leftover_runs_of_a_protected_environment_require_its_word_too() {
     let mut console = with_left_over(
-        vec![waiting(41, Some("web")), waiting(42, Some("mail"))],
+        vec![
+            waiting(41, Some("prod web")),
+            waiting(42, Some("prod mail")),
+        ],
         false,
     );
     console
         .command("start run 41")
-        .shows("type web:")
+        .shows("type `prod web`:")
         .press("Tab Enter")
-        .shows("not started: type web to confirm");
+        .shows("not started: type `prod web` to confirm");
     console
-        .press("Shift-Tab w e b Tab Tab Enter")
+        .press("Shift-Tab")
+        .type_text("Prod web")
+        .press("Tab Tab Enter")
         .shows("1 run was started");
-    assert_eq!(console.acts(), [start(41, Some("web"))]);
+    assert_eq!(console.acts(), [start(41, Some("Prod web"))]);
     console
         .press("o j Enter Tab Enter")
         .shows("start each by itself")

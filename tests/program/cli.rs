@@ -358,10 +358,10 @@ fn a_protected_environment_requires_its_word_and_yes_is_not_enough() {
     for args in [
         &["run", "deploy web to prod"][..],
         &["run", "deploy web to prod", "--yes"],
-        &["run", "deploy web to prod", "--yes", "--confirm", "Web"],
+        &["run", "deploy web to prod", "--yes", "--confirm", "web"],
         &["run", "deploy web to prod", "--confirm", "prod"],
     ] {
-        home.run(args).expect(2).says(&["web"]);
+        home.run(args).expect(2).says(&["prod web"]);
     }
     assert_eq!(
         home.json(&["runs", "--json"]),
@@ -372,7 +372,7 @@ fn a_protected_environment_requires_its_word_and_yes_is_not_enough() {
         "run",
         "deploy web to prod",
         "--confirm",
-        "web",
+        "Prod web",
         "--reason",
         "release day",
     ])
@@ -386,7 +386,7 @@ fn a_protected_environment_requires_its_word_and_yes_is_not_enough() {
         "run",
         "deploy web to prod",
         "--confirm",
-        "web",
+        "prod web",
     ])
     .expect(2)
     .says(&["read-only"]);
@@ -1810,7 +1810,7 @@ fn the_demo_world_answers_its_own_runbooks() {
         .expect(2)
         .says(&["prod"]);
     run(&["run", "generate spec for dashboard"]).expect(0);
-    run(&["run", "restart cdn in prod", "--confirm", "cdn"])
+    run(&["run", "restart cdn in prod", "--confirm", "prod cdn"])
         .expect(2)
         .says(&["cdn"]);
     signal(&world.0, "TERM");

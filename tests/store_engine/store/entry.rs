@@ -341,11 +341,11 @@ pub async fn a_blocked_or_unconfirmed_plan_is_not_started(place: Place) {
         ..empty("check")
     };
     for plan in [&prod, &later] {
-        for typed in [None, Some(""), Some("Web"), Some("prod")] {
+        for typed in [None, Some(""), Some("web"), Some("prod")] {
             let answer = control.submit(plan.clone(), typed, None).await;
             assert_eq!(
                 refused(answer),
-                "prod is protected: type `web` to confirm",
+                "prod is protected: type `prod web` to confirm",
                 "{typed:?}"
             );
         }
@@ -353,8 +353,8 @@ pub async fn a_blocked_or_unconfirmed_plan_is_not_started(place: Place) {
     assert!(all_runs(&place).await.is_empty(), "nothing was queued");
     for (plan, typed) in [
         (with(vec![risk(RiskLevel::Warn, "W")]), None),
-        (prod, Some("web")),
-        (later, Some("web")),
+        (prod, Some("prod web")),
+        (later, Some(" PROD  web")),
     ] {
         control.submit(plan, typed, None).await.unwrap();
     }
@@ -822,9 +822,9 @@ pub async fn a_retry_repeats_an_ended_run_whose_targets_are_still_there(place: P
     let run = ended(&place, protected, Transition::Fail).await;
     assert_eq!(
         refused(control.act(retry(run)).await),
-        "staging is protected: type `web` to confirm"
+        "staging is protected: type `staging web` to confirm"
     );
-    let confirmed = retry(run).confirmed(Some("web".to_owned()));
+    let confirmed = retry(run).confirmed(Some("staging web".to_owned()));
     control.act(confirmed).await.unwrap();
 
     let elsewhere = |env: &str, service: &str| Plan {
