@@ -418,6 +418,9 @@ impl Control {
                 message: risk.message.clone(),
             });
         }
+        plan.links()
+            .into_iter()
+            .try_for_each(|link| self.asks_for_approval(link))?;
         self.can_be_approved(plan, &[])?;
         Self::confirmed(plan, typed)
     }

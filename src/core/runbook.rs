@@ -21,6 +21,7 @@ pub mod page;
 mod planner;
 mod read;
 pub mod shell_block;
+pub mod stack_approval;
 
 pub mod cross_lint;
 pub mod scope;

@@ -14,6 +14,7 @@ fn environment(name: &str, alias: &str, protected: bool) -> Environment {
         name: name.to_owned(),
         aliases: vec![alias.to_owned()],
         protected,
+        approve: None,
     }
 }
 

@@ -314,7 +314,7 @@ pub async fn a_run_that_waits_is_started_or_dropped_by_a_person(place: Place) {
         ("run.start", Some("still wanted"))
     );
     assert_eq!(
-        refused(&control, run, Some("web")).await,
+        refused(&control, run, Some("staging web")).await,
         format!("run {run} is succeeded; starting what waits in the queue is not possible")
     );
 
