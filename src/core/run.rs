@@ -4,6 +4,7 @@ pub mod act;
 pub mod approval;
 pub mod artifact;
 pub mod breaker;
+pub mod compare;
 pub mod event;
 pub mod lock_set;
 pub mod need;
