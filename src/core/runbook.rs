@@ -20,6 +20,7 @@ pub mod naming;
 pub mod page;
 mod planner;
 mod read;
+pub mod sheet;
 pub mod shell_block;
 pub mod stack_approval;
 

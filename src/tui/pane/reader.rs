@@ -40,6 +40,12 @@ impl TextReader {
         }
     }
 
+    /// Shows other escaped lines, from the same place on.
+    pub fn show(&mut self, lines: Vec<String>) {
+        self.lines = lines;
+        self.laid_out = RefCell::default();
+    }
+
     /// The wrapped lines, cached by width because wrapping a long text is slow.
     fn laid_out(&self, width: usize) -> Ref<'_, Vec<String>> {
         if self.laid_out.borrow().0 != width {
