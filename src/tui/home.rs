@@ -108,7 +108,10 @@ impl Home {
             Destination::Run { run, .. } | Destination::Log { run } => {
                 self.opened.insert(*run);
             }
-            Destination::Service { .. } | Destination::Read { .. } => return,
+            Destination::Service { .. }
+            | Destination::Read { .. }
+            | Destination::Runbooks { .. }
+            | Destination::Runbook { .. } => return,
         }
         self.needs = self.open_needs(&self.needs, now);
     }

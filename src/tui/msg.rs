@@ -12,6 +12,7 @@ use crate::core::command::{Catalogue, Parsed};
 use crate::core::health::day::Day;
 use crate::core::run::act::{Act, Acted};
 use crate::core::run::artifact::Artifact;
+use crate::core::run::compare::Comparison;
 use crate::core::run::plan::{Plan, Target};
 use crate::core::run::{AuditRow, Run, RunId};
 use crate::logfile::log_view::LogRequest;
@@ -19,6 +20,7 @@ use crate::logfile::source::LogUpdate;
 
 // Result types of the control API, re-exported so that panes do not depend on it.
 pub use crate::control::run::orders::Approval;
+pub use crate::control::runbook::{RunbookRow, RunbookSheet};
 pub use crate::control::{
     AuditFilter, ChosenRun, EnginePlace, HomeView, LeftOver, Overview, PlanCard, RunDetail,
     RunFilter, RunPage, not_listed,
@@ -60,6 +62,9 @@ pub enum Msg {
     Artifact(Result<Box<(Artifact, Vec<u8>)>, String>),
     Runs(Ticket, Result<RunPage, String>),
     Audit(Ticket, Result<Vec<AuditRow>, String>),
+    Compared(Ticket, Result<Box<Comparison>, String>),
+    Runbooks(Ticket, Result<Vec<RunbookRow>, String>),
+    Runbook(Ticket, Result<Box<RunbookSheet>, String>),
     /// The result of [`Effect::FindRun`].
     FoundRun(Ticket, Result<ChosenRun, String>),
     /// A plan card, for the preview or for the card itself, depending on the ticket.
@@ -131,6 +136,18 @@ pub enum Effect {
     Audit {
         ticket: Ticket,
         filter: AuditFilter,
+    },
+    /// Compare two runs.
+    Compare {
+        ticket: Ticket,
+        runs: [RunId; 2],
+    },
+    /// All runbooks with the newest run of each.
+    Runbooks(Ticket),
+    /// One runbook.
+    Runbook {
+        ticket: Ticket,
+        name: String,
     },
     /// Find the run for a reference.
     FindRun {

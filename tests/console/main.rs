@@ -2351,3 +2351,95 @@ fn the_screen_ages_by_itself_and_is_read_again_from_time_to_time() {
     );
     console.shows("0 ✗ critical").shows("0 of 4 seen");
 }
+
+#[test]
+fn a_runbook_is_opened_from_the_list_and_its_phrase_is_put_into_the_bar() {
+    let mut console = Console::new(World::default());
+    console
+        .command("runbooks")
+        .shows("› runbooks")
+        .shows("deploy")
+        .shows("#40")
+        .press("Enter")
+        .shows("› runbook deploy")
+        .shows("Inputs")
+        .shows("version: version");
+    console.press("G").shows("phase = ");
+    console.press("Enter").shows("run deploy");
+    assert_eq!(console.submitted(), 0, "nothing is run by that");
+    console.press("Esc Esc").shows("› runbooks");
+    console
+        .press("/")
+        .type_text("backup")
+        .press("Enter Enter")
+        .shows("› runbook backup");
+    console.command("show runbook scale").shows("replicas: int");
+}
+
+#[test]
+fn looks_of_tired_people_open_what_they_ask_for() {
+    for (text, shown) in [
+        ("what depends on web", "web"),
+        ("help deploy", "deploy web to staging"),
+        ("man restart", "restart web in staging"),
+        ("prod?", "prod: "),
+        ("web?", "› web"),
+        ("kubectl get pods", "services"),
+        ("systemctl status web", "› web"),
+        ("runs by me", "by "),
+        ("compare run 40 and 41", "Runs #40 and #41"),
+        ("who am i", "you are "),
+    ] {
+        let mut console = Console::new(World::default());
+        console.command(text).shows(shown);
+        assert_eq!(console.submitted(), 0, "{text}");
+    }
+}
+
+#[test]
+fn runs_of_a_person_and_of_a_kind_are_requested_as_such() {
+    for (text, actor, runbook, status) in [
+        ("runs by Bo", Some("Bo"), None, vec![]),
+        (
+            "who is deploying",
+            None,
+            Some("deploy"),
+            vec![RunStatus::Running],
+        ),
+    ] {
+        let mut console = Console::new(World::default());
+        console.press(":").type_text(text);
+        let requested =
+            console.send_unanswered(Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)));
+        let filter = requested.iter().find_map(|effect| match effect {
+            Effect::Runs { filter, .. } => Some(filter.clone()),
+            _ => None,
+        });
+        let filter = filter.expect("a request for runs");
+        assert_eq!(
+            (
+                filter.actor.as_deref(),
+                filter.runbook.as_deref(),
+                filter.status
+            ),
+            (actor, runbook, status),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_shell_command_that_changes_something_runs_nothing() {
+    for text in [
+        "kubectl delete pod web",
+        "systemctl restart web",
+        "rm -rf /",
+    ] {
+        let mut console = Console::new(World::default());
+        console
+            .command(text)
+            .shows("is a command of the shell")
+            .press("Esc");
+        assert_eq!(console.submitted(), 0, "{text}");
+    }
+}

@@ -23,12 +23,22 @@ pub enum ViewCommand {
     /// The log of a run.
     Log,
     Runs,
+    /// Two runs side by side.
+    Compare,
     Service,
+    /// What a service needs, and what needs it.
+    Dependencies,
     Owner,
     Contacts,
     Services,
     Health,
     Audit,
+    /// The runs that need the person.
+    Needs,
+    Runbooks,
+    Runbook,
+    /// Who the person is here.
+    Whoami,
     /// The lines of the log that match.
     Filter,
     Help,

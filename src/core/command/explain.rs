@@ -114,6 +114,7 @@ pub(super) fn ask(slot: &str, p: &Parsed, environments: &[String]) -> String {
         ),
         "run" => "which run? say its number, \"last\" or \"last failed\"".to_owned(),
         "routine" => "which routine?".to_owned(),
+        "runbook" => "which runbook? `runbooks` lists them".to_owned(),
         "replicas" => "to how many replicas?".to_owned(),
         "alert" => "which alert? say its number or its service".to_owned(),
         "title" => "what is its title? put it in quotes".to_owned(),

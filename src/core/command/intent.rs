@@ -48,6 +48,8 @@ pub(super) const ALL: &[&Intent] = &[
     &views::LIST_RUNS,
     &views::SHOW_SERVICE,
     &views::OWNER,
+    &views::DEPENDENCIES,
+    &views::NEEDS,
     &views::RENEWALS,
     &views::COSTS,
     &views::SHOW_HEALTH,
@@ -59,6 +61,9 @@ pub(super) const ALL: &[&Intent] = &[
     &views::ONCALL,
     &views::CALENDAR,
     &views::COMPARE,
+    &views::RUNBOOKS,
+    &views::SHOW_RUNBOOK,
+    &views::WHOAMI,
     &views::FILTER,
     &views::HELP,
     &views::QUIT,
@@ -77,9 +82,11 @@ pub(super) const HEALTHCHECK: &Intent = &plans::HEALTHCHECK;
 pub(super) const HELP: &Intent = &views::HELP;
 pub(super) const OWNER: &Intent = &views::OWNER;
 pub(super) const ROUTINES: &Intent = &views::ROUTINES;
+pub(super) const SERVICES: &Intent = &views::SERVICES;
 pub(super) const SPEC: &Intent = &plans::SPEC;
 pub(super) const SHOW_HEALTH: &Intent = &views::SHOW_HEALTH;
 pub(super) const SHOW_RUN: &Intent = &views::SHOW_RUN;
+pub(super) const SHOW_SERVICE: &Intent = &views::SHOW_SERVICE;
 
 /// Runbook kinds with an intent of their own name.
 pub(super) const BUILT_IN: &[&str] = &[
@@ -177,6 +184,7 @@ pub(super) enum Need {
     Services,
     Routine,
     Run,
+    Runbook,
     TwoRuns,
     EnvOrServices,
     AlertOrServices,

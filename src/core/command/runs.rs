@@ -81,6 +81,42 @@ impl Reading<'_> {
         }
     }
 
+    /// "the failed deploy": the last failed run.
+    pub fn take_failed_run(&mut self) {
+        const NOUNS: [&str; 9] = [
+            "run",
+            "deploy",
+            "deployment",
+            "release",
+            "rollback",
+            "restart",
+            "backup",
+            "rollout",
+            "job",
+        ];
+        let failed = self.find_free(|r, at| {
+            let singular = at + 1 < r.words.end && NOUNS.contains(&r.word(at + 1));
+            let last = at > r.words.start
+                && matches!(r.word(at - 1), "last" | "latest" | "previous" | "newest");
+            r.word(at) == "failed" && singular && !last
+        });
+        if let Some(at) = failed.filter(|_| !self.has_input("run")) {
+            self.set_input("run", "last_failed".to_owned(), &(at..at + 2));
+        }
+    }
+
+    /// "errors in the last run": the word of the verb is also the level.
+    pub fn take_level(&mut self) {
+        let errors = |r: &Self, at: usize| {
+            matches!(r.word(at), "error" | "errors" | "failures" | "problems")
+        };
+        if self.words.clone().any(|at| errors(self, at)) {
+            self.out
+                .inputs
+                .insert("level".to_owned(), "error".to_owned());
+        }
+    }
+
     /// "alert 12", "#12", "incident 3".
     pub fn take_number(&mut self, input: &str) {
         if self.has_input(input) {

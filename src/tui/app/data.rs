@@ -52,6 +52,8 @@ pub(super) struct Requests {
     home_view: Question,
     /// Ticket of the audit log request in flight.
     pub(super) auditing: Option<Ticket>,
+    /// Ticket of the comparison in flight.
+    pub(super) comparing: Option<Ticket>,
     /// The run search in flight, and the act on its result.
     pub(super) finding: Option<(Ticket, Option<Act<()>>)>,
 }
@@ -168,6 +170,7 @@ impl App {
             Msg::Detail(_, Ok(detail)) => self.logs.set_steps(&detail.run),
             Msg::Artifact(Err(why)) => self.show_error(why),
             Msg::Audit(ticket, rows) => self.receive_audit(ticket, rows),
+            Msg::Compared(ticket, both) => self.receive_comparison(ticket, both),
             Msg::FoundRun(ticket, found) => self.run_found(ticket, found),
             Msg::File(ticket, LogUpdate::Unopened(why)) => {
                 self.show_error(format!(
@@ -185,6 +188,8 @@ impl App {
             Msg::Detail(_, Err(_))
             | Msg::Artifact(Ok(_))
             | Msg::Runs(..)
+            | Msg::Runbooks(..)
+            | Msg::Runbook(..)
             | Msg::Blockers(..)
             | Msg::Submitted(..)
             | Msg::Acted(..) => {}

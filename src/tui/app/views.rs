@@ -56,6 +56,7 @@ impl App {
                 (None, None) => Cover::Nothing,
             },
             logs: &self.logs,
+            now: self.now,
         };
         let mut reaction = self.home.receive(msg, delivery);
         for screen in &mut self.screens {
