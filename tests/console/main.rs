@@ -869,6 +869,7 @@ fn a_run_without_number_is_searched_and_the_choice_is_shown() {
         let services = services.iter().map(|name| (*name).to_owned()).collect();
         let wanted = Newest {
             failed,
+            runbook: None,
             services,
             env: env.map(str::to_owned),
             since: None,

@@ -149,7 +149,7 @@ fn problems_are_reported_at_their_line() {
         (
             "approve = true",
             1,
-            "service \"web\".approve: must be a table, not true or false",
+            "service \"web\".approve: must be a table like { key = value }, not true or false",
         ),
         (
             "[[contact]]\nname = \"Ana\"\nmail = \"ana@acme.test\"",

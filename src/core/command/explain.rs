@@ -47,11 +47,14 @@ pub(super) fn text_of(p: &Parsed, name: &str) -> String {
 /// [`crate::command::run_ref::RunRef`].
 pub(super) fn run_of(p: &Parsed) -> String {
     let last = match p.inputs.get("run").map(String::as_str) {
-        None | Some("last") => "the last run",
-        Some("last_failed") => "the last failed run",
+        None | Some("last") => "the last",
+        Some("last_failed") => "the last failed",
         Some(number) => return format!("run {number}"),
     };
-    last.to_owned() + &services_of(p, " of ") + &in_env(p, " in ") + &input(p, "since", " since ")
+    format!("{last}{} run", input(p, "kind", " "))
+        + &services_of(p, " of ")
+        + &in_env(p, " in ")
+        + &input(p, "since", " since ")
 }
 
 /// "for 2h", "until 18:00".

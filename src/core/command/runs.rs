@@ -81,28 +81,32 @@ impl Reading<'_> {
         }
     }
 
-    /// "the failed deploy": the last failed run.
-    pub fn take_failed_run(&mut self) {
-        const NOUNS: [&str; 9] = [
-            "run",
-            "deploy",
-            "deployment",
-            "release",
-            "rollback",
-            "restart",
-            "backup",
-            "rollout",
-            "job",
+    /// "the failed deploy", "the last restart", "the latest failed deploy": the newest run of that
+    /// kind.
+    pub fn take_run_of_kind(&mut self) {
+        const KINDS: [(&str, &str); 8] = [
+            ("deploy", "deploy"),
+            ("deployment", "deploy"),
+            ("release", "deploy"),
+            ("rollout", "deploy"),
+            ("rollback", "rollback"),
+            ("restart", "restart"),
+            ("backup", "backup"),
+            ("healthcheck", "healthcheck"),
         ];
-        let failed = self.find_free(|r, at| {
-            let singular = at + 1 < r.words.end && NOUNS.contains(&r.word(at + 1));
-            let last = at > r.words.start
-                && matches!(r.word(at - 1), "last" | "latest" | "previous" | "newest");
-            r.word(at) == "failed" && singular && !last
+        let found = self.words.clone().find_map(|at| {
+            let last = self.is(at, &["last", "latest", "previous", "newest"]);
+            let failed = self.is(at + usize::from(last), &["failed"]);
+            let noun = at + usize::from(last) + usize::from(failed);
+            let kind = KINDS.iter().find(|(typed, _)| self.is(noun, &[typed]))?;
+            (last || failed).then_some((at..noun + 1, failed, kind.1))
         });
-        if let Some(at) = failed.filter(|_| !self.has_input("run")) {
-            self.set_input("run", "last_failed".to_owned(), &(at..at + 2));
-        }
+        let Some((words, failed, kind)) = found.filter(|_| !self.has_input("run")) else {
+            return;
+        };
+        let run = if failed { "last_failed" } else { "last" };
+        self.set_input("run", run.to_owned(), &words);
+        self.out.inputs.insert("kind".to_owned(), kind.to_owned());
     }
 
     /// "errors in the last run": the word of the verb is also the level.

@@ -1202,6 +1202,7 @@ pub async fn the_newest_run_that_fits_a_description_is_found(place: Place) {
     let good = ended(&place, of("prod", &["api"]), Transition::Succeed).await;
     let newest = |failed, services: &[&str], env: Option<&str>, since: Option<i64>| Newest {
         failed,
+        runbook: None,
         services: services.iter().map(ToString::to_string).collect(),
         env: env.map(str::to_owned),
         since: since.map(|ms| Since {
@@ -1217,6 +1218,13 @@ pub async fn the_newest_run_that_fits_a_description_is_found(place: Place) {
         (newest(false, &["web"], Some("prod"), None), failed),
         (newest(true, &["web", "api"], Some("prod"), None), failed),
         (newest(false, &[], None, Some(10)), good),
+        (
+            Newest {
+                runbook: Some("deploy".to_owned()),
+                ..newest(false, &[], None, None)
+            },
+            good,
+        ),
     ] {
         let text = meant.to_string();
         let chosen = control.find_run(&RunRef::Newest(meant)).await.unwrap();

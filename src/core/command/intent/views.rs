@@ -13,7 +13,7 @@ pub(super) const SHOW_RUN: Intent = Intent {
     takes: &[Object::Run, Object::Env, Object::Service],
     inputs: &["run", "since"],
     wants: &[Object::Run],
-    read: |r| r.take_failed_run(),
+    read: |r| r.take_run_of_kind(),
     restate: restate_show_run,
     view: Some(ViewCommand::Run),
     ..Intent::BLANK
@@ -46,7 +46,7 @@ fn restate_tail_run(p: &Parsed) -> String {
 }
 
 fn read_tail_run(r: &mut Reading<'_>) {
-    r.take_failed_run();
+    r.take_run_of_kind();
     r.take_level();
 }
 
