@@ -2307,7 +2307,7 @@ fn two_runs_are_compared_as_text_and_as_json() {
     home.run(&["run", "deploy web to staging version=2", "--yes"])
         .expect(0);
     home.run(&["compare", "1", "last"]).expect(0).prints(&[
-        "run #1",
+        "#1",
         "+ input version=2",
         "Steps",
         "succeeded",

@@ -162,7 +162,7 @@ impl Comparison {
         };
         let ended = |side: &Side| side.message.clone().unwrap_or_else(|| "–".to_owned());
         let head = [
-            row("", &|side| format!("run {}", side.run)),
+            row("run", &|side| side.run.to_string()),
             row("what", &|side| side.title.clone()),
             row("runbook", &version),
             row("status", &|side| side.status.name().replace('_', " ")),
@@ -177,7 +177,8 @@ impl Comparison {
             lines.push("  no difference".to_owned());
         }
         lines.extend(self.plan.iter().map(|line| format!("  {line}")));
-        let title = "Steps (~ ended differently, + only in the second, - only in the first)";
+        let title =
+            "Steps (= ended alike, ~ differently, + only in the second, - only in the first)";
         lines.extend([String::new(), title.to_owned()]);
         let steps: Vec<[String; 3]> = self.steps.iter().map(step_row).collect();
         lines.extend(table(&steps));
@@ -194,7 +195,7 @@ fn step_row(pair: &StepPair) -> [String; 3] {
         (None, _) => '+',
         (_, None) => '-',
         _ if pair.differs() => '~',
-        _ => ' ',
+        _ => '=',
     };
     let cell = |side: &Option<StepSide>| match side {
         Some(side) if side.attempts > 1 => format!(
@@ -330,7 +331,7 @@ mod tests {
         }
         let lines = both.lines();
         for line in [
-            "    action    build  succeeded 2.0 s         succeeded 4.0 s",
+            "  = action    build  succeeded 2.0 s         succeeded 4.0 s",
             "  ~ action    copy   failed 9.0 s (3 tries)  succeeded 500 ms",
             "  - action    old    pending –               –",
             "  + action    new    –                       succeeded 1.0 s",
