@@ -13,6 +13,7 @@ mod health;
 mod help;
 mod init;
 mod keys;
+mod look;
 mod man;
 pub mod manual;
 mod notify;
@@ -20,6 +21,7 @@ mod out;
 mod parse;
 mod plan;
 mod run;
+mod runbooks;
 mod serve;
 mod session;
 mod stack;
@@ -83,6 +85,7 @@ pub enum Command {
     Plan(plan::PlanArgs),
     Run(run::RunArgs),
     Runs(run::runs::RunsArgs),
+    Compare(run::compare::CompareArgs),
     Log(run::log::LogArgs),
     Artifacts(run::artifacts::ArtifactsArgs),
     Start(run::start::StartArgs),
@@ -98,6 +101,7 @@ pub enum Command {
     Lock(run::lock::LockArgs),
     Unlock(run::lock::UnlockArgs),
     Locks(run::lock::LocksArgs),
+    Runbooks(runbooks::RunbooksArgs),
     Services(stack::services::ServicesArgs),
     Breakers(run::breakers::BreakersArgs),
     Health(health::HealthArgs),
@@ -189,8 +193,7 @@ impl Command {
     /// Whether it executes or changes something: a read-only process does neither.
     const fn changes(&self) -> bool {
         match self {
-            Self::Run(_)
-            | Self::Cancel(_)
+            Self::Cancel(_)
             | Self::Pause(_)
             | Self::Skip(_)
             | Self::Approve(_)
@@ -206,12 +209,16 @@ impl Command {
             Self::Breakers(args) => args.changes(),
             Self::Apply(args) => args.changes(),
             Self::Notify(args) => args.changes(),
-            Self::Demo(_)
+            // A phrase may only look; `run` refuses the others itself.
+            Self::Run(_)
+            | Self::Demo(_)
             | Self::Init(_)
             | Self::Examples(_)
             | Self::Parse(_)
             | Self::Plan(_)
             | Self::Runs(_)
+            | Self::Compare(_)
+            | Self::Runbooks(_)
             | Self::Log(_)
             | Self::Artifacts(_)
             | Self::Audit(_)
@@ -245,8 +252,10 @@ pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, St
         Some(Command::Examples(args)) => examples::perform(&args)?,
         Some(Command::Parse(args)) => parse::perform(&args, start).await?,
         Some(Command::Plan(args)) => plan::perform(&args, start).await?,
-        Some(Command::Run(args)) => run::perform(&args, start).await?,
+        Some(Command::Run(args)) => Box::pin(run::perform(&args, start)).await?,
         Some(Command::Runs(args)) => run::runs::perform(&args, start).await?,
+        Some(Command::Compare(args)) => run::compare::perform(&args, start).await?,
+        Some(Command::Runbooks(args)) => runbooks::perform(&args, start).await?,
         Some(Command::Log(args)) => return run::log::perform(&args, start).await,
         Some(Command::Artifacts(args)) => return run::artifacts::perform(&args, start).await,
         Some(Command::Start(args)) => run::start::perform(&args, start).await?,

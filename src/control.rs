@@ -28,7 +28,7 @@ use crate::core::run::artifact::Artifact;
 use crate::core::run::event::Entry;
 use crate::core::run::lockout;
 use crate::core::run::note::RunNote;
-use crate::core::run::plan::Plan;
+use crate::core::run::plan::{Plan, is_confirmed};
 use crate::core::run::queue::{Lanes, Queued};
 use crate::core::run::summary::RunSummary;
 use crate::core::run::{AuditRow, Run, RunId, RunStatus, RunStep};
@@ -426,6 +426,9 @@ impl Control {
                 message: risk.message.clone(),
             });
         }
+        plan.links()
+            .into_iter()
+            .try_for_each(|link| self.asks_for_approval(link))?;
         self.can_be_approved(plan, &[])?;
         Self::confirmed(plan, typed)
     }
@@ -433,14 +436,11 @@ impl Control {
     /// Checks the confirmation word of a protected environment.
     fn confirmed(plan: &Plan, typed: Option<&str>) -> Result<(), Refusal> {
         match plan.confirm_word() {
-            Some(word) if typed != Some(word) => {
-                let env = std::iter::once(plan)
-                    .chain(&plan.then)
-                    .find(|p| p.protected)
-                    .and_then(|p| p.env.clone());
+            Some(word) if !typed.is_some_and(|typed| is_confirmed(&word, typed)) => {
+                let env = plan.confirm_link().and_then(|link| link.env.clone());
                 Err(Refusal::Unconfirmed {
                     env: env.unwrap_or_default(),
-                    word: word.to_owned(),
+                    word,
                 })
             }
             _ => Ok(()),

@@ -136,6 +136,8 @@ pub struct RunFilter {
     pub service: Option<String>,
     pub env: Option<String>,
     pub since: Option<Timestamp>,
+    /// Only runs that this person asked for, whatever the case.
+    pub actor: Option<String>,
     /// Only runs whose line in a list ([`crate::core::run::summary::RunSummary::line`]) holds this,
     /// whatever the case.
     pub holds: Option<String>,
@@ -154,6 +156,7 @@ impl RunFilter {
             && self.service.is_none()
             && self.env.is_none()
             && self.since.is_none()
+            && self.actor.is_none()
             && self.holds.is_none()
     }
 }

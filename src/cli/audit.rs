@@ -12,16 +12,22 @@ pub struct AuditArgs {
     /// Only rows since: 24h, 02:00, today, yesterday, monday, 2026-11-21 or 2026-11-21T09:00:00Z
     /// (UTC)
     #[arg(long, value_name = "WHEN")]
-    since: Option<String>,
+    pub(super) since: Option<String>,
     /// Only what this person (or `engine`) did
     #[arg(long, value_name = "NAME")]
-    actor: Option<String>,
+    pub(super) actor: Option<String>,
+    /// Only what was done to this service, and to runs on it
+    #[arg(long, value_name = "NAME")]
+    pub(super) service: Option<String>,
+    /// Only what was done in this environment
+    #[arg(long, value_name = "NAME")]
+    pub(super) env: Option<String>,
     /// At most this many
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    limit: u32,
+    pub(super) limit: u32,
     /// One JSON array, with what each object was before and after
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 pub(super) async fn perform(args: &AuditArgs, start: &Start) -> Result<Code, Stop> {
@@ -30,6 +36,8 @@ pub(super) async fn perform(args: &AuditArgs, start: &Start) -> Result<Code, Sto
     let filter = AuditFilter {
         since,
         actor: args.actor.clone(),
+        service: args.service.clone(),
+        env: args.env.clone(),
         limit: args.limit,
         ..AuditFilter::default()
     };

@@ -13,7 +13,7 @@ use crate::core::health::check::score::{Health, Score};
 pub struct HealthArgs {
     /// One JSON object
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Serialize)]

@@ -44,7 +44,7 @@ pub(super) fn card_lines(card: &PlanCard) -> Vec<String> {
     let mut lines = Vec::new();
     plan_lines(&card.plan, &mut lines);
     if let Some(word) = card.plan.confirm_word() {
-        lines.push(format!("confirm      type `{word}` (--confirm {word})"));
+        lines.push(format!("confirm      type `{word}` (--confirm \"{word}\")"));
     }
     lines.extend(card.queue.iter().map(|line| format!("queue        {line}")));
     lines.extend(

@@ -6,6 +6,7 @@ pub(super) mod approve;
 pub(super) mod artifacts;
 pub(super) mod breakers;
 pub(super) mod cancel;
+pub(super) mod compare;
 pub(super) mod follow;
 pub(super) mod lock;
 pub(super) mod log;
@@ -22,12 +23,13 @@ use self::follow::{Signals, follow};
 use super::plan::card_lines;
 use super::session::Start;
 use super::stop::{Code, Stop, print_message};
-use super::understand;
-use crate::control::Beginning;
+use super::{look, understand};
+use crate::control::{Beginning, Refusal};
+use crate::core::command;
 use crate::core::run::orders::Pace;
 use crate::core::run::queue::{Lane, Priority};
 
-/// Execute a phrase and follow the run
+/// Execute a phrase and follow the run, or print what a phrase asks to see
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
     /// The phrase, as typed into the command bar
@@ -36,8 +38,8 @@ pub struct RunArgs {
     /// Start a changing run without asking (never enough for a protected environment)
     #[arg(long, short = 'y')]
     yes: bool,
-    /// The word a protected environment wants typed
-    #[arg(long, value_name = "WORD")]
+    /// The words a protected environment asks for: `prod web`
+    #[arg(long, value_name = "WORDS")]
     confirm: Option<String>,
     /// Set an input of the runbook
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = understand::key_value)]
@@ -72,6 +74,13 @@ fn lane(text: &str) -> Result<Lane, String> {
 pub(super) async fn perform(args: &RunArgs, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let text = args.text.join(" ");
+    let parsed = command::parse(&text, &*control.catalogue().await?);
+    if parsed.view().is_some() {
+        return Box::pin(look::print(control, &parsed, args.json, start)).await;
+    }
+    if start.settings()?.read_only {
+        return Err(Refusal::ReadOnly.into());
+    }
     if let Some(act) = understand::act(&control, &text, args.reason.as_ref()).await? {
         let lane = args.lane != Lane::Interactive;
         if args.step || lane || args.priority.is_some() || !args.inputs.is_empty() {

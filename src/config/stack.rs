@@ -9,6 +9,7 @@
 //! name = "prod"
 //! aliases = ["production", "live"]
 //! protected = true                     # asks for typed confirmation
+//! approve = { need = 1, from = ["bo"] } # every change waits for approval; also of a [[service]]
 //!
 //! [[service]]
 //! name = "web"
@@ -57,6 +58,7 @@
 //! Names are compared without regard to capitals, and with space, `-` and `_` equal.
 
 mod action;
+mod approve;
 mod names;
 mod routine;
 mod service;
@@ -223,6 +225,7 @@ fn environment(mut section: Section<'_>, report: &mut Report) -> Environment {
             .field("protected")
             .and_then(|f| f.boolean(report))
             .unwrap_or_default(),
+        approve: approve::read(&mut section, report),
     };
     section.close(report);
     environment

@@ -1,6 +1,7 @@
 //! Runs: finding them, acts on them, their queue and records.
 
 pub(super) mod breakers;
+mod compare;
 pub(super) mod find;
 pub mod left_over;
 mod lockouts;

@@ -1,6 +1,10 @@
 //! The available runbooks: the built-in ones and those in the user's folder, which win by name.
 //! Loading only reads files; nothing in them is run.
 
+mod sheet;
+
+pub use self::sheet::{LastRun, RunbookRow, RunbookSheet};
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

@@ -15,8 +15,10 @@ mod choice;
 mod clause;
 mod complete;
 mod condition;
+mod examples;
 mod explain;
 mod fuzzy;
+mod habit;
 mod intent;
 mod lexer;
 mod lexicon;
@@ -50,6 +52,7 @@ use crate::stack::service::Stack;
 
 pub use self::act::{CommandAct, ViewCommand};
 pub use self::complete::Completion;
+pub use self::examples::{Topic, help};
 
 /// Maximum length of a command.
 pub const MAX_BYTES: usize = 4096;
@@ -243,6 +246,12 @@ pub fn parse_with(text: &str, given: &[(String, String)], catalogue: &Catalogue)
     if let Some(file) = log_file::parsed(text) {
         return file;
     }
+    habit::answer(text, catalogue, |look| phrase(look, &[], catalogue))
+        .unwrap_or_else(|| phrase(text, given, catalogue))
+}
+
+/// Reads one command of the language.
+fn phrase(text: &str, given: &[(String, String)], catalogue: &Catalogue) -> Parsed {
     let read = Text::new(text, lexicon());
     let understanding = resolve::understand(&read, given, catalogue, lexicon());
     let corrected = corrected(&read, given, &understanding, catalogue);

@@ -5,6 +5,7 @@ pub mod again;
 pub mod approval;
 pub mod artifact;
 pub mod breaker;
+pub mod compare;
 pub mod event;
 pub mod lock_set;
 pub mod lockout;

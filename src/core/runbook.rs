@@ -20,7 +20,9 @@ pub mod naming;
 pub mod page;
 mod planner;
 mod read;
+pub mod sheet;
 pub mod shell_block;
+pub mod stack_approval;
 
 pub mod cross_lint;
 pub mod scope;

@@ -80,6 +80,11 @@ impl Scope {
         self.store.runs(self.workspace.id, filter).await
     }
 
+    /// [`Store::last_runs`].
+    pub async fn last_runs(&self) -> Result<HashMap<String, RunSummary>, StoreError> {
+        self.store.last_runs(self.workspace.id).await
+    }
+
     /// [`Store::whole_runs`].
     pub async fn whole_runs(&self, runs: &[RunId]) -> Result<Found, StoreError> {
         self.store.whole_runs(self.workspace.id, runs).await

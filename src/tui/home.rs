@@ -119,9 +119,11 @@ impl Home {
             Destination::Run { run, .. } | Destination::Log { run } => {
                 self.opened.insert(*run);
             }
-            Destination::Service { .. } | Destination::Read { .. } | Destination::File { .. } => {
-                return;
-            }
+            Destination::Service { .. }
+            | Destination::Read { .. }
+            | Destination::File { .. }
+            | Destination::Runbooks { .. }
+            | Destination::Runbook { .. } => return,
         }
         self.needs = self.open_needs(&self.needs, now);
     }

@@ -13,6 +13,7 @@ use crate::core::command::{Catalogue, Parsed};
 use crate::core::health::day::Day;
 use crate::core::run::act::{Act, Acted};
 use crate::core::run::artifact::Artifact;
+use crate::core::run::compare::Comparison;
 use crate::core::run::lockout::Lockout;
 use crate::core::run::plan::{Plan, Target};
 use crate::core::run::{AuditRow, Run, RunId};
@@ -22,6 +23,7 @@ use crate::logfile::source::LogUpdate;
 pub use super::terminal::sequence::{Mouse, MouseKind};
 // Result types of the control API, re-exported so that panes do not depend on it.
 pub use crate::control::run::orders::Approval;
+pub use crate::control::runbook::{RunbookRow, RunbookSheet};
 pub use crate::control::{
     AuditFilter, ChosenRun, EnginePlace, HomeView, LeftOver, Overview, PlanCard, RunDetail,
     RunFilter, RunPage, not_listed,
@@ -67,6 +69,9 @@ pub enum Msg {
     Runs(Ticket, Result<RunPage, String>),
     Audit(Ticket, Result<Vec<AuditRow>, String>),
     Locks(Ticket, Result<Vec<Lockout>, String>),
+    Compared(Ticket, Result<Box<Comparison>, String>),
+    Runbooks(Ticket, Result<Vec<RunbookRow>, String>),
+    Runbook(Ticket, Result<Box<RunbookSheet>, String>),
     /// The result of [`Effect::FindRun`].
     FoundRun(Ticket, Result<ChosenRun, String>),
     /// A plan card, for the preview or for the card itself, depending on the ticket.
@@ -161,6 +166,18 @@ pub enum Effect {
     },
     /// The locks that people have set.
     Locks(Ticket),
+    /// Compare two runs.
+    Compare {
+        ticket: Ticket,
+        runs: [RunId; 2],
+    },
+    /// All runbooks with the newest run of each.
+    Runbooks(Ticket),
+    /// One runbook.
+    Runbook {
+        ticket: Ticket,
+        name: String,
+    },
     /// Find the run for a reference.
     FindRun {
         ticket: Ticket,

@@ -5,6 +5,7 @@ pub mod file;
 pub mod health;
 pub mod reader;
 pub mod run;
+pub mod runbook;
 pub mod stack;
 pub mod welcome;
 
@@ -17,6 +18,8 @@ use self::reader::TextReader;
 use self::run::RunScreen;
 use self::run::runs::RunsScreen;
 use self::run::whole::WholeLog;
+use self::runbook::RunbookScreen;
+use self::runbook::list::RunbooksScreen;
 use self::stack::service::ServiceScreen;
 use super::facts::Facts;
 use super::frame::Frame;
@@ -35,7 +38,7 @@ use crate::core::run::{Run, RunId};
 macro_rules! views {
     ($(
         $(#[$doc:meta])*
-        $name:ident { $($field:ident: $type:ty),+ } => $view:ty
+        $name:ident { $($field:ident: $type:ty),* } => $view:ty
     ),+ $(,)?) => {
         /// A view opened over home.
         #[derive(Debug, Clone)]
@@ -46,7 +49,7 @@ macro_rules! views {
         /// A place to go over home.
         #[derive(Debug, Clone, PartialEq)]
         pub enum Destination {
-            $($(#[$doc])* $name { $($field: $type),+ },)+
+            $($(#[$doc])* $name { $($field: $type),* },)+
         }
 
         impl Screen {
@@ -54,8 +57,8 @@ macro_rules! views {
             #[must_use]
             pub fn open(destination: Destination, opening: &Opening<'_>) -> Self {
                 match destination {
-                    $(Destination::$name { $($field),+ } => {
-                        Self::$name(Box::new(<$view>::open($($field,)+ opening)))
+                    $(Destination::$name { $($field),* } => {
+                        Self::$name(Box::new(<$view>::open($($field,)* opening)))
                     })+
                 }
             }
@@ -87,6 +90,10 @@ views! {
     Run { run: RunId, act: Option<Act> } => RunScreen,
     /// A text; both are escaped.
     Read { title: String, lines: Vec<String> } => TextReader,
+    /// All runbooks.
+    Runbooks {} => RunbooksScreen,
+    /// A runbook.
+    Runbook { name: String } => RunbookScreen,
     /// The log of a run on the whole screen.
     Log { run: RunId } => WholeLog,
     /// A log file on the whole screen.
@@ -225,6 +232,7 @@ pub struct Delivery<'a> {
     /// What has keyboard focus instead of the view on screen.
     pub cover: Cover,
     pub logs: &'a Logs,
+    pub now: Timestamp,
 }
 
 /// What is open over the view on screen.
@@ -250,6 +258,8 @@ pub enum Reaction {
     /// Go to the first line of this step in the log shown.
     Step(u32),
     Open(Destination),
+    /// Put this text into the command bar, which runs nothing by itself.
+    Type(String),
     /// Close the view.
     Close,
     Popup(Popup),

@@ -135,6 +135,18 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
             Msg::Audit(ticket, with_text(control.audit(&filter).await))
         }
         Effect::Locks(ticket) => Msg::Locks(ticket, with_text(control.lockouts().await)),
+        Effect::Compare {
+            ticket,
+            runs: [first, second],
+        } => {
+            let both = control.compare(first, second).await;
+            Msg::Compared(ticket, with_text(both.map(Box::new)))
+        }
+        Effect::Runbooks(ticket) => Msg::Runbooks(ticket, with_text(control.runbooks().await)),
+        Effect::Runbook { ticket, name } => {
+            let sheet = control.runbook(&name).await;
+            Msg::Runbook(ticket, with_text(sheet.map(Box::new)))
+        }
         Effect::FindRun { ticket, reference } => {
             Msg::FoundRun(ticket, with_text(control.find_run(&reference).await))
         }

@@ -149,25 +149,28 @@ fn a_protected_environment_requires_its_word() {
     let mut console = Console::new(World::with_plan(plan("prod", true)));
     console
         .command("deploy web to prod")
-        .shows("type `web` to confirm:");
+        .shows("type `prod web` to confirm:");
     console
         .press("Enter")
         .press("Enter")
-        .shows("nothing was started: type `web`");
+        .shows("nothing was started: type `prod web`");
     console
-        .type_text("wbe")
+        .type_text("web")
         .press("Enter")
-        .shows("nothing was started: type `web`");
+        .shows("nothing was started: type `prod web`");
     console
         .press("Tab Enter")
-        .shows("nothing was started: type `web`");
+        .shows("nothing was started: type `prod web`");
     assert_eq!(console.submitted(), 0);
-    console.press("Ctrl-U").type_text("web").press("Enter");
+    console
+        .press("Ctrl-U")
+        .type_text("Prod  WEB")
+        .press("Enter");
     let typed = console.wanted.iter().find_map(|e| match e {
         Effect::Submit { typed, .. } => Some(typed.clone()),
         _ => None,
     });
-    assert_eq!(typed, Some(Some("web".to_owned())));
+    assert_eq!(typed, Some(Some("Prod  WEB".to_owned())));
 }
 
 #[test]
@@ -216,8 +219,9 @@ fn a_read_only_console_starts_nothing_and_says_so() {
         .shows("READ-ONLY")
         .command("deploy web to staging")
         .hides("Start")
+        .shows("read-only: nothing can be started from this console")
         .press("y")
-        .shows("read-only");
+        .shows("read-only: nothing can be started");
     console.press("Enter");
     assert_eq!(console.submitted(), 0);
 }
@@ -337,18 +341,23 @@ fn runs_queued_by_a_dead_process_are_offered_and_started_only_on_purpose() {
 #[test]
 fn leftover_runs_of_a_protected_environment_require_its_word_too() {
     let mut console = with_left_over(
-        vec![waiting(41, Some("web")), waiting(42, Some("mail"))],
+        vec![
+            waiting(41, Some("prod web")),
+            waiting(42, Some("prod mail")),
+        ],
         false,
     );
     console
         .command("start run 41")
-        .shows("type web:")
+        .shows("type `prod web`:")
         .press("Tab Enter")
-        .shows("not started: type web to confirm");
+        .shows("not started: type `prod web` to confirm");
     console
-        .press("Shift-Tab w e b Tab Tab Enter")
+        .press("Shift-Tab")
+        .type_text("Prod web")
+        .press("Tab Tab Enter")
         .shows("1 run was started");
-    assert_eq!(console.acts(), [start(41, Some("web"))]);
+    assert_eq!(console.acts(), [start(41, Some("Prod web"))]);
     console
         .press("Q j Enter Tab Enter")
         .shows("start each by itself")
@@ -870,6 +879,7 @@ fn a_run_without_number_is_searched_and_the_choice_is_shown() {
         let services = services.iter().map(|name| (*name).to_owned()).collect();
         let wanted = Newest {
             failed,
+            runbook: None,
             services,
             env: env.map(str::to_owned),
             since: None,
@@ -2477,4 +2487,96 @@ fn the_screen_ages_by_itself_and_is_read_again_from_time_to_time() {
         [Effect::Overview]
     );
     console.shows("0 ✗ critical").shows("0 of 4 seen");
+}
+
+#[test]
+fn a_runbook_is_opened_from_the_list_and_its_phrase_is_put_into_the_bar() {
+    let mut console = Console::new(World::default());
+    console
+        .command("runbooks")
+        .shows("› runbooks")
+        .shows("deploy")
+        .shows("#40")
+        .press("Enter")
+        .shows("› runbook deploy")
+        .shows("Inputs")
+        .shows("version: version");
+    console.press("G").shows("phase = ");
+    console.press("Enter").shows("run deploy");
+    assert_eq!(console.submitted(), 0, "nothing is run by that");
+    console.press("Esc Esc").shows("› runbooks");
+    console
+        .press("/")
+        .type_text("backup")
+        .press("Enter Enter")
+        .shows("› runbook backup");
+    console.command("show runbook scale").shows("replicas: int");
+}
+
+#[test]
+fn looks_of_tired_people_open_what_they_ask_for() {
+    for (text, shown) in [
+        ("what depends on web", "web"),
+        ("help deploy", "deploy web to staging"),
+        ("man restart", "restart web in staging"),
+        ("prod?", "prod: "),
+        ("web?", "› web"),
+        ("kubectl get pods", "services"),
+        ("systemctl status web", "› web"),
+        ("runs by me", "by "),
+        ("compare run 40 and 41", "Runs #40 and #41"),
+        ("who am i", "you are "),
+    ] {
+        let mut console = Console::new(World::default());
+        console.command(text).shows(shown);
+        assert_eq!(console.submitted(), 0, "{text}");
+    }
+}
+
+#[test]
+fn runs_of_a_person_and_of_a_kind_are_requested_as_such() {
+    for (text, actor, runbook, status) in [
+        ("runs by Bo", Some("Bo"), None, vec![]),
+        (
+            "who is deploying",
+            None,
+            Some("deploy"),
+            vec![RunStatus::Running],
+        ),
+    ] {
+        let mut console = Console::new(World::default());
+        console.press(":").type_text(text);
+        let requested =
+            console.send_unanswered(Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)));
+        let filter = requested.iter().find_map(|effect| match effect {
+            Effect::Runs { filter, .. } => Some(filter.clone()),
+            _ => None,
+        });
+        let filter = filter.expect("a request for runs");
+        assert_eq!(
+            (
+                filter.actor.as_deref(),
+                filter.runbook.as_deref(),
+                filter.status
+            ),
+            (actor, runbook, status),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_shell_command_that_changes_something_runs_nothing() {
+    for text in [
+        "kubectl delete pod web",
+        "systemctl restart web",
+        "rm -rf /",
+    ] {
+        let mut console = Console::new(World::default());
+        console
+            .command(text)
+            .shows("is a command of the shell")
+            .press("Esc");
+        assert_eq!(console.submitted(), 0, "{text}");
+    }
 }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use opsroom::control::runbook::{LastRun, RunbookRow, RunbookSheet};
 use opsroom::core::base::time::Timestamp;
 use opsroom::core::command::Catalogue;
 use opsroom::core::command::run_ref::{RunRef, one_line};
@@ -16,6 +17,7 @@ use opsroom::core::run::again::Again;
 use opsroom::core::run::approval::Tally;
 use opsroom::core::run::artifact::{Artifact, ArtifactKind, RunLink};
 use opsroom::core::run::breaker::BreakerKey;
+use opsroom::core::run::compare::compare;
 use opsroom::core::run::event::{Entry, EntryBody, Level, Stream};
 use opsroom::core::run::lockout::Lockout;
 use opsroom::core::run::orders::Orders;
@@ -26,6 +28,7 @@ use opsroom::core::run::step::http::Http;
 use opsroom::core::run::step::manual::Manual;
 use opsroom::core::run::summary::RunSummary;
 use opsroom::core::run::{AuditRow, Phase, Run, RunId, RunStatus, RunStep, StepStatus};
+use opsroom::core::runbook::{Runbook, built_in};
 use opsroom::core::stack::service::{
     Action, ActionCall, Environment, HttpRequest, Service, Stack, Tier, Verb,
 };
@@ -154,7 +157,8 @@ impl World {
             | Effect::File(..) => return None,
             Effect::Overview => Msg::Overview(Ok(Box::new(self.overview.clone()))),
             Effect::Catalogue => {
-                Msg::Catalogue(Ok(Arc::new(Catalogue::new(&self.overview.stack, &[]))))
+                let names: Vec<_> = built_in().iter().map(Runbook::as_name).collect();
+                Msg::Catalogue(Ok(Arc::new(Catalogue::new(&self.overview.stack, &names))))
             }
             Effect::LogFiles => Msg::LogFiles(vec![LogFile {
                 path: "/var/log/nginx/error.log".to_owned(),
@@ -236,6 +240,19 @@ impl World {
                     reason: Some("wrong branch".to_owned()),
                 }]),
             ),
+            Effect::Compare {
+                ticket,
+                runs: [first, second],
+            } => {
+                let (one, other) = (
+                    run(first.0, RunStatus::Failed),
+                    run(second.0, RunStatus::Succeeded),
+                );
+                let both = compare((&one, &[]), (&other, &[]), NOW);
+                Msg::Compared(ticket, Ok(Box::new(both)))
+            }
+            Effect::Runbooks(ticket) => Msg::Runbooks(ticket, Ok(runbooks())),
+            Effect::Runbook { ticket, name } => Msg::Runbook(ticket, sheet(&name)),
             Effect::FindRun { ticket, reference } => Msg::FoundRun(ticket, self.find(&reference)),
             Effect::Plan { ticket, inputs, .. } => {
                 let again = self.again.clone().filter(|_| !inputs.is_empty());
@@ -418,6 +435,7 @@ pub fn stack() -> Stack {
         name: name.to_owned(),
         aliases: Vec::new(),
         protected,
+        approve: None,
     };
     Stack {
         workspace: "acme".to_owned(),
@@ -651,6 +669,29 @@ pub fn run(id: i64, status: RunStatus) -> Run {
         priority: Priority::Normal,
         last_seq: 0,
     }
+}
+
+/// The built-in runbooks; the first was run before.
+fn runbooks() -> Vec<RunbookRow> {
+    let all = built_in();
+    let last = |n: usize| (n == 0).then(|| LastRun::from(&listed(40, RunStatus::Failed)));
+    let rows = all.iter().enumerate();
+    rows.map(|(n, runbook)| RunbookRow {
+        entry: runbook.entry(),
+        last: last(n),
+    })
+    .collect()
+}
+
+fn sheet(name: &str) -> Result<Box<RunbookSheet>, String> {
+    let all = built_in();
+    let found = all.iter().find(|runbook| runbook.name == name);
+    let runbook = found.ok_or_else(|| format!("there is no runbook {name}"))?;
+    Ok(Box::new(RunbookSheet {
+        sheet: runbook.sheet(),
+        text: runbook.built_in_text().map(str::to_owned),
+        runs: vec![LastRun::from(&listed(40, RunStatus::Failed))],
+    }))
 }
 
 /// A run as lists show it.

@@ -358,10 +358,10 @@ fn a_protected_environment_requires_its_word_and_yes_is_not_enough() {
     for args in [
         &["run", "deploy web to prod"][..],
         &["run", "deploy web to prod", "--yes"],
-        &["run", "deploy web to prod", "--yes", "--confirm", "Web"],
+        &["run", "deploy web to prod", "--yes", "--confirm", "web"],
         &["run", "deploy web to prod", "--confirm", "prod"],
     ] {
-        home.run(args).expect(2).says(&["web"]);
+        home.run(args).expect(2).says(&["prod web"]);
     }
     assert_eq!(
         home.json(&["runs", "--json"]),
@@ -372,7 +372,7 @@ fn a_protected_environment_requires_its_word_and_yes_is_not_enough() {
         "run",
         "deploy web to prod",
         "--confirm",
-        "web",
+        "Prod web",
         "--reason",
         "release day",
     ])
@@ -386,7 +386,7 @@ fn a_protected_environment_requires_its_word_and_yes_is_not_enough() {
         "run",
         "deploy web to prod",
         "--confirm",
-        "web",
+        "prod web",
     ])
     .expect(2)
     .says(&["read-only"]);
@@ -2072,7 +2072,7 @@ fn the_demo_world_answers_its_own_runbooks() {
         .expect(2)
         .says(&["prod"]);
     run(&["run", "generate spec for dashboard"]).expect(0);
-    run(&["run", "restart cdn in prod", "--confirm", "cdn"])
+    run(&["run", "restart cdn in prod", "--confirm", "prod cdn"])
         .expect(2)
         .says(&["cdn"]);
     signal(&world.0, "TERM");
@@ -2458,4 +2458,147 @@ fn a_store_of_an_earlier_version_reads_the_same() {
     home.run(&["retry", "1", "--yes"])
         .expect(0)
         .prints(&["run #10 succeeded"]);
+}
+
+#[test]
+fn a_phrase_that_looks_prints_its_data_and_works_read_only() {
+    let service = Service::start();
+    let home = Home::with_stack(&service.stack());
+    home.run(&["run", "check web in staging"]).expect(0);
+    for (phrase, printed) in [
+        ("who owns web", "web: owner ana@acme.test"),
+        ("what depends on web", "web is needed by: nothing"),
+        ("what does web need", "web needs: nothing"),
+        ("prod?", "prod"),
+        ("web?", "staging"),
+        ("runs of web", "check web"),
+        ("runs by tester", "check web"),
+        ("logs web", "probe web"),
+        ("show run 1", "check web"),
+        ("what changed today", "tester"),
+        ("what is waiting for me", "nothing needs you"),
+        ("who is on call", "ana@acme.test"),
+        ("who am i", "you are tester in the workspace acme"),
+        ("help deploy", "deploy web to staging"),
+        ("health", "web"),
+        ("runbooks", "healthcheck"),
+        ("show runbook deploy", "the deploy action of each service"),
+        ("compare run 1 and 1", "no difference"),
+        ("systemctl status web", "web"),
+    ] {
+        for flags in [&[][..], &["--read-only"]] {
+            home.run(&[flags, &["run", phrase]].concat())
+                .expect(0)
+                .prints(&[printed]);
+        }
+    }
+    home.run(&["run", "kubectl get pods"])
+        .expect(0)
+        .says(&["read kubectl get pods as services"])
+        .prints(&["web"]);
+    for phrase in [
+        "kubectl delete pod web",
+        "systemctl restart web",
+        "rm -rf /",
+    ] {
+        home.run(&["run", phrase, "--yes"])
+            .expect(2)
+            .says(&["is a command of the shell", "try: "]);
+    }
+    let runs = home.json(&["runs", "--json"]);
+    assert_eq!(runs.as_array().unwrap().len(), 1, "looking starts no run");
+    let none = home.run(&["runs", "--actor", "bo"]).expect(0);
+    assert!(!none.stdout.contains("check web"), "{none:?}");
+    service.stop();
+}
+
+#[test]
+fn runbooks_are_listed_and_shown_and_a_title_is_a_phrase() {
+    let service = Service::start();
+    let home = Home::with_stack(&service.stack());
+    let page = "# Restart the queue worker\n\nLook first.\n\n```sh\ndf -h\n```\n";
+    home.write(".config/opsroom/runbooks/queue.md", page);
+    home.write(
+        ".config/opsroom/runbooks/check.md",
+        "# Check everything\n\n```sh\nls\n```\n",
+    );
+    home.run(&["check"]).says(&[
+        "check.md:1: title: \"Check everything\" already means healthcheck",
+        "type run",
+    ]);
+    home.run(&["runbooks"]).expect(0).prints(&[
+        "queue",
+        "page",
+        "restart the queue worker",
+        "built in",
+    ]);
+    home.run(&["runbooks", "queue"]).expect(0).prints(&[
+        "or  restart the queue worker",
+        "never run here",
+        "# Restart the queue worker",
+    ]);
+    home.run(&["runbooks", "quue"])
+        .expect(2)
+        .says(&["did you mean queue?"]);
+    let rows = home.json(&["runbooks", "--json"]);
+    let row = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|r| r["name"] == "queue");
+    assert_eq!(row.unwrap()["kind"], "page");
+    let one = home.json(&["runbooks", "deploy", "--json"]);
+    assert_eq!(one["inputs"][0]["name"], "version");
+    let parsed = home.json(&[
+        "parse",
+        "please restart the queue worker in staging",
+        "--json",
+    ]);
+    assert_eq!(
+        (&parsed["outcome"], &parsed["runbook"]),
+        (&Value::from("plan"), &Value::from("queue"))
+    );
+    service.stop();
+}
+
+#[test]
+fn two_runs_are_compared_as_text_and_as_json() {
+    let service = Service::start();
+    let home = Home::with_stack(&service.stack());
+    home.run(&["run", "check web in staging"]).expect(0);
+    home.run(&["run", "deploy web to staging version=2", "--yes"])
+        .expect(0);
+    home.run(&["compare", "1", "last"]).expect(0).prints(&[
+        "#1",
+        "+ input version=2",
+        "Steps",
+        "succeeded",
+    ]);
+    let both = home.json(&["compare", "1", "2", "--json"]);
+    assert_eq!(both["second"]["inputs"]["version"], "2");
+    assert!(!both["steps"].as_array().unwrap().is_empty());
+    home.run(&["compare", "1", "77"])
+        .expect(2)
+        .says(&["there is no run #77"]);
+    service.stop();
+}
+
+#[test]
+fn an_approval_of_the_stack_file_is_exported_and_is_part_of_every_change() {
+    let service = Service::start();
+    let rule = "approve = { need = 1, from = [\"bo\", \"cy\"] }";
+    let stack = service
+        .stack()
+        .replace("protected = true", &format!("protected = true\n{rule}"));
+    let home = Home::with_stack(&stack);
+    home.run(&["export"]).expect(0).prints(&[rule]);
+    home.run(&["plan", "deploy web to prod"])
+        .expect(0)
+        .prints(&[
+            "APPROVAL: prod demands approval before anything changes: 1 of bo, cy",
+            "approval for prod",
+        ]);
+    let staging = home.run(&["plan", "deploy web to staging"]).expect(0);
+    assert!(!staging.stdout.contains("approval for"), "{staging:?}");
+    service.stop();
 }

@@ -127,6 +127,31 @@ fn problems_are_reported_at_their_line() {
              known are env, now, response, service\n    respons.status == 200\n    ^^^^^^^",
         ),
         (
+            "approve = { need = 0 }",
+            1,
+            "service \"web\".approve.need: 0 is too small; the least is 1",
+        ),
+        (
+            "approve = { need = 3, from = [\"bo\", \"bo\", \"cy\"] }",
+            1,
+            "service \"web\".approve.from: names 2 different people, and `need` asks for 3; name more, or lower `need`",
+        ),
+        (
+            "approve = { from = [] }",
+            1,
+            "service \"web\".approve.from: names nobody; name the people who may approve, or leave it out for everyone",
+        ),
+        (
+            "[[environment]]\nname = \"qa\"\napprove = { ned = 1 }",
+            3,
+            "environment \"qa\".approve.ned: unknown key; known here: need, from",
+        ),
+        (
+            "approve = true",
+            1,
+            "service \"web\".approve: must be a table like { key = value }, not true or false",
+        ),
+        (
             "[[contact]]\nname = \"Ana\"\nmail = \"ana@acme.test\"",
             3,
             "contact \"Ana\".mail: unknown key; did you mean `email`?",

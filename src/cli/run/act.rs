@@ -105,7 +105,7 @@ pub(in crate::cli) async fn consent(
                 .ok_or_else(|| Stop::Usage("not confirmed; nothing was started".to_owned()))
         }
         Some(word) => Err(Stop::Usage(format!(
-            "protected environment: add --confirm {word} (--yes is not enough); nothing was started"
+            "protected environment: add --confirm \"{word}\" (--yes is not enough); nothing was started"
         ))),
         None if yes || !plan.changes_something() => Ok(None),
         None if can_ask() => match ask("start? [y/N] ").await?.as_deref().map(str::trim) {

@@ -305,6 +305,26 @@ impl Entries {
     }
 }
 
+/// Prints the log of a run as far as it was written, from a level on.
+pub(in crate::cli) async fn print(
+    run: RunId,
+    level: Option<Level>,
+    json: bool,
+    start: &Start,
+) -> Result<Code, Stop> {
+    let args = LogArgs {
+        what: Vec::new(),
+        follow: false,
+        json,
+        grep: None,
+        level,
+        since: None,
+        budget: None,
+    };
+    let wanted = RunQuery::new(None, level, None)?;
+    print_runs(&[Which::Number(run)], &wanted, &args, start).await
+}
+
 async fn print_runs(
     runs: &[Which],
     wanted: &RunQuery,

@@ -73,8 +73,8 @@ pub struct RetryArgs {
     /// Do not ask before starting (protected environments still want --confirm)
     #[arg(short = 'y', long)]
     yes: bool,
-    /// The word a protected environment wants typed
-    #[arg(long, value_name = "WORD")]
+    /// The words a protected environment asks for: `prod web`
+    #[arg(long, value_name = "WORDS")]
     confirm: Option<String>,
     /// Why, kept with the run
     #[arg(long, value_name = "TEXT")]

@@ -17,30 +17,33 @@ use crate::core::run::{Run, RunId, RunStatus};
 #[derive(Debug, clap::Args)]
 pub struct RunsArgs {
     /// One run and its whole record: a number, `last` or `last-failed`
-    #[arg(conflicts_with_all = ["status", "runbook", "service", "env", "since", "limit"])]
-    run: Option<Which>,
+    #[arg(conflicts_with_all = ["status", "runbook", "service", "env", "actor", "since", "limit"])]
+    pub(in crate::cli) run: Option<Which>,
     /// Only runs in this state; may be given several times
     #[arg(long, value_name = "STATUS", value_parser = status)]
-    status: Vec<RunStatus>,
+    pub(in crate::cli) status: Vec<RunStatus>,
     /// Only runs of this runbook
     #[arg(long, value_name = "NAME")]
-    runbook: Option<String>,
+    pub(in crate::cli) runbook: Option<String>,
     /// Only runs on this service
     #[arg(long, value_name = "NAME")]
-    service: Option<String>,
+    pub(in crate::cli) service: Option<String>,
     /// Only runs in this environment
     #[arg(long, value_name = "NAME")]
-    env: Option<String>,
+    pub(in crate::cli) env: Option<String>,
+    /// Only runs that this person asked for
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) actor: Option<String>,
     /// Only runs requested since: 24h, 02:00, today, yesterday, monday, 2026-11-21 or
     /// 2026-11-21T09:00:00Z (UTC)
     #[arg(long, value_name = "WHEN")]
-    since: Option<String>,
+    pub(in crate::cli) since: Option<String>,
     /// At most this many
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    limit: u32,
+    pub(in crate::cli) limit: u32,
     /// One JSON array; of one run, one object
     #[arg(long)]
-    json: bool,
+    pub(in crate::cli) json: bool,
 }
 
 pub(in crate::cli) async fn perform(args: &RunsArgs, start: &Start) -> Result<Code, Stop> {
@@ -54,6 +57,7 @@ pub(in crate::cli) async fn perform(args: &RunsArgs, start: &Start) -> Result<Co
         runbook: args.runbook.clone(),
         service: args.service.clone(),
         env: args.env.clone(),
+        actor: args.actor.clone(),
         since,
         limit: args.limit,
         ..RunFilter::default()

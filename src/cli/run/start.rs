@@ -25,8 +25,8 @@ pub struct StartArgs {
     /// Do not ask before starting (protected environments still want --confirm)
     #[arg(short = 'y', long)]
     yes: bool,
-    /// The word a protected environment wants typed
-    #[arg(long, value_name = "WORD")]
+    /// The words a protected environment asks for: `prod web`
+    #[arg(long, value_name = "WORDS")]
     confirm: Option<String>,
     /// Why, kept in the log of the run and in the audit log
     #[arg(long, value_name = "TEXT")]

@@ -6,18 +6,25 @@ use crate::cli::out::Out;
 use crate::cli::session::Start;
 use crate::cli::stop::{Code, Stop, print_message};
 use crate::control::{EnginePlace, Overview};
+use crate::core::base::suggest::nearest;
 use crate::core::base::time::{Timestamp, human_ms};
 use crate::core::health::observation::TargetSummary;
 use crate::core::run::plan::Target;
-use crate::core::stack::service::Service;
+use crate::core::stack::service::{Service, Stack};
 use crate::core::stack::state::State;
 
 /// List services and how they are
 #[derive(Debug, clap::Args)]
 pub struct ServicesArgs {
+    /// Only these services
+    #[arg(value_name = "NAME")]
+    pub(in crate::cli) names: Vec<String>,
+    /// Only in this environment
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) env: Option<String>,
     /// One JSON array
     #[arg(long)]
-    json: bool,
+    pub(in crate::cli) json: bool,
 }
 
 /// A service as `--json` prints it: the declaration and the observations of each of its targets.
@@ -52,21 +59,19 @@ pub(in crate::cli) async fn perform(args: &ServicesArgs, start: &Start) -> Resul
     let overview = control.overview().await?;
     let (simulated, read_only) = (control.settings().simulated, control.settings().read_only);
     control.close(false).await;
+    let services = chosen(args, &overview.stack)?;
+    let env = args.env.as_deref();
     let mut out = Out::new();
     if args.json {
-        let listed: Vec<_> = overview
-            .stack
-            .services
+        let listed: Vec<_> = services
             .iter()
-            .map(|s| listed(s, &overview, simulated))
+            .map(|s| listed(s, env, (&overview, simulated)))
             .collect();
         out.json(&listed)?;
     } else {
-        let rows: Vec<_> = overview
-            .stack
-            .services
+        let rows: Vec<_> = services
             .iter()
-            .flat_map(|s| rows(s, &overview))
+            .flat_map(|s| rows(s, env, &overview))
             .collect();
         out.table(
             [
@@ -86,8 +91,48 @@ pub(in crate::cli) async fn perform(args: &ServicesArgs, start: &Start) -> Resul
     Ok(Code::Succeeded)
 }
 
-fn listed<'a>(service: &'a Service, overview: &'a Overview, simulated: bool) -> Listed<'a> {
+/// The services to list. A name that does not exist is an error, not an empty list.
+fn chosen<'a>(args: &ServicesArgs, stack: &'a Stack) -> Result<Vec<&'a Service>, Stop> {
+    let unknown = |what: &str, name: &str, known: &[&str]| {
+        let hint = match nearest(name, known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known: {}", known.join(", ")),
+        };
+        Stop::Usage(format!("there is no {what} `{name}`; {hint}"))
+    };
+    let names: Vec<&str> = stack.services.iter().map(|s| s.name.as_str()).collect();
+    if let Some(name) = args.names.iter().find(|name| stack.service(name).is_none()) {
+        return Err(unknown("service", name, &names));
+    }
+    if let Some(env) = args
+        .env
+        .as_ref()
+        .filter(|env| stack.environment(env).is_none())
+    {
+        let known: Vec<&str> = stack.environments.iter().map(|e| e.name.as_str()).collect();
+        return Err(unknown("environment", env, &known));
+    }
+    let is_chosen = |s: &&Service| args.names.is_empty() || args.names.contains(&s.name);
+    let there = |s: &&Service| {
+        args.env
+            .as_ref()
+            .is_none_or(|env| s.environments.contains(env))
+    };
+    Ok(stack
+        .services
+        .iter()
+        .filter(is_chosen)
+        .filter(there)
+        .collect())
+}
+
+fn listed<'a>(
+    service: &'a Service,
+    only: Option<&str>,
+    (overview, simulated): (&'a Overview, bool),
+) -> Listed<'a> {
     let targets = environments(service)
+        .filter(|env| only.is_none() || *env == only)
         .map(|env| {
             let summary = summary(overview, service, env);
             let current_state = overview.current_state(&target(service, env), overview.at);
@@ -113,7 +158,7 @@ fn listed<'a>(service: &'a Service, overview: &'a Overview, simulated: bool) -> 
     }
 }
 
-fn rows(service: &Service, overview: &Overview) -> Vec<[String; 6]> {
+fn rows(service: &Service, only: Option<&str>, overview: &Overview) -> Vec<[String; 6]> {
     let row = |env: Option<&str>| {
         let summary = summary(overview, service, env);
         let current_state = overview.current_state(&target(service, env), overview.at);
@@ -136,7 +181,10 @@ fn rows(service: &Service, overview: &Overview) -> Vec<[String; 6]> {
             seen.unwrap_or_else(|| "never".to_owned()),
         ]
     };
-    environments(service).map(row).collect()
+    environments(service)
+        .filter(|env| only.is_none() || *env == only)
+        .map(row)
+        .collect()
 }
 
 /// The environments of a service; one without any is a single target.

@@ -58,6 +58,7 @@ pub(super) fn read(
         cost: table(&mut s, report, "cost").and_then(|t| cost(t, report)),
         seats: table(&mut s, report, "seats").and_then(|t| seats(t, report)),
         contract: table(&mut s, report, "contract").map(|t| contract(t, report)),
+        approve: super::approve::read(&mut s, report),
         name,
         actions: Vec::new(),
     };

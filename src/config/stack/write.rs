@@ -7,8 +7,8 @@ use super::action::{default_idempotent, default_timeout_ms};
 use crate::core::base::text;
 use crate::core::base::time::write_duration;
 use crate::core::stack::service::{
-    Action, ActionCall, Contact, Contract, Cost, Environment, HttpRequest, Routine, RoutineRequest,
-    Seats, Service, ShellCommand, Sla, Stack, Tier,
+    Action, ActionCall, ApprovalRule, Contact, Contract, Cost, Environment, HttpRequest, Routine,
+    RoutineRequest, Seats, Service, ShellCommand, Sla, Stack, Tier,
 };
 
 /// Writes a stack so that [`read`](super::read) returns the same one.
@@ -48,6 +48,14 @@ fn environment(e: &Environment) -> Pairs {
     out.text("name", &e.name);
     out.list("aliases", &e.aliases);
     out.flag("protected", e.protected);
+    out.group("approve", e.approve.as_ref().map(approve));
+    out
+}
+
+fn approve(rule: &ApprovalRule) -> Pairs {
+    let mut out = Pairs::default();
+    out.number("need", Some(i64::from(rule.need)));
+    out.list("from", &rule.from);
     out
 }
 
@@ -81,6 +89,7 @@ fn service(s: &Service) -> Pairs {
     out.group("cost", s.cost.as_ref().map(cost));
     out.group("seats", s.seats.as_ref().map(seats));
     out.group("contract", s.contract.as_ref().map(contract));
+    out.group("approve", s.approve.as_ref().map(approve));
     out
 }
 

@@ -88,6 +88,7 @@ async fn find(
 ) -> Result<Option<RunSummary>, Refusal> {
     let filter = RunFilter {
         status,
+        runbook: newest.runbook.clone(),
         service: service.cloned(),
         env: newest.env.clone(),
         since: newest.since.as_ref().map(|since| since.at),

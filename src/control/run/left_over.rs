@@ -83,7 +83,7 @@ impl Control {
                     .filter(|by| !by.is_empty())
                     .map(crate::engine::short),
                 free: waits.queued_by.as_deref() == Some(""),
-                word: run.and_then(|run| run.plan.confirm_word().map(str::to_owned)),
+                word: run.and_then(|run| run.plan.confirm_word()),
             }
         });
         Ok(left_over.collect())

@@ -8,6 +8,7 @@ use crate::core::run::orders::{Order, Pace};
 use crate::core::run::plan::Plan;
 use crate::core::run::resume::Decision;
 use crate::core::run::{RunId, RunStatus};
+use crate::core::runbook::stack_approval::lacks_approval;
 use crate::store::{Resumer, StoreError};
 
 impl Control {
@@ -103,9 +104,21 @@ impl Control {
             .iter()
             .find(|service| stack.services.iter().all(|s| s.name != **service));
         match (env, service) {
-            (None, None) => Ok(()),
+            (None, None) => self.asks_for_approval(plan),
             (Some(env), _) => Err(gone("environment", env)),
             (None, Some(service)) => Err(gone("service", service)),
+        }
+    }
+}
+
+impl Control {
+    /// Refuses a plan that was made before the stack demanded an approval which it lacks.
+    pub(in crate::control) fn asks_for_approval(&self, plan: &Plan) -> Result<(), Refusal> {
+        match lacks_approval(plan, &self.known().stack) {
+            None => Ok(()),
+            Some(of) => Err(Refusal::Invalid(format!(
+                "{of} demands approval for every change since this plan was made; make a new plan"
+            ))),
         }
     }
 }

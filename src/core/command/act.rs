@@ -25,13 +25,23 @@ pub enum ViewCommand {
     /// A log file.
     File,
     Runs,
+    /// Two runs side by side.
+    Compare,
     Service,
+    /// What a service needs, and what needs it.
+    Dependencies,
     Owner,
     Contacts,
     Services,
     Health,
     Audit,
     Locks,
+    /// The runs that need the person.
+    Needs,
+    Runbooks,
+    Runbook,
+    /// Who the person is here.
+    Whoami,
     /// The lines of the log that match.
     Filter,
     Help,

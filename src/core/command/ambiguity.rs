@@ -5,8 +5,9 @@ use super::condition::Condition;
 use super::explain;
 use super::lexer::Text;
 use super::lexicon::lexicon;
+use super::names::Name;
 use super::outcome::Link;
-use super::pattern::{Element, Pattern};
+use super::pattern::{Element, Pattern, Words};
 use super::reading::{Reading, Spans};
 use super::resolve::read_intent;
 use super::verb::{self, Hit, Verb};
@@ -100,7 +101,21 @@ fn of_the_language(
     };
     let link = read_intent(bare, &verb, intent, before, leading.cloned());
     let understood = link.parsed.unknown.is_empty() && link.intent.is_some();
-    (opens || understood).then_some(link)
+    (understood || (opens && !is_whole(r, hit))).then_some(link)
+}
+
+/// Whether the runbook's phrase has no placeholder and is the whole link, an environment and
+/// politeness aside: then a command that does not understand all of it is not meant.
+fn is_whole(r: &Reading<'_>, hit: &Hit) -> bool {
+    let is_place = |at: usize| {
+        let span = r.spans.at(at);
+        let names_env = span.is_some_and(|s| s.names.iter().any(|n| matches!(n, Name::Env(_))));
+        names_env || r.lexicon.places.contains(r.word(at))
+    };
+    let covered = |at: usize| {
+        !r.is_free(at) || hit.found.used.contains(&at) || r.skippable(at) || is_place(at)
+    };
+    hit.found.captures.is_empty() && r.words.clone().all(covered)
 }
 
 /// See [`super::begins_like`]. Checks every alternative of the phrase.

@@ -47,11 +47,14 @@ pub(super) fn text_of(p: &Parsed, name: &str) -> String {
 /// [`crate::command::run_ref::RunRef`].
 pub(super) fn run_of(p: &Parsed) -> String {
     let last = match p.inputs.get("run").map(String::as_str) {
-        None | Some("last") => "the last run",
-        Some("last_failed") => "the last failed run",
+        None | Some("last") => "the last",
+        Some("last_failed") => "the last failed",
         Some(number) => return format!("run {number}"),
     };
-    last.to_owned() + &services_of(p, " of ") + &in_env(p, " in ") + &input(p, "since", " since ")
+    format!("{last}{} run", input(p, "kind", " "))
+        + &services_of(p, " of ")
+        + &in_env(p, " in ")
+        + &input(p, "since", " since ")
 }
 
 /// "for 2h", "until 18:00".
@@ -114,6 +117,7 @@ pub(super) fn ask(slot: &str, p: &Parsed, environments: &[String]) -> String {
         ),
         "run" => "which run? say its number, \"last\" or \"last failed\"".to_owned(),
         "routine" => "which routine?".to_owned(),
+        "runbook" => "which runbook? `runbooks` lists them".to_owned(),
         "replicas" => "to how many replicas?".to_owned(),
         "alert" => "which alert? say its number or its service".to_owned(),
         "title" => "what is its title? put it in quotes".to_owned(),

@@ -57,6 +57,8 @@ pub(super) const ALL: &[&Intent] = &[
     &views::LIST_RUNS,
     &views::SHOW_SERVICE,
     &views::OWNER,
+    &views::DEPENDENCIES,
+    &views::NEEDS,
     &views::RENEWALS,
     &views::COSTS,
     &views::SHOW_HEALTH,
@@ -69,6 +71,9 @@ pub(super) const ALL: &[&Intent] = &[
     &views::ONCALL,
     &views::CALENDAR,
     &views::COMPARE,
+    &views::RUNBOOKS,
+    &views::SHOW_RUNBOOK,
+    &views::WHOAMI,
     &views::FILTER,
     &views::HELP,
     &views::QUIT,
@@ -87,9 +92,11 @@ pub(super) const HEALTHCHECK: &Intent = &plans::HEALTHCHECK;
 pub(super) const HELP: &Intent = &views::HELP;
 pub(super) const OWNER: &Intent = &views::OWNER;
 pub(super) const ROUTINES: &Intent = &views::ROUTINES;
+pub(super) const SERVICES: &Intent = &views::SERVICES;
 pub(super) const SPEC: &Intent = &plans::SPEC;
 pub(super) const SHOW_HEALTH: &Intent = &views::SHOW_HEALTH;
 pub(super) const SHOW_RUN: &Intent = &views::SHOW_RUN;
+pub(super) const SHOW_SERVICE: &Intent = &views::SHOW_SERVICE;
 
 /// Runbook kinds with an intent of their own name.
 pub(super) const BUILT_IN: &[&str] = &[
@@ -187,6 +194,7 @@ pub(super) enum Need {
     Services,
     Routine,
     Run,
+    Runbook,
     TwoRuns,
     EnvOrServices,
     AlertOrServices,

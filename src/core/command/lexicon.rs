@@ -69,6 +69,7 @@ pub(super) struct Lexicon {
     pub verbs: PatternSet<&'static Intent>,
     pub nouns: PatternSet<&'static Intent>,
     also: HashMap<&'static str, PhraseSet>,
+    examples: HashMap<&'static str, Vec<String>>,
     /// Every correctly spelled word, whatever its meaning.
     known: HashSet<String>,
 }
@@ -82,8 +83,8 @@ impl Lexicon {
             .collect();
         let set = |phrases: &[String]| phrase_set(phrases, &spelled);
         let mut known = HashSet::new();
-        let (mut verbs, mut nouns, mut also) =
-            (PatternSet::default(), PatternSet::default(), HashMap::new());
+        let (mut verbs, mut nouns) = (PatternSet::default(), PatternSet::default());
+        let (mut also, mut examples) = (HashMap::new(), HashMap::new());
         for intent in intent::ALL.iter().copied() {
             let Some(words) = file.intent.get(intent.name) else {
                 continue;
@@ -96,6 +97,7 @@ impl Lexicon {
                 }
             }
             also.insert(intent.name, set(&words.also));
+            examples.insert(intent.name, words.examples.clone());
             known.extend(words.also.iter().flat_map(|p| phrase_words(p, &spelled)));
         }
         let pairs = |map: &BTreeMap<String, Vec<String>>| {
@@ -196,6 +198,7 @@ impl Lexicon {
             verbs,
             nouns,
             also,
+            examples,
             known,
             spelled,
         }
@@ -209,6 +212,11 @@ impl Lexicon {
     /// Words that an intent tolerates beside its slots.
     pub fn also(&self, intent: &Intent) -> Option<&PhraseSet> {
         self.also.get(intent.name)
+    }
+
+    /// Phrases that help shows.
+    pub fn examples(&self, intent: &Intent) -> &[String] {
+        self.examples.get(intent.name).map_or(&[], Vec::as_slice)
     }
 
     pub fn knows(&self, word: &str) -> bool {

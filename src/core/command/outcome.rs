@@ -236,6 +236,7 @@ fn missing(r: &mut Reading<'_>, intent: &Intent, mutates: bool) {
             Need::Services => (!o.services.is_empty(), "services"),
             Need::Routine => (o.routine.is_some(), "routine"),
             Need::Run => (o.inputs.contains_key("run"), "run"),
+            Need::Runbook => (o.runbook.is_some(), "runbook"),
             Need::TwoRuns => (
                 o.inputs.contains_key("from") && o.inputs.contains_key("to"),
                 "run",

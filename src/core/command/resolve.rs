@@ -401,6 +401,23 @@ fn noun(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
     }
 }
 
+/// "web?", "prod?", "web in prod?": names alone with a question mark ask how they are.
+fn bare_question(r: &Reading<'_>) -> Option<Link> {
+    if r.text.questions.is_empty() || r.doubt {
+        return None;
+    }
+    let intent = match (r.mentions(Object::Service), r.mentions(Object::Env)) {
+        (true, _) => intent::SHOW_SERVICE,
+        (false, true) => intent::SERVICES,
+        (false, false) => return None,
+    };
+    let mut read = r.clone();
+    slots::fill(&mut read, intent);
+    name_plan(&mut read, intent);
+    let link = outcome::classify(read, intent, None);
+    (link.parsed.outcome == ParseOutcome::View).then_some(link)
+}
+
 /// No verb: objects alone reuse the verb of the link before; anything else is a suggestion.
 fn without_verb(
     mut r: Reading<'_>,
@@ -439,6 +456,9 @@ fn without_verb(
         }
     }
     r.words = all.clone();
+    if let Some(link) = bare_question(&r).filter(|_| before.is_none() && leading.is_none()) {
+        return link;
+    }
     let suspects = spelling::suspects(&r, all, |_| true);
     let suggestions = suggest::read_only_commands(&r);
     let doubt = r.doubt;

@@ -18,6 +18,8 @@ pub enum RunRef {
 pub struct Newest {
     /// Only runs that failed or timed out; one that was interrupted has not failed.
     pub failed: bool,
+    /// Only runs of this runbook.
+    pub runbook: Option<String>,
     /// Several services may have different newest runs.
     pub services: Vec<String>,
     pub env: Option<String>,
@@ -56,6 +58,7 @@ impl RunRef {
         });
         Ok(Self::Newest(Newest {
             failed,
+            runbook: parsed.inputs.get("kind").cloned(),
             services: parsed
                 .services
                 .iter()
@@ -83,7 +86,11 @@ impl Newest {
 /// `failed run of web in prod since yesterday`.
 impl std::fmt::Display for Newest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if self.failed { "failed run" } else { "run" })?;
+        f.write_str(if self.failed { "failed " } else { "" })?;
+        if let Some(runbook) = &self.runbook {
+            write!(f, "{runbook} ")?;
+        }
+        f.write_str("run")?;
         if !self.services.is_empty() {
             write!(f, " of {}", self.services.join(" and "))?;
         }

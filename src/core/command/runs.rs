@@ -81,6 +81,46 @@ impl Reading<'_> {
         }
     }
 
+    /// "the failed deploy", "the last restart", "the latest failed deploy": the newest run of that
+    /// kind.
+    pub fn take_run_of_kind(&mut self) {
+        const KINDS: [(&str, &str); 8] = [
+            ("deploy", "deploy"),
+            ("deployment", "deploy"),
+            ("release", "deploy"),
+            ("rollout", "deploy"),
+            ("rollback", "rollback"),
+            ("restart", "restart"),
+            ("backup", "backup"),
+            ("healthcheck", "healthcheck"),
+        ];
+        let found = self.words.clone().find_map(|at| {
+            let last = self.is(at, &["last", "latest", "previous", "newest"]);
+            let failed = self.is(at + usize::from(last), &["failed"]);
+            let noun = at + usize::from(last) + usize::from(failed);
+            let kind = KINDS.iter().find(|(typed, _)| self.is(noun, &[typed]))?;
+            (last || failed).then_some((at..noun + 1, failed, kind.1))
+        });
+        let Some((words, failed, kind)) = found.filter(|_| !self.has_input("run")) else {
+            return;
+        };
+        let run = if failed { "last_failed" } else { "last" };
+        self.set_input("run", run.to_owned(), &words);
+        self.out.inputs.insert("kind".to_owned(), kind.to_owned());
+    }
+
+    /// "errors in the last run": the word of the verb is also the level.
+    pub fn take_level(&mut self) {
+        let errors = |r: &Self, at: usize| {
+            matches!(r.word(at), "error" | "errors" | "failures" | "problems")
+        };
+        if self.words.clone().any(|at| errors(self, at)) {
+            self.out
+                .inputs
+                .insert("level".to_owned(), "error".to_owned());
+        }
+    }
+
     /// "alert 12", "#12", "incident 3".
     pub fn take_number(&mut self, input: &str) {
         if self.has_input(input) {

@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use super::ParseOutcome;
 use super::fuzzy::Known;
-use super::intent::{COMPARE, DEPLOY, Free, HEALTHCHECK, Intent, OWNER, Object, SHOW_HEALTH};
+use super::intent::{
+    COMPARE, DEPLOY, Free, HEALTHCHECK, Intent, OWNER, Object, SHOW_HEALTH, SHOW_SERVICE,
+};
 use super::lexer::{Gap, Kind};
 use super::names::Name;
 use super::reading::{Mark, Reading};
@@ -61,7 +63,9 @@ const READERS: &[(&str, Reader)] = &[
     ("replicas", |r| r.take_replicas()),
     ("alert", |r| r.take_number("alert")),
     ("incident", |r| r.take_number("incident")),
+    ("kind", |r| r.take_kind()),
     ("status", |r| r.take_status()),
+    ("actor", |r| r.take_actor()),
     ("department", |r| r.take_department()),
 ];
 
@@ -298,7 +302,7 @@ impl Reading<'_> {
             let n = if self.is_free(at) && self.text.is_word(at) && !self.second_command(at) {
                 let mut sets = vec![&self.lexicon.fillers, &self.lexicon.connectives];
                 sets.extend(also);
-                if [HEALTHCHECK, SHOW_HEALTH, OWNER].contains(&intent) {
+                if [HEALTHCHECK, SHOW_HEALTH, OWNER, SHOW_SERVICE].contains(&intent) {
                     sets.extend([&self.lexicon.good, &self.lexicon.bad]);
                 }
                 if !self.mutates(intent) {

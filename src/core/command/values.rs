@@ -1,5 +1,6 @@
 //! Inputs: `key=value`, versions, branches, numbers, runs, severities, statuses, reasons, targets.
 
+use super::choice;
 use super::intent::{Intent, Object};
 use super::lexer::Kind;
 use super::names::Name;
@@ -91,6 +92,107 @@ impl Reading<'_> {
     pub fn add_service(&mut self, service: String) {
         if !self.out.services.contains(&service) {
             self.out.services.push(service);
+        }
+    }
+
+    /// "who is deploying": the runbook of the runs.
+    pub fn take_kind(&mut self) {
+        const KINDS: [(&str, &str); 8] = [
+            ("deploying", "deploy"),
+            ("releasing", "deploy"),
+            ("shipping", "deploy"),
+            ("restarting", "restart"),
+            ("scaling", "scale"),
+            ("migrating", "schema_sync"),
+            ("rolling", "rollback"),
+            ("backing", "backup"),
+        ];
+        // The word is also part of the verb.
+        let found = self.words.clone().find_map(|at| {
+            let word = self.word(at);
+            let kind = KINDS.iter().find(|(typed, _)| *typed == word)?;
+            Some((at, kind.1))
+        });
+        if let Some((at, kind)) = found {
+            self.set_input("kind", kind.to_owned(), &(at..at + 1));
+            self.out
+                .inputs
+                .insert("status".to_owned(), "running".to_owned());
+        }
+    }
+
+    /// "by ana", "started by ana", "by me", "my runs".
+    pub fn take_actor(&mut self) {
+        const DID: [&str; 8] = [
+            "started",
+            "ran",
+            "requested",
+            "made",
+            "did",
+            "deployed",
+            "changed",
+            "restarted",
+        ];
+        const LISTS: [&str; 7] = [
+            "runs",
+            "deploys",
+            "deployments",
+            "restarts",
+            "rollbacks",
+            "releases",
+            "changes",
+        ];
+        for at in self.words.clone() {
+            let next = at + 1;
+            let is_next = |of: &[&str]| next < self.words.end && of.contains(&self.word(next));
+            let owns = self.owner_at(at).is_some();
+            let found = if matches!(self.word(at), "by" | "did") && next < self.words.end {
+                self.is_person(next).then_some(next)
+            } else if self.word(at) == "my" && is_next(&LISTS) {
+                Some(at)
+            } else {
+                let is_one = (owns && is_next(&LISTS)) || is_next(&DID);
+                (is_one && self.is_person(at)).then_some(at)
+            };
+            let Some(name) = found else { continue };
+            let is_me = matches!(self.word(name), "i" | "me" | "my" | "myself" | "we");
+            let actor = if is_me {
+                "me".to_owned()
+            } else {
+                let typed = self.text.raw(&(name..name + 1));
+                self.owner_at(name).unwrap_or(typed)
+            };
+            self.set_input("actor", actor, &(at..name + 1));
+            if self.is(name + 1, &DID) {
+                self.soften(name + 1);
+            }
+        }
+    }
+
+    /// "ana's": ana.
+    fn owner_at(&self, at: usize) -> Option<String> {
+        let raw = self.text.raw(&(at..at + 1));
+        let bare = raw
+            .strip_suffix("'s")
+            .or_else(|| raw.strip_suffix("\u{2019}s"));
+        bare.map(str::to_owned)
+    }
+
+    /// Whether a word can be the name of a person.
+    fn is_person(&self, at: usize) -> bool {
+        let is_me = matches!(self.word(at), "i" | "me" | "myself" | "we");
+        let is_unknown = self.text.is_word(at)
+            && self.spans.at(at).is_none()
+            && !self.lexicon.knows(self.word(at))
+            && self.time_at(at).is_none();
+        self.is_free(at) && (is_me || is_unknown)
+    }
+
+    /// "the runbook rotate-keys".
+    pub fn take_runbook(&mut self) {
+        if let Some((words, name)) = choice::runbook_after(self, self.verb_end) {
+            self.spend(&words, "runbook");
+            self.out.runbook = Some(name);
         }
     }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Digest;
 
 mod changes;
+mod confirm;
 pub mod deferred;
 mod evaluate;
 pub(crate) mod placeholder;
@@ -14,6 +15,7 @@ mod rules;
 mod step;
 
 pub use changes::diff;
+pub use confirm::is_confirmed;
 pub use evaluate::{Evaluation, SENSITIVE, Scope};
 pub use rules::{Each, Rules, Within};
 pub use step::{OnFailure, PlanStep, Retry};
@@ -118,26 +120,6 @@ impl Plan {
         self.services
             .iter()
             .any(|service| services.contains(service))
-    }
-
-    /// The word to type before a plan for a protected environment starts: the single service, else
-    /// the environment, of the first link of the chain that needs it. `None`: Enter is enough.
-    #[must_use]
-    pub fn confirm_word(&self) -> Option<&str> {
-        let link = self.confirm_link()?;
-        Some(match link.services.as_slice() {
-            [one] => one,
-            // A protected plan always has an environment; if that ever fails, it still asks for
-            // something.
-            _ => link.env.as_deref().unwrap_or(&link.runbook),
-        })
-    }
-
-    /// The first link of the chain that needs something typed; its environment is the one to name
-    /// when asking.
-    #[must_use]
-    pub fn confirm_link(&self) -> Option<&Self> {
-        self.links().into_iter().find(|p| p.protected && p.mutates)
     }
 
     /// The risks that stop it from starting, in any link of the chain.
@@ -351,29 +333,29 @@ mod tests {
         for (plan, word) in [
             (deploy("staging", &["web"]), None),
             (check("prod"), None),
-            (deploy("prod", &["web"]), Some("web")),
-            (deploy("prod", &["web", "api"]), Some("prod")),
+            (deploy("prod", &["web"]), Some("prod web")),
+            (deploy("prod", &["web", "api"]), Some("prod web api")),
             (
                 chain(deploy("staging", &["web"]), vec![deploy("prod", &["api"])]),
-                Some("api"),
+                Some("prod api"),
             ),
             (
                 chain(deploy("prod", &["web"]), vec![deploy("prod", &["api"])]),
-                Some("web"),
+                Some("prod web"),
             ),
             (
                 chain(
                     deploy("prod", &["web", "api"]),
                     vec![check("prod"), deploy("prod", &["web"])],
                 ),
-                Some("prod"),
+                Some("prod web api"),
             ),
             (
                 chain(
                     check("prod"),
                     vec![chain(check("staging"), vec![deploy("prod", &["db"])])],
                 ),
-                Some("db"),
+                Some("prod db"),
             ),
             (
                 Plan {
@@ -387,7 +369,7 @@ mod tests {
                     only_if: Some(gate()),
                     ..deploy("prod", &["web"])
                 },
-                Some("web"),
+                Some("prod web"),
             ),
             (
                 Plan {
@@ -397,7 +379,7 @@ mod tests {
                 Some("deploy"),
             ),
         ] {
-            assert_eq!(plan.confirm_word(), word, "{plan:?}");
+            assert_eq!(plan.confirm_word().as_deref(), word, "{plan:?}");
             assert_eq!(plan.confirm_link().is_some(), word.is_some());
         }
     }

@@ -4,6 +4,13 @@ use std::sync::LazyLock;
 
 use super::{Runbook, parse};
 
+/// The text of the file of a runbook that ships with opsroom.
+pub(super) fn text(file: &str) -> Option<&'static str> {
+    let name = file.rsplit('/').next()?;
+    let known = FILES.iter().find(|(known, _)| *known == name)?;
+    Some(known.1)
+}
+
 /// File name and text, in the order they are listed to people.
 const FILES: [(&str, &str); 14] = [
     (

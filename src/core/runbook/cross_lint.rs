@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::definition::Origin;
 use super::{Runbook, built_in, call};
 use crate::base::problem::Problem;
 use crate::command::{Catalogue, ParseOutcome, begins_like, parse};
@@ -81,7 +82,9 @@ fn phrases(runbooks: &[Runbook], problems: &mut Vec<Problem>) {
                 Some(_) => {}
                 None => {
                     seen.insert(folded, runbook);
-                    if let Some(message) = taken(phrase, &bare).filter(|_| !is_built_in(runbook)) {
+                    // The phrase of a page is its title, which was checked when it got it.
+                    let own = !is_built_in(runbook) && runbook.definition.origin == Origin::Runbook;
+                    if let Some(message) = taken(phrase, &bare).filter(|_| own) {
                         problems.push(problem(runbook, line, "phrases", message));
                     }
                 }
@@ -104,7 +107,7 @@ fn taken(phrase: &str, bare: &Catalogue) -> Option<String> {
 }
 
 /// The meaning of a phrase without the runbook.
-fn meaning(phrase: &str, bare: &Catalogue) -> Option<String> {
+pub(super) fn meaning(phrase: &str, bare: &Catalogue) -> Option<String> {
     let parsed = parse(phrase, bare);
     let understood = matches!(
         parsed.outcome,

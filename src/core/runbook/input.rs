@@ -209,6 +209,7 @@ mod tests {
             name: "prod".to_owned(),
             aliases: vec!["live".to_owned()],
             protected: true,
+            approve: None,
         };
         let stack = Stack {
             environments: vec![prod],

@@ -5,9 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Runbook;
+use super::cross_lint::meaning;
 use super::definition::Origin;
 use crate::base::problem::Problem;
 use crate::base::text::show;
+use crate::command::Catalogue;
+use crate::stack::service::Stack;
 
 /// Whether a name is that of an index page, which is named like its folder.
 pub(super) fn is_index(stem: &str) -> bool {
@@ -110,7 +113,7 @@ pub fn pages(runbooks: &mut [Runbook], folder: &str, taken: &BTreeSet<String>) -
             .collect();
         runbook.name = name;
     }
-    titles(runbooks, &used);
+    titles(runbooks, &used, &mut problems);
     problems
 }
 
@@ -153,9 +156,10 @@ fn own_word(runbook: &Runbook, name: &str) -> Problem {
     }
 }
 
-/// A title only one page has, and no runbook as its name, is a name too. Other names that several
-/// pages share are dropped.
-fn titles(runbooks: &mut [Runbook], used: &BTreeSet<String>) {
+/// A title only one page has, and no runbook as its name, is a name too, and one of several words a
+/// phrase. Other names that several pages share are dropped.
+fn titles(runbooks: &mut [Runbook], used: &BTreeSet<String>, problems: &mut Vec<Problem>) {
+    let bare = Catalogue::new(&Stack::default(), &[]);
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for runbook in runbooks.iter() {
         for name in runbook.also.iter().chain([&runbook.title]) {
@@ -172,7 +176,38 @@ fn titles(runbooks: &mut [Runbook], used: &BTreeSet<String>) {
         );
         let title = Some(runbook.title.clone()).filter(|title| page && alone(title));
         runbook.also.retain(|name| alone(name));
+        if page && is_phrase(&runbook.title) {
+            let own = runbook.title.to_lowercase();
+            let taken = if title.is_none() && own != runbook.name.to_lowercase() {
+                Some("is also the title or name of another runbook".to_owned())
+            } else {
+                meaning(&own, &bare).map(|intent| format!("already means {intent}"))
+            };
+            match taken {
+                Some(why) => problems.push(no_phrase(runbook, &why)),
+                None => runbook.phrases.push(own),
+            }
+        }
         runbook.also.extend(title);
+    }
+}
+
+/// Whether a title can be typed as a phrase: several plain words.
+fn is_phrase(title: &str) -> bool {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '.' | '\'');
+    title.split_whitespace().count() > 1 && title.chars().all(plain)
+}
+
+fn no_phrase(runbook: &Runbook, why: &str) -> Problem {
+    Problem {
+        file: runbook.definition.source.file.clone(),
+        line: runbook.definition.source.name_line.max(1),
+        key: "title".to_owned(),
+        message: format!(
+            "{:?} {why}, so it is no phrase of this page; type run {}",
+            runbook.title,
+            crate::command::typed_name(&runbook.name)
+        ),
     }
 }
 

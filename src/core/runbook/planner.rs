@@ -53,7 +53,7 @@ pub(super) fn plan(
         used_results: used_results(definition),
     };
     let mut later = Vec::new();
-    let drafts = expansion.drafts(&definition.steps, &mut later);
+    let mut drafts = expansion.drafts(&definition.steps, &mut later);
     let mut finally = expansion.last_drafts();
     finally.extend(later);
     risks.extend(expansion.risks(&request.inputs));
@@ -68,9 +68,13 @@ pub(super) fn plan(
         risks.push(risk);
         None
     });
-    let (steps, finally, undo) = numbered(drafts, finally, &mut risks);
-    let changes = steps.iter().chain(&finally).any(|step| step.spec.mutates());
+    let mut all_drafts = drafts.iter().chain(&finally);
+    let changes = all_drafts.any(|draft| draft.step.spec.mutates());
     let mutates = runbook.mutates || super::call::mutates(runbook, library) || changes;
+    if mutates {
+        risks.extend(super::stack_approval::demand(&mut drafts, &resolved, stack));
+    }
+    let (steps, finally, undo) = numbered(drafts, finally, &mut risks);
     if mutates && protected {
         risks.push(prod_change(&resolved));
     }
@@ -81,7 +85,8 @@ pub(super) fn plan(
         );
         risks.push(block("REFERENCE_ONLY", message));
     }
-    if steps.is_empty() && !risks.iter().any(|r| r.level == RiskLevel::Block) {
+    let is_work = |step: &PlanStep| !matches!(step.spec, StepSpec::Approve(_));
+    if !steps.iter().any(is_work) && !risks.iter().any(|r| r.level == RiskLevel::Block) {
         risks.push(block(
             "NOTHING_TO_DO",
             format!("{} has no step to run here", runbook.name),

@@ -74,6 +74,7 @@ fn stack() -> Stack {
         name: "prod".to_owned(),
         aliases: vec![],
         protected: true,
+        approve: None,
     };
     Stack {
         environments: vec![prod],

@@ -14,6 +14,7 @@ fn environment(name: &str, alias: &str, protected: bool) -> Environment {
         name: name.to_owned(),
         aliases: vec![alias.to_owned()],
         protected,
+        approve: None,
     }
 }
 
@@ -599,10 +600,12 @@ fn changes_of_a_protected_environment_warn_and_need_a_word() {
         "changes prod, which is protected"
     );
     assert_eq!(codes(&plan), ["PROD_CHANGE", "POTENTIAL_DOWNTIME"]);
-    assert_eq!(plan.confirm_word(), Some("web"));
+    assert_eq!(plan.confirm_word().as_deref(), Some("prod web"));
     assert_eq!(
-        planned("deploy", "prod", "", "version=2").confirm_word(),
-        Some("prod")
+        planned("deploy", "prod", "", "version=2")
+            .confirm_word()
+            .as_deref(),
+        Some("prod web api")
     );
     let check = planned("healthcheck", "prod", "", "");
     assert!(

@@ -39,6 +39,19 @@ pub struct Environment {
     pub aliases: Vec<String>,
     #[serde(default)]
     pub protected: bool,
+    /// Every change in it waits for approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approve: Option<ApprovalRule>,
+}
+
+/// Who has to approve every change of a service, or in an environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalRule {
+    /// How many different people, at least 1. Requesters of a run do not count.
+    pub need: u32,
+    /// The people who may; empty: everyone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<String>,
 }
 
 /// How much a service matters; `critical` ones cap the health score.
@@ -92,6 +105,9 @@ pub struct Service {
     pub seats: Option<Seats>,
     #[serde(default)]
     pub contract: Option<Contract>,
+    /// Every change of it waits for approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approve: Option<ApprovalRule>,
     /// How it is deployed, rolled back, restarted, probed …; see [`Action`].
     #[serde(default)]
     pub actions: Vec<Action>,

@@ -19,6 +19,8 @@ const HELD: &str =
 const OPEN: &str =
     "select id from run where status in ('queued', 'claimed', 'running', 'waiting') limit 1";
 const EXPIRED: &str = "select * from run where status in ('claimed', 'running', 'waiting') and lease_until < $1 order by id";
+const NEWEST_OF_EACH: &str =
+    "select runbook, max(id) from run where workspace_id = $1 group by runbook";
 
 /// How the conditions of a filter begin; `conditions!` follows. Runs of one state are ordered by
 /// number in an index of their own: the plus keeps SQLite from scanning all runs of the workspace
@@ -78,6 +80,12 @@ macro_rules! conditions {
         }
         if let Some(env) = &filter.env {
             $query.push(" and env = ").push_bind(text(env));
+        }
+        if let Some(actor) = &filter.actor {
+            $query
+                .push(" and lower(actor) = lower(")
+                .push_bind(text(actor))
+                .push(")");
         }
         if let Some(since) = filter.since {
             $query.push(" and requested_at >= ").push_bind(since.0);
@@ -196,6 +204,32 @@ impl Store {
             name_services(&mut db, part).await?;
         }
         Ok(listed)
+    }
+
+    /// The newest run of each runbook of the workspace, by its runbook.
+    pub async fn last_runs(
+        &self,
+        workspace: i64,
+    ) -> Result<HashMap<String, RunSummary>, StoreError> {
+        let mut db = self.db.read().await?;
+        let newest = fetch_all!(db, (String, i64), NEWEST_OF_EACH, workspace)?;
+        let mut found = HashMap::new();
+        for part in newest.chunks(dialect::ROWS_PER_INSERT) {
+            let rows = on!(db, conn: D => {
+                let mut query = QueryBuilder::<D>::new("select ");
+                query.push(RunSummaryRow::COLUMNS);
+                query.push(" from run where id in (");
+                ids!(query, part.iter().map(|(_, id)| RunId(*id)));
+                query.push(")");
+                query.build_query_as::<RunSummaryRow>().fetch_all(&mut **conn).await
+            })?;
+            let listed = Listed::of(rows, usize::MAX, |_| true);
+            for run in listed.runs {
+                let of = part.iter().find(|(_, id)| *id == run.id.0);
+                found.extend(of.map(|(runbook, _)| (runbook.clone(), run.clone())));
+            }
+        }
+        Ok(found)
     }
 
     /// These runs of the workspace with their plans, newest first.

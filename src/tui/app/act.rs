@@ -216,7 +216,23 @@ impl App {
                 self.open(destination);
                 Vec::new()
             }
+            Reaction::Type(text) => {
+                self.type_command(&text);
+                Vec::new()
+            }
         }
+    }
+
+    /// Opens the command bar with a text in it.
+    fn type_command(&mut self, text: &str) {
+        let world = bar::BarContext::of(
+            self.catalogue.as_ref(),
+            self.overview.as_ref(),
+            &self.history,
+        );
+        let mut bar = bar::Bar::default();
+        bar.insert(text, world);
+        self.bar = Some(bar);
     }
 
     pub(super) fn act_global(&mut self, action: Action) -> Vec<Effect> {

@@ -5,11 +5,15 @@ use super::bar::Taken;
 use crate::core::access::audit_line;
 use crate::core::base::time::parse_since;
 use crate::core::command::run_ref::RunRef;
-use crate::core::command::{CommandAct, Parsed, ViewCommand};
+use crate::core::command::{self, CommandAct, Parsed, ViewCommand};
 use crate::core::run::act::Act;
+use crate::core::run::compare::Comparison;
 use crate::core::run::lockout::Lockout;
+use crate::core::run::plan::Target;
 use crate::core::run::{AuditRow, RunId, RunStatus};
+use crate::core::stack::state::State;
 use crate::tui::home::Pane;
+use crate::tui::keys::Action;
 use crate::tui::msg::{AuditFilter, ChosenRun, Effect, RunFilter, Ticket};
 use crate::tui::pane::Destination;
 
@@ -69,7 +73,7 @@ impl App {
             }
             (Some(ViewCommand::Run | ViewCommand::Log), _) => return self.show_run(parsed),
             (Some(ViewCommand::Runs), _) => self.list_runs(parsed),
-            (Some(ViewCommand::Service), Some(name)) => {
+            (Some(ViewCommand::Service | ViewCommand::Dependencies), Some(name)) => {
                 self.open(Destination::Service {
                     name,
                     env: parsed.env.clone(),
@@ -77,9 +81,17 @@ impl App {
             }
             (Some(ViewCommand::Owner), Some(name)) => self.show_owner(&name),
             (Some(ViewCommand::Contacts), _) => self.show_contacts(),
-            (Some(ViewCommand::Services), _) => self.go_home(Pane::Stack),
+            (Some(ViewCommand::Services), _) => {
+                self.go_home(Pane::Stack);
+                self.say_states(parsed.env.as_deref());
+            }
+            (Some(ViewCommand::Needs), _) => self.show_needs(),
+            (Some(ViewCommand::Whoami), _) => self.say_who(),
+            (Some(ViewCommand::Compare), _) => return self.compare(parsed),
+            (Some(ViewCommand::Runbooks), _) => self.open(Destination::Runbooks {}),
+            (Some(ViewCommand::Runbook), _) => self.show_runbook(parsed),
             (Some(ViewCommand::Health), _) => self.go_home(Pane::Health),
-            (Some(ViewCommand::Help), _) => self.help(),
+            (Some(ViewCommand::Help), _) => self.help_on(parsed),
             (Some(ViewCommand::Quit), _) => {
                 self.screens.clear();
                 self.home.full = false;
@@ -92,7 +104,10 @@ impl App {
                 self.requests.auditing = Some(ticket);
                 return vec![Effect::Locks(ticket)];
             }
-            (Some(ViewCommand::Service | ViewCommand::Owner) | None, _) => {
+            (
+                Some(ViewCommand::Service | ViewCommand::Dependencies | ViewCommand::Owner) | None,
+                _,
+            ) => {
                 self.show_error(format!("{}: which one?", parsed.message));
             }
         }
@@ -192,6 +207,8 @@ impl App {
                 status: status.into_iter().collect(),
                 service: parsed.services.first().filter(|s| *s != "*").cloned(),
                 env: parsed.env.clone(),
+                runbook: parsed.inputs.get("kind").cloned(),
+                actor: self.actor_of(parsed),
                 since,
                 ..RunFilter::default()
             },
@@ -221,8 +238,8 @@ impl App {
                 .map(RunId),
             service: parsed.services.first().filter(|name| *name != "*").cloned(),
             env: parsed.env.clone(),
+            actor: self.actor_of(parsed),
             limit: AUDIT_ROWS,
-            ..AuditFilter::default()
         };
         let ticket = self.ticket();
         self.requests.auditing = Some(ticket);
@@ -269,6 +286,134 @@ impl App {
                 self.open(Destination::read(&title, &lines.join("\n")));
             }
             Err(why) => self.show_error(format!("the locks could not be read: {why}")),
+        }
+    }
+
+    /// The person a command names; "me" is the one at the console.
+    fn actor_of(&self, parsed: &Parsed) -> Option<String> {
+        let actor = parsed.inputs.get("actor")?;
+        let is_me = actor == "me";
+        Some(if is_me { &self.facts.actor } else { actor }.clone())
+    }
+
+    fn compare(&mut self, parsed: &Parsed) -> Vec<Effect> {
+        let run = |name: &str| {
+            let number = parsed.inputs.get(name).and_then(|n| n.parse().ok());
+            number.map(RunId)
+        };
+        let (Some(first), Some(second)) = (run("from"), run("to")) else {
+            self.show_error("name both runs by their numbers: compare run 41 and 44");
+            return Vec::new();
+        };
+        let ticket = self.ticket();
+        self.requests.comparing = Some(ticket);
+        vec![Effect::Compare {
+            ticket,
+            runs: [first, second],
+        }]
+    }
+
+    /// Shows the comparison, unless the operator has opened something else.
+    pub(super) fn receive_comparison(
+        &mut self,
+        ticket: Ticket,
+        both: Result<Box<Comparison>, String>,
+    ) {
+        let comparing = &mut self.requests.comparing;
+        if comparing.take_if(|wanted| *wanted == ticket).is_none() {
+            return;
+        }
+        match both {
+            Ok(_) if self.bar.is_some() || !self.popups.is_empty() => {}
+            Ok(both) => {
+                let title = format!("Runs {} and {}", both.first.run, both.second.run);
+                self.open(Destination::read(&title, &both.lines().join("\n")));
+            }
+            Err(why) => self.show_error(format!("the runs cannot be compared: {why}")),
+        }
+    }
+
+    fn show_runbook(&mut self, parsed: &Parsed) {
+        match parsed.runbook.clone() {
+            Some(name) => self.open(Destination::Runbook { name }),
+            None => self.show_error("which runbook? `runbooks` lists them"),
+        }
+    }
+
+    /// The runs that need the person, the most urgent first.
+    fn show_needs(&mut self) {
+        let lines: Vec<String> = self
+            .home
+            .needs()
+            .iter()
+            .map(|need| need.describe(self.now))
+            .collect();
+        if lines.is_empty() {
+            return self.say("nothing needs you");
+        }
+        let key = self.key_name(Action::NeedsYou);
+        let hint = format!("{key} at home opens the first, again the next.");
+        let body = format!("{}\n\n{hint}", lines.join("\n"));
+        self.open(Destination::read("What needs you", &body));
+    }
+
+    fn say_who(&mut self) {
+        let stack = self.overview.as_ref().map(|o| o.stack.workspace.clone());
+        let place = stack.filter(|name| !name.is_empty());
+        let place = place.map_or_else(String::new, |name| format!(" in the workspace {name}"));
+        let only = if self.facts.read_only {
+            ", in a read-only console"
+        } else {
+            ""
+        };
+        self.say(format!("you are {}{place}{only}", self.facts.actor));
+    }
+
+    /// How many services of an environment are in which state.
+    fn say_states(&mut self, env: Option<&str>) {
+        let (Some(env), Some(overview)) = (env, &self.overview) else {
+            return;
+        };
+        let mut counts = Vec::new();
+        for state in [State::Failing, State::Degraded, State::Unknown, State::Ok] {
+            let services = overview.stack.services.iter();
+            let there = services.filter(|s| s.environments.iter().any(|e| e == env));
+            let names: Vec<&str> = there
+                .filter(|s| {
+                    let target = Target {
+                        service: s.name.clone(),
+                        env: Some(env.to_owned()),
+                    };
+                    overview.current_state(&target, self.now).state == state
+                })
+                .map(|s| s.name.as_str())
+                .collect();
+            let is_listed = matches!(state, State::Failing | State::Degraded) && names.len() <= 3;
+            match names.len() {
+                0 => {}
+                n if is_listed => {
+                    counts.push(format!("{n} {} ({})", state.name(), names.join(", ")));
+                }
+                n => counts.push(format!("{n} {}", state.name())),
+            }
+        }
+        let states = if counts.is_empty() {
+            "no service runs there".to_owned()
+        } else {
+            counts.join(", ")
+        };
+        self.say(format!("{env}: {states}"));
+    }
+
+    /// Help on a topic of the command language; without one, the keys.
+    fn help_on(&mut self, parsed: &Parsed) {
+        let topic = parsed.inputs.get("topic").cloned();
+        let (Some(topic), Some(catalogue)) = (topic, &self.catalogue) else {
+            return self.help();
+        };
+        match command::help(&topic, catalogue) {
+            Some(help) => self.open(Destination::read(&help.title, &help.lines.join("\n"))),
+            None => self.help(),
         }
     }
 

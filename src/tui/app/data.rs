@@ -52,6 +52,8 @@ pub(super) struct Requests {
     home_view: Question,
     /// Ticket of the request in flight for the audit log, or for the locks.
     pub(super) auditing: Option<Ticket>,
+    /// Ticket of the comparison in flight.
+    pub(super) comparing: Option<Ticket>,
     /// The run search in flight, and the act on its result.
     pub(super) finding: Option<(Ticket, Option<Act<()>>)>,
 }
@@ -169,6 +171,7 @@ impl App {
             Msg::Artifact(Err(why)) => self.show_error(why),
             Msg::Audit(ticket, rows) => self.receive_audit(ticket, rows),
             Msg::Locks(ticket, locks) => self.receive_locks(ticket, locks),
+            Msg::Compared(ticket, both) => self.receive_comparison(ticket, both),
             Msg::FoundRun(ticket, found) => self.run_found(ticket, found),
             Msg::File(ticket, LogUpdate::Unopened(why)) => {
                 self.show_error(format!("the log cannot be shown: {why}"));
@@ -188,6 +191,8 @@ impl App {
             | Msg::Detail(_, Err(_))
             | Msg::Artifact(Ok(_))
             | Msg::Runs(..)
+            | Msg::Runbooks(..)
+            | Msg::Runbook(..)
             | Msg::Blockers(..)
             | Msg::Submitted(..)
             | Msg::Acted(..) => {}

@@ -101,6 +101,7 @@ impl App {
                 (None, None) => Cover::Nothing,
             },
             logs: &self.logs,
+            now: self.now,
         };
         // A view that was left takes the answers to what it had requested, and opens nothing.
         let away = Delivery {

@@ -40,18 +40,37 @@ impl TextReader {
         }
     }
 
+    /// Shows other escaped lines, from the same place on.
+    pub fn show(&mut self, lines: Vec<String>) {
+        self.lines = lines;
+        self.laid_out = RefCell::default();
+    }
+
     /// The wrapped lines, cached by width because wrapping a long text is slow.
     fn laid_out(&self, width: usize) -> Ref<'_, Vec<String>> {
         if self.laid_out.borrow().0 != width {
             let lines = self
                 .lines
                 .iter()
-                .flat_map(|line| wrapped(line, width))
+                .flat_map(|line| indented(line, width))
                 .collect();
             *self.laid_out.borrow_mut() = (width, lines);
         }
         Ref::map(self.laid_out.borrow(), |(_, lines)| lines)
     }
+}
+
+/// A line wrapped to the width, with its indentation before each part.
+fn indented(line: &str, width: usize) -> Vec<String> {
+    let text = line.trim_start_matches(' ');
+    let indent = &line[..line.len() - text.len()];
+    if indent.is_empty() || indent.len() * 2 > width {
+        return wrapped(line, width);
+    }
+    wrapped(text, width - indent.len())
+        .into_iter()
+        .map(|part| format!("{indent}{part}"))
+        .collect()
 }
 
 /// The escaped lines of an untrusted text.
@@ -101,5 +120,22 @@ impl View for TextReader {
 
     fn crumb(&self) -> String {
         self.title.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrapped_line_keeps_its_indentation() {
+        for (line, wanted) in [
+            ("  one two three", &["  one two", "  three"][..]),
+            ("one two three", &["one two", "three"]),
+            ("", &[""]),
+            ("        deep", &["deep"]),
+        ] {
+            assert_eq!(indented(line, 9), wanted, "{line:?}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use super::{Dialog, Outcome};
 use crate::core::command::Parsed;
 use crate::core::run::act::Act;
 use crate::core::run::again::Again;
-use crate::core::run::plan::Plan;
+use crate::core::run::plan::{Plan, is_confirmed};
 use crate::core::run::{Run, RunId};
 use crate::tui::facts::Facts;
 use crate::tui::field::Field;
@@ -66,7 +66,7 @@ impl Card {
         let confirm = card
             .plan
             .confirm_word()
-            .map(|word| (word.to_owned(), Field::default()));
+            .map(|word| (word, Field::default()));
         let mut new = Self {
             card,
             parsed,
@@ -86,6 +86,7 @@ impl Card {
             None if new.card.plan.changes_something() => Focus::Cancel,
             None => Focus::Start,
         };
+        new.message = new.is_forbidden().then(|| new.why_not());
         new
     }
 
@@ -283,7 +284,7 @@ impl Card {
             return self.replan(ticket);
         }
         let typed = match &self.confirm {
-            Some((word, field)) if field.text().trim() != word => {
+            Some((word, field)) if !is_confirmed(word, field.text()) => {
                 self.message = Some(format!(
                     "nothing was started: type `{}` to confirm",
                     safe(word)
@@ -412,7 +413,7 @@ impl Dialog for Card {
         match self.focus {
             Focus::Input(_) => self.insert(text),
             Focus::Confirm => {
-                self.message = Some("a paste does not confirm: type the word".to_owned());
+                self.message = Some("a paste does not confirm: type the words".to_owned());
             }
             Focus::Cancel | Focus::Start => return Some("a paste does nothing here".to_owned()),
         }

@@ -10,6 +10,7 @@ use super::confirm::buttons;
 use super::{Dialog, Outcome};
 use crate::core::run::RunId;
 use crate::core::run::act::Act;
+use crate::core::run::plan::is_confirmed;
 use crate::tui::facts::Facts;
 use crate::tui::field::Field;
 use crate::tui::keys::{Action, Context, Keymap};
@@ -175,13 +176,15 @@ impl LeftOvers {
     fn typed(&self) -> Result<Option<String>, String> {
         let words = self.confirm_words();
         let typed = self.word.text().trim();
-        match words.len() {
-            0 => Ok(None),
-            1 if words.contains(typed) => Ok(Some(typed.to_owned())),
-            1 => Err(format!(
-                "not started: type {} to confirm",
-                words.into_iter().next().unwrap_or_default()
-            )),
+        match words.first() {
+            None => Ok(None),
+            Some(word) if words.len() == 1 => {
+                if is_confirmed(word, typed) {
+                    Ok(Some(typed.to_owned()))
+                } else {
+                    Err(format!("not started: type `{word}` to confirm"))
+                }
+            }
             _ => Err(
                 "not started: several of them want a word typed; start each by itself".to_owned(),
             ),
@@ -193,7 +196,7 @@ impl LeftOvers {
         if let Some(word) = self.wanted() {
             let line = row(inner, inner.bottom() - 3);
             canvas.clear(line);
-            let label = Span::raw(format!(" to start it, type {}: ", safe(word)));
+            let label = Span::raw(format!(" to start it, type `{}`: ", safe(word)));
             canvas.field(line, label, &self.word, self.focus == Focus::Word, "");
         }
         let on = |focus| self.focus == focus;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use opsroom::core::stack::service::{
-    Action, ActionCall, Contact, Contract, Cost, Environment, HttpRequest, Routine, RoutineRequest,
-    Seats, Service, ShellCommand, Sla, Stack, Tier, Verb,
+    Action, ActionCall, ApprovalRule, Contact, Contract, Cost, Environment, HttpRequest, Routine,
+    RoutineRequest, Seats, Service, ShellCommand, Sla, Stack, Tier, Verb,
 };
 use proptest::option::of;
 use proptest::prelude::*;
@@ -121,10 +121,23 @@ fn some_of(names: Vec<String>) -> impl Strategy<Value = Vec<String>> {
 }
 
 fn environment(name: String) -> impl Strategy<Value = Environment> {
-    (aliases(name.clone()), any::<bool>()).prop_map(move |(aliases, protected)| Environment {
+    let parts = (aliases(name.clone()), any::<bool>(), of(approval()));
+    parts.prop_map(move |(aliases, protected, approve)| Environment {
         name: name.clone(),
         aliases,
         protected,
+        approve,
+    })
+}
+
+/// As many people as are needed, or everyone.
+fn approval() -> impl Strategy<Value = ApprovalRule> {
+    (1..4u32, any::<bool>()).prop_map(|(need, named)| ApprovalRule {
+        need,
+        from: (0..need)
+            .filter(|_| named)
+            .map(|n| format!("person {n}"))
+            .collect(),
     })
 }
 
@@ -142,7 +155,13 @@ fn service(
         of(line()),
     );
     let more = (of(line()), of(line()), of(line()), of(prose()));
-    let groups = (of(sla()), of(cost()), of(seats()), of(contract()));
+    let groups = (
+        of(sla()),
+        of(cost()),
+        of(seats()),
+        of(contract()),
+        of(approval()),
+    );
     let links = prop::collection::btree_map(
         name_of_link(),
         prop_oneof![
@@ -166,7 +185,7 @@ fn service(
             move |(aliases, tier, labels, more, runs_in, depends_on, links, groups)| {
                 let (category, status, vendor, owner, department) = labels;
                 let (channel, sensitivity, auth_method, notes) = more;
-                let (sla, cost, seats, contract) = groups;
+                let (sla, cost, seats, contract, approve) = groups;
                 let places = if runs_in.is_empty() {
                     environments.clone()
                 } else {
@@ -192,6 +211,7 @@ fn service(
                     cost,
                     seats,
                     contract,
+                    approve,
                     actions: Vec::new(),
                 };
                 actions(places).prop_map(move |actions| Service {

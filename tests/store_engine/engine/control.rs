@@ -11,6 +11,10 @@ use opsroom::core::run::plan::{Each, Plan, PlanStep, Rules, RunCondition, plan_h
 use opsroom::core::run::step::approve::Approve;
 use opsroom::core::run::step::{Reply, StepSpec};
 use opsroom::core::run::{Phase, Run, RunId, RunStatus, StepStatus, Transition};
+use opsroom::core::runbook::{self, Request, built_in};
+use opsroom::core::stack::service::{
+    Action, ActionCall, ApprovalRule, Environment, HttpRequest, Service, Stack, Verb,
+};
 use opsroom::engine::EngineConfig;
 use opsroom::store::{Ballot, Beginning, NewRun, Orderer};
 
@@ -378,6 +382,76 @@ async fn a_run_goes_on_when_enough_have_approved_it() {
             "{log:#?}"
         );
         assert_eq!(hosts(&bench), 3);
+    })
+    .await;
+}
+
+/// The stack of one service whose environment demands the approval of bo or cy.
+fn bound() -> Stack {
+    let restart = Action {
+        verb: Verb::Restart,
+        environments: Vec::new(),
+        call: ActionCall::Http(HttpRequest {
+            method: "POST".to_owned(),
+            url: "http://web.test/restart".to_owned(),
+            ..HttpRequest::default()
+        }),
+        timeout_ms: 5000,
+        idempotent: true,
+        secrets: Vec::new(),
+    };
+    Stack {
+        environments: vec![Environment {
+            name: "prod".to_owned(),
+            approve: Some(ApprovalRule {
+                need: 1,
+                from: vec!["bo".to_owned(), "cy".to_owned(), "amos".to_owned()],
+            }),
+            ..Environment::default()
+        }],
+        services: vec![Service {
+            name: "web".to_owned(),
+            environments: vec!["prod".to_owned()],
+            actions: vec![restart],
+            ..Service::default()
+        }],
+        ..Stack::default()
+    }
+}
+
+#[tokio::test]
+async fn a_built_in_change_waits_for_the_approval_that_the_stack_demands() {
+    let request = Request {
+        env: Some("prod".to_owned()),
+        services: vec!["web".to_owned()],
+        ..Request::default()
+    };
+    let all = built_in();
+    let restart = all.iter().find(|r| r.name == "restart").unwrap();
+    let plan = runbook::plan(restart, &request, &bound());
+    on_both(async |url| {
+        let bench = Bench::scripted_on(url, Script::default()).await;
+        let id = submit_at(&bench, plan.clone(), Pace::Free).await;
+        let engine = bench.engine_with(only(id));
+        engine.wake();
+        let run = bench.until(id, |r| r.status == RunStatus::Waiting).await;
+        assert_eq!(hosts(&bench), 0, "nothing was called before the approval");
+        let hash = plan_hash(&run.plan);
+        for (actor, refused) in [("amos", "requested it"), ("eve", "is not among those")] {
+            let ballot = Ballot {
+                actor,
+                approved: true,
+                note: None,
+                plan_hash: &hash,
+            };
+            let answer = bench.store.vote(id, ballot, Clock::System.now()).await;
+            let why = answer.unwrap_err().to_string();
+            assert!(why.contains(refused), "{actor}: {why}");
+        }
+        vote(&bench, &run, "cy", true).await;
+        engine.wake();
+        assert_ended(&bench.ended(id).await, RunStatus::Succeeded);
+        assert_eq!(hosts(&bench), 1);
     })
     .await;
 }

@@ -347,11 +347,11 @@ pub async fn a_blocked_or_unconfirmed_plan_is_not_started(place: Place) {
         ..empty("check")
     };
     for plan in [&prod, &later] {
-        for typed in [None, Some(""), Some("Web"), Some("prod")] {
+        for typed in [None, Some(""), Some("web"), Some("prod")] {
             let answer = control.submit(plan.clone(), typed, None).await;
             assert_eq!(
                 refused(answer),
-                "prod is protected: type `web` to confirm",
+                "prod is protected: type `prod web` to confirm",
                 "{typed:?}"
             );
         }
@@ -359,8 +359,8 @@ pub async fn a_blocked_or_unconfirmed_plan_is_not_started(place: Place) {
     assert!(all_runs(&place).await.is_empty(), "nothing was queued");
     for (plan, typed) in [
         (with(vec![risk(RiskLevel::Warn, "W")]), None),
-        (prod, Some("web")),
-        (later, Some("web")),
+        (prod, Some("prod web")),
+        (later, Some(" PROD  web")),
     ] {
         control.submit(plan, typed, None).await.unwrap();
     }
@@ -828,9 +828,9 @@ pub async fn a_retry_repeats_an_ended_run_whose_targets_are_still_there(place: P
     let run = ended(&place, protected, Transition::Fail).await;
     assert_eq!(
         refused(control.act(retry(run)).await),
-        "staging is protected: type `web` to confirm"
+        "staging is protected: type `staging web` to confirm"
     );
-    let confirmed = retry(run).confirmed(Some("web".to_owned()));
+    let confirmed = retry(run).confirmed(Some("staging web".to_owned()));
     control.act(confirmed).await.unwrap();
 
     let elsewhere = |env: &str, service: &str| Plan {
@@ -1208,6 +1208,7 @@ pub async fn the_newest_run_that_fits_a_description_is_found(place: Place) {
     let good = ended(&place, of("prod", &["api"]), Transition::Succeed).await;
     let newest = |failed, services: &[&str], env: Option<&str>, since: Option<i64>| Newest {
         failed,
+        runbook: None,
         services: services.iter().map(ToString::to_string).collect(),
         env: env.map(str::to_owned),
         since: since.map(|ms| Since {
@@ -1223,6 +1224,13 @@ pub async fn the_newest_run_that_fits_a_description_is_found(place: Place) {
         (newest(false, &["web"], Some("prod"), None), failed),
         (newest(true, &["web", "api"], Some("prod"), None), failed),
         (newest(false, &[], None, Some(10)), good),
+        (
+            Newest {
+                runbook: Some("deploy".to_owned()),
+                ..newest(false, &[], None, None)
+            },
+            good,
+        ),
     ] {
         let text = meant.to_string();
         let chosen = control.find_run(&RunRef::Newest(meant)).await.unwrap();

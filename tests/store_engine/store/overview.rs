@@ -227,7 +227,7 @@ pub async fn twenty_runs_that_wait_are_shown_whole_and_the_rest_by_number(place:
         let whole = n < 20 && n != 1;
         assert_eq!(waits.title.is_some(), whole, "{n}");
         assert_eq!(waits.actor.as_deref(), whole.then_some("ana"), "{n}");
-        assert_eq!(waits.word.as_deref(), (n == 0).then_some("web"), "{n}");
+        assert_eq!(waits.word.as_deref(), (n == 0).then_some("prod web"), "{n}");
     }
     assert_eq!(left_over[0].title.as_deref(), Some("deploy web → staging"));
     assert_eq!(left_over[3].queued_at, at(3));
@@ -287,10 +287,10 @@ pub async fn a_run_that_waits_is_started_or_dropped_by_a_person(place: Place) {
     let run = left(&gone, place, protected).await;
     assert_eq!(
         refused(&control, run, Some("staging")).await,
-        "staging is protected: type `web` to confirm"
+        "staging is protected: type `staging web` to confirm"
     );
     let mut bus = control.subscribe();
-    let confirmed = start(run).confirmed(Some("web".to_owned()));
+    let confirmed = start(run).confirmed(Some("staging web".to_owned()));
     let act = because(confirmed, Some(" still wanted "));
     let acted = control.act(act).await.unwrap();
     assert!(
@@ -317,7 +317,7 @@ pub async fn a_run_that_waits_is_started_or_dropped_by_a_person(place: Place) {
         ("run.start", Some("still wanted"))
     );
     assert_eq!(
-        refused(&control, run, Some("web")).await,
+        refused(&control, run, Some("staging web")).await,
         format!("run {run} is succeeded; starting what waits in the queue is not possible")
     );
 

@@ -1104,6 +1104,20 @@ pub async fn lists_are_filtered_and_paged(place: Place) {
         ),
         (
             RunFilter {
+                actor: Some("ANA".into()),
+                ..all.clone()
+            },
+            vec![2, 1, 0],
+        ),
+        (
+            RunFilter {
+                actor: Some("an".into()),
+                ..all.clone()
+            },
+            vec![],
+        ),
+        (
+            RunFilter {
                 env: Some("prod".into()),
                 ..all.clone()
             },
@@ -1152,6 +1166,12 @@ pub async fn lists_are_filtered_and_paged(place: Place) {
         let expected: Vec<RunId> = expected.into_iter().map(|i: usize| ids[i]).collect();
         assert_eq!(found, expected, "{filter:?}");
     }
+    let last = place.store.last_runs(place.workspace).await.unwrap();
+    let last = |runbook: &str| last.get(runbook).map(|run| run.id);
+    assert_eq!(
+        (last("deploy"), last("restart"), last("backup")),
+        (Some(ids[1]), Some(ids[2]), None)
+    );
 }
 
 pub async fn a_list_shows_runs_without_their_plans(place: Place) {

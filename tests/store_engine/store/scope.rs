@@ -29,6 +29,7 @@ use super::{Place, at, event, plan};
 const ABOUT_A_RUN: &[&str] = &[
     "act",
     "artifact",
+    "compare",
     "entries_after",
     "find_run",
     "next_link",
@@ -57,6 +58,8 @@ const ABOUT_A_WORKSPACE: &[&str] = &[
     "remembered",
     "act",
     "runs",
+    "runbook",
+    "runbooks",
     "whole_runs",
     "submit",
 ];
@@ -306,6 +309,7 @@ async fn answers(
     note("run", plain(control.run(run).await));
     note("status", plain(control.status(run).await));
     note("record", plain(control.record(run).await));
+    note("compare", plain(control.compare(run, run).await));
     note(
         "entries_after",
         plain(control.entries_after(run, 0, 9).await),
@@ -364,11 +368,24 @@ pub async fn a_run_of_another_workspace_does_not_exist(place: Place) {
 
     // In its own workspace the same calls find the run.
     let own = open(&place, "acme").await;
+    let rows = own.runbooks().await.unwrap();
+    let last = |name: &str| {
+        rows.iter()
+            .find(|row| row.entry.name == name)?
+            .last
+            .as_ref()
+    };
+    assert_eq!(last("deploy").map(|run| run.run), Some(queued));
+    let runs = own.runbook("Deploy").await.unwrap().runs;
+    assert_eq!(runs.first().map(|run| run.run), Some(queued));
+    let unknown = own.runbook("deplyo").await.unwrap_err().to_string();
+    assert_eq!(unknown, "there is no runbook deplyo; did you mean deploy?");
     for (name, answer) in answers(&own, failed, &hash).await {
         let only_reads = [
             "run",
             "status",
             "record",
+            "compare",
             "entries_after",
             "artifact",
             "find_run",
@@ -422,6 +439,9 @@ pub async fn another_workspace_is_empty(place: Place) {
         .await
         .unwrap();
     assert!(page.runs.is_empty() && page.queue.is_empty() && page.unreadable.is_empty());
+    let rows = other.runbooks().await.unwrap();
+    assert!(!rows.is_empty() && rows.iter().all(|row| row.last.is_none()));
+    assert!(other.runbook("deploy").await.unwrap().runs.is_empty());
     let whole = other.whole_runs(&[failed, queued]).await.unwrap();
     assert!(whole.runs.is_empty() && whole.unreadable.is_empty());
     let all = AuditFilter {

@@ -50,6 +50,7 @@ fn environment(name: &str) -> Environment {
         name: name.into(),
         aliases: vec![],
         protected: name == "prod",
+        approve: None,
     }
 }
 

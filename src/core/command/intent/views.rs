@@ -3,7 +3,7 @@
 use super::{Free, Intent, Need, Object};
 use crate::command::explain::{in_env, input, run_of, services_of, target, text_of};
 use crate::command::reading::Reading;
-use crate::command::{ParseOutcome, Parsed, ViewCommand};
+use crate::command::{ParseOutcome, Parsed, ViewCommand, typed_name};
 
 /// Show one run.
 pub(super) const SHOW_RUN: Intent = Intent {
@@ -13,6 +13,7 @@ pub(super) const SHOW_RUN: Intent = Intent {
     takes: &[Object::Run, Object::Env, Object::Service],
     inputs: &["run", "since"],
     wants: &[Object::Run],
+    read: |r| r.take_run_of_kind(),
     restate: restate_show_run,
     view: Some(ViewCommand::Run),
     ..Intent::BLANK
@@ -28,14 +29,25 @@ pub(super) const TAIL_RUN: Intent = Intent {
     outcome: ParseOutcome::View,
     form: "tail run N",
     takes: &[Object::Run, Object::Env, Object::Service],
-    inputs: &["run", "since"],
+    inputs: &["run", "since", "level"],
+    read: read_tail_run,
     restate: restate_tail_run,
     view: Some(ViewCommand::Log),
     ..Intent::BLANK
 };
 
 fn restate_tail_run(p: &Parsed) -> String {
-    format!("follow the log of {}", run_of(p))
+    let what = if p.inputs.contains_key("level") {
+        "show the errors of"
+    } else {
+        "follow the log of"
+    };
+    format!("{what} {}", run_of(p))
+}
+
+fn read_tail_run(r: &mut Reading<'_>) {
+    r.take_run_of_kind();
+    r.take_level();
 }
 
 /// Read a log file named by its path (`command/log_file.rs`).
@@ -62,23 +74,25 @@ pub(super) const LIST_RUNS: Intent = Intent {
     outcome: ParseOutcome::View,
     form: "failed runs since 02:00",
     takes: &[Object::Env, Object::Service],
-    inputs: &["status", "since"],
+    inputs: &["status", "since", "actor", "kind"],
     restate: restate_list_runs,
     view: Some(ViewCommand::Runs),
     ..Intent::BLANK
 };
 
 fn restate_list_runs(p: &Parsed) -> String {
+    let word = |name: &str| {
+        p.inputs
+            .get(name)
+            .map_or_else(String::new, |value| format!("{value} "))
+    };
     format!(
-        "list {}runs{}{}{}",
-        input(p, "status", "").trim_start().to_owned()
-            + if p.inputs.contains_key("status") {
-                " "
-            } else {
-                ""
-            },
+        "list {}{}runs{}{}{}{}",
+        word("status"),
+        word("kind"),
         services_of(p, " of "),
         in_env(p, " in "),
+        input(p, "actor", " by "),
         input(p, "since", " since ")
     )
 }
@@ -113,6 +127,37 @@ pub(super) const OWNER: Intent = Intent {
 
 fn restate_owner(p: &Parsed) -> String {
     format!("owner of {}", target(p, "?"))
+}
+
+/// What a service needs, and what needs it.
+pub(super) const DEPENDENCIES: Intent = Intent {
+    name: "dependencies",
+    outcome: ParseOutcome::View,
+    form: "what depends on SERVICE",
+    needs: &[Need::Services],
+    takes: &[Object::Env, Object::Service],
+    restate: restate_dependencies,
+    view: Some(ViewCommand::Dependencies),
+    ..Intent::BLANK
+};
+
+fn restate_dependencies(p: &Parsed) -> String {
+    let what = target(p, "?");
+    format!("what {what} needs, and what needs {what}")
+}
+
+/// The runs that need the person.
+pub(super) const NEEDS: Intent = Intent {
+    name: "needs",
+    outcome: ParseOutcome::View,
+    form: "what is waiting for me",
+    restate: restate_needs,
+    view: Some(ViewCommand::Needs),
+    ..Intent::BLANK
+};
+
+fn restate_needs(_: &Parsed) -> String {
+    "what needs you".to_owned()
 }
 
 /// Contract renewals.
@@ -251,7 +296,7 @@ pub(super) const AUDIT: Intent = Intent {
     outcome: ParseOutcome::View,
     form: "what changed yesterday",
     takes: &[Object::Env, Object::Service, Object::Routine, Object::Run],
-    inputs: &["since", "run"],
+    inputs: &["since", "run", "actor"],
     restate: restate_audit,
     view: Some(ViewCommand::Audit),
     ..Intent::BLANK
@@ -259,9 +304,10 @@ pub(super) const AUDIT: Intent = Intent {
 
 fn restate_audit(p: &Parsed) -> String {
     format!(
-        "changes{}{}{}",
+        "changes{}{}{}{}",
         services_of(p, " of "),
         in_env(p, " in "),
+        input(p, "actor", " by "),
         input(p, "since", " since ")
     )
 }
@@ -305,13 +351,13 @@ fn restate_calendar(p: &Parsed) -> String {
 /// Compare two runs.
 pub(super) const COMPARE: Intent = Intent {
     name: "compare",
-    available: false,
     outcome: ParseOutcome::View,
     form: "compare run N and M",
     needs: &[Need::TwoRuns],
     inputs: &["from", "to"],
     read: read_compare,
     restate: restate_compare,
+    view: Some(ViewCommand::Compare),
     ..Intent::BLANK
 };
 
@@ -326,6 +372,58 @@ fn restate_compare(p: &Parsed) -> String {
 fn read_compare(r: &mut Reading<'_>) {
     r.take_run("from");
     r.take_run("to");
+}
+
+/// The runbooks.
+pub(super) const RUNBOOKS: Intent = Intent {
+    name: "runbooks",
+    outcome: ParseOutcome::View,
+    form: "list runbooks",
+    restate: restate_runbooks,
+    view: Some(ViewCommand::Runbooks),
+    ..Intent::BLANK
+};
+
+fn restate_runbooks(_: &Parsed) -> String {
+    "list the runbooks".to_owned()
+}
+
+/// Show one runbook.
+pub(super) const SHOW_RUNBOOK: Intent = Intent {
+    name: "show_runbook",
+    outcome: ParseOutcome::View,
+    form: "show runbook RUNBOOK",
+    needs: &[Need::Runbook],
+    read: read_show_runbook,
+    restate: restate_show_runbook,
+    view: Some(ViewCommand::Runbook),
+    ..Intent::BLANK
+};
+
+fn restate_show_runbook(p: &Parsed) -> String {
+    let name = p
+        .runbook
+        .as_deref()
+        .map_or_else(|| "?".to_owned(), typed_name);
+    format!("show the runbook {name}")
+}
+
+fn read_show_runbook(r: &mut Reading<'_>) {
+    r.take_runbook();
+}
+
+/// Who the person is here.
+pub(super) const WHOAMI: Intent = Intent {
+    name: "whoami",
+    outcome: ParseOutcome::View,
+    form: "who am i",
+    restate: restate_whoami,
+    view: Some(ViewCommand::Whoami),
+    ..Intent::BLANK
+};
+
+fn restate_whoami(_: &Parsed) -> String {
+    "who you are here".to_owned()
 }
 
 /// Show only the log lines that match.

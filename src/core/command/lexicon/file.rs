@@ -106,4 +106,7 @@ pub(super) struct IntentFile {
     pub nouns: Vec<String>,
     #[serde(default)]
     pub also: Vec<String>,
+    /// Phrases that help shows; SERVICE and ENV stand for names of the stack.
+    #[serde(default)]
+    pub examples: Vec<String>,
 }

@@ -116,8 +116,10 @@ impl RunsScreen {
             .since
             .map(|at| format!("since {}", &at.rfc3339()[..16]));
         let labels: Vec<String> = status
+            .chain(filter.runbook.clone())
             .chain(filter.service.clone())
             .chain(filter.env.clone())
+            .chain(filter.actor.iter().map(|actor| format!("by {actor}")))
             .chain(since)
             .collect();
         Self {

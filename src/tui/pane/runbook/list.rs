@@ -1,0 +1,212 @@
+//! All runbooks: kind, whether they change something, last run. `/` filters the list.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use crate::bus::Notice;
+use crate::core::base::time::age;
+use crate::tui::filter::Filter;
+use crate::tui::frame::Frame;
+use crate::tui::keys::{Action, Context};
+use crate::tui::msg::{Effect, Msg, RunbookRow, Ticket};
+use crate::tui::pane::{Delivery, Destination, Opening, Reaction, Scene, View};
+use crate::tui::picker::{Picker, first_visible};
+use crate::tui::theme::{run_symbol, run_word};
+use crate::tui::view::canvas::{Canvas, column, row, safe};
+use crate::tui::view::layout;
+
+/// The list of runbooks.
+#[derive(Debug, Clone)]
+pub struct RunbooksScreen {
+    ticket: Ticket,
+    rows: Option<Vec<RunbookRow>>,
+    filter: Filter,
+    picker: Picker<String>,
+    stale: bool,
+    error: Option<String>,
+}
+
+impl RunbooksScreen {
+    /// The list of all runbooks.
+    #[must_use]
+    pub fn open(opening: &Opening<'_>) -> Self {
+        Self {
+            ticket: opening.ticket,
+            rows: None,
+            filter: Filter::default(),
+            picker: Picker::default(),
+            stale: true,
+            error: None,
+        }
+    }
+
+    fn shown(&self) -> Vec<&RunbookRow> {
+        let wanted = self.filter.text().to_lowercase();
+        let holds = |row: &&RunbookRow| search_text(row).to_lowercase().contains(&wanted);
+        self.rows.iter().flatten().filter(holds).collect()
+    }
+
+    fn keys(&self) -> Vec<String> {
+        self.shown()
+            .iter()
+            .map(|row| row.entry.name.clone())
+            .collect()
+    }
+
+    fn sync(&mut self) {
+        let keys = self.keys();
+        self.picker.sync(&keys);
+    }
+}
+
+fn search_text(row: &RunbookRow) -> String {
+    let entry = &row.entry;
+    format!(
+        "{} {} {} {} {}",
+        entry.name,
+        entry.title,
+        entry.kind,
+        entry.file,
+        entry.phrases.join(" ")
+    )
+}
+
+impl View for RunbooksScreen {
+    fn context(&self) -> Context {
+        if self.filter.is_typing() {
+            Context::Text
+        } else {
+            Context::List
+        }
+    }
+
+    fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
+        if self.filter.is_typing() && self.filter.act(action) {
+            self.sync();
+            return Reaction::Done;
+        }
+        match (action, self.picker.key()) {
+            (Action::Find, _) => self.filter.open(),
+            (Action::Open, Some(name)) => {
+                return Reaction::Open(Destination::Runbook { name: name.clone() });
+            }
+            (Action::CopyLine, Some(name)) => {
+                return Reaction::Ask(Effect::Copy(safe(name)));
+            }
+            _ => {
+                let keys = self.keys();
+                let page = layout::rows(scene.body).saturating_sub(1);
+                if !self.picker.act(action, &keys, page) {
+                    return Reaction::Ignored;
+                }
+            }
+        }
+        Reaction::Done
+    }
+
+    fn back(&mut self, _scene: Scene<'_>) -> bool {
+        let was = self.filter.clear();
+        self.sync();
+        was
+    }
+
+    fn insert(&mut self, text: &str, _scene: Scene<'_>) {
+        if self.filter.is_typing() {
+            self.filter.insert(text);
+            self.sync();
+        }
+    }
+
+    fn wants(&mut self) -> Vec<Effect> {
+        if !std::mem::take(&mut self.stale) {
+            return Vec::new();
+        }
+        vec![Effect::Runbooks(self.ticket)]
+    }
+
+    fn receive(&mut self, msg: &Msg, _delivery: Delivery<'_>) -> Reaction {
+        match msg {
+            Msg::Notice(Notice::Run(_, status)) if status.is_terminal() => self.stale = true,
+            Msg::Runbooks(ticket, rows) if *ticket == self.ticket => {
+                match rows {
+                    Ok(rows) => (self.rows, self.error) = (Some(rows.clone()), None),
+                    Err(why) => self.error = Some(why.clone()),
+                }
+                self.sync();
+            }
+            _ => return Reaction::Ignored,
+        }
+        Reaction::Done
+    }
+
+    fn invalidate(&mut self) {
+        self.stale = true;
+    }
+
+    fn draw(&self, frame: Frame<'_>, area: Rect, canvas: &mut Canvas<'_>) {
+        let theme = canvas.theme;
+        let shown = self.shown();
+        let title = Span::styled(format!(" Runbooks {} ", shown.len()), theme.strong());
+        let mark = Span::styled(self.filter.mark(), theme.attention());
+        let inner = canvas.frame(area, title.into(), &mark.into(), true);
+        if shown.is_empty() {
+            let none = match (&self.error, &self.rows) {
+                (Some(why), _) => why.clone(),
+                (None, None) => "reading …".to_owned(),
+                (None, Some(_)) => format!("no runbook holds `{}`", self.filter.text()),
+            };
+            return canvas.line(inner, &Line::raw(safe(&none)));
+        }
+        let width = usize::from(inner.width);
+        let names = (width / 4).clamp(12, 32);
+        let titles = width.saturating_sub(names + 48).max(8);
+        let head = format!(
+            "  {} {} {:<8} {:<7} last run",
+            column("runbook", names),
+            column("title", titles),
+            "kind",
+            "changes",
+        );
+        canvas.line(inner, &Line::styled(head, theme.dim()));
+        let list = Rect {
+            y: inner.y + 1,
+            height: inner.height.saturating_sub(1),
+            ..inner
+        };
+        let first = first_visible(self.picker.index(), shown.len(), usize::from(list.height));
+        for (y, (i, entry)) in (list.y..list.bottom()).zip(shown.iter().enumerate().skip(first)) {
+            canvas.line(row(list, y), &line(entry, frame, (names, titles)));
+            if i == self.picker.index() {
+                canvas.restyle(row(list, y), theme.selected());
+            }
+        }
+    }
+
+    fn crumb(&self) -> String {
+        "runbooks".to_owned()
+    }
+}
+
+fn line(of: &RunbookRow, frame: Frame<'_>, (names, titles): (usize, usize)) -> Line<'static> {
+    let entry = &of.entry;
+    let changes = if entry.mutates { "yes" } else { "no" };
+    let mut spans = vec![Span::raw(format!(
+        "  {} {} {:<8} {changes:<7} ",
+        column(&safe(&entry.name), names),
+        column(&safe(&entry.title), titles),
+        entry.kind,
+    ))];
+    match &of.last {
+        None => spans.push(Span::raw("–")),
+        Some(last) => {
+            let ago = age(frame.now.ms_since(last.at).max(0));
+            let status = last.status;
+            spans.push(Span::styled(
+                format!("{} {}", run_symbol(status), run_word(status)),
+                frame.theme.run(status),
+            ));
+            spans.push(Span::raw(format!(" {} {ago}", last.run)));
+        }
+    }
+    Line::from(spans)
+}
