@@ -33,7 +33,7 @@ topics![
     "recipes",
     "keymap",
     "logs",
-    "runbooks",
+    "runbook-files",
     "pages",
     "products",
     "control",

@@ -215,7 +215,7 @@ pub struct Run {
     #[serde(default)]
     pub retry_of: Option<RunId>,
     /// How much of that run it does again.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Again::is_all")]
     pub again: Again,
     #[serde(default)]
     pub lane: Lane,

@@ -7,6 +7,7 @@ use super::pane::stack::service;
 use super::popup::confirm::Confirm;
 use super::popup::menu::{Menu, MenuChoice, MenuEntry, keys_for};
 use crate::core::base::time::Timestamp;
+use crate::core::command::typed_name;
 use crate::core::run::RunStatus;
 use crate::core::run::orders::Pace;
 use crate::core::run::summary::RunSummary;
@@ -234,6 +235,42 @@ fn looks(service: &Service, overview: &Overview, now: Timestamp) -> Vec<MenuEntr
         entries.push(MenuEntry::new('w', "links", MenuChoice::Menu(menu)));
     }
     entries
+}
+
+/// The menu for a runbook.
+#[must_use]
+pub fn of_runbook(name: &str) -> Menu {
+    let runs = RunFilter {
+        runbook: Some(name.to_owned()),
+        ..RunFilter::default()
+    };
+    let entries = vec![
+        MenuEntry::new(
+            'r',
+            "run",
+            MenuChoice::Type(format!("run {} ", typed_name(name))),
+        )
+        .noted("puts it into the command bar"),
+        MenuEntry::new(
+            'o',
+            "open",
+            MenuChoice::Open(Destination::Runbook {
+                name: name.to_owned(),
+            }),
+        )
+        .noted("text, inputs, risks, steps"),
+        MenuEntry::new(
+            'u',
+            "runs",
+            MenuChoice::Open(Destination::Runs { filter: runs }),
+        ),
+        MenuEntry::new(
+            'y',
+            "copy the name",
+            MenuChoice::Perform(Effect::Copy(name.to_owned())),
+        ),
+    ];
+    Menu::new(name, entries)
 }
 
 /// The menu for runs.

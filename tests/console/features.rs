@@ -4,7 +4,7 @@
 use std::path::Path;
 
 /// Feature, file below the project's folder, test.
-const FEATURES: [(&str, &str, &str); 38] = [
+const FEATURES: [(&str, &str, &str); 40] = [
     (
         "Esc closes one layer",
         "tests/console/main.rs",
@@ -92,8 +92,8 @@ const FEATURES: [(&str, &str, &str); 38] = [
     ),
     (
         "light terminals",
-        "tests/console/main.rs",
-        "without_colour_no_cell_has_one",
+        "src/config/palette/tests.rs",
+        "contrast_is_computed_as_wcag_says",
     ),
     (
         "a keymap of differences",
@@ -182,13 +182,23 @@ const FEATURES: [(&str, &str, &str); 38] = [
     ),
     (
         "what happened where nobody looked",
-        "tests/console/main.rs",
-        "one_key_opens_what_needs_the_person_and_a_failed_run_needs_to_be_looked_at_once",
+        "tests/console/activity.rs",
+        "runs_that_were_not_on_screen_are_marked_until_they_are",
+    ),
+    (
+        "a call when a run ends or asks",
+        "tests/console/away.rs",
+        "a_person_elsewhere_is_notified_when_a_run_ends",
     ),
     (
         "a paste is text",
         "tests/console/main.rs",
         "a_paste_runs_nothing_anywhere",
+    ),
+    (
+        "a mouse if wanted",
+        "tests/console/mouse.rs",
+        "a_click_selects_and_a_double_click_opens",
     ),
     (
         "a way without a screen",

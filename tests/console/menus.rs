@@ -343,3 +343,18 @@ fn a_log_file_is_opened_from_the_bar_and_one_that_is_missing_is_an_error() {
         .shows("the log cannot be shown: /var/log/app.log: No such file")
         .hides("› app.log");
 }
+
+#[test]
+fn a_runbook_is_typed_opened_and_leads_to_its_runs() {
+    let mut console = Console::new(world());
+    console.command("runbooks").press(".");
+    console.shows("r  run").shows("u  runs").press("r");
+    console.shows(" : run ");
+    assert_eq!(console.submitted(), 0);
+    console.press("Esc . u").shows("Runs ");
+    let by_runbook = |effect: &Effect| match effect {
+        Effect::Runs { filter, .. } => filter.runbook.is_some(),
+        _ => false,
+    };
+    assert!(console.wanted.iter().any(by_runbook));
+}

@@ -149,7 +149,7 @@ fn operations() -> String {
 
 #[test]
 fn the_manuals_runbooks_are_read_without_a_complaint() {
-    let page = page("runbooks");
+    let page = page("runbook-files");
     for (open, close, name) in [
         ("```toml\n", "```\n", "carts.toml"),
         ("````markdown\n", "````\n", "carts.md"),

@@ -30,3 +30,6 @@ create table lockout (
     until bigint not null,
     primary key (workspace_id, service, env, runbook)
 );
+
+-- The newest runs of a runbook.
+create index run_of_runbook on run (workspace_id, runbook, id);

@@ -22,6 +22,7 @@ pub struct Record {
     pub changes: Vec<Change>,
     pub artifacts: Vec<Artifact>,
     /// Notes of people, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<RunNote>,
 }
 

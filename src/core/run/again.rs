@@ -29,6 +29,12 @@ words! {
 serde_by_word!(Again);
 
 impl Again {
+    /// Whether it is the whole plan, which JSON leaves out.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        *self == Self::All
+    }
+
     /// The plan of the new run, and what a person has to know about it besides, one sentence each.
     ///
     /// # Errors

@@ -71,6 +71,8 @@ pub(super) fn plan(
     let mut all_drafts = drafts.iter().chain(&finally);
     let changes = all_drafts.any(|draft| draft.step.spec.mutates());
     let mutates = runbook.mutates || super::call::mutates(runbook, library) || changes;
+    // Before the approvals that the stack file demands, which are no work of the runbook.
+    let is_empty = drafts.is_empty();
     if mutates {
         risks.extend(super::stack_approval::demand(&mut drafts, &resolved, stack));
     }
@@ -85,8 +87,7 @@ pub(super) fn plan(
         );
         risks.push(block("REFERENCE_ONLY", message));
     }
-    let is_work = |step: &PlanStep| !matches!(step.spec, StepSpec::Approve(_));
-    if !steps.iter().any(is_work) && !risks.iter().any(|r| r.level == RiskLevel::Block) {
+    if is_empty && !risks.iter().any(|r| r.level == RiskLevel::Block) {
         risks.push(block(
             "NOTHING_TO_DO",
             format!("{} has no step to run here", runbook.name),

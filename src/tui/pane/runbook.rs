@@ -12,6 +12,7 @@ use crate::core::command::typed_name;
 use crate::tui::frame::Frame;
 use crate::tui::keys::Action;
 use crate::tui::msg::{Effect, Msg, RunbookSheet, Ticket};
+use crate::tui::verbs;
 use crate::tui::view::canvas::Canvas;
 
 /// The view of a runbook.
@@ -59,6 +60,7 @@ impl View for RunbookScreen {
     fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
         match (action, &self.phrase) {
             (Action::Open, Some(phrase)) => Reaction::Type(format!("{phrase} ")),
+            (Action::Verbs, _) => Reaction::Popup(verbs::of_runbook(&self.name).into()),
             _ => self.reader.act(action, scene),
         }
     }

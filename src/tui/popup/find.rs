@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 
 use super::{Dialog, Outcome};
 use crate::core::base::time::Timestamp;
-use crate::core::command::{Catalogue, intents, typed_name};
+use crate::core::command::{Catalogue, intents};
 use crate::core::run::RunId;
 use crate::core::run::plan::targets_of;
 use crate::core::run::summary::RunSummary;
@@ -362,7 +362,9 @@ fn runbooks(catalogue: &Catalogue) -> Vec<Found> {
                     )),
                     safe(&format!("phrases: {}", book.phrases.join(" | "))),
                 ],
-                goal: Goal::Type(format!("run {} ", typed_name(&book.name))),
+                goal: Goal::Open(Destination::Runbook {
+                    name: book.name.clone(),
+                }),
             }
         })
         .collect();

@@ -180,6 +180,7 @@ pub async fn earlier_runs_get_what_lists_show(place: Place) {
          alter table latest_observation drop column state_since;
          drop table home_view;
          drop index run_goes_on;
+         drop index run_of_runbook;
          alter table run drop column again;
          alter table run_step drop column taken_from;
          drop table run_note;

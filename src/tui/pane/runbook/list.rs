@@ -12,6 +12,7 @@ use crate::tui::msg::{Effect, Msg, RunbookRow, Ticket};
 use crate::tui::pane::{Delivery, Destination, Opening, Reaction, Scene, View};
 use crate::tui::picker::{Picker, first_visible};
 use crate::tui::theme::{run_symbol, run_word};
+use crate::tui::verbs;
 use crate::tui::view::canvas::{Canvas, column, row, safe};
 use crate::tui::view::layout;
 
@@ -89,6 +90,9 @@ impl View for RunbooksScreen {
             (Action::Find, _) => self.filter.open(),
             (Action::Open, Some(name)) => {
                 return Reaction::Open(Destination::Runbook { name: name.clone() });
+            }
+            (Action::Verbs, Some(name)) => {
+                return Reaction::Popup(verbs::of_runbook(name).into());
             }
             (Action::CopyLine, Some(name)) => {
                 return Reaction::Ask(Effect::Copy(safe(name)));
