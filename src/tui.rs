@@ -3,6 +3,7 @@
 pub mod activity;
 pub mod app;
 mod burst;
+pub mod destination;
 pub mod facts;
 pub mod feed;
 pub mod field;

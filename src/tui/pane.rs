@@ -1,5 +1,5 @@
-//! The views opened over home, one file each. A new view needs a file and a line in `views!`:
-//! nothing else names it.
+//! The views opened over home, one file each. A new view needs a file, its destination and a line in
+//! `views!`: nothing else names it.
 
 pub mod file;
 pub mod health;
@@ -21,35 +21,27 @@ use self::run::whole::WholeLog;
 use self::runbook::RunbookScreen;
 use self::runbook::list::RunbooksScreen;
 use self::stack::service::ServiceScreen;
+pub use super::destination::Destination;
 use super::facts::Facts;
 use super::frame::Frame;
 use super::keys::{Action, Context};
 use super::logs::{LogPane, Logs};
-use super::msg::{Effect, Msg, Overview, RunFilter, Ticket};
+use super::msg::{Effect, Msg, Overview, Ticket};
 use super::popup::Popup;
 use super::view::canvas::Canvas;
-use crate::core::base::text;
 use crate::core::base::time::Timestamp;
-use crate::core::run::act::Act;
 use crate::core::run::{Run, RunId};
 
-/// Declares the views: each has a destination, which opens it (`open` of its type), and is seen as
-/// a [`View`].
+/// Declares the views: each has a destination with its data, which opens it (`open` of its type), and
+/// is seen as a [`View`].
 macro_rules! views {
     ($(
-        $(#[$doc:meta])*
-        $name:ident { $($field:ident: $type:ty),* } => $view:ty
+        $name:ident { $($field:ident),* } => $view:ty
     ),+ $(,)?) => {
         /// A view opened over home.
         #[derive(Debug, Clone)]
         pub enum Screen {
             $($name(Box<$view>),)+
-        }
-
-        /// A place to go over home.
-        #[derive(Debug, Clone, PartialEq)]
-        pub enum Destination {
-            $($(#[$doc])* $name { $($field: $type),* },)+
         }
 
         impl Screen {
@@ -82,39 +74,14 @@ macro_rules! views {
 }
 
 views! {
-    /// A service; `env` is where it is looked at.
-    Service { name: String, env: Option<String> } => ServiceScreen,
-    /// The runs that match the filter.
-    Runs { filter: RunFilter } => RunsScreen,
-    /// A run; `act` is asked about once it has been read.
-    Run { run: RunId, act: Option<Act> } => RunScreen,
-    /// A text; both are escaped.
-    Read { title: String, lines: Vec<String> } => TextReader,
-    /// All runbooks.
+    Service { name, env } => ServiceScreen,
+    Runs { filter } => RunsScreen,
+    Run { run, act } => RunScreen,
+    Read { title, lines } => TextReader,
     Runbooks {} => RunbooksScreen,
-    /// A runbook.
-    Runbook { name: String } => RunbookScreen,
-    /// The log of a run on the whole screen.
-    Log { run: RunId } => WholeLog,
-    /// A log file on the whole screen.
-    File { path: String } => FileLog,
-}
-
-impl Destination {
-    /// The view of a run.
-    #[must_use]
-    pub const fn run(run: RunId) -> Self {
-        Self::Run { run, act: None }
-    }
-
-    /// The reader with an untrusted text.
-    #[must_use]
-    pub fn read(title: &str, body: &str) -> Self {
-        Self::Read {
-            title: text::show(title).into_owned(),
-            lines: reader::lines(body),
-        }
-    }
+    Runbook { name } => RunbookScreen,
+    Log { run } => WholeLog,
+    File { path } => FileLog,
 }
 
 /// What a view may keep of the console when it is opened.

@@ -1,8 +1,8 @@
 //! What can be done with the selected rows: the menus behind one key. A change becomes the command
 //! that a person would type, and goes through the same plan card.
 
+use super::destination::Destination;
 use super::msg::{Effect, Overview, RunFilter};
-use super::pane::Destination;
 use super::pane::stack::service;
 use super::popup::confirm::Confirm;
 use super::popup::menu::{Menu, MenuChoice, MenuEntry, keys_for};

@@ -6,16 +6,12 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::{Opening, Reaction, Scene, View};
-use crate::core::base::text;
 use crate::tui::frame::Frame;
 use crate::tui::keys::Action;
 use crate::tui::msg::Effect;
 use crate::tui::picker::moved;
 use crate::tui::view::canvas::{Canvas, wrapped};
 use crate::tui::view::layout;
-
-/// Maximum number of lines.
-const MAX_LINES: usize = 20_000;
 
 /// A text and its scroll position.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,21 +67,6 @@ fn indented(line: &str, width: usize) -> Vec<String> {
         .into_iter()
         .map(|part| format!("{indent}{part}"))
         .collect()
-}
-
-/// The escaped lines of an untrusted text.
-#[must_use]
-pub fn lines(body: &str) -> Vec<String> {
-    let mut lines: Vec<String> = body
-        .lines()
-        .take(MAX_LINES)
-        .map(|l| text::strip_sgr_limited(l, 4096))
-        .collect();
-    let left = body.lines().count().saturating_sub(MAX_LINES);
-    if left > 0 {
-        lines.push(format!("… {left} more lines are not shown here"));
-    }
-    lines
 }
 
 impl View for TextReader {

@@ -5,10 +5,11 @@ pub mod list;
 
 use ratatui::layout::Rect;
 
-use super::reader::{TextReader, lines};
+use super::reader::TextReader;
 use super::{Delivery, Destination, Opening, Reaction, Scene, View};
 use crate::core::base::text;
 use crate::core::command::typed_name;
+use crate::tui::destination::lines;
 use crate::tui::frame::Frame;
 use crate::tui::keys::Action;
 use crate::tui::msg::{Effect, Msg, RunbookSheet, Ticket};

@@ -15,11 +15,11 @@ use crate::core::run::plan::targets_of;
 use crate::core::run::summary::RunSummary;
 use crate::core::stack::service::Service;
 use crate::core::words;
+use crate::tui::destination::Destination;
 use crate::tui::facts::Facts;
 use crate::tui::field::Field;
 use crate::tui::keys::{Action, Context, Keymap};
 use crate::tui::msg::{LogFile, Msg, Overview, Ticket};
-use crate::tui::pane::Destination;
 use crate::tui::picker::{first_visible, moved};
 use crate::tui::view::canvas::{Canvas, column, row, safe, wrapped};
 

@@ -5,10 +5,10 @@
 use ratatui::text::{Line, Span};
 
 use super::{Dialog, FindKind, Outcome, Popup};
+use crate::tui::destination::Destination;
 use crate::tui::facts::Facts;
 use crate::tui::keys::{Action, Context, Keymap};
 use crate::tui::msg::{Effect, Ticket};
-use crate::tui::pane::Destination;
 use crate::tui::picker::{first_visible, moved};
 use crate::tui::view::canvas::{Canvas, column, row, safe};
 
