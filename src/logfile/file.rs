@@ -75,8 +75,8 @@ impl Tracked {
     /// # Errors
     /// When it cannot be read, or is a folder.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
-        let kind = file.metadata()?.file_type();
+        // Opening a pipe without a writer would wait for one.
+        let kind = std::fs::metadata(path)?.file_type();
         if !kind.is_file() {
             return Err(io::Error::other(if kind.is_dir() {
                 "it is a folder; name a file in it"
@@ -84,6 +84,7 @@ impl Tracked {
                 "it is no regular file; pipe it: `cat … | opsroom log -`"
             }));
         }
+        let file = File::open(path)?;
         let name = path.file_name().map_or_else(
             || path.display().to_string(),
             |n| n.to_string_lossy().into_owned(),

@@ -121,6 +121,10 @@ fn verb_entry(offer: &Offer, services: &[&Service], stack: &Stack) -> Option<Men
         [] if services.iter().all(|s| s.environments.is_empty()) => {
             MenuChoice::Command((offer.command)(&of, ""))
         }
+        [] if offer.verb == Verb::Probe => MenuChoice::Command((offer.command)(&of, "")),
+        [] if services.len() == 1 => {
+            MenuChoice::Impossible("in none of its environments".to_owned())
+        }
         [] => MenuChoice::Impossible("no environment that all of them have".to_owned()),
         [(env, _)] => MenuChoice::Command((offer.command)(&of, &in_env(env))),
         many => MenuChoice::Menu(env_menu(offer, &of, many)),

@@ -212,7 +212,11 @@ fn every_feature_has_its_test() {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
     for (feature, file, test) in FEATURES {
         let text = std::fs::read_to_string(project.join(file)).unwrap_or_default();
-        let is_there = text.contains(&format!("fn {test}("));
+        let attribute = |line: &str| matches!(line.trim(), "#[test]" | "#[tokio::test]");
+        let is_test = |(line, next): (&str, &str)| {
+            attribute(line) && next.trim_start().starts_with(&format!("fn {test}("))
+        };
+        let is_there = text.lines().zip(text.lines().skip(1)).any(is_test);
         assert!(is_there, "{feature}: there is no test {test} in `{file}`");
     }
 }

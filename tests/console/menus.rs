@@ -157,8 +157,8 @@ fn marked_runs_are_cancelled_after_a_question_and_ended_ones_are_not() {
     console.press("r * .").shows("2 runs").shows("1 of 2");
     console
         .press("x")
-        .shows("Cancel 1 runs?")
-        .shows("▸ Let them run ◂")
+        .shows("Cancel run #41?")
+        .shows("▸ Let it run ◂")
         .press("Enter");
     assert_eq!(console.cancelled(), 0);
     console.press(". x y Enter");

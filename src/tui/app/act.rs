@@ -197,7 +197,7 @@ impl App {
                 Vec::new()
             }
             Reaction::Step(step) => {
-                if let Some(run) = self.log_in_focus() {
+                if let Some(run) = self.log_shown() {
                     // On a narrow screen the log may not exist, or no longer.
                     self.keep_log(run);
                     self.logs.go_to_step(run, step);
@@ -217,22 +217,10 @@ impl App {
                 Vec::new()
             }
             Reaction::Type(text) => {
-                self.type_command(&text);
+                self.type_into_bar(&text);
                 Vec::new()
             }
         }
-    }
-
-    /// Opens the command bar with a text in it.
-    fn type_command(&mut self, text: &str) {
-        let world = bar::BarContext::of(
-            self.catalogue.as_ref(),
-            self.overview.as_ref(),
-            &self.history,
-        );
-        let mut bar = bar::Bar::default();
-        bar.insert(text, world);
-        self.bar = Some(bar);
     }
 
     pub(super) fn act_global(&mut self, action: Action) -> Vec<Effect> {

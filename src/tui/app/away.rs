@@ -60,7 +60,9 @@ impl Away {
 
     /// The notification to send now.
     pub(super) fn notify(&mut self, simulated: bool, now: Timestamp) -> Option<Effect> {
-        let soon = self.notified.is_some_and(|at| now.ms_since(at) < GAP_MS);
+        let soon = self
+            .notified
+            .is_some_and(|at| (0..GAP_MS).contains(&now.ms_since(at)));
         if soon || self.news.is_empty() {
             return None;
         }

@@ -23,6 +23,11 @@ impl App {
             .map(|place| place.log)
     }
 
+    /// The log that the view on screen shows, with or without focus.
+    pub(super) fn log_shown(&self) -> Option<LogId> {
+        self.log_place().map(|place| place.log)
+    }
+
     /// Makes sure that a log of this run exists; it is read once it is on screen.
     pub(super) fn keep_log(&mut self, log: LogId) {
         if self.logs.get(log).is_some() {

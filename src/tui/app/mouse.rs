@@ -20,8 +20,8 @@ const DOUBLE_MS: i64 = 500;
 #[derive(Debug, Clone, Default)]
 pub(super) struct MouseState {
     pub on: bool,
-    /// The row clicked last, and when.
-    clicked: Option<(u16, Timestamp)>,
+    /// Where it was clicked last, and when.
+    clicked: Option<(Position, Timestamp)>,
 }
 
 impl App {
@@ -71,15 +71,16 @@ impl App {
             return Vec::new();
         }
         let before = self.mouse.clicked.take();
-        if !self.point(at, Pointing::Click) {
-            return Vec::new();
-        }
-        let twice =
-            before.is_some_and(|(row, when)| row == at.y && self.now.ms_since(when) <= DOUBLE_MS);
+        let is_near = |place: Position| place.y == at.y && place.x.abs_diff(at.x) <= 1;
+        let twice = before
+            .is_some_and(|(place, when)| is_near(place) && self.now.ms_since(when) <= DOUBLE_MS);
         if twice {
+            // The first click selected the row, and may have moved another one under the pointer.
             return self.act(Action::Open);
         }
-        self.mouse.clicked = Some((at.y, self.now));
+        if self.point(at, Pointing::Click) {
+            self.mouse.clicked = Some((at, self.now));
+        }
         Vec::new()
     }
 

@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 
 use super::reader::TextReader;
 use super::{Delivery, Destination, Opening, Reaction, Scene, View};
+use crate::bus::Notice;
 use crate::core::base::text;
 use crate::core::command::typed_name;
 use crate::tui::destination::lines;
@@ -85,7 +86,9 @@ impl View for RunbookScreen {
             Msg::Runbook(ticket, Ok(sheet)) if *ticket == self.ticket => {
                 self.take(sheet, delivery.now);
             }
+            Msg::Notice(Notice::Stack) => self.stale = true,
             Msg::Runbook(ticket, Err(why)) if *ticket == self.ticket => {
+                self.phrase = None;
                 self.reader.show(lines(why));
             }
             _ => return Reaction::Ignored,

@@ -81,10 +81,21 @@ impl Confirm {
             reason: None,
         };
         Self {
-            title: format!("Cancel {} runs?", runs.len()),
+            title: match runs {
+                [one] => format!("Cancel run {}?", one.id),
+                many => format!("Cancel {} runs?", many.len()),
+            },
             lines,
-            no: "Let them run",
-            yes: "Cancel them all",
+            no: if runs.len() == 1 {
+                "Let it run"
+            } else {
+                "Let them run"
+            },
+            yes: if runs.len() == 1 {
+                "Cancel the run"
+            } else {
+                "Cancel them all"
+            },
             yes_selected: false,
             effect: Effect::Act {
                 ticket: None,

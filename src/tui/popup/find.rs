@@ -77,6 +77,13 @@ struct Found {
     goal: Goal,
 }
 
+impl Found {
+    /// Whether it is this run.
+    fn is(&self, run: RunId) -> bool {
+        matches!(&self.goal, Goal::Open(Destination::Run { run: of, .. }) if *of == run)
+    }
+}
+
 /// The search.
 #[derive(Debug, Clone)]
 pub struct Find {
@@ -138,14 +145,25 @@ impl Find {
         }
         scored.sort_by_key(|(score, index)| (std::cmp::Reverse(*score), *index));
         self.shown = scored.into_iter().map(|(_, index)| index).collect();
+        // A number is that of a run, before anything that only contains its digits.
+        let number = typed.strip_prefix('#').unwrap_or(typed).parse().ok();
+        if let Some(run) = number.map(RunId) {
+            let at = self.shown.iter().position(|index| self.all[*index].is(run));
+            if let Some(at) = at {
+                self.shown[..=at].rotate_right(1);
+            } else if self.kind == FindKind::Runs {
+                self.shown.clear();
+            }
+        }
     }
 
-    /// A run that is not among the newest can be named by its number.
+    /// The run whose number is typed, if it is none of those listed.
     fn typed_run(&self) -> Option<RunId> {
         let typed = self.field.text().trim();
         let number = typed.strip_prefix('#').unwrap_or(typed);
-        (self.kind == FindKind::Runs && self.shown.is_empty())
-            .then(|| number.parse().ok().map(RunId))?
+        let run = RunId(number.parse().ok()?);
+        let is_listed = self.all.iter().any(|found| found.is(run));
+        (self.kind == FindKind::Runs && !is_listed).then_some(run)
     }
 
     fn selected(&self) -> Option<&Found> {

@@ -36,8 +36,6 @@ pub struct Screen {
     manners: Manners,
     /// The title that was set.
     title: Option<String>,
-    /// When a person was notified last.
-    notified: Option<Instant>,
 }
 
 /// An event from the terminal or the process.
@@ -68,8 +66,6 @@ struct Resize {
 const DEBOUNCE: Duration = Duration::from_millis(40);
 /// A size that keeps changing is drawn this often.
 const MAX_DEBOUNCE: Duration = Duration::from_millis(200);
-/// Minimum interval between two notifications.
-const NOTIFY_GAP: Duration = Duration::from_secs(1);
 const RETRY: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 
 impl Screen {
@@ -109,7 +105,6 @@ impl Screen {
             budget: None,
             manners: Manners::default(),
             title: None,
-            notified: None,
         })
     }
 
@@ -269,14 +264,12 @@ impl Screen {
         self.terminal.backend_mut().begin_with(&sequence);
     }
 
-    /// Notifies a person who is elsewhere, at most once a second.
+    /// Notifies a person who is elsewhere. The model says how often.
     pub fn notify(&mut self, text: &str) -> io::Result<()> {
-        let soon = self.notified.is_some_and(|at| at.elapsed() < NOTIFY_GAP);
         let sequence = self.manners.notify(text, self.between);
-        if soon || sequence.is_empty() {
+        if sequence.is_empty() {
             return Ok(());
         }
-        self.notified = Some(Instant::now());
         self.terminal.backend_mut().send(&sequence)
     }
 

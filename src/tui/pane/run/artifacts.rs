@@ -47,7 +47,8 @@ impl RunScreen {
     /// Selects the artifact at this row; false if there is none.
     pub(super) fn click_artifact(&mut self, y: u16, area: Rect) -> bool {
         let all = self.detail.as_ref().map_or(0, |d| d.artifacts.len());
-        let inner = layout::inner(area);
+        let notes = self.detail.as_ref().map_or(0, |d| d.notes.len());
+        let inner = below_notes(notes, layout::inner(area));
         let first = first_visible(self.artifacts.index(), all, usize::from(inner.height));
         let keys: Vec<usize> = (0..all).collect();
         self.artifacts.click(&keys, y, inner, first)
@@ -133,22 +134,29 @@ impl RunScreen {
     }
 }
 
+/// The rows below the notes, which take at most half of the pane.
+fn below_notes(notes: usize, inner: Rect) -> Rect {
+    let most = inner.height / 2;
+    let used = u16::try_from(notes).unwrap_or(u16::MAX).min(most);
+    Rect {
+        y: inner.y + used,
+        height: inner.height - used,
+        ..inner
+    }
+}
+
 /// Draws the newest notes in up to half of the area; returns the rest of it.
 fn draw_notes(notes: &[RunNote], inner: Rect, canvas: &mut Canvas<'_>) -> Rect {
-    let (room, theme) = (usize::from(inner.height / 2), canvas.theme);
+    let theme = canvas.theme;
+    let rest = below_notes(notes.len(), inner);
+    let room = usize::from(rest.y - inner.y);
     let shown = notes.iter().skip(notes.len().saturating_sub(room));
-    let mut top = inner.y;
-    for note in shown {
+    for (top, note) in (inner.y..rest.y).zip(shown) {
         let line = Line::from(vec![
             Span::styled(format!("{} ", note.at.clock_utc()), theme.dim()),
             Span::raw(safe(&note.to_string())),
         ]);
         canvas.line(row(inner, top), &line);
-        top = top.saturating_add(1);
     }
-    Rect {
-        y: top,
-        height: inner.bottom().saturating_sub(top),
-        ..inner
-    }
+    rest
 }

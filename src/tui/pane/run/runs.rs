@@ -357,8 +357,12 @@ impl RunsScreen {
         if self.in_flight.is_some() {
             return None;
         }
-        let shown = self.shown().len();
-        let near_end = self.picker.index() + 30 >= shown && !self.ended;
+        // Pages are of older runs, whatever the order on screen.
+        let passing = self.passing();
+        let at = passing
+            .iter()
+            .position(|run| self.picker.key() == Some(&run.id));
+        let near_end = at.unwrap_or(0) + 30 >= passing.len() && !self.ended;
         let narrows = !self.narrow.text().is_empty();
         let page = match (self.stale, self.again, self.runs.last()) {
             (true, ..) => Page::Newest,

@@ -24,6 +24,7 @@ pub struct RunbooksScreen {
     filter: Filter,
     picker: Picker<String>,
     stale: bool,
+    in_flight: bool,
     error: Option<String>,
 }
 
@@ -37,6 +38,7 @@ impl RunbooksScreen {
             filter: Filter::default(),
             picker: Picker::default(),
             stale: true,
+            in_flight: false,
             error: None,
         }
     }
@@ -122,16 +124,20 @@ impl View for RunbooksScreen {
     }
 
     fn wants(&mut self) -> Vec<Effect> {
-        if !std::mem::take(&mut self.stale) {
+        if self.in_flight || !std::mem::take(&mut self.stale) {
             return Vec::new();
         }
+        self.in_flight = true;
         vec![Effect::Runbooks(self.ticket)]
     }
 
     fn receive(&mut self, msg: &Msg, _delivery: Delivery<'_>) -> Reaction {
         match msg {
             Msg::Notice(Notice::Run(_, status)) if status.is_terminal() => self.stale = true,
+            // Also when the runbooks were read again.
+            Msg::Notice(Notice::Stack) => self.stale = true,
             Msg::Runbooks(ticket, rows) if *ticket == self.ticket => {
+                self.in_flight = false;
                 match rows {
                     Ok(rows) => (self.rows, self.error) = (Some(rows.clone()), None),
                     Err(why) => self.error = Some(why.clone()),
