@@ -4,7 +4,7 @@
 
 mod targets;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::run::orders::SKIPPED_BY;
 use crate::run::plan::{OnFailure, Plan, PlanStep};
@@ -115,9 +115,7 @@ pub(super) fn takeable(
     let status = |number: u32| status_of(steps, number);
     refuse_recovered(plan, &status)?;
     let order = in_order(plan);
-    let succeeded = |(number, step): &(u32, &PlanStep)| {
-        status(*number) == StepStatus::Succeeded && !matches!(step.spec, StepSpec::Approve(_))
-    };
+    let succeeded = |(number, step): &(u32, &PlanStep)| has_succeeded(step, status(*number));
     let mut taken: Vec<u32> = order.iter().filter(|s| succeeded(s)).map(|s| s.0).collect();
     if taken.is_empty() {
         return Err(
@@ -126,28 +124,48 @@ pub(super) fn takeable(
         );
     }
     refuse_session(plan, &taken)?;
-    let open: Vec<&PlanStep> = order
-        .iter()
-        .filter(|s| !succeeded(s) && status(s.0) != StepStatus::Skipped)
-        .map(|s| s.1)
-        .collect();
+    taken.extend(stay_skipped(plan, steps));
+    taken.sort_unstable();
+    Ok(taken)
+}
+
+/// The steps of the phases that a person skipped, or whose own condition did so and would again: it
+/// asks about no step that runs again, the run had not ended, nor the step's `for_each`.
+fn stay_skipped(plan: &Plan, steps: &[RunStep]) -> BTreeSet<u32> {
+    let order = in_order(plan);
+    let status = |number: u32| status_of(steps, number);
     let begun = |number: u32| !matches!(status(number), StepStatus::Skipped | StepStatus::Pending);
+    let failed = |group: u32| {
+        let of_group = |step: &PlanStep| step.rules.each.is_some_and(|e| e.group == group);
+        let mut begun = order.iter().filter(|s| of_group(s.1) && begun(s.0));
+        begun.any(|s| status(s.0) != StepStatus::Succeeded)
+    };
+    let is_open = |s: &&(u32, &PlanStep)| {
+        status(s.0) != StepStatus::Skipped && !has_succeeded(s.1, status(s.0))
+    };
+    let mut open: Vec<&PlanStep> = order.iter().filter(is_open).map(|s| s.1).collect();
+    let mut stay = BTreeSet::new();
     for (at, (number, step)) in order.iter().enumerate() {
         if status(*number) != StepStatus::Skipped {
             continue;
         }
-        let mut later = order.iter().skip(at + 1);
         let record = steps.iter().find(|s| s.index == *number);
         let by_condition = step.rules.when.is_some()
-            && step.rules.each.is_none()
-            && later.any(|(later, _)| begun(*later))
+            && !step.rules.each.is_some_and(|each| failed(each.group))
+            && order.iter().skip(at + 1).any(|later| begun(later.0))
             && !open.iter().any(|before| asks(step, before));
         if by_condition || record.is_some_and(by_person) {
-            taken.push(*number);
+            stay.insert(*number);
+        } else {
+            open.push(step);
         }
     }
-    taken.sort_unstable();
-    Ok(taken)
+    stay
+}
+
+/// Whether a step is not done again because it succeeded: approvals are asked for again.
+fn has_succeeded(step: &PlanStep, status: StepStatus) -> bool {
+    status == StepStatus::Succeeded && !matches!(step.spec, StepSpec::Approve(_))
 }
 
 /// What a run that goes on will do, in one sentence: `goes on with run #41 at step deploy web; not
@@ -458,12 +476,17 @@ mod tests {
         assert_eq!(taken(&plan, &passed), Ok(vec![0, 1]));
         let cut = [Succeeded, Skipped, Skipped, Skipped];
         assert_eq!(taken(&plan, &cut), Ok(vec![0]), "the run was cut there");
-        plan.steps[1].rules.each = Some(Each {
-            group: 1,
-            max_concurrency: 1,
-            max_errors: 0,
-        });
-        assert_eq!(taken(&plan, &passed), Ok(vec![0]), "its group was over");
+        for (other, wanted) in [(2, vec![0, 1]), (1, vec![0])] {
+            for (step, group) in [(1, 1), (2, other)] {
+                plan.steps[step].rules.each = Some(Each {
+                    group,
+                    max_concurrency: 1,
+                    max_errors: 0,
+                });
+            }
+            let answer = taken(&plan, &passed);
+            assert_eq!(answer, Ok(wanted), "its group was over, or another");
+        }
 
         let mut steps = records(&passed);
         steps[3].message = Some("skipped by ana: known".to_owned());
@@ -473,6 +496,39 @@ mod tests {
         depends.steps[2].rules = when("steps.login.status == 'failed'");
         let open = [Failed, Succeeded, Skipped, Failed];
         assert_eq!(taken(&depends, &open), Ok(vec![1]), "login runs again");
+    }
+
+    #[test]
+    fn a_step_that_asks_about_one_that_is_decided_anew_is_decided_anew() {
+        let asks = |key: &str, about: &str| {
+            let condition = format!("steps.{about}.status == 'succeeded'");
+            with(
+                Rules {
+                    when: Some(condition),
+                    ..named(key)
+                },
+                step(key, Phase::Action),
+            )
+        };
+        let plan = Plan {
+            steps: vec![
+                step("log in", Phase::Preflight),
+                with(named("a"), step("a", Phase::Action)),
+                asks("b", "a"),
+                asks("c", "b"),
+                step("d", Phase::Action),
+            ],
+            ..Plan::default()
+        };
+        for (statuses, wanted) in [
+            ([Succeeded, Failed, Skipped, Skipped, Failed], vec![0]),
+            (
+                [Succeeded, Succeeded, Skipped, Skipped, Failed],
+                vec![0, 1, 2, 3],
+            ),
+        ] {
+            assert_eq!(taken(&plan, &statuses), Ok(wanted), "{statuses:?}");
+        }
     }
 
     #[test]
