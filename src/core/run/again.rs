@@ -67,6 +67,9 @@ impl Again {
 /// The redactor's replacement of a secret's value begins like this.
 pub const REDACTED: &str = "[secret ";
 
+/// The fields of `response` that a run keeps; headers, body and rows may be anything, and large.
+pub const KEPT_OF_RESPONSE: [&str; 2] = ["status", "duration_ms"];
+
 /// The numbers of the steps that a run which goes on with this one takes over: those that succeeded,
 /// and those that were skipped by a person or by their own condition. Approvals are asked for again.
 ///
@@ -84,12 +87,13 @@ pub fn taken_over(
         let Some((step, _)) = plan.numbered_step(*number) else {
             continue;
         };
-        let Some(why) = lost(step, steps, *number, kept.get(number)) else {
-            continue;
-        };
-        let runs = plan.numbered().filter(|(n, _)| !taken.contains(n));
-        let mut users = runs.filter(|(_, user)| uses_values(user, step));
-        if let Some((_, user)) = users.next() {
+        let result = (step, status_of(steps, *number));
+        let left = plan.numbered().filter(|(n, _)| !taken.contains(n));
+        let why = |user: &PlanStep| lost(user, result, kept.get(number));
+        let refused = left
+            .into_iter()
+            .find_map(|(_, user)| Some((user, why(user)?)));
+        if let Some((user, why)) = refused {
             return Err(format!(
                 "step {} uses what step {} left, which {why}; retry the whole run instead",
                 user.name, step.name
@@ -264,37 +268,37 @@ fn asks(step: &PlanStep, result: &PlanStep) -> bool {
     !key.is_empty() && step.rules.scope == *scope && step.asks_about(key)
 }
 
-/// The same, for more than its status.
-fn uses_values(step: &PlanStep, result: &PlanStep) -> bool {
-    let status = format!("steps.{}.status", result.rules.key);
-    let only_status = |text: &str| {
-        let rest = text.replace(&status, "");
-        !rest.contains(result.rules.key.as_str())
-    };
-    let fills = step.rules.fills && crate::run::plan::deferred::asks(&step.spec, &result.rules.key);
-    asks(step, result) && (fills || !step.rules.expressions().all(only_status))
-}
-
-/// Why the values that a step left are not known any more; `None`: they are.
+/// Why a step cannot use what it reads of the result of that one; `None`: it can.
 fn lost(
-    step: &PlanStep,
-    steps: &[RunStep],
-    number: u32,
+    user: &PlanStep,
+    (step, status): (&PlanStep, StepStatus),
     data: Option<&serde_json::Value>,
 ) -> Option<&'static str> {
-    if step.rules.key.is_empty() || status_of(steps, number) != StepStatus::Succeeded {
+    if !asks(user, step) || status != StepStatus::Succeeded {
+        return None;
+    }
+    let reads = user.reads(&step.rules.key);
+    if reads.iter().all(|path| path == &["status"]) {
         return None;
     }
     if step.rules.sensitive {
         return Some("is sensitive and not kept");
     }
-    match data {
-        None => Some("is not known, because a person marked it done"),
-        Some(data) if data["kept"].to_string().contains(REDACTED) => {
-            Some("held a secret, which is not kept")
-        }
-        Some(_) => None,
+    let Some(data) = data.filter(|data| data["status"] == status.name()) else {
+        return Some("is not known, because a person marked it done");
+    };
+    let kept = &data["kept"];
+    if kept.to_string().contains(REDACTED) {
+        return Some("held a secret, which is not kept");
     }
+    let is_dropped =
+        |path: &Vec<String>| match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            [] | ["response"] => true,
+            ["response", field, ..] => !KEPT_OF_RESPONSE.contains(&field),
+            _ => false,
+        };
+    (!kept["response"].is_null() && reads.iter().any(is_dropped))
+        .then_some("is kept only in part: of its response only status and duration_ms")
 }
 
 #[cfg(test)]
@@ -539,7 +543,10 @@ mod tests {
             ..crate::run::tests::run()
         };
         let known = json!({ "status": "succeeded", "kept": { "token": { "text": "x" } } });
-        let hidden = json!({ "kept": { "token": { "text": "a [secret KEY] b" } } });
+        let other = json!({ "status": "failed", "kept": { "token": { "text": "x" } } });
+        let hidden =
+            json!({ "status": "succeeded", "kept": { "token": { "text": "a [secret KEY] b" } } });
+        let answer = json!({ "status": "succeeded", "kept": { "response": { "map": { "status": { "int": 200 } } } } });
         let steps = records(&[Succeeded, Succeeded, Failed]);
         let uses = |condition: &str, sensitive: bool| {
             let mut plan = plan();
@@ -555,6 +562,58 @@ mod tests {
             (value, false, Some(&known), None),
             (value, false, Some(&hidden), Some("held a secret")),
             (value, false, None, Some("a person marked it done")),
+            (value, false, Some(&other), Some("a person marked it done")),
+            (status, false, Some(&other), None),
+            (
+                "steps.login.status_url == 'x'",
+                false,
+                None,
+                Some("a person"),
+            ),
+            (
+                "inputs.text == 'login' && steps.login.status == 'failed'",
+                true,
+                None,
+                None,
+            ),
+            ("steps.login.duration_ms < 9", false, Some(&answer), None),
+            (
+                "steps.login.response.status == 200",
+                false,
+                Some(&answer),
+                None,
+            ),
+            (
+                "steps.login.response.duration_ms < 9",
+                false,
+                Some(&answer),
+                None,
+            ),
+            (
+                "steps.login.response.body.id == 1",
+                false,
+                Some(&answer),
+                Some("only in part"),
+            ),
+            (
+                "steps.login['response'].rows[0].id == 1",
+                false,
+                Some(&answer),
+                Some("only in part"),
+            ),
+            (
+                "steps.login.response == 1",
+                false,
+                Some(&answer),
+                Some("only in part"),
+            ),
+            (
+                "steps.login[inputs.name] == 1",
+                false,
+                Some(&answer),
+                Some("only in part"),
+            ),
+            ("steps.login[inputs.name] == 1", false, Some(&known), None),
             (value, true, Some(&known), Some("is sensitive and not kept")),
             (status, true, Some(&known), None),
             (status, false, None, None),
