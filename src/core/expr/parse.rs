@@ -35,11 +35,15 @@ pub(super) fn paths(node: &Node, found: &mut BTreeSet<Vec<String>>) {
     match &node.kind {
         ExprKind::Literal(_) | ExprKind::Name(_) => {}
         ExprKind::List(nodes) | ExprKind::Call(_, nodes) => {
-            nodes.iter().for_each(|n| paths(n, found));
+            for node in nodes {
+                paths(node, found);
+            }
         }
         ExprKind::Field(a, _) | ExprKind::Not(a) | ExprKind::Negate(a) => paths(a, found),
         ExprKind::Index(a, b) | ExprKind::Binary(_, a, b) => {
-            [a, b].into_iter().for_each(|n| paths(n, found));
+            for node in [a, b] {
+                paths(node, found);
+            }
         }
         ExprKind::Choice(a, b, c) => [a, b, c].into_iter().for_each(|n| paths(n, found)),
     }
