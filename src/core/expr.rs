@@ -238,8 +238,19 @@ impl Expr {
     /// `("steps", Some("build"))`.
     #[must_use]
     pub fn uses(&self) -> BTreeSet<(String, Option<String>)> {
+        let first = |path: Vec<String>| {
+            let mut path = path.into_iter();
+            path.next().map(|name| (name, path.next()))
+        };
+        self.paths().into_iter().filter_map(first).collect()
+    }
+
+    /// Every path it reads, as far as its fields are known when it is read: `steps.build.exit_code`
+    /// is `["steps", "build", "exit_code"]`, `items[0].age` is `["items"]`.
+    #[must_use]
+    pub fn paths(&self) -> BTreeSet<Vec<String>> {
         let mut found = BTreeSet::new();
-        parse::uses(&self.root, &mut found);
+        parse::paths(&self.root, &mut found);
         found
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
 
 use crate::core::expr::Value;
-use crate::core::run::again::REDACTED;
+use crate::core::run::again::{KEPT_OF_RESPONSE, REDACTED};
 use crate::core::run::plan::{Evaluation, PlanStep, SENSITIVE, Scope};
 use crate::core::run::{RunStep, StepStatus};
 
@@ -43,7 +43,7 @@ impl Results {
         }
         let mut result = evaluation.result.clone();
         if let Some(Value::Map(response)) = result.get_mut("response") {
-            response.retain(|name, _| ["status", "duration_ms"].contains(&name.as_str()));
+            response.retain(|name, _| KEPT_OF_RESPONSE.contains(&name.as_str()));
         }
         serde_json::to_value(result).ok()
     }

@@ -1,5 +1,7 @@
 //! Parses tokens into a tree, by precedence climbing; depth is bounded.
 
+use std::collections::BTreeSet;
+
 use super::lex::{Token, lex};
 use super::{ExprError, MAX_DEPTH, Span, Value};
 
@@ -24,37 +26,43 @@ pub(super) enum ExprKind {
     Call(String, Vec<Node>),
 }
 
-/// Collects the names an expression starts from; see [`super::Expr::uses`].
-pub(super) fn uses(node: &Node, found: &mut std::collections::BTreeSet<(String, Option<String>)>) {
+/// Collects the paths an expression reads; see [`super::Expr::paths`].
+pub(super) fn paths(node: &Node, found: &mut BTreeSet<Vec<String>>) {
+    if let Some(path) = path(node) {
+        found.insert(path);
+        return;
+    }
     match &node.kind {
-        ExprKind::Literal(_) => {}
-        ExprKind::Name(name) => {
-            found.insert((name.clone(), None));
-        }
-        ExprKind::Field(of, field) => match &of.kind {
-            ExprKind::Name(name) => {
-                found.insert((name.clone(), Some(field.clone())));
-            }
-            _ => uses(of, found),
-        },
-        ExprKind::Index(of, index) => {
-            match (&of.kind, &index.kind) {
-                (ExprKind::Name(name), ExprKind::Literal(Value::Text(field))) => {
-                    found.insert((name.clone(), Some(field.clone())));
-                }
-                _ => uses(of, found),
-            }
-            uses(index, found);
-        }
+        ExprKind::Literal(_) | ExprKind::Name(_) => {}
         ExprKind::List(nodes) | ExprKind::Call(_, nodes) => {
             for node in nodes {
-                uses(node, found);
+                paths(node, found);
             }
         }
-        ExprKind::Not(a) | ExprKind::Negate(a) => uses(a, found),
-        ExprKind::Binary(_, a, b) => [a, b].into_iter().for_each(|n| uses(n, found)),
-        ExprKind::Choice(a, b, c) => [a, b, c].into_iter().for_each(|n| uses(n, found)),
+        ExprKind::Field(a, _) | ExprKind::Not(a) | ExprKind::Negate(a) => paths(a, found),
+        ExprKind::Index(a, b) | ExprKind::Binary(_, a, b) => {
+            for node in [a, b] {
+                paths(node, found);
+            }
+        }
+        ExprKind::Choice(a, b, c) => [a, b, c].into_iter().for_each(|n| paths(n, found)),
     }
+}
+
+/// A name and the fields taken of it, where all of them are known.
+fn path(node: &Node) -> Option<Vec<String>> {
+    let (of, field) = match &node.kind {
+        ExprKind::Name(name) => return Some(vec![name.clone()]),
+        ExprKind::Field(of, field) => (of, field),
+        ExprKind::Index(of, index) => match &index.kind {
+            ExprKind::Literal(Value::Text(field)) => (of, field),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let mut path = path(of)?;
+    path.push(field.clone());
+    Some(path)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

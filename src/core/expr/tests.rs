@@ -215,3 +215,51 @@ proptest! {
         prop_assert_eq!(truths, usize::from(!b.is_nan()));
     }
 }
+
+#[test]
+fn the_paths_and_names_an_expression_reads() {
+    for (text, paths, uses) in [
+        ("1 + 2", vec![], vec![]),
+        ("now", vec!["now"], vec!["now"]),
+        (
+            "steps.a.response.body",
+            vec!["steps a response body"],
+            vec!["steps a"],
+        ),
+        (
+            "steps['a']['b'] == 'steps.x'",
+            vec!["steps a b"],
+            vec!["steps a"],
+        ),
+        ("steps.a.rows[0].id", vec!["steps a rows"], vec!["steps a"]),
+        (
+            "steps.a[inputs.n].id",
+            vec!["inputs n", "steps a"],
+            vec!["inputs n", "steps a"],
+        ),
+        (
+            "steps[inputs.n]",
+            vec!["inputs n", "steps"],
+            vec!["inputs n", "steps"],
+        ),
+        (
+            "!a.b && [c.d.e, 1].size() > -f ? g : h.i",
+            vec!["a b", "c d e", "f", "g", "h i"],
+            vec!["a b", "c d", "f", "g", "h i"],
+        ),
+    ] {
+        let expr = Expr::stored(text).unwrap();
+        let found: Vec<_> = expr
+            .paths()
+            .into_iter()
+            .map(|path| path.join(" "))
+            .collect();
+        assert_eq!(found, paths, "{text}");
+        let name = |(name, field): (String, Option<String>)| match field {
+            Some(field) => format!("{name} {field}"),
+            None => name,
+        };
+        let found: Vec<_> = expr.uses().into_iter().map(name).collect();
+        assert_eq!(found, uses, "{text}");
+    }
+}

@@ -4,7 +4,7 @@
 
 mod targets;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::run::orders::SKIPPED_BY;
 use crate::run::plan::{OnFailure, Plan, PlanStep};
@@ -67,6 +67,9 @@ impl Again {
 /// The redactor's replacement of a secret's value begins like this.
 pub const REDACTED: &str = "[secret ";
 
+/// The fields of `response` that a run keeps; headers, body and rows may be anything, and large.
+pub const KEPT_OF_RESPONSE: [&str; 2] = ["status", "duration_ms"];
+
 /// The numbers of the steps that a run which goes on with this one takes over: those that succeeded,
 /// and those that were skipped by a person or by their own condition. Approvals are asked for again.
 ///
@@ -84,12 +87,13 @@ pub fn taken_over(
         let Some((step, _)) = plan.numbered_step(*number) else {
             continue;
         };
-        let Some(why) = lost(step, steps, *number, kept.get(number)) else {
-            continue;
-        };
-        let runs = plan.numbered().filter(|(n, _)| !taken.contains(n));
-        let mut users = runs.filter(|(_, user)| uses_values(user, step));
-        if let Some((_, user)) = users.next() {
+        let result = (step, status_of(steps, *number));
+        let left = plan.numbered().filter(|(n, _)| !taken.contains(n));
+        let why = |user: &PlanStep| lost(user, result, kept.get(number));
+        let refused = left
+            .into_iter()
+            .find_map(|(_, user)| Some((user, why(user)?)));
+        if let Some((user, why)) = refused {
             return Err(format!(
                 "step {} uses what step {} left, which {why}; retry the whole run instead",
                 user.name, step.name
@@ -115,9 +119,7 @@ pub(super) fn takeable(
     let status = |number: u32| status_of(steps, number);
     refuse_recovered(plan, &status)?;
     let order = in_order(plan);
-    let succeeded = |(number, step): &(u32, &PlanStep)| {
-        status(*number) == StepStatus::Succeeded && !matches!(step.spec, StepSpec::Approve(_))
-    };
+    let succeeded = |(number, step): &(u32, &PlanStep)| has_succeeded(step, status(*number));
     let mut taken: Vec<u32> = order.iter().filter(|s| succeeded(s)).map(|s| s.0).collect();
     if taken.is_empty() {
         return Err(
@@ -126,28 +128,48 @@ pub(super) fn takeable(
         );
     }
     refuse_session(plan, &taken)?;
-    let open: Vec<&PlanStep> = order
-        .iter()
-        .filter(|s| !succeeded(s) && status(s.0) != StepStatus::Skipped)
-        .map(|s| s.1)
-        .collect();
+    taken.extend(stay_skipped(plan, steps));
+    taken.sort_unstable();
+    Ok(taken)
+}
+
+/// The steps of the phases that a person skipped, or whose own condition did so and would again: it
+/// asks about no step that runs again, the run had not ended, nor the step's `for_each`.
+fn stay_skipped(plan: &Plan, steps: &[RunStep]) -> BTreeSet<u32> {
+    let order = in_order(plan);
+    let status = |number: u32| status_of(steps, number);
     let begun = |number: u32| !matches!(status(number), StepStatus::Skipped | StepStatus::Pending);
+    let failed = |group: u32| {
+        let of_group = |step: &PlanStep| step.rules.each.is_some_and(|e| e.group == group);
+        let mut begun = order.iter().filter(|s| of_group(s.1) && begun(s.0));
+        begun.any(|s| status(s.0) != StepStatus::Succeeded)
+    };
+    let is_open = |s: &&(u32, &PlanStep)| {
+        status(s.0) != StepStatus::Skipped && !has_succeeded(s.1, status(s.0))
+    };
+    let mut open: Vec<&PlanStep> = order.iter().filter(is_open).map(|s| s.1).collect();
+    let mut stay = BTreeSet::new();
     for (at, (number, step)) in order.iter().enumerate() {
         if status(*number) != StepStatus::Skipped {
             continue;
         }
-        let mut later = order.iter().skip(at + 1);
         let record = steps.iter().find(|s| s.index == *number);
         let by_condition = step.rules.when.is_some()
-            && step.rules.each.is_none()
-            && later.any(|(later, _)| begun(*later))
+            && !step.rules.each.is_some_and(|each| failed(each.group))
+            && order.iter().skip(at + 1).any(|later| begun(later.0))
             && !open.iter().any(|before| asks(step, before));
         if by_condition || record.is_some_and(by_person) {
-            taken.push(*number);
+            stay.insert(*number);
+        } else {
+            open.push(step);
         }
     }
-    taken.sort_unstable();
-    Ok(taken)
+    stay
+}
+
+/// Whether a step is not done again because it succeeded: approvals are asked for again.
+fn has_succeeded(step: &PlanStep, status: StepStatus) -> bool {
+    status == StepStatus::Succeeded && !matches!(step.spec, StepSpec::Approve(_))
 }
 
 /// What a run that goes on will do, in one sentence: `goes on with run #41 at step deploy web; not
@@ -246,37 +268,37 @@ fn asks(step: &PlanStep, result: &PlanStep) -> bool {
     !key.is_empty() && step.rules.scope == *scope && step.asks_about(key)
 }
 
-/// The same, for more than its status.
-fn uses_values(step: &PlanStep, result: &PlanStep) -> bool {
-    let status = format!("steps.{}.status", result.rules.key);
-    let only_status = |text: &str| {
-        let rest = text.replace(&status, "");
-        !rest.contains(result.rules.key.as_str())
-    };
-    let fills = step.rules.fills && crate::run::plan::deferred::asks(&step.spec, &result.rules.key);
-    asks(step, result) && (fills || !step.rules.expressions().all(only_status))
-}
-
-/// Why the values that a step left are not known any more; `None`: they are.
+/// Why a step cannot use what it reads of the result of that one; `None`: it can.
 fn lost(
-    step: &PlanStep,
-    steps: &[RunStep],
-    number: u32,
+    user: &PlanStep,
+    (step, status): (&PlanStep, StepStatus),
     data: Option<&serde_json::Value>,
 ) -> Option<&'static str> {
-    if step.rules.key.is_empty() || status_of(steps, number) != StepStatus::Succeeded {
+    if !asks(user, step) || status != StepStatus::Succeeded {
+        return None;
+    }
+    let reads = user.reads(&step.rules.key);
+    if reads.iter().all(|path| path == &["status"]) {
         return None;
     }
     if step.rules.sensitive {
         return Some("is sensitive and not kept");
     }
-    match data {
-        None => Some("is not known, because a person marked it done"),
-        Some(data) if data["kept"].to_string().contains(REDACTED) => {
-            Some("held a secret, which is not kept")
-        }
-        Some(_) => None,
+    let Some(data) = data.filter(|data| data["status"] == status.name()) else {
+        return Some("is not known, because a person marked it done");
+    };
+    let kept = &data["kept"];
+    if kept.to_string().contains(REDACTED) {
+        return Some("held a secret, which is not kept");
     }
+    let is_dropped =
+        |path: &Vec<String>| match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            [] | ["response"] => true,
+            ["response", field, ..] => !KEPT_OF_RESPONSE.contains(&field),
+            _ => false,
+        };
+    (!kept["response"].is_null() && reads.iter().any(is_dropped))
+        .then_some("is kept only in part: of its response only status and duration_ms")
 }
 
 #[cfg(test)]
@@ -458,12 +480,17 @@ mod tests {
         assert_eq!(taken(&plan, &passed), Ok(vec![0, 1]));
         let cut = [Succeeded, Skipped, Skipped, Skipped];
         assert_eq!(taken(&plan, &cut), Ok(vec![0]), "the run was cut there");
-        plan.steps[1].rules.each = Some(Each {
-            group: 1,
-            max_concurrency: 1,
-            max_errors: 0,
-        });
-        assert_eq!(taken(&plan, &passed), Ok(vec![0]), "its group was over");
+        for (other, wanted) in [(2, vec![0, 1]), (1, vec![0])] {
+            for (step, group) in [(1, 1), (2, other)] {
+                plan.steps[step].rules.each = Some(Each {
+                    group,
+                    max_concurrency: 1,
+                    max_errors: 0,
+                });
+            }
+            let answer = taken(&plan, &passed);
+            assert_eq!(answer, Ok(wanted), "its group was over, or another");
+        }
 
         let mut steps = records(&passed);
         steps[3].message = Some("skipped by ana: known".to_owned());
@@ -476,6 +503,39 @@ mod tests {
     }
 
     #[test]
+    fn a_step_that_asks_about_one_that_is_decided_anew_is_decided_anew() {
+        let asks = |key: &str, about: &str| {
+            let condition = format!("steps.{about}.status == 'succeeded'");
+            with(
+                Rules {
+                    when: Some(condition),
+                    ..named(key)
+                },
+                step(key, Phase::Action),
+            )
+        };
+        let plan = Plan {
+            steps: vec![
+                step("log in", Phase::Preflight),
+                with(named("a"), step("a", Phase::Action)),
+                asks("b", "a"),
+                asks("c", "b"),
+                step("d", Phase::Action),
+            ],
+            ..Plan::default()
+        };
+        for (statuses, wanted) in [
+            ([Succeeded, Failed, Skipped, Skipped, Failed], vec![0]),
+            (
+                [Succeeded, Succeeded, Skipped, Skipped, Failed],
+                vec![0, 1, 2, 3],
+            ),
+        ] {
+            assert_eq!(taken(&plan, &statuses), Ok(wanted), "{statuses:?}");
+        }
+    }
+
+    #[test]
     fn values_that_were_not_kept_refuse_the_run_that_needs_them() {
         let run = |plan: Plan| Run {
             plan,
@@ -483,7 +543,10 @@ mod tests {
             ..crate::run::tests::run()
         };
         let known = json!({ "status": "succeeded", "kept": { "token": { "text": "x" } } });
-        let hidden = json!({ "kept": { "token": { "text": "a [secret KEY] b" } } });
+        let other = json!({ "status": "failed", "kept": { "token": { "text": "x" } } });
+        let hidden =
+            json!({ "status": "succeeded", "kept": { "token": { "text": "a [secret KEY] b" } } });
+        let answer = json!({ "status": "succeeded", "kept": { "response": { "map": { "status": { "int": 200 } } } } });
         let steps = records(&[Succeeded, Succeeded, Failed]);
         let uses = |condition: &str, sensitive: bool| {
             let mut plan = plan();
@@ -499,6 +562,58 @@ mod tests {
             (value, false, Some(&known), None),
             (value, false, Some(&hidden), Some("held a secret")),
             (value, false, None, Some("a person marked it done")),
+            (value, false, Some(&other), Some("a person marked it done")),
+            (status, false, Some(&other), None),
+            (
+                "steps.login.status_url == 'x'",
+                false,
+                None,
+                Some("a person"),
+            ),
+            (
+                "inputs.text == 'login' && steps.login.status == 'failed'",
+                true,
+                None,
+                None,
+            ),
+            ("steps.login.duration_ms < 9", false, Some(&answer), None),
+            (
+                "steps.login.response.status == 200",
+                false,
+                Some(&answer),
+                None,
+            ),
+            (
+                "steps.login.response.duration_ms < 9",
+                false,
+                Some(&answer),
+                None,
+            ),
+            (
+                "steps.login.response.body.id == 1",
+                false,
+                Some(&answer),
+                Some("only in part"),
+            ),
+            (
+                "steps.login['response'].rows[0].id == 1",
+                false,
+                Some(&answer),
+                Some("only in part"),
+            ),
+            (
+                "steps.login.response == 1",
+                false,
+                Some(&answer),
+                Some("only in part"),
+            ),
+            (
+                "steps.login[inputs.name] == 1",
+                false,
+                Some(&answer),
+                Some("only in part"),
+            ),
+            ("steps.login[inputs.name] == 1", false, Some(&known), None),
             (value, true, Some(&known), Some("is sensitive and not kept")),
             (status, true, Some(&known), None),
             (status, false, None, None),

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{asks, by_person, in_order, refuse_recovered, refuse_session, status_of};
+use super::{asks, in_order, refuse_recovered, refuse_session, status_of, stay_skipped};
 use crate::run::plan::{OnFailure, Plan, PlanStep};
 use crate::run::repeat::is_safe;
 use crate::run::step::StepSpec;
@@ -101,25 +101,9 @@ fn parts(plan: &Plan, steps: &[RunStep]) -> BTreeMap<Part, bool> {
 
 /// The steps of the phases that succeeded, or that a person or their own condition skipped.
 fn settled(plan: &Plan, steps: &[RunStep]) -> BTreeSet<u32> {
-    let order = in_order(plan);
-    let begun = |number: u32| {
-        !matches!(
-            status_of(steps, number),
-            StepStatus::Skipped | StepStatus::Pending
-        )
-    };
-    let is_settled = |at: usize, number: u32, step: &PlanStep| match status_of(steps, number) {
-        StepStatus::Succeeded => true,
-        StepStatus::Skipped => {
-            let record = steps.iter().find(|s| s.index == number);
-            let passed = order.iter().skip(at + 1).any(|later| begun(later.0));
-            record.is_some_and(by_person) || (step.rules.when.is_some() && passed)
-        }
-        _ => false,
-    };
-    let found = order.iter().enumerate();
-    let found = found.filter(|(at, (number, step))| is_settled(*at, *number, step));
-    found.map(|(_, (number, _))| *number).collect()
+    let succeeded = |s: &(u32, &PlanStep)| status_of(steps, s.0) == StepStatus::Succeeded;
+    let found = in_order(plan).into_iter().filter(succeeded).map(|s| s.0);
+    found.chain(stay_skipped(plan, steps)).collect()
 }
 
 /// Whether a step of no part is done again although it succeeded.
@@ -356,6 +340,64 @@ mod tests {
         assert_eq!(rest.plan.services, ["fleet"], "no service is an item");
         let all = of(&plan, &[Succeeded, Succeeded, Succeeded]);
         assert_eq!(all, Err("none of its services or items failed".to_owned()));
+    }
+
+    #[test]
+    fn an_item_that_its_group_did_not_reach_is_not_done() {
+        let host = |name: &str| {
+            let rules = Rules {
+                item: Some(name.to_owned()),
+                when: Some("inputs.sure".to_owned()),
+                each: Some(Each {
+                    group: 1,
+                    max_concurrency: 1,
+                    max_errors: 0,
+                }),
+                ..Rules::default()
+            };
+            ruled(rules, step(name, Phase::Action))
+        };
+        let hosts = ["x", "a", "b", "c"].map(host);
+        let plan = Plan {
+            steps: hosts
+                .into_iter()
+                .chain([step("report", Phase::Verify)])
+                .collect(),
+            ..Plan::default()
+        };
+        for (statuses, open) in [
+            (
+                [Succeeded, Failed, Skipped, Skipped, Succeeded],
+                vec!["a", "b", "c"],
+            ),
+            // No failure ended the group: the conditions of b and c were false.
+            ([Succeeded, Succeeded, Skipped, Skipped, Succeeded], vec![]),
+        ] {
+            let found = of(&plan, &statuses).map_or(Vec::new(), |rest| rest.open);
+            assert_eq!(found, open, "{statuses:?}");
+        }
+    }
+
+    #[test]
+    fn a_target_whose_condition_asks_about_a_step_that_is_done_again_is_not_done() {
+        let mut plan = deploy();
+        plan.steps[1].rules.key = "build".to_owned();
+        plan.steps[2].rules.when = Some("steps.build.status == 'succeeded'".to_owned());
+        plan.steps.remove(4);
+        plan.undo.clear();
+        let open = |build| {
+            let statuses = [Succeeded, build, Skipped, Succeeded, Failed];
+            let two = [Succeeded, build, Skipped, Succeeded, Succeeded];
+            [statuses, two].map(|s| of(&plan, &s).map_or(Vec::new(), |rest| rest.open))
+        };
+        let names = |names: &[&str]| {
+            names
+                .iter()
+                .map(|n| format!("{n} in prod"))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(open(Failed), [names(&[]), names(&["web"])]);
+        assert_eq!(open(Succeeded), [names(&["api"]), names(&[])]);
     }
 
     #[test]

@@ -22,11 +22,18 @@ pub fn is_open(spec: &StepSpec) -> bool {
 /// Whether something of the step of that name is filled in.
 #[must_use]
 pub fn asks(spec: &StepSpec, name: &str) -> bool {
-    texts(spec).into_iter().any(|text| {
-        pieces(text)
-            .iter()
-            .any(|piece| matches!(piece, Piece::Slot(Slot::Saved(step, _)) if *step == name))
-    })
+    !fields(spec, name).is_empty()
+}
+
+/// What of the step of that name is filled in.
+#[must_use]
+pub fn fields<'s>(spec: &'s StepSpec, name: &str) -> Vec<&'s str> {
+    let field = |piece| match piece {
+        Piece::Slot(Slot::Saved(step, field)) if step == name => Some(field),
+        _ => None,
+    };
+    let pieces = texts(spec).into_iter().flat_map(pieces);
+    pieces.filter_map(field).collect()
 }
 
 /// The texts that are filled in.
@@ -222,6 +229,7 @@ mod tests {
         });
         assert!(is_open(&adapter) && asks(&adapter, "where") && asks(&adapter, "build"));
         assert!(!asks(&adapter, "ship"));
+        assert_eq!(fields(&adapter, "where"), ["repo"]);
         let env = [
             ("A", "{steps.build.sha}"),
             ("OPSROOM_INPUT_A", "{steps.typed.sha}"),

@@ -2,7 +2,7 @@
 //! expectation, then the values to save. What cannot be decided is a failure with its reason, never
 //! a success.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::PlanStep;
 use crate::base::time::Timestamp;
@@ -83,13 +83,26 @@ impl PlanStep {
     /// name.
     #[must_use]
     pub fn asks_about(&self, key: &str) -> bool {
-        let result = ("steps".to_owned(), Some(key.to_owned()));
-        let mut expressions = self
-            .rules
-            .expressions()
-            .filter_map(|text| Expr::stored(text).ok());
-        expressions.any(|expr| expr.uses().contains(&result))
-            || (self.rules.fills && super::deferred::asks(&self.spec, key))
+        !self.reads(key).is_empty()
+    }
+
+    /// What its expressions and placeholders read of the result of that name: paths of fields. The
+    /// empty path is the whole result.
+    #[must_use]
+    pub fn reads(&self, key: &str) -> BTreeSet<Vec<String>> {
+        let expressions = self.rules.expressions();
+        let expressions = expressions.filter_map(|text| Expr::stored(text).ok());
+        let paths = expressions.flat_map(|expr| expr.paths());
+        let below = |path: Vec<String>| {
+            let below = path.strip_prefix(&["steps".to_owned(), key.to_owned()]);
+            below.map(<[String]>::to_vec)
+        };
+        let mut found: BTreeSet<_> = paths.filter_map(below).collect();
+        if self.rules.fills {
+            let filled = super::deferred::fields(&self.spec, key);
+            found.extend(filled.into_iter().map(|field| vec![field.to_owned()]));
+        }
+        found
     }
 
     /// Whether its condition holds, and why.
