@@ -243,6 +243,7 @@ pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, St
     }
     let code = match command {
         None => {
+            start.check_theme()?;
             return console::open(start)
                 .await
                 .map(|session| Next::Console(Box::new(session)));

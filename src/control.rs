@@ -437,7 +437,11 @@ impl Control {
     fn confirmed(plan: &Plan, typed: Option<&str>) -> Result<(), Refusal> {
         match plan.confirm_word() {
             Some(word) if !typed.is_some_and(|typed| is_confirmed(&word, typed)) => {
-                let env = plan.confirm_link().and_then(|link| link.env.clone());
+                let link = plan.confirm_link();
+                let env = link.map(|link| match &link.env {
+                    Some(env) => env.clone(),
+                    None => link.protected_envs.join(", "),
+                });
                 Err(Refusal::Unconfirmed {
                     env: env.unwrap_or_default(),
                     word,

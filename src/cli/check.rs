@@ -33,8 +33,10 @@ enum Kind {
 
 pub(super) fn perform(args: &CheckArgs, start: &Start) -> Result<Code, Stop> {
     let mut problems = Vec::new();
-    if let Err(Stop::Problems(found)) = start.settings() {
-        problems.extend(lines(&found));
+    match start.settings() {
+        Ok(settings) => problems.extend(lines(&settings.theme_problems)),
+        Err(Stop::Problems(found)) => problems.extend(lines(&found)),
+        Err(_) => {}
     }
     problems.extend(start.keymap().problems);
     problems.extend(lines(
@@ -93,7 +95,10 @@ fn of_file(file: &Path) -> Vec<String> {
             };
             // Only the file is checked, so all variables but HOME are hidden.
             let home = |variable: &str| std::env::var_os(variable).filter(|_| variable == "HOME");
-            settings::load(&flags, &home).map_or_else(|found| lines(&found), |_| Vec::new())
+            settings::load(&flags, &home).map_or_else(
+                |found| lines(&found),
+                |settings| lines(&settings.theme_problems),
+            )
         }
     }
 }

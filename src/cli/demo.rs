@@ -31,6 +31,7 @@ pub struct DemoArgs {
 pub(super) async fn open(args: &DemoArgs, start: &Start) -> Result<Next, Stop> {
     if !args.serve_only {
         check_terminal().map_err(Stop::Usage)?;
+        start.check_theme()?;
     }
     let world = World::start(args.seed, args.port)
         .await

@@ -51,6 +51,14 @@ impl Start {
             .map_err(|problems| Stop::Problems(problems.clone()))
     }
 
+    /// Refuses to open the console with a theme that cannot be used. Other commands go on.
+    pub(super) fn check_theme(&self) -> Result<(), Stop> {
+        match self.settings()?.theme_problems.as_slice() {
+            [] => Ok(()),
+            problems => Err(Stop::Problems(problems.to_vec())),
+        }
+    }
+
     /// The active keymap. A file that cannot be read is a problem of the keymap, not an error.
     pub(super) fn keymap(&self) -> Keymap {
         let file = self

@@ -70,6 +70,8 @@ pub struct Settings {
     /// the server started, milliseconds.
     pub adopt_ms: i64,
     pub paths: Paths,
+    /// Why the theme cannot be used, which stops only the console; its theme is `auto` then.
+    pub theme_problems: Vec<Problem>,
     /// The settings file, when there is one.
     pub file: Option<PathBuf>,
     /// One row per key of [`KEYS`], in that order: for `doctor`.
@@ -315,8 +317,12 @@ impl Sources {
                 .map_or("", |(_, text)| text.as_str())
         };
         let home = paths.home.as_path();
+        let (theme, theme_problems) = match theme(&rows, &paths) {
+            Ok(theme) => (theme, Vec::new()),
+            Err(problems) => (ThemeChoice::Auto, problems),
+        };
         let console = ConsoleSettings {
-            theme: theme(&rows, &paths)?,
+            theme,
             notify: value::notify(get("notify")).unwrap_or_default(),
             title: get("title") == "true",
             links: value::links(get("links")).unwrap_or_default(),
@@ -343,6 +349,7 @@ impl Sources {
             adopt_ms: self.adopt_ms.unwrap_or(policy::ADOPT_MS),
             rows: rows.iter().map(|(row, _)| row.clone()).collect(),
             paths,
+            theme_problems,
             file,
         })
     }

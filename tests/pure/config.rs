@@ -47,6 +47,19 @@ fn the_problem(more: &str) -> (usize, String) {
 }
 
 #[test]
+fn a_person_named_twice_may_approve_once() {
+    let stack = config::stack::read(
+        "stack.toml",
+        &format!("{GOOD}approve = {{ need = 2, from = [\"bo\", \"cy\", \"bo\"] }}"),
+    );
+    let approve = stack.unwrap().services[0].approve.clone().unwrap();
+    assert_eq!(
+        (approve.need, approve.from),
+        (2, vec!["bo".to_owned(), "cy".to_owned()])
+    );
+}
+
+#[test]
 fn every_mistake_is_reported_at_once() {
     let found = problems(BAD);
     insta::assert_snapshot!(report(&found));

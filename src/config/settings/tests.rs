@@ -54,9 +54,19 @@ impl Home {
 
     /// The messages, without the folder's name.
     fn messages(&self, flags: &[(&'static str, &str)]) -> Vec<String> {
+        self.texts(&self.load(flags).unwrap_err())
+    }
+
+    /// What is wrong with the theme, which is no error of the settings.
+    fn about_theme(&self, flags: &[(&'static str, &str)]) -> Vec<String> {
+        let settings = self.load(flags).unwrap();
+        assert_eq!(settings.console.theme, ThemeChoice::Auto);
+        self.texts(&settings.theme_problems)
+    }
+
+    fn texts(&self, problems: &[Problem]) -> Vec<String> {
         let prefix = format!("{}/", self.config().display());
-        self.load(flags)
-            .unwrap_err()
+        problems
             .iter()
             .map(|p| p.to_string().replace(&prefix, ""))
             .collect()
@@ -174,7 +184,7 @@ fn all_mistakes_of_all_sources_are_reported_at_once() {
 #[test]
 fn a_theme_of_the_user_is_read_from_its_file() {
     let home = Home::with_file("[console]\ntheme = \"mine\"\n");
-    let missing = home.messages(&[]);
+    let missing = home.about_theme(&[]);
     assert_eq!(missing.len(), 1);
     let begins = "opsroom.toml:2: console.theme: there is no theme `mine`: it is not one of auto, dark, light, mono, \
          and there is no file ";
@@ -183,7 +193,7 @@ fn a_theme_of_the_user_is_read_from_its_file() {
     std::fs::create_dir_all(&themes).unwrap();
     std::fs::write(themes.join("mine.toml"), "failing = \"rad\"\n").unwrap();
     assert_eq!(
-        home.messages(&[]),
+        home.about_theme(&[]),
         [
             "themes/mine.toml:1: failing: `rad` is no colour; write #rrggbb, default, a colour (black, red, green, \
           yellow, blue, magenta, cyan, white, bright-black, bright-red, bright-green, bright-yellow, bright-blue, \
@@ -195,7 +205,7 @@ fn a_theme_of_the_user_is_read_from_its_file() {
     assert!(matches!(theme, ThemeChoice::Own(_)), "{theme:?}");
     let theme = home.load(&[("theme", "light")]).unwrap().console.theme;
     assert_eq!(theme, ThemeChoice::Light);
-    let missing = home.messages(&[("theme", "drak")]);
+    let missing = home.about_theme(&[("theme", "drak")]);
     assert!(
         missing[0].starts_with("command line: --theme: there is no theme `drak`"),
         "{missing:?}"

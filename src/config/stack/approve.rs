@@ -43,6 +43,12 @@ pub(super) fn read(section: &mut Section<'_>, report: &mut Report) -> Option<App
         list.wrong(report, message);
     }
     table.close(report);
+    let mut seen = BTreeSet::new();
+    let from = from
+        .iter()
+        .filter(|name| seen.insert(*name))
+        .cloned()
+        .collect();
     Some(ApprovalRule {
         need: u32::try_from(need?).ok()?,
         from,

@@ -43,6 +43,9 @@ pub struct Plan {
     pub mutates: bool,
     /// The environment is protected: starting asks for [`Plan::confirm_word`] typed out.
     pub protected: bool,
+    /// Without an environment of its own: the protected ones of its targets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protected_envs: Vec<String>,
     pub inputs: BTreeMap<String, String>,
     pub risks: Vec<Risk>,
     /// Integrations it uses: `http web.acme.test`, `shell`.

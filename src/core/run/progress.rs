@@ -20,6 +20,7 @@ pub use stop_reason::StopReason;
 use crate::run::event::Level;
 use crate::run::orders::Orders;
 use crate::run::plan::{Plan, PlanStep};
+use crate::run::step::StepSpec;
 use crate::run::{Phase, RunStep, StepStatus};
 use group::Items;
 
@@ -140,6 +141,8 @@ pub struct Progress<'p> {
     jump: Option<Jump>,
     /// Steps that succeeded, by number.
     done: BTreeSet<u32>,
+    /// A step of the phases other than an approval has begun.
+    worked: bool,
     /// Action or verify failed: completed steps are to be undone.
     undo: bool,
     /// Steps whose undoing failed.
@@ -262,6 +265,7 @@ impl<'p> Progress<'p> {
             condition_failed: None,
             jump: None,
             done: BTreeSet::new(),
+            worked: false,
             undo: false,
             undo_failed: Vec::new(),
             undone: None,
@@ -331,6 +335,8 @@ impl<'p> Progress<'p> {
 
     fn begun(&mut self, step: u32) {
         self.in_flight.insert(step);
+        let begun = self.plan.numbered_step(step);
+        self.worked |= begun.is_some_and(|(step, _)| is_work(step));
         if matches!(self.stage, Stage::Group { .. }) {
             self.group.started += 1;
         }
@@ -397,6 +403,11 @@ impl<'p> Task<'p> {
             timeout_ms: step.timeout_ms,
         }
     }
+}
+
+/// Whether it is more than a question whether the run may go on.
+const fn is_work(step: &PlanStep) -> bool {
+    !matches!(step.spec, StepSpec::Approve(_))
 }
 
 impl StepEnd {

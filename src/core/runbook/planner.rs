@@ -74,7 +74,8 @@ pub(super) fn plan(
     // Before the approvals that the stack file demands, which are no work of the runbook.
     let is_empty = drafts.is_empty();
     if mutates {
-        risks.extend(super::stack_approval::demand(&mut drafts, &resolved, stack));
+        let demanded = super::stack_approval::demand(&mut drafts, &finally, &resolved, stack);
+        risks.extend(demanded);
     }
     let (steps, finally, undo) = numbered(drafts, finally, &mut risks);
     if mutates && protected {
@@ -103,6 +104,7 @@ pub(super) fn plan(
         services: resolved.services(),
         mutates,
         protected,
+        protected_envs: resolved.protected_envs(stack),
         risks: worst_first(risks),
         integrations: integrations(&all),
         timeout_ms: definition

@@ -1,10 +1,13 @@
 //! Approvals that the stack demands: every change in an environment or of a service with an `approve`
-//! rule waits for people before its action phase, whatever its runbook says.
+//! rule begins with an answer of people, whatever its runbook says. The approvals are the first steps
+//! of the plan, in phase validate, so that no jump after a failure leads past them.
+
+use std::collections::BTreeSet;
 
 use super::expand::Draft;
 use super::targets::Resolved;
 use crate::run::Phase;
-use crate::run::plan::{Plan, PlanStep, Risk, RiskLevel};
+use crate::run::plan::{Plan, PlanStep, Risk, RiskLevel, Target};
 use crate::run::step::StepSpec;
 use crate::run::step::approve::Approve;
 use crate::stack::service::{ApprovalRule, Stack};
@@ -12,59 +15,102 @@ use crate::stack::service::{ApprovalRule, Stack};
 /// How long people have for an answer, milliseconds.
 const WITHIN_MS: i64 = 24 * 3_600_000;
 
-/// Adds the approvals that the stack demands for a change of these targets: before the first step of
-/// the action phase, and before every step that changes something.
-pub(super) fn demand(drafts: &mut Vec<Draft>, resolved: &Resolved<'_>, stack: &Stack) -> Vec<Risk> {
-    let at = drafts
-        .iter()
-        .position(|draft| is_late(&draft.step))
-        .unwrap_or(drafts.len());
-    let phase = drafts
-        .get(at)
-        .map_or(Phase::Preflight, |draft| draft.step.phase)
-        .min(Phase::Preflight);
-    let mut places: Vec<&str> = resolved.env.iter().map(|env| env.name.as_str()).collect();
-    places.extend(
-        resolved
-            .targets
-            .iter()
-            .filter_map(|(_, t)| t.env.as_deref()),
+/// Adds the approvals that the stack demands for a change of these targets, and of those of any
+/// step, before all other steps.
+pub(super) fn demand(
+    drafts: &mut Vec<Draft>,
+    finally: &[Draft],
+    resolved: &Resolved<'_>,
+    stack: &Stack,
+) -> Vec<Risk> {
+    let all = drafts.iter().chain(finally);
+    let all = all.flat_map(|draft| std::iter::once(&draft.step).chain(&draft.undo));
+    let mut changed = Changed::new(
+        resolved.env.map(|env| env.name.as_str()),
+        &resolved.services(),
+        all.filter_map(|step| step.target.as_ref()),
     );
-    let demands = demands(&places, &resolved.services(), stack);
+    let places = resolved.targets.iter().filter_map(|(_, t)| t.env.clone());
+    changed.environments.extend(places);
+    let demands = demands(&changed, stack);
+    let asked = first_approvals(drafts.iter().map(|draft| &draft.step));
     let steps: Vec<Draft> = demands
         .iter()
-        .filter(|demand| !drafts[..at].iter().any(|d| demand.is_met_by(&d.step)))
+        .filter(|demand| !asked.iter().any(|step| demand.rule.is_met_by(step)))
         .map(|demand| Draft {
-            step: demand.step(phase),
+            step: demand.step(),
             undo: None,
             origin: (String::new(), demand.name()),
             jump: None,
         })
         .collect();
-    drafts.splice(at..at, steps);
+    drafts.splice(0..0, steps);
     demands.iter().map(Demand::risk).collect()
 }
 
-/// Whether a step may only come after the approvals.
-fn is_late(step: &PlanStep) -> bool {
-    step.phase >= Phase::Action || step.spec.mutates()
+/// The approvals that come before everything else: nothing leads past them, because an approval
+/// that is not given always ends the run.
+fn first_approvals<'a>(steps: impl Iterator<Item = &'a PlanStep>) -> Vec<&'a PlanStep> {
+    let mut in_order: Vec<&PlanStep> = steps.collect();
+    in_order.sort_by_key(|step| step.phase);
+    let asks = |step: &&PlanStep| matches!(step.spec, StepSpec::Approve(_));
+    in_order.into_iter().take_while(asks).collect()
 }
 
-/// The approval that the stack demands now and this plan does not ask for, because it was made
-/// before; `None`: it asks for all of them.
+/// The environment or service whose rule this plan does not meet, because it was made before;
+/// `None`: it meets all of them.
 #[must_use]
 pub fn lacks_approval(plan: &Plan, stack: &Stack) -> Option<String> {
     if !plan.mutates {
         return None;
     }
-    let targets = plan.steps.iter().filter_map(|step| step.target.as_ref());
-    let mut places: Vec<&str> = plan.env.iter().map(String::as_str).collect();
-    places.extend(targets.filter_map(|target| target.env.as_deref()));
-    let before = || plan.steps.iter().take_while(|step| !is_late(step));
-    demands(&places, &plan.services, stack)
+    let targets = plan.numbered().filter_map(|(_, step)| step.target.as_ref());
+    let changed = Changed::new(plan.env.as_deref(), &plan.services, targets);
+    let asked = first_approvals(plan.steps.iter());
+    // Each rule by itself: how rules are merged depends on what else is changed.
+    rules(&changed, stack)
         .into_iter()
-        .find(|demand| !before().any(|step| demand.is_met_by(step)))
-        .map(|demand| demand.of.join(", "))
+        .find(|(_, rule)| !asked.iter().any(|step| rule.is_met_by(step)))
+        .map(|(name, _)| name.to_owned())
+}
+
+/// The environments and services that a plan changes.
+struct Changed {
+    environments: BTreeSet<String>,
+    services: BTreeSet<String>,
+}
+
+impl Changed {
+    fn new<'a>(
+        env: Option<&str>,
+        services: &[String],
+        targets: impl Iterator<Item = &'a Target>,
+    ) -> Self {
+        let mut changed = Self {
+            environments: env.map(str::to_owned).into_iter().collect(),
+            services: services.iter().cloned().collect(),
+        };
+        for target in targets {
+            changed.environments.extend(target.env.clone());
+            changed.services.insert(target.service.clone());
+        }
+        changed
+    }
+}
+
+/// The rules that apply, with the name of the environment or service.
+fn rules<'s>(changed: &Changed, stack: &'s Stack) -> Vec<(&'s str, &'s ApprovalRule)> {
+    let environments = stack
+        .environments
+        .iter()
+        .filter(|env| changed.environments.contains(&env.name))
+        .filter_map(|env| Some((env.name.as_str(), env.approve.as_ref()?)));
+    let services = stack
+        .services
+        .iter()
+        .filter(|service| changed.services.contains(&service.name))
+        .filter_map(|service| Some((service.name.as_str(), service.approve.as_ref()?)));
+    environments.chain(services).collect()
 }
 
 /// A rule, and the environments and services that have it.
@@ -75,31 +121,20 @@ struct Demand {
 }
 
 /// The rules that apply, each as strict as all those it was merged from.
-fn demands(places: &[&str], changed: &[String], stack: &Stack) -> Vec<Demand> {
-    let environments = stack
-        .environments
-        .iter()
-        .filter(|env| places.contains(&env.name.as_str()))
-        .map(|env| (&env.name, &env.approve));
-    let services = stack
-        .services
-        .iter()
-        .filter(|service| changed.contains(&service.name))
-        .map(|service| (&service.name, &service.approve));
+fn demands(changed: &Changed, stack: &Stack) -> Vec<Demand> {
     let mut merged: Vec<Demand> = Vec::new();
-    for (name, rule) in environments.chain(services) {
-        let Some(rule) = rule else { continue };
+    for (name, rule) in rules(changed, stack) {
         let both = merged
             .iter_mut()
             .find_map(|known| Some((stricter(&known.rule, rule)?, known)));
         match both {
             Some((rule, known)) => {
                 known.rule = rule;
-                known.of.push(name.clone());
+                known.of.push(name.to_owned());
             }
             None => merged.push(Demand {
                 rule: rule.clone(),
-                of: vec![name.clone()],
+                of: vec![name.to_owned()],
             }),
         }
     }
@@ -148,25 +183,32 @@ impl Demand {
         format!("approval for {}", self.of.join(", "))
     }
 
-    fn step(&self, phase: Phase) -> PlanStep {
+    fn step(&self) -> PlanStep {
         let ask = Approve {
             prompt: format!("{} demands approval for every change", self.of.join(", ")),
             need: self.rule.need,
             from: self.rule.from.clone(),
             ..Approve::default()
         };
-        PlanStep::new(&self.name(), phase, StepSpec::Approve(ask), WITHIN_MS)
+        PlanStep::new(
+            &self.name(),
+            Phase::Validate,
+            StepSpec::Approve(ask),
+            WITHIN_MS,
+        )
     }
+}
 
-    /// Whether a step of the runbook asks for at least as much, in every case.
+impl ApprovalRule {
+    /// Whether a step asks for at least as much, in every case.
     fn is_met_by(&self, step: &PlanStep) -> bool {
         let StepSpec::Approve(ask) = &step.spec else {
             return false;
         };
-        let among = self.rule.from.is_empty()
-            || (!ask.from.is_empty() && ask.from.iter().all(|name| self.rule.from.contains(name)));
+        let among = self.from.is_empty()
+            || (!ask.from.is_empty() && ask.from.iter().all(|name| self.from.contains(name)));
         let always = step.rules.when.is_none() && step.rules.within.is_empty();
-        always && ask.need >= self.rule.need && among
+        always && ask.need >= self.need && among
     }
 }
 
@@ -204,8 +246,9 @@ mod tests {
             services: vec![service("web", web), service("api", api)],
             ..Stack::default()
         };
-        let changed = ["web", "api"].map(str::to_owned);
-        demands(&["prod"], &changed, &stack)
+        let services = ["web", "api"].map(str::to_owned);
+        let changed = Changed::new(Some("prod"), &services, std::iter::empty());
+        demands(&changed, &stack)
             .into_iter()
             .map(|demand| (demand.rule.need, demand.rule.from, demand.of))
             .collect()
@@ -286,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_built_in_change_asks_before_its_action_phase_and_the_hash_covers_it() {
+    fn a_built_in_change_begins_with_the_approval_and_the_hash_covers_it() {
         let free = ruled(None);
         let bound = ruled(Some(rule(1, &["bo", "cy"])));
         let plan = planned("restart", &bound);
@@ -299,10 +342,8 @@ mod tests {
                 &["bo".to_owned(), "cy".to_owned()][..]
             )
         );
-        let at = plan.steps.iter().position(|s| s.name == step.name).unwrap();
-        let late = plan.steps.iter().position(|s| s.phase >= Phase::Action);
-        assert_eq!(late, Some(at + 1), "{:?}", plan.steps);
-        assert!(plan.steps[..at].iter().all(|s| s.phase <= step.phase));
+        assert_eq!(plan.steps[0].name, step.name, "{:?}", plan.steps);
+        assert_eq!(step.phase, Phase::Validate);
         assert!(plan.risks.iter().any(|risk| risk.code == "APPROVAL"));
         assert_eq!(lacks_approval(&plan, &bound), None);
 
@@ -317,10 +358,7 @@ mod tests {
 
     #[test]
     fn a_step_of_the_runbook_that_asks_for_as_much_is_enough() {
-        let demand = Demand {
-            rule: rule(1, &["bo", "cy"]),
-            of: vec!["prod".to_owned()],
-        };
+        let demanded = rule(1, &["bo", "cy"]);
         let asks = |need, from: &[&str]| {
             let ask = Approve {
                 need,
@@ -336,10 +374,101 @@ mod tests {
             (1, &[], false),
         ] {
             assert_eq!(
-                demand.is_met_by(&asks(need, from)),
+                demanded.is_met_by(&asks(need, from)),
                 enough,
                 "{need} {from:?}"
             );
+        }
+    }
+
+    fn of_file(text: &str, stack: &Stack) -> Plan {
+        let head = "name = \"swap\"\ntitle = \"swap\"\nversion = \"1\"\nmutates = true\nenv = \"optional\"\nservices = \"none\"\n";
+        let runbook = crate::runbook::parse("swap.toml", &format!("{head}{text}"))
+            .unwrap_or_else(|problems| panic!("{problems:#?}"));
+        let request = crate::runbook::Request {
+            env: Some("prod".to_owned()),
+            ..crate::runbook::Request::default()
+        };
+        crate::runbook::plan(&runbook, &request, stack)
+    }
+
+    #[test]
+    fn no_jump_leads_past_the_approval() {
+        let stack = ruled(Some(rule(1, &["bo", "cy"])));
+        let look = "[[step]]\nname = \"look\"\nphase = \"preflight\"\non_failure = \"swap\"\nshell = [\"false\"]\n";
+        let ask = "[[step]]\nname = \"ask\"\nphase = \"PHASE\"\napprove = { prompt = \"Swap?\", from = [\"bo\"] }\n";
+        let swap = "[[step]]\nname = \"swap\"\nphase = \"action\"\nshell = [\"true\"]\n";
+        let asked = ask.replace("PHASE", "preflight");
+        let early = ask.replace("PHASE", "validate");
+        for (text, wanted) in [
+            (
+                format!("{look}{swap}"),
+                &["approval for prod", "look", "swap"][..],
+            ),
+            (
+                format!("{look}{asked}{swap}"),
+                &["approval for prod", "look", "ask", "swap"],
+            ),
+            (format!("{asked}{look}{swap}"), &["ask", "look", "swap"]),
+            (format!("{look}{early}{swap}"), &["ask", "look", "swap"]),
+        ] {
+            let plan = of_file(&text, &stack);
+            let names: Vec<_> = plan.steps.iter().map(|s| s.name.as_str()).collect();
+            assert_eq!(names, wanted, "{text}{:?}", plan.risks);
+            assert_eq!(lacks_approval(&plan, &stack), None, "{text}");
+        }
+        let plan = of_file(&format!("{look}{asked}{swap}"), &Stack::default());
+        assert_eq!(lacks_approval(&plan, &stack), None, "unknown environment");
+    }
+
+    /// The targets of steps count, also where the plan itself names none.
+    #[test]
+    fn the_rules_of_the_targets_of_all_steps_apply() {
+        let mut stack = ruled(None);
+        stack.services[0].approve = Some(rule(1, &["bo"]));
+        let web = |phase| {
+            let wait = StepSpec::Wait(crate::run::step::wait::Wait { ms: 1 });
+            let mut step = PlanStep::new("restart web", phase, wait, 1);
+            step.target = Some(Target {
+                service: "web".to_owned(),
+                env: Some("prod".to_owned()),
+            });
+            step
+        };
+        let draft = |step: PlanStep, undo| Draft {
+            step,
+            undo,
+            origin: (String::new(), String::new()),
+            jump: None,
+        };
+        let plain = || {
+            let mut step = web(Phase::Action);
+            step.target = None;
+            step
+        };
+        for (steps, finally) in [
+            (vec![draft(web(Phase::Action), None)], vec![]),
+            (vec![draft(plain(), Some(web(Phase::Action)))], vec![]),
+            (
+                vec![draft(plain(), None)],
+                vec![draft(web(Phase::Summarize), None)],
+            ),
+        ] {
+            let plan = |drafts: &[Draft]| Plan {
+                mutates: true,
+                steps: drafts.iter().map(|d| d.step.clone()).collect(),
+                undo: drafts.iter().filter_map(|d| d.undo.clone()).collect(),
+                finally: finally.iter().map(|d| d.step.clone()).collect(),
+                ..Plan::default()
+            };
+            let mut drafts = steps;
+            assert_eq!(
+                lacks_approval(&plan(&drafts), &stack).as_deref(),
+                Some("web")
+            );
+            demand(&mut drafts, &finally, &Resolved::default(), &stack);
+            assert_eq!(drafts[0].step.name, "approval for web");
+            assert_eq!(lacks_approval(&plan(&drafts), &stack), None);
         }
     }
 }

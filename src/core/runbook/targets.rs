@@ -35,6 +35,20 @@ impl Resolved<'_> {
             .any(|(_, t)| t.env != self.targets[0].1.env)
     }
 
+    /// The protected environments of its targets, when it has no environment of its own.
+    pub fn protected_envs(&self, stack: &Stack) -> Vec<String> {
+        let of_targets = |name: &str| {
+            self.targets
+                .iter()
+                .any(|(_, t)| t.env.as_deref() == Some(name))
+        };
+        let protected = stack.environments.iter().filter(|env| env.protected);
+        protected
+            .filter(|env| self.env.is_none() && of_targets(&env.name))
+            .map(|env| env.name.clone())
+            .collect()
+    }
+
     pub fn is_protected(&self, stack: &Stack) -> bool {
         let protected = |name: &str| stack.environment(name).is_some_and(|e| e.protected);
         self.env.is_some_and(|e| e.protected)

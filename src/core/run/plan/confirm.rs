@@ -2,13 +2,14 @@
 
 use super::Plan;
 
-/// Up to this many services are named one by one; more are counted.
+/// Up to this many services or environments are named one by one; more are counted.
 const NAMED: usize = 2;
 
 impl Plan {
     /// The words to type before a plan for a protected environment starts, for the first link of
     /// the chain that needs them: `prod web`, `prod web api`, `prod 7 services`, or `prod deploy`
-    /// when it names no service. `None`: Enter is enough.
+    /// when it names no service. A plan without an environment names the protected ones of its
+    /// targets: `prod dr web`, `3 environments web`. `None`: Enter is enough.
     #[must_use]
     pub fn confirm_word(&self) -> Option<String> {
         let link = self.confirm_link()?;
@@ -17,12 +18,14 @@ impl Plan {
             few if few.len() <= NAMED => few.join(" "),
             many => format!("{} services", many.len()),
         };
-        // A protected plan always has an environment; if that ever fails, it still asks for
-        // something.
-        Some(match &link.env {
-            Some(env) => format!("{env} {what}"),
-            None => what,
-        })
+        let places = match (&link.env, link.protected_envs.as_slice()) {
+            (Some(env), _) => env.clone(),
+            // A stored plan of an earlier version.
+            (None, []) => return Some(what),
+            (None, few) if few.len() <= NAMED => few.join(" "),
+            (None, many) => format!("{} environments", many.len()),
+        };
+        Some(format!("{places} {what}"))
     }
 
     /// The first link of the chain that needs something typed; its environment is the one to name
@@ -69,6 +72,17 @@ mod tests {
         }
         let placeless = deploy(None, &[]).confirm_word();
         assert_eq!(placeless.as_deref(), Some("deploy"));
+        for (environments, word) in [
+            (&["prod"][..], "prod web"),
+            (&["prod", "dr"], "prod dr web"),
+            (&["prod", "dr", "eu"], "3 environments web"),
+        ] {
+            let plan = Plan {
+                protected_envs: environments.iter().map(ToString::to_string).collect(),
+                ..deploy(None, &["web"])
+            };
+            assert_eq!(plan.confirm_word().as_deref(), Some(word));
+        }
         let unprotected = Plan {
             protected: false,
             ..deploy(Some("prod"), &["web"])

@@ -85,6 +85,7 @@ impl Progress<'_> {
         reason: Option<&StopReason>,
     ) {
         self.check_stop(reason);
+        self.worked |= record.status != StepStatus::Skipped && super::is_work(step);
         if record.status == StepStatus::Succeeded {
             // Steps done before the interruption are undone like the others, if needed.
             self.done.insert(record.index);

@@ -1,7 +1,7 @@
 //! Undo and `finally`. When action or verify failed, completed steps are undone, last first, before
 //! `finally`; a failing undo does not keep the others from being tried. A cancelled run is not
 //! undone: that was not requested. `finally` steps always run: also after failure, deadline and
-//! cancel; not when nothing ran at all.
+//! cancel; not when nothing ran at all, or nothing before an approval that was not given.
 
 use super::{Move, Next, Note, Progress, Requests, Stage, StepEnd, StopReason, Task};
 use crate::run::StepStatus;
@@ -107,7 +107,8 @@ impl<'p> Progress<'p> {
         if self.plan.finally.is_empty() || self.is_left() {
             return Move::Enter(Stage::End);
         }
-        if self.condition_failed.is_some() {
+        let unapproved = matches!(self.stop, Some(StopReason::Unapproved { .. }));
+        if self.condition_failed.is_some() || (unapproved && !self.worked) {
             return Move::Enter(Stage::FinallySkipped { at: 0 });
         }
         let note = Note::new(Level::Info, "finally started");
@@ -120,6 +121,9 @@ impl<'p> Progress<'p> {
 
     pub(super) fn skip_finally(&mut self, at: usize) -> Move<'p> {
         match self.finally_task(at) {
+            Some(task) if self.recorded(task.index).is_some() => {
+                Move::Enter(Stage::FinallySkipped { at: at + 1 })
+            }
             Some(task) => self.skip(task.index, Stage::FinallySkipped { at: at + 1 }),
             None => Move::Enter(Stage::End),
         }

@@ -610,11 +610,35 @@ fn a_refused_approval_cancels_the_run() {
     };
     for status in [StepStatus::Failed, StepStatus::TimedOut] {
         let trace = drive(&plan, &[], &Script::ending(&[(0, status)]));
-        let skip = "skip 1: skipped: the run was not approved";
-        assert_eq!(steps_of(&trace), ["run 0", skip, "run 2"]);
+        let skip = |n| format!("skip {n}: skipped: the run was not approved");
+        assert_eq!(steps_of(&trace), ["run 0", &skip(1), &skip(2)]);
         let why = format!("ask: it {}", status.name());
         assert_eq!(trace.end, RunEnd::new(RunStatus::Cancelled, why));
+        // Resumed by another engine, also in the middle of this.
+        let past = [record(0, status), record(2, StepStatus::Skipped)];
+        for known in [1, 2] {
+            let trace = drive(&plan, &past[..known], &Script::default());
+            let left = [skip(1), skip(2)];
+            assert_eq!(steps_of(&trace), left[..3 - known]);
+        }
     }
+}
+
+#[test]
+fn after_a_refused_approval_finally_tidies_up_what_was_begun() {
+    let plan = Plan {
+        steps: vec![
+            step("look", Phase::Validate),
+            approval("ask", Phase::Preflight),
+        ],
+        undo: Vec::new(),
+        ..plan()
+    };
+    let refused = Script::ending(&[(1, StepStatus::Failed)]);
+    let trace = drive(&plan, &[], &refused);
+    assert_eq!(steps_of(&trace), ["run 0", "run 1", "run 2"]);
+    let trace = drive(&plan, &[record(0, StepStatus::Failed)], &refused);
+    assert_eq!(steps_of(&trace).last(), Some(&"run 2"));
 }
 
 #[test]
