@@ -420,7 +420,8 @@ impl Control {
 
     fn admit(&self, plan: &Plan, typed: Option<&str>) -> Result<(), Refusal> {
         self.writable()?;
-        if let Some(risk) = plan.blocks().next() {
+        // A lock may have ended since the plan was made: `not_locked` looks at those of now.
+        if let Some(risk) = plan.blocks().find(|risk| risk.code != lockout::LOCKED) {
             return Err(Refusal::Blocked {
                 code: risk.code.clone(),
                 message: risk.message.clone(),

@@ -109,19 +109,22 @@ impl Library {
 /// # Errors
 /// Its problems, with lines.
 pub fn read(path: &Path) -> Result<Runbook, Vec<Problem>> {
+    let text = text_of(path).map_err(|problem| vec![problem])?;
+    runbook::parse(&path.display().to_string(), &text)
+}
+
+/// The text of a file that is not too large.
+fn text_of(path: &Path) -> Result<String, Problem> {
     let file = path.display().to_string();
     let size = std::fs::metadata(path).map_or(0, |m| m.len());
     if size > MAX_BYTES {
         let message = format!("is larger than {} MiB; split it", MAX_BYTES / 1024 / 1024);
-        return Err(vec![whole(&file, message)]);
+        return Err(whole(&file, message));
     }
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        vec![whole(
-            &file,
-            format!("cannot be read ({error}); it must be UTF-8 text"),
-        )]
-    })?;
-    runbook::parse(&file, &text)
+    std::fs::read_to_string(path).map_err(|error| {
+        let message = format!("cannot be read ({error}); it must be UTF-8 text");
+        whole(&file, message)
+    })
 }
 
 fn whole(file: &str, message: String) -> Problem {

@@ -104,13 +104,13 @@ impl Watcher {
             None => (None, false),
             Some(own) => self.audit(own, seen.as_ref()).await?,
         };
-        // Runs from before the watch began are no news.
-        let Some(before) = seen.replace(Seen { runs, audit }) else {
-            return Ok(live);
-        };
         if applied {
             self.bus.publish(Notice::Stack);
         }
+        // Runs from before the watch began are no news.
+        let Some(before) = seen.replace(Seen { runs, audit }) else {
+            return Ok(applied || live);
+        };
         let mut any = applied;
         for glimpse in foreign {
             let then = before.runs.get(&glimpse.run).copied();
@@ -396,6 +396,23 @@ mod tests {
         control.overview().await.unwrap();
         assert!(!watcher.poll(&mut seen).await.unwrap());
         assert_eq!(news(&mut bus), []);
+    }
+
+    #[tokio::test]
+    async fn a_stack_applied_before_the_first_poll_is_published_to_a_console_without_a_workspace() {
+        let control = empty(ProcessKind::Cli).await;
+        let store = control.0.store.for_engines().clone();
+        let watcher = Watcher {
+            store: store.clone(),
+            bus: Bus::default(),
+            engine: None,
+            console: Arc::downgrade(&control.0),
+        };
+        let (mut seen, mut bus) = (None, watcher.bus.subscribe());
+        let now = Clock::System.now();
+        store.ensure_workspace("acme", "UTC", now).await.unwrap();
+        assert!(watcher.poll(&mut seen).await.unwrap());
+        assert_eq!(news(&mut bus), [Notice::Stack]);
     }
 
     #[tokio::test]

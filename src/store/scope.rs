@@ -81,8 +81,11 @@ impl Scope {
     }
 
     /// [`Store::last_runs`].
-    pub async fn last_runs(&self) -> Result<HashMap<String, RunSummary>, StoreError> {
-        self.store.last_runs(self.workspace.id).await
+    pub async fn last_runs(
+        &self,
+        runbooks: &[&str],
+    ) -> Result<HashMap<String, RunSummary>, StoreError> {
+        self.store.last_runs(self.workspace.id, runbooks).await
     }
 
     /// [`Store::whole_runs`].
@@ -273,13 +276,24 @@ impl Scope {
     }
 
     /// [`Store::queue`].
-    pub async fn queue(&self, first: RunId, last: RunId) -> Result<Vec<Queued>, StoreError> {
-        self.store.queue(self.workspace.id, first, last).await
+    pub async fn queue(
+        &self,
+        range: (RunId, RunId),
+        now: Timestamp,
+    ) -> Result<Vec<Queued>, StoreError> {
+        self.store.queue(self.workspace.id, range, now).await
     }
 
     /// [`Store::blockers`].
-    pub async fn blockers(&self, plan: &Plan, rank: i64) -> Result<Vec<Blocked>, StoreError> {
-        self.store.blockers(self.workspace.id, plan, rank).await
+    pub async fn blockers(
+        &self,
+        plan: &Plan,
+        rank: i64,
+        now: Timestamp,
+    ) -> Result<Vec<Blocked>, StoreError> {
+        self.store
+            .blockers(self.workspace.id, plan, rank, now)
+            .await
     }
 
     /// [`Store::members`].

@@ -83,7 +83,7 @@ impl Place {
     pub async fn waiting(&self) -> Vec<(RunId, String)> {
         let queue = self
             .store
-            .queue(self.workspace, RunId(0), RunId(i64::MAX))
+            .queue(self.workspace, (RunId(0), RunId(i64::MAX)), at(100))
             .await
             .unwrap();
         queue
@@ -224,7 +224,8 @@ suite! {
     again: a_run_goes_on_with_what_succeeded, only_one_run_goes_on_with_a_run,
         what_cannot_be_gone_on_with_is_refused_and_nothing_is_written;
     lockouts: a_locked_target_keeps_changing_runs_in_the_queue, a_locked_runbook_keeps_its_runs_in_the_queue,
-        a_lock_is_audited_and_replaced_only_by_its_author;
+        a_lock_is_audited_and_replaced_only_by_its_author, a_stopped_run_keeps_no_place_before_others,
+        targets_are_locked_once_in_one_order, racing_people_end_a_lock_once;
     notes: notes_are_entries_also_after_the_end, a_link_is_an_artifact_with_an_entry;
     table: every_pair_of_state_and_transition;
     resume: an_unknown_outcome_requires_a_decision, targets_are_taken_all_or_none_and_given_back,
@@ -267,7 +268,9 @@ suite! {
         a_plan_card_shows_what_its_run_would_wait_for, a_list_of_runs_has_the_positions_of_its_queued_ones,
         the_newest_run_that_fits_a_description_is_found, breakers_are_closed_by_service_environment_or_host,
         applying_makes_the_changes_that_were_shown, the_workspace_is_the_one_named_or_the_only_one,
-        a_process_knows_its_store_and_its_clock;
+        a_process_knows_its_store_and_its_clock, a_plan_made_before_the_end_of_a_lock_is_started_after_it,
+        a_refused_address_shows_no_secret, the_ended_run_is_announced_with_the_run_that_goes_on,
+        a_runbook_that_grew_too_large_is_shown_without_its_text;
     overview: the_engine_shown_is_a_server_or_the_own_one_or_another_console, a_queued_run_waits_for_an_engine_or_for_a_person,
         twenty_runs_that_wait_are_shown_whole_and_the_rest_by_number, a_run_that_waits_is_started_or_dropped_by_a_person,
         the_overview_is_what_the_store_has, a_process_waits_for_its_runs_and_stops_with_or_without_them,

@@ -131,7 +131,14 @@ fn targets(stack: &Stack, named: &Target) -> Result<Vec<Lockable>, String> {
     let in_env = |target: &Target| target.env == named.env;
     if named.service == ALL {
         let all = stack.services.iter().flat_map(targets_of).filter(in_env);
-        return Ok(all.map(Lockable::Target).collect());
+        let all: Vec<Lockable> = all.map(Lockable::Target).collect();
+        return match &named.env {
+            _ if !all.is_empty() => Ok(all),
+            Some(env) => Err(format!(
+                "no service runs in {env}: there is nothing to lock"
+            )),
+            None => Err("no service is without an environment: say in which".to_owned()),
+        };
     }
     let Some(service) = stack.service(&named.service) else {
         let known: Vec<&str> = stack.services.iter().map(|s| s.name.as_str()).collect();
@@ -154,4 +161,46 @@ fn unknown(what: &str, name: &str, known: &[&str]) -> String {
         |near| format!("did you mean `{near}`?"),
     );
     format!("there is no {what} {name}; {hint}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::stack::service::{Environment, Service};
+
+    #[test]
+    fn all_services_of_an_environment_are_locked_only_where_there_are_some() {
+        let env = |name: &str| Environment {
+            name: name.to_owned(),
+            ..Environment::default()
+        };
+        let service = |name: &str, environments: &[&str]| Service {
+            name: name.to_owned(),
+            environments: environments.iter().map(ToString::to_string).collect(),
+            ..Service::default()
+        };
+        let stack = Stack {
+            environments: vec![env("prod"), env("dr")],
+            services: vec![service("web", &["prod"]), service("api", &["prod"])],
+            ..Stack::default()
+        };
+        let locked = |env: Option<&str>| {
+            let named = Target {
+                service: ALL.to_owned(),
+                env: env.map(str::to_owned),
+            };
+            let found = targets(&stack, &named)?;
+            Ok::<_, String>(found.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        let both = ["web in prod", "api in prod"].map(str::to_owned);
+        assert_eq!(locked(Some("prod")), Ok(both.to_vec()));
+        for (env, why) in [
+            (Some("dr"), "no service runs in dr"),
+            (Some("qa"), "there is no environment qa"),
+            (None, "no service is without an environment"),
+        ] {
+            let refused = locked(env).unwrap_err();
+            assert!(refused.starts_with(why), "{refused}");
+        }
+    }
 }

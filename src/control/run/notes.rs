@@ -31,13 +31,10 @@ impl Control {
         title: Option<&str>,
     ) -> Result<Acted, Refusal> {
         let title = self.clean_reason(title);
+        // Before it is read too: a refused address is shown.
+        self.holds_none(url)?;
         let link = RunLink::new(url, title.as_deref()).map_err(Refusal::Invalid)?;
-        if self.clean(Some(&link.url)).as_ref() != Some(&link.url) {
-            return Err(Refusal::Invalid(
-                "the address holds the value of a secret, which would be kept with the run"
-                    .to_owned(),
-            ));
-        }
+        self.holds_none(&link.url)?;
         let scope = self.scope().await?;
         let (actor, now) = (&self.0.settings.actor, self.0.clock.now());
         scope.link(run, &link, actor, now).await?;
@@ -45,8 +42,19 @@ impl Control {
         Ok(Acted::Linked { run, link })
     }
 
+    /// Refuses an address that holds the value of a secret.
+    fn holds_none(&self, url: &str) -> Result<(), Refusal> {
+        match self.clean(Some(url)) {
+            Some(clean) if clean != url => Err(Refusal::Invalid(
+                "the address holds the value of a secret, which would be kept with the run"
+                    .to_owned(),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Notifies listeners of the new entry.
-    async fn added(&self, run: RunId) -> Result<(), Refusal> {
+    pub(in crate::control) async fn added(&self, run: RunId) -> Result<(), Refusal> {
         let now = self.scope().await?.glimpse_of(run).await?;
         self.0.bus.publish(Notice::Steps(run));
         self.0.bus.publish(Notice::Entries(run, now.last_seq));

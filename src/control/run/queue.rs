@@ -70,10 +70,10 @@ impl Control {
         else {
             return Ok(Vec::new());
         };
-        let mut queue = scope.queue(*first, *last).await?;
+        let now = self.0.clock.now();
+        let mut queue = scope.queue((*first, *last), now).await?;
         queue.retain(|queued| ids.contains(&queued.run));
         let untaken = self.untaken(&scope).await?;
-        let now = self.0.clock.now();
         for (run, lock) in scope.stopped((*first, *last), now).await? {
             if let Some(queued) = queue.iter_mut().find(|queued| queued.run == run) {
                 queued.locked.push(lock);
@@ -123,8 +123,9 @@ impl Control {
                     .map(|group_effect| format!("{group_effect}, of group {}", concurrency.group)),
             );
         }
-        let rank = rank(self.0.clock.now(), plan.priority, Lane::Interactive);
-        for blocked in scope.blockers(plan, rank).await? {
+        let now = self.0.clock.now();
+        let rank = rank(now, plan.priority, Lane::Interactive);
+        for blocked in scope.blockers(plan, rank, now).await? {
             // The effect of its group is in a line above.
             if !matches!(blocked.wanted, Lock::Group(_)) {
                 lines.push(format!("waits for {blocked}"));

@@ -90,6 +90,10 @@ impl Control {
         let new = self
             .submit_as(plan, typed, Some(&reason), beginning)
             .await?;
+        // The ended run has got an entry about it.
+        if again == Again::FromFailed {
+            self.added(run).await?;
+        }
         Ok(Acted::Retried(Box::new(new)))
     }
 

@@ -1,7 +1,10 @@
 //! The runbooks as people look at them: the list with the last run of each, and one with its text.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
+use super::text_of;
 use crate::control::{Control, Refusal, RunFilter};
 use crate::core::base::suggest::nearest;
 use crate::core::base::time::{Timestamp, age};
@@ -95,11 +98,14 @@ impl RunbookSheet {
 impl Control {
     /// All runbooks, built-in ones first, with the newest run of each.
     pub async fn runbooks(&self) -> Result<Vec<RunbookRow>, Refusal> {
+        let library = self.library();
         let last = match self.known_scope() {
-            Some(scope) => scope.last_runs().await?,
+            Some(scope) => {
+                let names: Vec<&str> = library.all().iter().map(|r| r.name.as_str()).collect();
+                scope.last_runs(&names).await?
+            }
             None => std::collections::HashMap::new(),
         };
-        let library = self.library();
         let row = |runbook: &Runbook| RunbookRow {
             entry: runbook.entry(),
             last: last.get(&runbook.name).map(LastRun::from),
@@ -136,7 +142,11 @@ impl Control {
         };
         let text = match runbook.built_in_text() {
             Some(text) => Some(text.to_owned()),
-            None => std::fs::read_to_string(&runbook.definition.source.file).ok(),
+            None => {
+                let file = PathBuf::from(&runbook.definition.source.file);
+                let read = tokio::task::spawn_blocking(move || text_of(&file).ok()).await;
+                read.ok().flatten()
+            }
         };
         Ok(RunbookSheet {
             sheet: runbook.sheet(),

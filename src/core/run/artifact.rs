@@ -75,8 +75,9 @@ impl RunLink {
     /// Why the address is not accepted.
     pub fn new(url: &str, title: Option<&str>) -> Result<Self, String> {
         let url = url.trim();
+        let too_long = || format!("the address has more than {LONGEST_URL} bytes");
         if url.len() > LONGEST_URL {
-            return Err(format!("the address has more than {LONGEST_URL} bytes"));
+            return Err(too_long());
         }
         let parsed = url::Url::parse(url).map_err(|why| format!("`{url}` is no address: {why}"))?;
         if !matches!(parsed.scheme(), "http" | "https") || !parsed.has_host() {
@@ -86,6 +87,10 @@ impl RunLink {
         }
         if !parsed.username().is_empty() || parsed.password().is_some() {
             return Err("the address holds a user or a password: leave it out".to_owned());
+        }
+        // Escapes make it longer than it was written.
+        if parsed.as_str().len() > LONGEST_URL {
+            return Err(too_long());
         }
         let title = title.map(str::trim).filter(|title| !title.is_empty());
         let url = parsed.to_string();
@@ -293,7 +298,10 @@ mod tests {
         ] {
             assert!(url(bad).is_err(), "{bad}");
         }
-        assert!(url(&format!("https://acme.test/{}", "x".repeat(2000))).is_err());
+        for long in ["x".repeat(2000), " x".repeat(700)] {
+            let refused = url(&format!("https://acme.test/{long}")).unwrap_err();
+            assert_eq!(refused, "the address has more than 2000 bytes");
+        }
         let escaped = RunLink::new("https://acme.test/a b\u{1b}[31m", Some(" PR ")).unwrap();
         assert_eq!(escaped.to_string(), "PR https://acme.test/a%20b%1B[31m");
     }

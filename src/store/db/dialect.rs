@@ -45,6 +45,8 @@ macro_rules! not_stopped {
     };
 }
 
+pub(in crate::store) use not_stopped;
+
 /// The claimer ($1) takes the queued run `$run` by itself: it queued it, no process did, it was
 /// queued since $6, or by a process that is alive at $7.
 macro_rules! claimable {

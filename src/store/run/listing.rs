@@ -19,8 +19,6 @@ const HELD: &str =
 const OPEN: &str =
     "select id from run where status in ('queued', 'claimed', 'running', 'waiting') limit 1";
 const EXPIRED: &str = "select * from run where status in ('claimed', 'running', 'waiting') and lease_until < $1 order by id";
-const NEWEST_OF_EACH: &str =
-    "select runbook, max(id) from run where workspace_id = $1 group by runbook";
 
 /// How the conditions of a filter begin; `conditions!` follows. Runs of one state are ordered by
 /// number in an index of their own: the plus keeps SQLite from scanning all runs of the workspace
@@ -82,10 +80,7 @@ macro_rules! conditions {
             $query.push(" and env = ").push_bind(text(env));
         }
         if let Some(actor) = &filter.actor {
-            $query
-                .push(" and lower(actor) = lower(")
-                .push_bind(text(actor))
-                .push(")");
+            $query.push(" and actor = ").push_bind(text(actor));
         }
         if let Some(since) = filter.since {
             $query.push(" and requested_at >= ").push_bind(since.0);
@@ -206,27 +201,47 @@ impl Store {
         Ok(listed)
     }
 
-    /// The newest run of each runbook of the workspace, by its runbook.
+    /// The newest run of each of these runbooks in the workspace, by its runbook. Each is looked up in
+    /// the index by itself: how many runs there are does not matter.
     pub async fn last_runs(
         &self,
         workspace: i64,
+        runbooks: &[&str],
     ) -> Result<HashMap<String, RunSummary>, StoreError> {
         let mut db = self.db.read().await?;
-        let newest = fetch_all!(db, (String, i64), NEWEST_OF_EACH, workspace)?;
         let mut found = HashMap::new();
-        for part in newest.chunks(dialect::ROWS_PER_INSERT) {
+        for part in runbooks.chunks(dialect::ROWS_PER_INSERT) {
+            let newest = on!(db, conn: D => {
+                let mut query = QueryBuilder::<D>::new(
+                    "select column1, (select r.id from run r where r.workspace_id = ",
+                );
+                query.push_bind(workspace);
+                query.push(" and r.runbook = n.column1 order by r.id desc limit 1) from (values (");
+                let mut names = query.separated("), (");
+                for runbook in part {
+                    names.push_bind(text(runbook));
+                }
+                query.push(")) as n");
+                query.build_query_as::<(String, Option<i64>)>().fetch_all(&mut **conn).await
+            })?;
+            let mut newest: HashMap<i64, String> = newest
+                .into_iter()
+                .filter_map(|(runbook, run)| Some((run?, runbook)))
+                .collect();
+            if newest.is_empty() {
+                continue;
+            }
             let rows = on!(db, conn: D => {
                 let mut query = QueryBuilder::<D>::new("select ");
                 query.push(RunSummaryRow::COLUMNS);
                 query.push(" from run where id in (");
-                ids!(query, part.iter().map(|(_, id)| RunId(*id)));
+                ids!(query, newest.keys().map(|id| RunId(*id)));
                 query.push(")");
                 query.build_query_as::<RunSummaryRow>().fetch_all(&mut **conn).await
             })?;
             let listed = Listed::of(rows, usize::MAX, |_| true);
             for run in listed.runs {
-                let of = part.iter().find(|(_, id)| *id == run.id.0);
-                found.extend(of.map(|(runbook, _)| (runbook.clone(), run.clone())));
+                found.extend(newest.remove(&run.id.0).map(|runbook| (runbook, run)));
             }
         }
         Ok(found)

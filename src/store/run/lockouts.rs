@@ -1,5 +1,7 @@
 //! Locks that people set on targets and runbooks. The claim's own statement keeps the runs they stop in
-//! the queue (`stopped!` in `store/db/dialect.rs`); a lock whose end has passed stops nothing.
+//! the queue (`not_stopped!` in `store/db/dialect.rs`); a lock whose end has passed stops nothing.
+
+use std::collections::BTreeSet;
 
 use crate::core::base::time::Timestamp;
 use crate::core::run::RunId;
@@ -26,8 +28,7 @@ const SET: &str = "insert into lockout (workspace_id, service, env, runbook, act
      values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (workspace_id, service, env, runbook) \
      do update set actor = excluded.actor, reason = excluded.reason, at = excluded.at, until = excluded.until \
      where lockout.until <= excluded.at or lockout.actor = excluded.actor";
-const REMOVE: &str =
-    "delete from lockout where workspace_id = $1 and service = $2 and env = $3 and runbook = $4";
+const REMOVE: &str = "delete from lockout where workspace_id = $1 and service = $2 and env = $3 and runbook = $4 and actor = $5 and at = $6";
 
 /// A lock to set.
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +74,7 @@ impl Store {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
-        for of in lock.of {
+        for of in in_order(lock.of) {
             let before = one(&mut tx, workspace, of, at).await?;
             let (service, env, runbook) = columns(of);
             let set = execute!(
@@ -118,19 +119,25 @@ impl Store {
     ) -> Result<Vec<Lockable>, StoreError> {
         let mut tx = self.db.begin().await?;
         let mut ended = Vec::new();
-        for of in of {
+        for of in in_order(of) {
             let Some(before) = one(&mut tx, workspace, of, at).await? else {
                 continue;
             };
             let (service, env, runbook) = columns(of);
-            execute!(
+            let removed = execute!(
                 tx,
                 REMOVE,
                 workspace,
                 text(service),
                 text(env),
-                text(runbook)
+                text(runbook),
+                text(&before.actor),
+                before.at.0
             )?;
+            // Somebody else ended or replaced it meanwhile.
+            if removed == 0 {
+                continue;
+            }
             let decision = Decision {
                 workspace,
                 at,
@@ -147,6 +154,11 @@ impl Store {
         tx.commit().await?;
         Ok(ended)
     }
+}
+
+/// Each once, and in one order for all writers, so that two of them never wait for each other.
+fn in_order(of: &[Lockable]) -> BTreeSet<&Lockable> {
+    of.iter().collect()
 }
 
 fn describe(lock: &Lockout) -> String {

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use crate::core::base::time::Timestamp;
 use crate::core::run::RunId;
 use crate::core::run::plan::{Plan, Target};
 use crate::core::run::queue::{Blocked, Lock, Queued, wanted};
 
+use crate::store::db::dialect::not_stopped;
 use crate::store::db::text;
 use crate::store::run::locks::columns;
 use crate::store::{Store, StoreError, rows};
@@ -15,33 +17,42 @@ const PLACES: &str = "select id, lane, ahead from (select id, workspace_id, lane
      row_number() over (partition by lane order by rank, id) - 1 as ahead from run where status = 'queued') as place \
      where workspace_id = $1 and id >= $2 and id <= $3 order by id";
 /// An active run holds its locks, so every other run that needs them is queued, and it is counted
-/// apart. Runs that wait for a person to start them block no other run: an engine whose
+/// apart. Runs that wait for a person to start them, or for the end of a person's lock, block no other
+/// run: an engine whose
 /// heartbeat had expired when another engine last sent one does not count.
-const WANTED: &str = "select w.run_id, w.service, w.env, w.holder, w.ahead from (select t.run_id, t.service, t.env, \
+const WANTED: &str = concat!(
+    "select w.run_id, w.service, w.env, w.holder, w.ahead from (select t.run_id, t.service, t.env, \
      l.run_id as holder, row_number() over (partition by t.service, t.env, t.run_id = coalesce(l.run_id, 0) \
      order by t.rank, t.run_id) - 1 as ahead \
      from run_target t join run q on q.id = t.run_id \
      left join run_lock l on l.workspace_id = t.workspace_id and l.service = t.service and l.env = t.env \
-     where t.workspace_id = $1 and (q.status <> 'queued' or q.queued_by = '' \
+     where t.workspace_id = $1 and (q.status <> 'queued' or ((q.queued_by = '' \
      or exists (select 1 from engine p where p.alive_until >= (select max(seen_at) from engine) \
-     and (p.holder = q.queued_by or p.adopts_from <= q.queued_at))) and (t.service, t.env) in (select m.service, m.env from run_target m \
+     and (p.holder = q.queued_by or p.adopts_from <= q.queued_at)))",
+    not_stopped!("q", "$4"),
+    ")) and (t.service, t.env) in (select m.service, m.env from run_target m \
      where m.workspace_id = $1 and m.run_id >= $2 and m.run_id <= $3)) w join run r on r.id = w.run_id \
-     where w.run_id >= $2 and w.run_id <= $3 and r.status = 'queued' order by w.run_id, w.service, w.env";
+     where w.run_id >= $2 and w.run_id <= $3 and r.status = 'queued' order by w.run_id, w.service, w.env"
+);
 const HOLDER: &str =
     "select run_id from run_lock where workspace_id = $1 and service = $2 and env = $3";
-const BEFORE: &str = "select count(*) from run_target t join run q on q.id = t.run_id \
+const BEFORE: &str = concat!(
+    "select count(*) from run_target t join run q on q.id = t.run_id \
      where t.workspace_id = $1 and t.service = $2 and t.env = $3 and t.rank <= $4 and t.run_id <> $5 \
-     and (q.status <> 'queued' or q.queued_by = '' \
+     and (q.status <> 'queued' or ((q.queued_by = '' \
      or exists (select 1 from engine p where p.alive_until >= (select max(seen_at) from engine) \
-     and (p.holder = q.queued_by or p.adopts_from <= q.queued_at)))";
+     and (p.holder = q.queued_by or p.adopts_from <= q.queued_at)))",
+    not_stopped!("q", "$6"),
+    "))"
+);
 
 impl Store {
     /// The queued runs of a workspace with numbers from `first` to `last`, in their order.
     pub async fn queue(
         &self,
         workspace: i64,
-        first: RunId,
-        last: RunId,
+        (first, last): (RunId, RunId),
+        now: Timestamp,
     ) -> Result<Vec<Queued>, StoreError> {
         let mut db = self.db.read().await?;
         let places = fetch_all!(db, (i64, String, i64), PLACES, workspace, first.0, last.0)?;
@@ -54,7 +65,8 @@ impl Store {
             WANTED,
             workspace,
             first.0,
-            last.0
+            last.0,
+            now.0
         )?;
         let mut waits_for: HashMap<i64, Vec<Blocked>> = HashMap::new();
         for (run, service, env, holder, ahead) in found {
@@ -81,12 +93,13 @@ impl Store {
         places.into_iter().map(queued).collect()
     }
 
-    /// The locks a run of this plan would wait for at that rank in the queue.
+    /// The locks a run of this plan would wait for now at that rank in the queue.
     pub async fn blockers(
         &self,
         workspace: i64,
         plan: &Plan,
         rank: i64,
+        now: Timestamp,
     ) -> Result<Vec<Blocked>, StoreError> {
         let mut db = self.db.read().await?;
         let mut blocked = Vec::new();
@@ -103,7 +116,8 @@ impl Store {
                 text(service),
                 text(env),
                 rank,
-                but
+                but,
+                now.0
             )?;
             let ahead = before.map_or(0, |(count,)| count);
             if holder.is_some() || ahead > 0 {

@@ -176,9 +176,13 @@ impl Field {
             return Ok(());
         };
         let holders = async || -> Vec<RunId> {
-            let queue = retry(async || self.store.queue(self.workspace, first.id, last.id).await)
-                .await
-                .unwrap();
+            let queue = retry(async || {
+                self.store
+                    .queue(self.workspace, (first.id, last.id), Clock::System.now())
+                    .await
+            })
+            .await
+            .unwrap();
             queue
                 .into_iter()
                 .flat_map(|q| q.waits_for)

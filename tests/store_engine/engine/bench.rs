@@ -134,7 +134,11 @@ impl Bench {
     pub async fn waiting(&self) -> Vec<(RunId, String)> {
         let queue = self
             .store
-            .queue(self.workspace, RunId(0), RunId(i64::MAX))
+            .queue(
+                self.workspace,
+                (RunId(0), RunId(i64::MAX)),
+                Clock::System.now(),
+            )
             .await
             .unwrap();
         queue

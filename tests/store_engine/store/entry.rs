@@ -18,6 +18,7 @@ use opsroom::core::run::act::{Act, Acted};
 use opsroom::core::run::again::Again;
 use opsroom::core::run::approval::Tally;
 use opsroom::core::run::breaker::BreakerKey;
+use opsroom::core::run::lockout::{self, LockEnd, Lockable};
 use opsroom::core::run::orders::{Ending, Order, Pace};
 use opsroom::core::run::plan::{Plan, PlanStep, Risk, RiskLevel, Rules, Target, plan_hash};
 use opsroom::core::run::queue::{Concurrency, Lane, Policy, Priority};
@@ -1508,4 +1509,109 @@ pub async fn a_process_knows_its_store_and_its_clock(place: Place) {
     let closed = control.status(run.id).await;
     assert!(closed.is_err(), "{closed:?}");
     assert!(closed.unwrap_err().is_unreachable());
+}
+
+pub async fn a_plan_made_before_the_end_of_a_lock_is_started_after_it(place: Place) {
+    apply(&place, &stack()).await;
+    let control = open(settings(&place)).await;
+    let of = vec![Lockable::Target(Target {
+        service: "web".to_owned(),
+        env: Some("staging".to_owned()),
+    })];
+    let lock = Act::Lock {
+        of: of.clone(),
+        end: LockEnd::For(3_600_000),
+        reason: Some("migration".to_owned()),
+    };
+    control.act(lock).await.unwrap();
+    let mut stopped = Plan {
+        mutates: true,
+        services: vec!["web".to_owned()],
+        ..empty("deploy")
+    };
+    lockout::add_risks(&mut stopped, &control.lockouts().await.unwrap());
+    assert_eq!(stopped.blocks().count(), 1);
+    let locked = refused(control.submit(stopped.clone(), None, None).await);
+    assert!(locked.contains("web in staging, locked by ana"), "{locked}");
+    control.act(Act::Unlock { of, reason: None }).await.unwrap();
+    control.submit(stopped.clone(), None, None).await.unwrap();
+    stopped.risks.push(Risk {
+        level: RiskLevel::Block,
+        code: "OTHER".to_owned(),
+        message: "another reason".to_owned(),
+    });
+    let other = refused(control.submit(stopped, None, None).await);
+    assert!(other.contains("another reason"), "{other}");
+    control.close(false).await;
+}
+
+pub async fn a_refused_address_shows_no_secret(place: Place) {
+    let folder = tempfile::tempdir().unwrap();
+    let control = keeping_a_secret(&place, &folder).await;
+    let run = place.submit(empty("deploy")).await.id;
+    for url in ["no address ", "ftp://acme.test/", "https://acme.test/?key="] {
+        let link = Act::Link {
+            run,
+            url: format!("{url}{VALUE}"),
+            title: None,
+        };
+        let why = refused(control.act(link).await);
+        assert!(why.contains("secret") && !why.contains(VALUE), "{why}");
+    }
+    control.close(false).await;
+}
+
+pub async fn the_ended_run_is_announced_with_the_run_that_goes_on(place: Place) {
+    apply(&place, &stack()).await;
+    let control = open(settings(&place)).await;
+    let plan = Plan {
+        services: vec!["web".to_owned()],
+        ..plan("deploy")
+    };
+    let old = place.submit(plan).await.id;
+    let claim = started(&place, old).await;
+    for (step, status) in [(0, StepStatus::Succeeded), (1, StepStatus::Failed)] {
+        let log = [event("kept")];
+        place
+            .store
+            .step(claim, step, status, 1, None, &log, at(45))
+            .await
+            .unwrap();
+    }
+    place
+        .store
+        .transition(claim, Transition::Fail, None, &[], at(50))
+        .await
+        .unwrap();
+    let mut bus = control.subscribe();
+    let again = Act::Retry {
+        run: old,
+        again: Again::FromFailed,
+        typed: None,
+        reason: None,
+    };
+    control.act(again).await.unwrap();
+    let last = place.store.run(old).await.unwrap().last_seq;
+    let news = news(&mut bus);
+    for notice in [Notice::Steps(old), Notice::Entries(old, last)] {
+        assert!(news.contains(&notice), "{notice:?} is not in {news:?}");
+    }
+    control.close(false).await;
+}
+
+pub async fn a_runbook_that_grew_too_large_is_shown_without_its_text(place: Place) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("look.md");
+    let text = "# Look\n\n```sh\nls\n```\n";
+    std::fs::write(&file, text).unwrap();
+    let control = open(Settings {
+        runbook_dir: Some(folder.path().to_owned()),
+        ..settings(&place)
+    })
+    .await;
+    let shown = async || control.runbook("look").await.unwrap().text;
+    assert_eq!(shown().await.as_deref(), Some(text));
+    std::fs::write(&file, "x".repeat(9 * 1024 * 1024)).unwrap();
+    assert_eq!(shown().await, None);
+    control.close(false).await;
 }

@@ -103,7 +103,10 @@ pub async fn a_console_takes_only_runs_queued_by_live_processes(place: Place) {
         "web is taken"
     );
     let next = queue(&place, "alive:1", 5, changing("restart", "web")).await;
-    let waiting = store.queue(place.workspace, next, next).await.unwrap();
+    let waiting = store
+        .queue(place.workspace, (next, next), at(100))
+        .await
+        .unwrap();
     assert_eq!(
         (
             waiting[0].waits_for[0].holder,
@@ -112,7 +115,12 @@ pub async fn a_console_takes_only_runs_queued_by_live_processes(place: Place) {
         (Some(alive), 0)
     );
     let met = store
-        .blockers(place.workspace, &changing("restart", "web"), i64::MAX)
+        .blockers(
+            place.workspace,
+            &changing("restart", "web"),
+            i64::MAX,
+            at(100),
+        )
         .await
         .unwrap();
     assert_eq!(

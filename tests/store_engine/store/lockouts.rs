@@ -187,3 +187,63 @@ pub async fn a_lock_is_audited_and_replaced_only_by_its_author(place: Place) {
     lock(&place, &both, "ana", 5000).await.unwrap();
     assert!(store.lockouts(other, at(200)).await.unwrap().is_empty());
 }
+
+pub async fn a_stopped_run_keeps_no_place_before_others(place: Place) {
+    let locked = place.submit(change("deploy", &["web", "api"])).await.id;
+    let web = place.submit(change("restart", &["web"])).await.id;
+    lock(&place, &[target("api")], "ana", 5000).await.unwrap();
+    let ahead = async |now: i64| {
+        let range = (web, web);
+        let queue = place.store.queue(place.workspace, range, at(now)).await;
+        let waits: Vec<i64> = queue.unwrap()[0]
+            .waits_for
+            .iter()
+            .map(|b| b.ahead)
+            .collect();
+        let plan = change("restart", &["web"]);
+        let met = place
+            .store
+            .blockers(place.workspace, &plan, i64::MAX, at(now))
+            .await;
+        let met: Vec<i64> = met.unwrap().iter().map(|b| b.ahead).collect();
+        (waits, met)
+    };
+    assert_eq!(ahead(200).await, (vec![], vec![1]), "run {locked} waits");
+    assert_eq!(ahead(5000).await, (vec![1], vec![2]), "the lock has ended");
+}
+
+pub async fn targets_are_locked_once_in_one_order(place: Place) {
+    let of = [target("web"), target("api"), target("web")];
+    lock(&place, &of, "ana", 5000).await.unwrap();
+    let by = ("ana", None);
+    let ended = place.store.unlock(place.workspace, &of, by, at(300)).await;
+    assert_eq!(ended.unwrap(), [target("api"), target("web")]);
+    let rows = place.store.audit(place.workspace, 4).await.unwrap();
+    let words: Vec<_> = rows
+        .iter()
+        .rev()
+        .map(|row| (row.action.as_str(), row.object.as_str()))
+        .collect();
+    assert_eq!(
+        words,
+        [
+            ("lock.set", "api in staging"),
+            ("lock.set", "web in staging"),
+            ("lock.end", "api in staging"),
+            ("lock.end", "web in staging")
+        ]
+    );
+}
+
+pub async fn racing_people_end_a_lock_once(place: Place) {
+    let (of, workspace) = ([target("web")], place.workspace);
+    let end = async |actor: &str| {
+        let ended = place.store.unlock(workspace, &of, (actor, None), at(300));
+        ended.await.unwrap().len()
+    };
+    for round in 0..30 {
+        lock(&place, &of, "ana", 5000).await.unwrap();
+        let (ana, ben, cleo) = tokio::join!(end("ana"), end("ben"), end("cleo"));
+        assert_eq!(ana + ben + cleo, 1, "round {round}");
+    }
+}

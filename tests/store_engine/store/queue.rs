@@ -266,7 +266,7 @@ pub async fn racing_claimers_never_share_a_group(place: Place) {
             while mine.len() < 40 {
                 let Some((claim, run)) = store.claim(None, holder, at(9000)).await.unwrap() else {
                     let left = store
-                        .queue(workspace, RunId(0), RunId(i64::MAX))
+                        .queue(workspace, (RunId(0), RunId(i64::MAX)), at(100))
                         .await
                         .unwrap();
                     if left.is_empty() {
@@ -537,7 +537,7 @@ pub async fn places_in_the_queue_are_reported(place: Place) {
     let routine = submit_at(&place, 0, Lane::Routine, Priority::Normal).await;
     let urgent = submit_at(&place, 20, Lane::Interactive, Priority::Urgent).await;
     let all = store
-        .queue(place.workspace, RunId(0), RunId(i64::MAX))
+        .queue(place.workspace, (RunId(0), RunId(i64::MAX)), at(100))
         .await
         .unwrap();
     let places: Vec<_> = all.iter().map(|q| (q.run, q.to_string())).collect();
@@ -552,7 +552,10 @@ pub async fn places_in_the_queue_are_reported(place: Place) {
         ]
     );
     assert_eq!(
-        store.queue(place.workspace, second, second).await.unwrap(),
+        store
+            .queue(place.workspace, (second, second), at(100))
+            .await
+            .unwrap(),
         [all[1].clone()]
     );
     // The runs that a new run would wait for.
@@ -566,7 +569,7 @@ pub async fn places_in_the_queue_are_reported(place: Place) {
     place.submit(change.clone()).await;
     let conflicts = async |rank: i64| {
         let met = store
-            .blockers(place.workspace, &change, rank)
+            .blockers(place.workspace, &change, rank, at(100))
             .await
             .unwrap();
         met.iter().map(ToString::to_string).collect::<Vec<_>>()
@@ -583,7 +586,7 @@ pub async fn places_in_the_queue_are_reported(place: Place) {
     );
     assert!(
         store
-            .blockers(place.workspace, &plan("look"), 0)
+            .blockers(place.workspace, &plan("look"), 0, at(100))
             .await
             .unwrap()
             .is_empty()
@@ -596,7 +599,10 @@ pub async fn places_in_the_queue_are_reported(place: Place) {
     };
     place.submit(free.clone()).await;
     for (rank, wanted) in [(at(20).0, vec![(None, 1)]), (at(5).0, vec![])] {
-        let met = store.blockers(place.workspace, &free, rank).await.unwrap();
+        let met = store
+            .blockers(place.workspace, &free, rank, at(100))
+            .await
+            .unwrap();
         let met: Vec<_> = met.iter().map(|b| (b.holder, b.ahead)).collect();
         assert_eq!(met, wanted, "at rank {rank}");
     }

@@ -1104,7 +1104,7 @@ pub async fn lists_are_filtered_and_paged(place: Place) {
         ),
         (
             RunFilter {
-                actor: Some("ANA".into()),
+                actor: Some("ana".into()),
                 ..all.clone()
             },
             vec![2, 1, 0],
@@ -1112,6 +1112,13 @@ pub async fn lists_are_filtered_and_paged(place: Place) {
         (
             RunFilter {
                 actor: Some("an".into()),
+                ..all.clone()
+            },
+            vec![],
+        ),
+        (
+            RunFilter {
+                actor: Some("ANA".into()),
                 ..all.clone()
             },
             vec![],
@@ -1166,7 +1173,15 @@ pub async fn lists_are_filtered_and_paged(place: Place) {
         let expected: Vec<RunId> = expected.into_iter().map(|i: usize| ids[i]).collect();
         assert_eq!(found, expected, "{filter:?}");
     }
-    let last = place.store.last_runs(place.workspace).await.unwrap();
+    let asked = ["deploy", "backup", "restart"];
+    let last = place.store.last_runs(place.workspace, &asked[..2]).await;
+    let last = last.unwrap().into_iter().map(|(name, run)| (name, run.id));
+    assert_eq!(last.collect::<Vec<_>>(), [("deploy".to_owned(), ids[1])]);
+    let last = place
+        .store
+        .last_runs(place.workspace, &asked)
+        .await
+        .unwrap();
     let last = |runbook: &str| last.get(runbook).map(|run| run.id);
     assert_eq!(
         (last("deploy"), last("restart"), last("backup")),
