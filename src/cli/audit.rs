@@ -1,6 +1,7 @@
 //! `opsroom audit`: the audit log, newest first.
 
 use super::out::Out;
+use super::run::log::Which;
 use super::session::Start;
 use super::stop::{Code, Stop};
 use crate::control::AuditFilter;
@@ -16,6 +17,9 @@ pub struct AuditArgs {
     /// Only what this person (or `engine`) did
     #[arg(long, value_name = "NAME")]
     pub(super) actor: Option<String>,
+    /// Only what was done to this run: a number, `last` or `last-failed`
+    #[arg(long, value_name = "RUN")]
+    pub(super) run: Option<Which>,
     /// Only what was done to this service, and to runs on it
     #[arg(long, value_name = "NAME")]
     pub(super) service: Option<String>,
@@ -33,13 +37,17 @@ pub struct AuditArgs {
 pub(super) async fn perform(args: &AuditArgs, start: &Start) -> Result<Code, Stop> {
     let since = start.since(args.since.as_deref())?;
     let control = start.open_cli().await?;
+    let run = match &args.run {
+        Some(which) => Some(which.find(&control).await?),
+        None => None,
+    };
     let filter = AuditFilter {
         since,
         actor: args.actor.clone(),
+        run,
         service: args.service.clone(),
         env: args.env.clone(),
         limit: args.limit,
-        ..AuditFilter::default()
     };
     let rows = control.audit(&filter).await?;
     control.close(false).await;

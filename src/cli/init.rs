@@ -64,7 +64,7 @@ pub(super) async fn perform(args: &InitArgs, start: &Start) -> Result<Code, Stop
         ));
     }
     // Before the questions: the answers would be lost.
-    if start.settings()?.read_only && !args.print {
+    if !args.print && start.settings()?.read_only {
         return Err(Stop::Usage(
             "a read-only opsroom writes no file; `opsroom init --print` prints it".to_owned(),
         ));
@@ -72,7 +72,7 @@ pub(super) async fn perform(args: &InitArgs, start: &Start) -> Result<Code, Stop
     if let Some(file) = &args.file {
         refuse_existing(file)?;
     }
-    let workspace = workspace(asks, start).await?;
+    let workspace = workspace(asks, args.print, start).await?;
     let sources = match &args.look {
         Some(sources) => sources.iter().copied().flatten().collect(),
         None if asks => ask_sources().await?,
@@ -116,9 +116,13 @@ fn say_next(file: &Path, found: &Discovery) -> Result<(), Stop> {
     Ok(())
 }
 
-/// The first question. `--workspace` and the settings answer it.
-async fn workspace(asks: bool, start: &Start) -> Result<String, Stop> {
-    if let Some(name) = &start.settings()?.workspace {
+/// The first question. `--workspace` and the settings answer it; printing needs no settings.
+async fn workspace(asks: bool, prints: bool, start: &Start) -> Result<String, Stop> {
+    let settings = match start.settings() {
+        Err(_) if prints => None,
+        settings => Some(settings?),
+    };
+    if let Some(name) = settings.and_then(|settings| settings.workspace.as_ref()) {
         return Ok(name.clone());
     }
     let folder = std::env::current_dir().unwrap_or_default();

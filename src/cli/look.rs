@@ -1,10 +1,13 @@
 //! What a phrase that only looks prints: the data of the subcommand that shows the same.
 
 use super::audit::{self, AuditArgs};
+use super::file;
 use super::health::{self, HealthArgs};
 use super::out::Out;
 use super::run::compare;
+use super::run::lock::{self, LocksArgs};
 use super::run::log::{self, Which};
+use super::run::pick::RunQuery;
 use super::run::record;
 use super::run::runs::{self, RunsArgs};
 use super::runbooks;
@@ -41,9 +44,21 @@ pub(super) async fn print(
         "me" => control.settings().actor.clone(),
         _ => actor,
     });
-    let service = parsed.services.iter().find(|name| *name != "*").cloned();
+    let named = parsed.services.iter().filter(|name| *name != "*");
+    let names: Vec<String> = named.cloned().collect();
+    let service = names.first().cloned();
+    if matches!(view, ViewCommand::Runs | ViewCommand::Audit) && names.len() > 1 {
+        return Err(Stop::Usage(format!(
+            "{}: name one service, not {}",
+            parsed.message,
+            names.join(" and ")
+        )));
+    }
     let run = match view {
         ViewCommand::Run | ViewCommand::Log => Some(find(&control, parsed).await?),
+        ViewCommand::Audit if parsed.inputs.contains_key("run") => {
+            Some(find(&control, parsed).await?)
+        }
         _ => None,
     };
     if let Some(lines) = lines(&control, view, parsed).await? {
@@ -74,17 +89,18 @@ pub(super) async fn print(
         }
         (ViewCommand::Service | ViewCommand::Services, _) => {
             let args = ServicesArgs {
-                names: service.into_iter().collect(),
+                names,
                 env: parsed.env.clone(),
                 json,
             };
             services::perform(&args, start).await
         }
         (ViewCommand::Health, _) => health::perform(&HealthArgs { json }, start).await,
-        (ViewCommand::Audit, _) => {
+        (ViewCommand::Audit, run) => {
             let args = AuditArgs {
                 since: input("since"),
                 actor,
+                run: run.map(Which::Number),
                 service,
                 env: parsed.env.clone(),
                 limit: 50,
@@ -92,17 +108,50 @@ pub(super) async fn print(
             };
             audit::perform(&args, start).await
         }
-        (ViewCommand::Compare, _) => {
-            let run = |name: &str| input(name).unwrap_or_default().parse::<Which>();
-            let runs = (run("from"), run("to"));
+        (view, _) => print_rest(view, parsed, json, start).await,
+    }
+}
+
+/// The views that take no service and no person.
+async fn print_rest(
+    view: ViewCommand,
+    parsed: &Parsed,
+    json: bool,
+    start: &Start,
+) -> Result<Code, Stop> {
+    let input = |name: &str| parsed.inputs.get(name).cloned().unwrap_or_default();
+    match view {
+        ViewCommand::Compare => {
+            let runs = (input("from").parse::<Which>(), input("to").parse::<Which>());
             let (Ok(first), Ok(second)) = runs else {
                 return Err(Stop::Usage(why_not(parsed)));
             };
             compare::print([&first, &second], json, start).await
         }
-        (ViewCommand::Runbooks, _) => runbooks::print(None, json, start).await,
-        (ViewCommand::Runbook, _) => runbooks::print(parsed.runbook.as_deref(), json, start).await,
-        _ => Err(Stop::Usage(why_not(parsed))),
+        ViewCommand::Runbooks => runbooks::print(None, json, start).await,
+        ViewCommand::Runbook => runbooks::print(parsed.runbook.as_deref(), json, start).await,
+        ViewCommand::Locks => lock::list(&LocksArgs { json }, start).await,
+        ViewCommand::File => {
+            let all = RunQuery::new(None, None, None)?;
+            let path = input("path");
+            file::print(&[path], &all, json, start.clock.now())
+        }
+        // Printed before, or a matter of the console only.
+        ViewCommand::Run
+        | ViewCommand::Log
+        | ViewCommand::Runs
+        | ViewCommand::Service
+        | ViewCommand::Services
+        | ViewCommand::Health
+        | ViewCommand::Audit
+        | ViewCommand::Owner
+        | ViewCommand::Dependencies
+        | ViewCommand::Contacts
+        | ViewCommand::Needs
+        | ViewCommand::Whoami
+        | ViewCommand::Filter
+        | ViewCommand::Help
+        | ViewCommand::Quit => Err(Stop::Usage(why_not(parsed))),
     }
 }
 
@@ -132,9 +181,10 @@ async fn lines(
     parsed: &Parsed,
 ) -> Result<Option<Vec<String>>, Stop> {
     let overview = control.overview().await?;
-    let named = parsed.services.iter();
-    let services: Vec<&Service> = named
-        .filter_map(|name| overview.stack.service(name))
+    let all = parsed.services.iter().any(|name| name == "*");
+    let services = overview.stack.services.iter();
+    let services: Vec<&Service> = services
+        .filter(|service| all || parsed.services.contains(&service.name))
         .collect();
     Ok(Some(match view {
         ViewCommand::Owner => services.iter().map(|service| owner(service)).collect(),

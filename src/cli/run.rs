@@ -25,7 +25,7 @@ use super::session::Start;
 use super::stop::{Code, Stop, print_message};
 use super::{look, understand};
 use crate::control::{Beginning, Refusal};
-use crate::core::command;
+use crate::core::command::{self, ParseOutcome, Parsed};
 use crate::core::run::orders::Pace;
 use crate::core::run::queue::{Lane, Priority};
 
@@ -71,14 +71,38 @@ fn lane(text: &str) -> Result<Lane, String> {
         .ok_or_else(|| format!("`{text}` is neither {}", Lane::NAMES.join(" nor ")))
 }
 
+/// A look is one phrase, and nothing is started for it.
+fn only_looks(args: &RunArgs, parsed: &Parsed) -> Result<(), Stop> {
+    if let Some(why) = parsed.more_than_a_look() {
+        return Err(Stop::Usage(format!("{why}; nothing was done")));
+    }
+    let given = [
+        ("--step", args.step),
+        ("--set", !args.inputs.is_empty()),
+        ("--confirm", args.confirm.is_some()),
+        ("--reason", args.reason.is_some()),
+        ("--lane", args.lane != Lane::Interactive),
+        ("--priority", args.priority.is_some()),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        Some((option, _)) => Err(Stop::Usage(format!(
+            "{}: this only looks at something; {option} is for phrases that start or change something; nothing was done",
+            parsed.message
+        ))),
+        None => Ok(()),
+    }
+}
+
 pub(super) async fn perform(args: &RunArgs, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
     let text = args.text.join(" ");
-    let parsed = command::parse(&text, &*control.catalogue().await?);
+    let parsed = command::parse_with(&text, &args.inputs, &*control.catalogue().await?);
     if parsed.view().is_some() {
+        only_looks(args, &parsed)?;
         return Box::pin(look::print(control, &parsed, args.json, start)).await;
     }
-    if start.settings()?.read_only {
+    let acts = matches!(parsed.outcome, ParseOutcome::Plan | ParseOutcome::Action);
+    if acts && parsed.unavailable.is_none() && start.settings()?.read_only {
         return Err(Refusal::ReadOnly.into());
     }
     if let Some(act) = understand::act(&control, &text, args.reason.as_ref()).await? {

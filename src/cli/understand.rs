@@ -61,6 +61,11 @@ pub(super) async fn act(
             act.on(chosen.run)
         }
     };
+    if reason.is_some() && matches!(act, Act::Note { .. } | Act::Link { .. }) {
+        let why =
+            "a note and a link take no --reason: the text of the phrase is kept; nothing was done";
+        return Err(Stop::Usage(why.to_owned()));
+    }
     let act = match reason {
         Some(reason) => act.because(Some(reason.clone())),
         None => act,

@@ -256,6 +256,16 @@ fn an_earlier_line_is_found_and_not_run() {
 }
 
 #[test]
+fn what_follows_a_look_is_refused_not_dropped() {
+    let mut console = Console::new(World::default());
+    console
+        .command("show web then restart web in staging")
+        .shows("nothing can follow it")
+        .hides("Service web");
+    assert_eq!(console.submitted(), 0);
+}
+
+#[test]
 fn views_are_left_and_returned_to() {
     let mut console = Console::new(World::default());
     console.press("r Enter").shows("› runs › run #41");

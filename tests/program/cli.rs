@@ -424,6 +424,62 @@ fn a_changing_run_without_a_terminal_requires_yes() {
 }
 
 #[test]
+fn a_look_takes_no_condition_nothing_after_it_and_no_option_of_a_run() {
+    let home = Home::with_stack(TWO);
+    home.run(&["run", "check web in dev"]).expect(0);
+    for args in [
+        &["show web then check web in dev", "--yes"][..],
+        &["show web", "--step"],
+        &["show web", "--set", "a=b"],
+        &["show web", "--confirm", "dev web"],
+        &["show web", "--reason", "x"],
+        &["show web", "--lane", "routine"],
+        &["show web", "--priority", "high"],
+    ] {
+        let ended = home.run(&[&["run"], args].concat()).expect(2);
+        ended.says(&["only looks", "nothing was done"]);
+    }
+    for phrase in ["note run 1 \"seen\"", "link run 1 https://acme.test/ \"t\""] {
+        home.run(&["run", phrase, "--reason", "other"])
+            .expect(2)
+            .says(&["--reason", "nothing was done"]);
+        home.run(&["run", phrase]).expect(0);
+    }
+    home.run(&["log", "1"])
+        .expect(0)
+        .prints(&["note by tester: seen", "t https://acme.test/"]);
+    assert_eq!(home.json(&["runs", "--json"]).as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_look_is_about_every_name_and_run_in_it() {
+    let home = Home::with_stack(TWO);
+    home.run(&["run", "check web in dev"]).expect(0);
+    home.run(&["run", "check web in dev"]).expect(0);
+    home.run(&["run", "services web and api"])
+        .expect(0)
+        .prints(&["web", "api"]);
+    home.run(&["run", "runs of web and api"])
+        .expect(2)
+        .says(&["one service", "web and api"]);
+    home.run(&["run", "who owns everything"])
+        .expect(0)
+        .prints(&["web: owner", "api: owner"]);
+    home.run(&["run", "locks"])
+        .expect(0)
+        .prints(&["nothing is locked"]);
+    for args in [&["run", "changes of run 1"][..], &["audit", "--run", "1"]] {
+        let ended = home.run(args).expect(0).prints(&["run #1"]);
+        assert!(!ended.stdout.contains("run #2"), "{ended:#?}");
+        assert!(!ended.stdout.contains("service web"), "{ended:#?}");
+    }
+    home.write("web.log", "one\ntwo\n");
+    home.run(&["run", "tail ./web.log"])
+        .expect(0)
+        .prints(&["one", "two"]);
+}
+
+#[test]
 fn text_that_is_no_plan_is_refused_with_a_suggestion() {
     let home = Home::with_stack(&stack_of(9, "shell = \"true\""));
     for text in [
@@ -1258,6 +1314,9 @@ fn read_only_executes_nothing() {
     home.run(&["--read-only", "run", both, "--yes"])
         .expect(2)
         .says(&["read-only"]);
+    home.run(&["--read-only", "run", "frobnicate the widgets"])
+        .expect(2)
+        .says(&["try"]);
     home.run(&["run", "check web in prod"]).expect(0);
     for refused in [
         &["cancel", "1"][..],
@@ -1531,6 +1590,10 @@ fn init_names_broken_files_quotes_names_and_writes_nothing_read_only() {
             "$EDITOR 'my stack.toml'",
         ]);
     home.run(&["init", "--print", "--look", "none", "--read-only"])
+        .expect(0)
+        .prints(&["[[environment]]"]);
+    home.write(".config/opsroom/opsroom.toml", "stroe = \"x\"\n");
+    home.run(&["init", "--print", "--look", "none"])
         .expect(0)
         .prints(&["[[environment]]"]);
 }

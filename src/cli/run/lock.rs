@@ -51,7 +51,7 @@ pub struct UnlockArgs {
 pub struct LocksArgs {
     /// One JSON array
     #[arg(long)]
-    json: bool,
+    pub(in crate::cli) json: bool,
 }
 
 #[derive(Debug, clap::Args)]

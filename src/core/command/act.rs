@@ -71,6 +71,15 @@ impl Parsed {
         })
     }
 
+    /// Why a view is not all that the text asks for: a condition, or what follows it; `None`: it is.
+    #[must_use]
+    pub fn more_than_a_look(&self) -> Option<String> {
+        let label = Intent::named(&self.intent).map_or_else(String::new, Intent::label);
+        (!self.then.is_empty() || self.only_if.is_some()).then(|| {
+            format!("`{label}` only looks: it takes no condition, and nothing can follow it")
+        })
+    }
+
     /// The view of an understood command; `None` if it is another kind of command.
     #[must_use]
     pub fn view(&self) -> Option<ViewCommand> {

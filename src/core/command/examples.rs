@@ -106,7 +106,7 @@ fn effect(intent: &Intent) -> &'static str {
             "It changes something: it names its environment, and its plan is shown before it starts."
         }
         (_, ParseOutcome::Plan, false) => "It only looks; its plan is shown before it starts.",
-        (_, ParseOutcome::Action, _) => "It acts on what exists, and is asked about first.",
+        (_, ParseOutcome::Action, _) => "It acts on what exists.",
         _ => "It only looks.",
     }
 }

@@ -10,6 +10,7 @@ use super::lexer::Text;
 use super::lexicon::lexicon;
 use super::names::Name;
 use super::pattern::{Pattern, Words, expand};
+use super::reading::{Reading as Phrase, Spans};
 use super::{Catalogue, Correction, ParseOutcome, Parsed, Why};
 
 const SOURCE: &str = include_str!("../../../assets/habits.toml");
@@ -107,9 +108,10 @@ pub(super) fn answer(
     while words.len() > 1 && TABLE.file.prefixes.iter().any(|p| p == words[0]) {
         words.remove(0);
     }
-    // A name of the stack, and a chain of commands, are read as phrases.
+    // A name of the stack, a phrase of a runbook, and a chain of commands, are read as phrases.
     let first = words.first()?;
-    if !catalogue.names.get(first).is_empty() || words.contains(&"then") {
+    let own = !catalogue.names.get(first).is_empty() || begins_own(&words, catalogue);
+    if own || words.contains(&"then") {
         return None;
     }
     let (offers, message) = match read(&words, catalogue)? {
@@ -132,6 +134,18 @@ pub(super) fn answer(
         suggestions,
         ..Parsed::default()
     })
+}
+
+/// Whether a name of the stack, or a phrase of one of its runbooks, begins the text.
+fn begins_own(words: &[&str], catalogue: &Catalogue) -> bool {
+    let text = Text::new(&words.join(" "), lexicon());
+    let all = 0..text.words.len();
+    let spans = Spans::new(&text, catalogue);
+    let phrase = || {
+        let reading = Phrase::new(&text, catalogue, lexicon(), &spans, all.clone());
+        !catalogue.phrases.at(&reading, 0, all.end).is_empty()
+    };
+    spans.at(0).is_some() || (!all.is_empty() && phrase())
 }
 
 /// The look with the shell command as its reason.
@@ -438,6 +452,37 @@ mod tests {
                 assert_eq!(offered.outcome, ParseOutcome::View, "{text}: {offer}");
             }
         }
+    }
+
+    #[test]
+    fn names_and_phrases_of_the_stack_win_over_the_shell() {
+        let mut stack = Stack::default();
+        stack.services.push(Service {
+            name: "docker registry".to_owned(),
+            environments: vec!["prod".to_owned()],
+            ..Service::default()
+        });
+        stack.environments.push(Environment {
+            name: "prod".to_owned(),
+            ..Environment::default()
+        });
+        let prune = crate::command::RunbookName {
+            name: "prune images".to_owned(),
+            phrases: vec!["docker prune in {env}".to_owned()],
+            inputs: vec![("env".to_owned(), true)],
+            mutates: true,
+            ..crate::command::RunbookName::default()
+        };
+        let catalogue = Catalogue::new(&stack, &[prune]);
+        let run = parse("docker prune in prod", &catalogue);
+        assert_eq!(run.outcome, ParseOutcome::Plan, "{run:?}");
+        assert_eq!(run.runbook.as_deref(), Some("prune images"));
+        let shown = parse("docker registry?", &catalogue);
+        assert_eq!(shown.services, ["docker registry"], "{shown:?}");
+        assert_eq!(
+            parse("docker stop registry", &catalogue).outcome,
+            ParseOutcome::Suggest
+        );
     }
 
     #[test]

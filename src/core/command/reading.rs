@@ -169,11 +169,6 @@ impl<'a> Reading<'a> {
         self.text.token(at).raw.as_str()
     }
 
-    /// Whether it is the number of a run: `41`, `#41`.
-    pub fn is_run_number(&self, at: usize) -> bool {
-        self.is_number(at)
-    }
-
     pub fn is_free(&self, at: usize) -> bool {
         self.marks[at] == Mark::Free
     }

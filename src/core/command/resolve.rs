@@ -239,8 +239,10 @@ fn spend_verb(r: &mut Reading<'_>, hit: &Hit, intent: &Intent) {
                 .iter()
                 .any(|(w, _)| w.len() == 1 && w[0] == r.word(at));
         status
-            || (hit.noun
-                && intent.takes_object(Object::Run)
+            || (intent == intent::GO_ON_RUN
+                && r.find_run_of_kind()
+                    .is_some_and(|(run, ..)| run.contains(&at)))
+            || (intent.takes_object(Object::Run)
                 && r.find_run().is_some_and(|(run, _)| run.contains(&at)))
     };
     let used: Vec<usize> = hit

@@ -84,6 +84,18 @@ impl Reading<'_> {
     /// "the failed deploy", "the last restart", "the latest failed deploy": the newest run of that
     /// kind.
     pub fn take_run_of_kind(&mut self) {
+        let Some((words, failed, kind)) =
+            self.find_run_of_kind().filter(|_| !self.has_input("run"))
+        else {
+            return;
+        };
+        let run = if failed { "last_failed" } else { "last" };
+        self.set_input("run", run.to_owned(), &words);
+        self.out.inputs.insert("kind".to_owned(), kind.to_owned());
+    }
+
+    /// Its words, whether it failed, and its runbook.
+    pub fn find_run_of_kind(&self) -> Option<(Range<usize>, bool, &'static str)> {
         const KINDS: [(&str, &str); 8] = [
             ("deploy", "deploy"),
             ("deployment", "deploy"),
@@ -94,19 +106,13 @@ impl Reading<'_> {
             ("backup", "backup"),
             ("healthcheck", "healthcheck"),
         ];
-        let found = self.words.clone().find_map(|at| {
+        self.words.clone().find_map(|at| {
             let last = self.is(at, &["last", "latest", "previous", "newest"]);
             let failed = self.is(at + usize::from(last), &["failed"]);
             let noun = at + usize::from(last) + usize::from(failed);
             let kind = KINDS.iter().find(|(typed, _)| self.is(noun, &[typed]))?;
             (last || failed).then_some((at..noun + 1, failed, kind.1))
-        });
-        let Some((words, failed, kind)) = found.filter(|_| !self.has_input("run")) else {
-            return;
-        };
-        let run = if failed { "last_failed" } else { "last" };
-        self.set_input("run", run.to_owned(), &words);
-        self.out.inputs.insert("kind".to_owned(), kind.to_owned());
+        })
     }
 
     /// "errors in the last run": the word of the verb is also the level.

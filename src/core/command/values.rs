@@ -110,14 +110,17 @@ impl Reading<'_> {
         // The word is also part of the verb.
         let found = self.words.clone().find_map(|at| {
             let word = self.word(at);
+            // A service of that name is meant.
+            if self.spans.at(at).is_some() {
+                return None;
+            }
             let kind = KINDS.iter().find(|(typed, _)| *typed == word)?;
             Some((at, kind.1))
         });
         if let Some((at, kind)) = found {
             self.set_input("kind", kind.to_owned(), &(at..at + 1));
-            self.out
-                .inputs
-                .insert("status".to_owned(), "running".to_owned());
+            let status = self.out.inputs.entry("status".to_owned());
+            status.or_insert_with(|| "running".to_owned());
         }
     }
 
@@ -472,6 +475,26 @@ fn is_version(raw: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_called_shipping_is_no_kind_of_run() {
+        let service = crate::stack::service::Service {
+            name: "shipping".to_owned(),
+            ..Default::default()
+        };
+        let stack = crate::stack::service::Stack {
+            services: vec![service],
+            ..Default::default()
+        };
+        let catalogue = crate::command::Catalogue::new(&stack, &[]);
+        let runs = crate::command::parse("failed runs of shipping", &catalogue);
+        assert_eq!(runs.services, ["shipping"], "{runs:?}");
+        assert_eq!(runs.inputs.get("kind"), None);
+        let other = crate::command::Catalogue::default();
+        let runs = crate::command::parse("who is shipping", &other);
+        assert_eq!(runs.inputs.get("kind").unwrap(), "deploy", "{runs:?}");
+        assert_eq!(runs.inputs.get("status").unwrap(), "running");
+    }
 
     #[test]
     fn distinguishes_versions_from_words() {

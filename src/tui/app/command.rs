@@ -65,6 +65,10 @@ impl App {
     }
 
     fn view(&mut self, parsed: &Parsed) -> Vec<Effect> {
+        if let Some(why) = parsed.more_than_a_look() {
+            self.show_error(format!("{why}; nothing was done"));
+            return Vec::new();
+        }
         let service = parsed.services.first().filter(|name| *name != "*").cloned();
         match (parsed.view(), service) {
             (Some(ViewCommand::File), _) => {

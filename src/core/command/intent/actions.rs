@@ -217,6 +217,7 @@ const fn retry(again: Again) -> Act<()> {
 pub(super) const GO_ON_RUN: Intent = Intent {
     name: "go_on_run",
     form: "continue failed run N",
+    read: |r| r.take_run_of_kind(),
     restate: restate_go_on_run,
     act: Some(act_go_on_run),
     ..RETRY_RUN
@@ -600,9 +601,14 @@ pub(super) const LOCK_RUNBOOK: Intent = Intent {
     ..Intent::BLANK
 };
 
-/// The word, or the quotation, after the verb.
+/// The word, or the quotation, after the verb: not "for", "until" or "because".
 fn read_runbook_name(r: &mut Reading<'_>) {
-    if let Some(at) = r.find_free(|_, _| true) {
+    let ends = |r: &Reading<'_>, at: usize| {
+        matches!(r.word(at), "for" | "until" | "till" | "to")
+            || r.phrase(&r.lexicon.because, at).is_some()
+    };
+    let first = r.find_free(|_, _| true);
+    if let Some(at) = first.filter(|at| !(r.text.is_word(*at) && ends(r, *at))) {
         let name = r.raw(at).to_owned();
         r.set_input("name", name, &(at..at + 1));
     }
@@ -664,10 +670,12 @@ pub(super) const NOTE_RUN: Intent = Intent {
     ..Intent::BLANK
 };
 
-/// The text is everything after the run's number.
+/// The run is named by the words of the verb; the text is everything after it, numbers too.
 fn read_note_run(r: &mut Reading<'_>) {
-    if let Some(number) = r.find_free(Reading::is_run_number) {
-        r.take_rest_from(number + 1, "text");
+    let verb_end = r.verb_end;
+    if let Some((words, run)) = r.find_run().filter(|(words, _)| words.start < verb_end) {
+        r.set_input("run", run, &words);
+        r.take_rest_from(words.end, "text");
     }
 }
 
