@@ -441,16 +441,16 @@ mod tests {
             origin: (String::new(), String::new()),
             jump: None,
         };
-        let plain = || {
+        let untargeted = || {
             let mut step = web(Phase::Action);
             step.target = None;
             step
         };
         for (steps, finally) in [
             (vec![draft(web(Phase::Action), None)], vec![]),
-            (vec![draft(plain(), Some(web(Phase::Action)))], vec![]),
+            (vec![draft(untargeted(), Some(web(Phase::Action)))], vec![]),
             (
-                vec![draft(plain(), None)],
+                vec![draft(untargeted(), None)],
                 vec![draft(web(Phase::Summarize), None)],
             ),
         ] {
