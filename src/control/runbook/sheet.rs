@@ -140,13 +140,12 @@ impl Control {
             Some(scope) => scope.runs(&filter).await?.runs,
             None => Vec::new(),
         };
-        let text = match runbook.built_in_text() {
-            Some(text) => Some(text.to_owned()),
-            None => {
-                let file = PathBuf::from(&runbook.definition.source.file);
-                let read = tokio::task::spawn_blocking(move || text_of(&file).ok()).await;
-                read.ok().flatten()
-            }
+        let text = if let Some(text) = runbook.built_in_text() {
+            Some(text.to_owned())
+        } else {
+            let file = PathBuf::from(&runbook.definition.source.file);
+            let read = tokio::task::spawn_blocking(move || text_of(&file).ok()).await;
+            read.ok().flatten()
         };
         Ok(RunbookSheet {
             sheet: runbook.sheet(),
