@@ -44,8 +44,8 @@ pub(super) async fn print(
         "me" => control.settings().actor.clone(),
         _ => actor,
     });
-    let named = parsed.services.iter().filter(|name| *name != "*");
-    let names: Vec<String> = named.cloned().collect();
+    let mut names = parsed.services.clone();
+    names.retain(|name| name != "*");
     let service = names.first().cloned();
     if matches!(view, ViewCommand::Runs | ViewCommand::Audit) && names.len() > 1 {
         return Err(Stop::Usage(format!(
