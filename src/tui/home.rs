@@ -591,21 +591,6 @@ impl View for Home {
     }
 }
 
-/// `◇ silent 2 m `, for the title of a run's log.
-#[must_use]
-pub fn silence(
-    frame: Frame<'_>,
-    run: RunId,
-    status: RunStatus,
-    started: Option<Timestamp>,
-) -> Option<Span<'static>> {
-    let text = format!(
-        "◇ silent {} ",
-        stack::short_age(frame.silence(run, status, started)?)
-    );
-    Some(Span::styled(text, frame.theme.attention()))
-}
-
 /// `Run #41 ▶ running  deploy web → staging`.
 #[must_use]
 pub fn log_title(frame: Frame<'_>, run: Option<&RunSummary>) -> Line<'static> {
@@ -628,7 +613,7 @@ pub fn log_title(frame: Frame<'_>, run: Option<&RunSummary>) -> Line<'static> {
         };
         spans.push(Span::styled(whom, theme.attention()));
     }
-    spans.extend(silence(frame, run.id, run.status, run.started_at));
+    spans.extend(log::silence(frame, run.id, run.status, run.started_at));
     match frame.activity.count() {
         0 => {}
         1 => spans.push(Span::styled("◆ 1 other run ", theme.strong())),

@@ -151,8 +151,8 @@ impl Store {
         };
         match Run::try_from(row) {
             Ok(run) => {
-                planted!(ClaimWithoutLocks => self.unlock(claim, UNLOCK).await?);
-                planted!(GroupNotLocked => self.unlock(claim, UNLOCK_GROUP).await?);
+                planted!(ClaimWithoutLocks => self.drop_locks(claim, UNLOCK).await?);
+                planted!(GroupNotLocked => self.drop_locks(claim, UNLOCK_GROUP).await?);
                 Ok(Some((claim, run)))
             }
             Err(unreadable) => {
@@ -181,7 +181,7 @@ const UNLOCK_GROUP: &str = "delete from run_lock where run_id = $1 and service =
 
 #[cfg(feature = "faults")]
 impl Store {
-    async fn unlock(&self, claim: Claim, statement: &'static str) -> Result<(), StoreError> {
+    async fn drop_locks(&self, claim: Claim, statement: &'static str) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
         execute!(tx, statement, claim.run.0)?;
         tx.commit().await

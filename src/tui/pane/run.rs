@@ -21,7 +21,6 @@ use crate::core::run::summary::RunSummary;
 use crate::core::run::{Run, RunId, RunStatus, RunStep, StepStatus};
 use crate::tui::facts::Facts;
 use crate::tui::frame::Frame;
-use crate::tui::home;
 use crate::tui::keys::{Action, Context};
 use crate::tui::logs::LogPane;
 use crate::tui::msg::{Effect, Msg, RunDetail};
@@ -498,7 +497,7 @@ impl View for RunScreen {
                 Part::Log => {
                     let title = Span::styled(format!(" Log {} ", self.run), canvas.theme.strong());
                     let silent = self.detail.as_ref().and_then(|d| {
-                        home::silence(frame, self.run, d.run.status, d.run.started_at)
+                        log::silence(frame, self.run, d.run.status, d.run.started_at)
                     });
                     let title: Vec<Span<'_>> = std::iter::once(title).chain(silent).collect();
                     log::draw(

@@ -1,14 +1,32 @@
 //! A run's log in a pane: the viewer below a rule, with its status on the rule and on its last row.
 
 use ratatui::layout::Rect;
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 
+use crate::core::base::time::Timestamp;
+use crate::core::run::{RunId, RunStatus};
+use crate::tui::frame::Frame;
 use crate::tui::keys::{Action, Table};
-use crate::tui::pane::Reaction;
+use crate::tui::pane::{Reaction, stack};
 use crate::tui::theme::Theme;
 use crate::tui::view::canvas::Canvas;
 use crate::tui::view::layout;
 use crate::tui::viewer::Viewer;
+
+/// `◇ silent 2 m `, for the title of a run's log.
+#[must_use]
+pub fn silence(
+    frame: Frame<'_>,
+    run: RunId,
+    status: RunStatus,
+    started: Option<Timestamp>,
+) -> Option<Span<'static>> {
+    let text = format!(
+        "◇ silent {} ",
+        stack::short_age(frame.silence(run, status, started)?)
+    );
+    Some(Span::styled(text, frame.theme.attention()))
+}
 
 /// The area of the lines below a rule: the last row of a log with focus is for its status.
 #[must_use]
