@@ -328,6 +328,16 @@ mod tests {
         assert!(foreign.contains(&new) && !foreign.contains(&old));
     }
 
+    /// The watcher of a console that has no engine.
+    fn watcher(control: &Control) -> Watcher {
+        Watcher {
+            store: control.0.store.for_engines().clone(),
+            bus: Bus::default(),
+            engine: None,
+            console: Arc::downgrade(&control.0),
+        }
+    }
+
     #[tokio::test]
     async fn a_stack_that_another_process_applied_is_published_once() {
         let control = opened(ProcessKind::Cli).await;
@@ -335,12 +345,7 @@ mod tests {
         let now = Clock::System.now();
         let own = control.workspace().unwrap().id;
         let other = store.ensure_workspace("other", "UTC", now).await.unwrap();
-        let watcher = Watcher {
-            store: store.clone(),
-            bus: Bus::default(),
-            engine: None,
-            console: Arc::downgrade(&control.0),
-        };
+        let watcher = watcher(&control);
         let contact = |name: &str| {
             let contact = Contact {
                 name: name.to_owned(),
@@ -376,12 +381,7 @@ mod tests {
     async fn the_first_stack_of_a_console_without_a_workspace_is_published_once() {
         let control = empty(ProcessKind::Cli).await;
         let store = control.0.store.for_engines().clone();
-        let watcher = Watcher {
-            store: store.clone(),
-            bus: Bus::default(),
-            engine: None,
-            console: Arc::downgrade(&control.0),
-        };
+        let watcher = watcher(&control);
         let (mut seen, mut bus) = (None, watcher.bus.subscribe());
         for _ in 0..2 {
             assert!(!watcher.poll(&mut seen).await.unwrap());
@@ -402,12 +402,7 @@ mod tests {
     async fn a_stack_applied_before_the_first_poll_is_published_to_a_console_without_a_workspace() {
         let control = empty(ProcessKind::Cli).await;
         let store = control.0.store.for_engines().clone();
-        let watcher = Watcher {
-            store: store.clone(),
-            bus: Bus::default(),
-            engine: None,
-            console: Arc::downgrade(&control.0),
-        };
+        let watcher = watcher(&control);
         let (mut seen, mut bus) = (None, watcher.bus.subscribe());
         let now = Clock::System.now();
         store.ensure_workspace("acme", "UTC", now).await.unwrap();
@@ -419,12 +414,7 @@ mod tests {
     async fn without_an_engine_every_run_is_foreign() {
         let control = opened(ProcessKind::Cli).await;
         let store = control.0.store.for_engines().clone();
-        let watcher = Watcher {
-            store: store.clone(),
-            bus: Bus::default(),
-            engine: None,
-            console: Arc::downgrade(&control.0),
-        };
+        let watcher = watcher(&control);
         let (mut seen, mut bus) = (Some(Seen::default()), watcher.bus.subscribe());
         let run = queue(&store, control.workspace().unwrap().id).await;
         assert!(watcher.poll(&mut seen).await.unwrap());

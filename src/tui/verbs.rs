@@ -18,53 +18,34 @@ struct Offer {
     key: char,
     verb: Verb,
     label: &'static str,
+    /// The words before the services of the command.
+    words: &'static str,
+}
+
+impl Offer {
+    const fn new(key: char, verb: Verb, label: &'static str, words: &'static str) -> Self {
+        Self {
+            key,
+            verb,
+            label,
+            words,
+        }
+    }
+
     /// The command for the services `of` in the environment `place`.
-    command: fn(of: &str, place: &str) -> String,
+    fn command(&self, of: &str, place: &str) -> String {
+        format!("{} {of}{place}", self.words)
+    }
 }
 
 const OFFERS: [Offer; 7] = [
-    Offer {
-        key: 'c',
-        verb: Verb::Probe,
-        label: "check",
-        command: |of, place| format!("check {of}{place}"),
-    },
-    Offer {
-        key: 'r',
-        verb: Verb::Restart,
-        label: "restart",
-        command: |of, place| format!("restart {of}{place}"),
-    },
-    Offer {
-        key: 'd',
-        verb: Verb::Deploy,
-        label: "deploy",
-        command: |of, place| format!("deploy {of}{place}"),
-    },
-    Offer {
-        key: 'b',
-        verb: Verb::Rollback,
-        label: "roll back",
-        command: |of, place| format!("roll back {of}{place}"),
-    },
-    Offer {
-        key: 's',
-        verb: Verb::Scale,
-        label: "scale",
-        command: |of, place| format!("scale {of}{place}"),
-    },
-    Offer {
-        key: 'k',
-        verb: Verb::Backup,
-        label: "back up",
-        command: |of, place| format!("back up {of}{place}"),
-    },
-    Offer {
-        key: 'm',
-        verb: Verb::SchemaSync,
-        label: "sync schema",
-        command: |of, place| format!("sync schema of {of}{place}"),
-    },
+    Offer::new('c', Verb::Probe, "check", "check"),
+    Offer::new('r', Verb::Restart, "restart", "restart"),
+    Offer::new('d', Verb::Deploy, "deploy", "deploy"),
+    Offer::new('b', Verb::Rollback, "roll back", "roll back"),
+    Offer::new('s', Verb::Scale, "scale", "scale"),
+    Offer::new('k', Verb::Backup, "back up", "back up"),
+    Offer::new('m', Verb::SchemaSync, "sync schema", "sync schema of"),
 ];
 
 /// The menu for services; `None` if none of them exists any more.
@@ -119,14 +100,14 @@ fn verb_entry(offer: &Offer, services: &[&Service], stack: &Stack) -> Option<Men
     let places = places(offer.verb, services, stack);
     let choice = match places.as_slice() {
         [] if services.iter().all(|s| s.environments.is_empty()) => {
-            MenuChoice::Command((offer.command)(&of, ""))
+            MenuChoice::Command(offer.command(&of, ""))
         }
-        [] if offer.verb == Verb::Probe => MenuChoice::Command((offer.command)(&of, "")),
+        [] if offer.verb == Verb::Probe => MenuChoice::Command(offer.command(&of, "")),
         [] if services.len() == 1 => {
             MenuChoice::Impossible("in none of its environments".to_owned())
         }
         [] => MenuChoice::Impossible("no environment that all of them have".to_owned()),
-        [(env, _)] => MenuChoice::Command((offer.command)(&of, &in_env(env))),
+        [(env, _)] => MenuChoice::Command(offer.command(&of, &in_env(env))),
         many => MenuChoice::Menu(env_menu(offer, &of, many)),
     };
     let note = match (places.as_slice(), &choice) {
@@ -177,13 +158,13 @@ fn env_menu(offer: &Offer, of: &str, places: &[(&str, bool)]) -> Menu {
                 (*env).to_owned()
             };
             let note = if *protected { "protected" } else { "" };
-            let command = (offer.command)(of, &in_env(env));
+            let command = offer.command(of, &in_env(env));
             let entry = MenuEntry::new(key, label, MenuChoice::Command(command)).noted(note);
             if reads { entry } else { entry.changing() }
         })
         .collect();
     if reads {
-        let command = (offer.command)(of, "");
+        let command = offer.command(of, "");
         entries.push(MenuEntry::new(
             '*',
             "everywhere",
@@ -371,4 +352,46 @@ fn of_many_runs(runs: &[&RunSummary]) -> Menu {
         ),
     ];
     Menu::new(&format!("{} runs", runs.len()), entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::command::{Catalogue, parse};
+    use crate::core::stack::service::Environment;
+
+    #[test]
+    fn every_offer_is_understood_as_its_verb_for_all_services_and_the_environment() {
+        let service = |name: &str| Service {
+            name: name.to_owned(),
+            environments: vec!["staging".to_owned()],
+            ..Service::default()
+        };
+        let stack = Stack {
+            environments: vec![Environment {
+                name: "staging".to_owned(),
+                ..Environment::default()
+            }],
+            services: vec![service("web"), service("billing worker")],
+            ..Stack::default()
+        };
+        let catalogue = Catalogue::new(&stack, &[]);
+        let intents = [
+            "healthcheck",
+            "restart",
+            "deploy",
+            "rollback",
+            "scale",
+            "backup",
+            "schema_sync",
+        ];
+        for (offer, intent) in OFFERS.iter().zip(intents) {
+            let text = offer.command("billing worker and web", &in_env("staging"));
+            let read = parse(&text, &catalogue);
+            assert_eq!(read.intent, intent, "{text}: {read:?}");
+            assert_eq!(read.env.as_deref(), Some("staging"), "{text}");
+            assert_eq!(read.services, ["billing worker", "web"], "{text}");
+            assert!(read.unknown.is_empty(), "{text}: {:?}", read.unknown);
+        }
+    }
 }

@@ -181,7 +181,7 @@ const FEATURES: [(&str, &str, &str); 40] = [
         "keys_send_their_requests",
     ),
     (
-        "what happened where nobody looked",
+        "what happened off the screen",
         "tests/console/activity.rs",
         "runs_that_were_not_on_screen_are_marked_until_they_are",
     ),

@@ -152,7 +152,7 @@ fn problems_are_reported_at_their_line() {
         (
             "approve = { from = [] }",
             1,
-            "service \"web\".approve.from: names nobody; name the people who may approve, or leave it out for everyone",
+            "service \"web\".approve.from: is empty; name the people who may approve, or leave it out for everyone",
         ),
         (
             "[[environment]]\nname = \"qa\"\napprove = { ned = 1 }",

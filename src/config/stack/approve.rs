@@ -26,7 +26,7 @@ pub(super) fn read(section: &mut Section<'_>, report: &mut Report) -> Option<App
     if let (Some(list), Some([])) = (&list, names.as_deref()) {
         list.wrong(
             report,
-            "names nobody; name the people who may approve, or leave it out for everyone",
+            "is empty; name the people who may approve, or leave it out for everyone",
         );
     }
     let people: BTreeSet<&String> = from.iter().collect();

@@ -68,21 +68,6 @@ impl Words for Line<'_> {
     fn key(&self, at: usize) -> &str {
         self.0[at]
     }
-    fn glued(&self, _: usize) -> bool {
-        false
-    }
-    fn blocked(&self, _: usize) -> bool {
-        false
-    }
-    fn is_number(&self, _: usize) -> bool {
-        false
-    }
-    fn is_state(&self, _: usize) -> bool {
-        false
-    }
-    fn is_severity(&self, _: usize) -> bool {
-        false
-    }
     fn skippable(&self, at: usize) -> bool {
         let is_value =
             at > 0 && matches!(self.0[at - 1], "-n" | "-u" | "--namespace" | "--context");

@@ -47,14 +47,26 @@ pub(super) trait Words {
     /// The folded word; empty for values.
     fn key(&self, at: usize) -> &str;
     /// No phrase may start here or end before here.
-    fn glued(&self, at: usize) -> bool;
+    fn glued(&self, _at: usize) -> bool {
+        false
+    }
     /// Part of a longer name: no word of a phrase.
-    fn blocked(&self, at: usize) -> bool;
-    fn is_number(&self, at: usize) -> bool;
-    fn is_state(&self, at: usize) -> bool;
-    fn is_severity(&self, at: usize) -> bool;
+    fn blocked(&self, _at: usize) -> bool {
+        false
+    }
+    fn is_number(&self, _at: usize) -> bool {
+        false
+    }
+    fn is_state(&self, _at: usize) -> bool {
+        false
+    }
+    fn is_severity(&self, _at: usize) -> bool {
+        false
+    }
     /// Words a phrase may be interrupted by: articles and the like.
-    fn skippable(&self, at: usize) -> bool;
+    fn skippable(&self, _at: usize) -> bool {
+        false
+    }
 }
 
 /// Writes out the alternatives and options of a phrase.

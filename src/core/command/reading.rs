@@ -72,21 +72,6 @@ impl Words for Plain<'_> {
     fn glued(&self, at: usize) -> bool {
         self.0.words[at].glued
     }
-    fn blocked(&self, _: usize) -> bool {
-        false
-    }
-    fn is_number(&self, _: usize) -> bool {
-        false
-    }
-    fn is_state(&self, _: usize) -> bool {
-        false
-    }
-    fn is_severity(&self, _: usize) -> bool {
-        false
-    }
-    fn skippable(&self, _: usize) -> bool {
-        false
-    }
 }
 
 /// How a word was used.

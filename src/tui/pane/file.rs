@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use ratatui::layout::Rect;
 
 use crate::tui::frame::Frame;
-use crate::tui::keys::{Action, Context, Table};
+use crate::tui::keys::{Action, Context};
 use crate::tui::logs::{LogId, LogPane};
 use crate::tui::msg::Ticket;
+use crate::tui::pane::run::whole;
 use crate::tui::pane::{Opening, Reaction, Scene, View};
 use crate::tui::view::canvas::{Canvas, safe};
 
@@ -35,11 +36,7 @@ impl View for FileLog {
     }
 
     fn act(&mut self, action: Action, _scene: Scene<'_>) -> Reaction {
-        match action {
-            Action::Leave | Action::Fullscreen => Reaction::Close,
-            other if other.table() == Table::Global => Reaction::Ignored,
-            other => Reaction::Log(other),
-        }
+        whole::act(action)
     }
 
     fn log(&self, body: Rect) -> Option<LogPane> {

@@ -29,11 +29,7 @@ impl View for WholeLog {
     }
 
     fn act(&mut self, action: Action, _scene: Scene<'_>) -> Reaction {
-        match action {
-            Action::Leave | Action::Fullscreen => Reaction::Close,
-            other if other.table() == Table::Global => Reaction::Ignored,
-            other => Reaction::Log(other),
-        }
+        act(action)
     }
 
     fn log(&self, body: Rect) -> Option<LogPane> {
@@ -57,5 +53,15 @@ impl View for WholeLog {
 
     fn crumb(&self) -> String {
         format!("log of run {}", self.run)
+    }
+}
+
+/// Performs an action in a log on the whole screen.
+#[must_use]
+pub fn act(action: Action) -> Reaction {
+    match action {
+        Action::Leave | Action::Fullscreen => Reaction::Close,
+        other if other.table() == Table::Global => Reaction::Ignored,
+        other => Reaction::Log(other),
     }
 }

@@ -79,7 +79,8 @@ impl View for RunbooksScreen {
         if self.filter.is_typing() {
             Context::Text
         } else {
-            Context::List
+            // It has no marks and one order.
+            Context::Reader
         }
     }
 
@@ -158,7 +159,7 @@ impl View for RunbooksScreen {
         let shown = self.shown();
         let title = Span::styled(format!(" Runbooks {} ", shown.len()), theme.strong());
         let mark = Span::styled(self.filter.mark(), theme.attention());
-        let inner = canvas.frame(area, title.into(), &mark.into(), true);
+        let inner = canvas.pane(area, title.into(), &mark.into(), true);
         if shown.is_empty() {
             let none = match (&self.error, &self.rows) {
                 (Some(why), _) => why.clone(),
@@ -187,7 +188,7 @@ impl View for RunbooksScreen {
         for (y, (i, entry)) in (list.y..list.bottom()).zip(shown.iter().enumerate().skip(first)) {
             canvas.line(row(list, y), &line(entry, frame, (names, titles)));
             if i == self.picker.index() {
-                canvas.restyle(row(list, y), theme.selected());
+                canvas.select(row(list, y), true);
             }
         }
     }
