@@ -437,3 +437,18 @@ fn head(file: &File) -> Vec<u8> {
     let got = file.read_at(&mut head, 0).unwrap_or(0);
     head[..got].to_vec()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_without_a_writer_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.expect("mkfifo runs").success());
+        let why = Tracked::open(&path).map(drop).expect_err("it is no file");
+        assert!(why.to_string().contains("no regular file"), "{why}");
+    }
+}

@@ -1,5 +1,6 @@
 //! Menus of keys, marks, orders, the search for things, and the way back and forth.
 
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use opsroom::core::run::act::Act;
 use opsroom::core::run::orders::{Ending, Order};
 use opsroom::core::run::{RunId, RunStatus, StepStatus};
@@ -367,4 +368,63 @@ fn a_runbook_is_typed_opened_and_leads_to_its_runs() {
         _ => false,
     };
     assert!(console.wanted.iter().any(by_runbook));
+}
+
+#[test]
+fn another_order_reads_no_further_pages() {
+    let mut world = World::default();
+    world.overview.runs = (1..=900)
+        .rev()
+        .map(|id| listed(id, RunStatus::Succeeded))
+        .collect();
+    let mut console = Console::new(world);
+    let pages = |console: &Console| {
+        let is_page = |effect: &&Effect| matches!(effect, Effect::Runs { .. });
+        console.wanted.iter().filter(is_page).count()
+    };
+    console.press("r");
+    let before = pages(&console);
+    console.press("o n").shows("newest first, reversed");
+    assert_eq!(
+        pages(&console),
+        before,
+        "the selection is on the newest run"
+    );
+}
+
+#[test]
+fn a_typed_number_is_that_of_a_run() {
+    let mut world = World::default();
+    world.overview.runs = [412, 41, 40]
+        .map(|id| listed(id, RunStatus::Succeeded))
+        .to_vec();
+    let mut console = Console::new(world);
+    console
+        .press(", r")
+        .type_text("41")
+        .press("Enter")
+        .shows("› run #41");
+    console
+        .press("Esc , r")
+        .type_text("12")
+        .shows("Enter opens run #12");
+}
+
+#[test]
+fn a_failed_run_opens_at_its_failure_also_while_another_pane_has_focus() {
+    let mut world = World::at_rest();
+    world.detail.run.status = RunStatus::Failed;
+    world.detail.steps[1].status = StepStatus::Failed;
+    let detail = world.detail.clone();
+    let mut console = Console::new(world);
+    let key = |c| Msg::Key(KeyEvent::new(c, KeyModifiers::NONE));
+    console.press("r");
+    console.send_unanswered(key(KeyCode::Enter));
+    console.send_unanswered(key(KeyCode::Tab));
+    console.send(Msg::Detail(RunId(41), Ok(Box::new(detail))));
+    let sought = |effect: &Effect| match effect {
+        Effect::File(_, request) => format!("{request:?}").contains("Step(1)"),
+        _ => false,
+    };
+    assert!(console.wanted.iter().any(sought));
 }

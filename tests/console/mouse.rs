@@ -1,10 +1,12 @@
 //! The mouse: off until it is turned on; wheel, click and double click.
 
+use opsroom::core::run::RunStatus;
+use opsroom::core::run::note::RunNote;
 use opsroom::tui::facts::Facts;
 use opsroom::tui::msg::{Effect, Mouse, MouseKind, Msg};
 
 use super::screen::Console;
-use super::world::{NOW, World};
+use super::world::{NOW, World, listed};
 
 fn point(console: &mut Console, kind: MouseKind, column: u16, row: u16) {
     console.send(Msg::Mouse(Mouse { kind, column, row }));
@@ -141,4 +143,56 @@ fn no_click_anywhere_panics_at_any_size() {
             console.paint();
         }
     }
+}
+
+#[test]
+fn a_double_click_in_a_long_list_opens_the_row_that_was_clicked() {
+    let mut world = World::default();
+    world.overview.runs = (1..=60)
+        .rev()
+        .map(|id| listed(id, RunStatus::Succeeded))
+        .collect();
+    let mut console = Console::new(world);
+    console.press("F8 r");
+    let row = row_of(&console, "#45");
+    for _ in 0..2 {
+        point(&mut console, MouseKind::Press, 8, row);
+    }
+    console.shows("› run #45");
+}
+
+#[test]
+fn two_clicks_at_different_places_of_a_row_are_no_double_click() {
+    let mut console = Console::with(World::default(), Facts::default(), true, (160, 40));
+    console.press("F8");
+    let row = row_of(&console, "crm");
+    point(&mut console, MouseKind::Press, 8, row);
+    point(&mut console, MouseKind::Press, 100, row);
+    console.hides("› crm").hides("› run");
+}
+
+#[test]
+fn artifacts_below_notes_take_clicks() {
+    let mut world = World::default();
+    let mut second = world.detail.artifacts[0].clone();
+    (second.number, second.title) = (2, "versions after".to_owned());
+    world.detail.artifacts.push(second);
+    world.detail.notes = vec![RunNote {
+        seq: 7,
+        actor: "bo".to_owned(),
+        text: "seen".to_owned(),
+        at: NOW,
+    }];
+    let mut console = Console::new(world);
+    console.press("F8 r Enter");
+    let row = row_of(&console, "manifest versions");
+    for _ in 0..2 {
+        point(&mut console, MouseKind::Press, 65, row);
+    }
+    let opened = |number: u32| {
+        let is_it =
+            |effect: &Effect| matches!(effect, Effect::Artifact { number: n, .. } if *n == number);
+        console.wanted.iter().any(is_it)
+    };
+    assert!(opened(1) && !opened(2), "{}", console.text());
 }
