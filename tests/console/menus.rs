@@ -398,6 +398,8 @@ fn a_typed_number_is_that_of_a_run() {
     world.overview.runs = [412, 41, 40]
         .map(|id| listed(id, RunStatus::Succeeded))
         .to_vec();
+    // Another title holds the number too.
+    world.overview.runs[0].title = "41".to_owned();
     let mut console = Console::new(world);
     console
         .press(", r")
@@ -427,4 +429,14 @@ fn a_failed_run_opens_at_its_failure_also_while_another_pane_has_focus() {
         _ => false,
     };
     assert!(console.wanted.iter().any(sought));
+}
+
+#[test]
+fn a_view_that_is_left_while_it_reads_takes_its_answer() {
+    let mut console = Console::new(World::default());
+    let key = |c| Msg::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE));
+    let asked = console.send_unanswered(key('r'));
+    console.send_unanswered(key('<'));
+    console.settle(asked);
+    console.press(">").shows("#41").hides("reading");
 }
