@@ -5,7 +5,8 @@
 use std::time::{Duration, Instant};
 
 use opsroom::core::command::{Catalogue, RunbookName, complete, parse};
-use opsroom::core::stack::service::{Environment, Routine, Service, Stack};
+use opsroom::core::stack::routine::Routine;
+use opsroom::core::stack::service::{Environment, Service, Stack};
 
 const ROUNDS: usize = 40;
 

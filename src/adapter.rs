@@ -1,6 +1,7 @@
 //! Adapters: the only code that acts on other systems for steps. One file per kind of call; one
 //! arm in `perform`.
 
+mod connect;
 mod context;
 mod http;
 mod mail;
@@ -124,7 +125,8 @@ impl Adapters {
             return Ok(());
         };
         match &call.kind {
-            CallKind::Wait(_) => Ok(()),
+            CallKind::Wait(_) | CallKind::Resolve { .. } => Ok(()),
+            CallKind::Connect(connection) => connect::check(connection, &real.context.policy),
             CallKind::Http(request) => {
                 let url = http::check(&request.method, &request.url, &request.headers)?;
                 http::check_address(&url, request.host, &real.context.policy)?;
@@ -239,11 +241,15 @@ impl Real {
                     .await?;
                 process::perform(&command, context, left, output, limits).await
             }
+            CallKind::Connect(connection) => {
+                connect::perform(&connection, &context.policy, call.timeout_ms, limits.cancel).await
+            }
+            CallKind::Resolve { host } => {
+                connect::resolve(&host, call.timeout_ms, limits.cancel).await
+            }
             CallKind::Wait(wait) => wait::perform(wait.ms, limits.cancel).await,
             CallKind::Manual(_) | CallKind::Approve(_) | CallKind::Artifact(_) => {
-                Reply::Unreachable {
-                    message: NOT_OURS.to_owned(),
-                }
+                Reply::unreachable(NOT_OURS)
             }
             // Boxed, like the two below: seldom used, and far larger than the rest.
             CallKind::Sql(statement) => {
@@ -271,9 +277,7 @@ const NOT_OURS: &str =
 
 /// The answer to a call that was cancelled before it had one.
 fn cancelled() -> Reply {
-    Reply::Unreachable {
-        message: "cancelled".to_owned(),
-    }
+    Reply::unreachable("cancelled")
 }
 
 /// Milliseconds since `start`, whole.

@@ -1,8 +1,8 @@
 //! HTTP: one exchange under one total deadline, no redirects, connections reused, readable errors.
 
-mod errors;
+pub(super) mod errors;
 mod resolver;
-mod tls;
+pub(super) mod tls;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{cancelled, deadline, elapsed_ms};
 use crate::core::base::header;
 use crate::core::base::outbound::{HostFrom, Policy, is_localhost};
-use crate::core::run::step::{HttpCall, Reply};
+use crate::core::run::step::{Cause, HttpCall, Reply};
 use crate::vault::{Value, Vault};
 
 /// Longer bodies are cut here.
@@ -32,7 +32,7 @@ enum Failure {
     /// Not sent.
     Refused(String),
     /// Sent, or at least tried.
-    Unreachable(String),
+    Unreachable(String, Cause),
 }
 
 /// Proxies of the environment (`https_proxy` …) are for outbound calls, never for this machine.
@@ -82,7 +82,7 @@ impl Client {
             () = cancel.cancelled() => cancelled(),
             answer = sent => match answer {
                 Ok(reply) => reply,
-                Err(Failure::Unreachable(message)) => Reply::Unreachable { message },
+                Err(Failure::Unreachable(message, cause)) => Reply::Unreachable { message, cause },
                 Err(Failure::Refused(message)) => Reply::Refused { message },
             },
         }
@@ -127,17 +127,17 @@ impl Client {
         let request = build(client, request, url, secrets).map_err(Failure::Refused)?;
         let failed = |e: &reqwest::Error| match resolver::refusal(e) {
             Some(refusal) => Failure::Refused(refusal),
-            None => Failure::Unreachable(errors::describe(e, url)),
+            None => Failure::Unreachable(errors::describe(e, url), errors::cause(e)),
         };
         let mut response =
             client
                 .execute(request)
                 .await
                 .map_err(|e| match (failed(&e), proxy_in_use(url)) {
-                    (Failure::Unreachable(message), Some(name)) if e.is_connect() => {
-                        Failure::Unreachable(format!(
-                            "{message} (or the proxy in ${name} did not let us through)"
-                        ))
+                    (Failure::Unreachable(message, cause), Some(name)) if e.is_connect() => {
+                        let message =
+                            format!("{message} (or the proxy in ${name} did not let us through)");
+                        Failure::Unreachable(message, cause)
                     }
                     (failure, _) => failure,
                 })?;

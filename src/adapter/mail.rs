@@ -49,9 +49,7 @@ async fn send(
     let letter = letter(email, message).map_err(refused)?;
     let credentials = credentials(email, context).await.map_err(refused)?;
     let addresses = addresses(email, &context.policy).await?;
-    let mut last = Reply::Unreachable {
-        message: format!("unknown host {}", email.server),
-    };
+    let mut last = Reply::unreachable(format!("unknown host {}", email.server));
     for address in addresses {
         let private =
             || TlsParameters::new(email.server.clone()).map_err(|e| refused(describe(&e)));
@@ -129,9 +127,7 @@ async fn addresses(email: &Email, policy: &Policy) -> Result<Vec<IpAddr>, Reply>
         .check_name(name, Written::Literally)
         .map_err(refused)?;
     let found = tokio::net::lookup_host((name, email.port)).await;
-    let unknown = |e: std::io::Error| Reply::Unreachable {
-        message: format!("unknown host {name} ({e})"),
-    };
+    let unknown = |e: std::io::Error| Reply::unreachable(format!("unknown host {name} ({e})"));
     let found: Vec<IpAddr> = found.map_err(unknown)?.map(|a| a.ip()).collect();
     for address in &found {
         policy.check(*address, Written::As(name)).map_err(refused)?;
@@ -154,7 +150,7 @@ fn failure(error: &Error, place: &str) -> Reply {
             message,
             again: false,
         },
-        _ => Reply::Unreachable { message },
+        _ => Reply::unreachable(message),
     }
 }
 

@@ -80,12 +80,12 @@ pub(super) async fn perform(
     let start = Instant::now();
     let in_session = match session::enter(what) {
         Ok(entered) => entered,
-        Err(message) => return Reply::Unreachable { message },
+        Err(message) => return Reply::unreachable(message),
     };
     let what = in_session.as_ref().unwrap_or(what);
     let (mut running, outputs) = match Running::start(what, vault, &secrets) {
         Ok(started) => started,
-        Err(message) => return Reply::Unreachable { message },
+        Err(message) => return Reply::unreachable(message),
     };
     if !running
         .release(outputs.path(), &output, &limits.cancel)
@@ -130,9 +130,7 @@ pub(super) async fn perform(
             }
         }
         End::TimedOut => Reply::TimedOut { after_ms: ms },
-        End::Lost(why) => Reply::Unreachable {
-            message: format!("lost track of the process: {why}"),
-        },
+        End::Lost(why) => Reply::unreachable(format!("lost track of the process: {why}")),
     }
 }
 

@@ -125,6 +125,8 @@ fn describe(call: &Call) -> String {
     match &call.kind {
         CallKind::Http(request) => format!("{} {}", request.method, request.url),
         CallKind::Shell(command) => command.argv.join(" "),
+        CallKind::Connect(connection) => format!("connect {}:{}", connection.host, connection.port),
+        CallKind::Resolve { host } => format!("resolve {host}"),
         CallKind::Wait(_) => "wait".to_owned(),
         CallKind::Manual(manual) => manual.prompt.clone(),
         CallKind::Approve(approve) => approve.prompt.clone(),
@@ -143,6 +145,16 @@ fn plain(call: &Call) -> ScriptedAnswer {
             signal: None,
             outputs: BTreeMap::new(),
             lacks: Vec::new(),
+            ms: 0,
+        },
+        CallKind::Connect(connection) => Reply::Connected {
+            address: format!("{}:{}", connection.host, connection.port),
+            certificates: Vec::new(),
+            distrust: None,
+            ms: 0,
+        },
+        CallKind::Resolve { host } => Reply::Resolved {
+            addresses: vec![host.clone()],
             ms: 0,
         },
         CallKind::Wait(wait) => Reply::Waited { ms: wait.ms },

@@ -81,7 +81,7 @@ pub(super) async fn perform(
             Reply::Rows(rows)
         }
         Err(Failure::Refused(message)) => Reply::Refused { message },
-        Err(Failure::Unreachable(message)) => Reply::Unreachable { message },
+        Err(Failure::Unreachable(message)) => Reply::unreachable(message),
         Err(Failure::Declined { message, again }) => Reply::Declined { message, again },
         Err(Failure::TimedOut) => Reply::TimedOut {
             after_ms: elapsed_ms(start),

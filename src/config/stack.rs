@@ -39,7 +39,7 @@
 //! [[routine]]
 //! name = "web ping"
 //! service = "web"
-//! kind = "http"                        # http | collect
+//! kind = "http"                        # http, webhook, tcp, dns, tls, shell, sql, promql, unit, heartbeat, manual, collect
 //! env = "prod"
 //! every = "5m"                         # or: cron = "30 2 * * *", timezone = "Europe/Berlin"
 //! request = { method = "GET", url = "https://web.acme.test/health", timeout = "8s", auth = { secret_ref = "WEB" } }

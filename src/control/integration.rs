@@ -154,7 +154,7 @@ fn check_reply(reply: &Reply) -> Result<String, String> {
         Reply::Http { status, .. } => Err(format!("answers HTTP {status}")),
         Reply::TimedOut { after_ms } => Err(Outcome::timed_out(*after_ms).message),
         Reply::Declined { message, .. }
-        | Reply::Unreachable { message }
+        | Reply::Unreachable { message, .. }
         | Reply::Refused { message } => Err(message.clone()),
         other => Err(Outcome::unexpected("probe", other).message),
     }
@@ -227,12 +227,7 @@ mod tests {
                 },
                 Err("no route"),
             ),
-            (
-                Reply::Unreachable {
-                    message: message.clone(),
-                },
-                Err("no route"),
-            ),
+            (Reply::unreachable(message.clone()), Err("no route")),
             (Reply::Refused { message }, Err("no route")),
             (
                 Reply::Stored,

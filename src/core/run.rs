@@ -16,6 +16,7 @@ pub mod plan;
 pub mod progress;
 pub mod queue;
 pub mod repeat;
+pub mod response;
 pub mod resume;
 pub mod step;
 pub mod summary;

@@ -1,5 +1,6 @@
 //! Stack differences: the changes that turn one stack into another.
 
+pub mod routine;
 pub mod service;
 pub mod state;
 
@@ -8,7 +9,8 @@ mod describe;
 
 use serde::{Deserialize, Serialize};
 
-use crate::stack::service::{Contact, Environment, Routine, Service, Stack};
+use crate::stack::routine::Routine;
+use crate::stack::service::{Contact, Environment, Service, Stack};
 
 pub use deletion::{Attached, Deletion, Owner, routines_of};
 pub use describe::describe;

@@ -21,9 +21,9 @@ impl Drive {
         timeout_ms: i64,
     ) -> Result<Reply, StoreError> {
         let Some(index) = run.place.index else {
-            return Ok(Reply::Unreachable {
-                message: "only a step of the run can ask for approval".to_owned(),
-            });
+            return Ok(Reply::unreachable(
+                "only a step of the run can ask for approval",
+            ));
         };
         let record = StepRecord {
             index,
@@ -61,9 +61,7 @@ impl Drive {
             Waited::TimedOut => Reply::TimedOut {
                 after_ms: self.time_box(index).unwrap_or(timeout_ms),
             },
-            Waited::Stopped => Reply::Unreachable {
-                message: "no decision was made".to_owned(),
-            },
+            Waited::Stopped => Reply::unreachable("no decision was made"),
         };
         self.rec.transition(Transition::Continue, None, &[]).await?;
         Ok(reply)

@@ -113,7 +113,7 @@ async fn probe(world: &World, step: PlanStep) -> Option<Observation> {
     // Output of probes is not kept. A probe that the rate limit of its host refuses skips this
     // slot.
     let reply = world.adapters.glance(call).await?;
-    if let (true, Reply::Unreachable { message }) | (_, Reply::Refused { message }) =
+    if let (true, Reply::Unreachable { message, .. }) | (_, Reply::Refused { message }) =
         (local, &reply)
     {
         return Some(unknown(world, target, message.clone()));

@@ -16,9 +16,9 @@ impl Drive {
         timeout_ms: i64,
     ) -> Result<Reply, StoreError> {
         let Some(index) = run.place.index else {
-            return Ok(Reply::Unreachable {
-                message: "only a step of the run can ask a person".to_owned(),
-            });
+            return Ok(Reply::unreachable(
+                "only a step of the run can ask a person",
+            ));
         };
         // Lists show it on one line.
         let lines: Vec<&str> = prompt
@@ -49,9 +49,7 @@ impl Drive {
             Waited::TimedOut => Reply::TimedOut {
                 after_ms: timeout_ms,
             },
-            Waited::Stopped => Reply::Unreachable {
-                message: "no answer was given".to_owned(),
-            },
+            Waited::Stopped => Reply::unreachable("no answer was given"),
         };
         self.rec.transition(Transition::Continue, None, &[]).await?;
         Ok(reply)

@@ -7,7 +7,8 @@ use std::path::Path;
 use opsroom::core::command::{
     Catalogue, ParseOutcome, Parsed, RunbookName, complete, intents, parse, parse_with,
 };
-use opsroom::core::stack::service::{Environment, Routine, Service, Stack};
+use opsroom::core::stack::routine::Routine;
+use opsroom::core::stack::service::{Environment, Service, Stack};
 use proptest::prelude::*;
 use toml::{Table, Value};
 

@@ -220,6 +220,7 @@ const ROOMS: &[&str] = &[
     "integration",
     "run",
     "health",
+    "routine",
     "access",
     "logline",
     "command",

@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind};
 
 use rustls::CertificateError as Cert;
 
+use crate::core::run::step::Cause;
+
 /// One line; names the peer, never the credentials in the address.
 pub(super) fn describe(error: &reqwest::Error, url: &reqwest::Url) -> String {
     let host = url.host_str().unwrap_or("?");
@@ -17,21 +19,59 @@ pub(super) fn describe(error: &reqwest::Error, url: &reqwest::Url) -> String {
     if let Some(tls) = tls_error(error) {
         return format!("TLS with {peer}: {}", describe_tls(tls, host));
     }
-    match io_error(error).map(io::Error::kind) {
-        Some(ErrorKind::ConnectionRefused) => format!("connection refused by {peer}"),
-        Some(ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe) => {
+    if let Some(message) = io_error(error).and_then(|e| describe_io(e, &peer)) {
+        return message;
+    }
+    if error.is_connect() {
+        format!("cannot connect to {peer}: {}", innermost(error))
+    } else {
+        format!("{peer}: {}", innermost(error))
+    }
+}
+
+/// The message for a connection that failed, where there is a better one than the system's.
+pub(in crate::adapter) fn describe_io(error: &io::Error, peer: &str) -> Option<String> {
+    Some(match error.kind() {
+        ErrorKind::ConnectionRefused => format!("connection refused by {peer}"),
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
             format!("connection reset by {peer}")
         }
-        Some(ErrorKind::HostUnreachable) => format!("no route to {peer}"),
-        Some(ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown) => {
+        ErrorKind::HostUnreachable => format!("no route to {peer}"),
+        ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => {
             format!("no network to reach {peer}")
         }
-        Some(ErrorKind::TimedOut) => format!("no answer from {peer}: the connection timed out"),
-        Some(ErrorKind::UnexpectedEof) => {
+        ErrorKind::TimedOut => format!("no answer from {peer}: the connection timed out"),
+        ErrorKind::UnexpectedEof => {
             format!("{peer} closed the connection before it answered")
         }
-        _ if error.is_connect() => format!("cannot connect to {peer}: {}", innermost(error)),
-        _ => format!("{peer}: {}", innermost(error)),
+        _ => return None,
+    })
+}
+
+/// The same as a class.
+pub(super) fn cause(error: &reqwest::Error) -> Cause {
+    if error.is_dns() {
+        return Cause::Dns;
+    }
+    if tls_error(error).is_some() {
+        return Cause::Tls;
+    }
+    io_error(error).map_or(Cause::Other, io_cause)
+}
+
+/// The class of a failed connection.
+pub(in crate::adapter) fn io_cause(error: &io::Error) -> Cause {
+    match error.kind() {
+        ErrorKind::ConnectionRefused
+        | ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::BrokenPipe
+        | ErrorKind::UnexpectedEof => Cause::Refused,
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => {
+            Cause::NoRoute
+        }
+        ErrorKind::TimedOut => Cause::Timeout,
+        _ => Cause::Other,
     }
 }
 
@@ -71,7 +111,7 @@ fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
     })
 }
 
-fn describe_tls(error: &rustls::Error, host: &str) -> String {
+pub(in crate::adapter) fn describe_tls(error: &rustls::Error, host: &str) -> String {
     match error {
         rustls::Error::InvalidCertificate(cert) => match cert {
             Cert::Expired | Cert::ExpiredContext { .. } => "certificate expired".to_owned(),

@@ -35,7 +35,7 @@ async fn ask(url: &str, timeout_ms: i64) -> Reply {
 
 fn message(reply: &Reply) -> &str {
     match reply {
-        Reply::Unreachable { message } => message,
+        Reply::Unreachable { message, .. } => message,
         other => panic!("{other:?}"),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
 /// The one TLS configuration all clients share.
-pub(super) fn config() -> Result<ClientConfig, String> {
+pub(in crate::adapter) fn config() -> Result<ClientConfig, String> {
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|e| format!("cannot set up TLS: {e}"))?
@@ -16,7 +16,7 @@ pub(super) fn config() -> Result<ClientConfig, String> {
     Ok(config)
 }
 
-fn roots() -> RootCertStore {
+pub(in crate::adapter) fn roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     for error in &found.errors {

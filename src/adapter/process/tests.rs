@@ -172,7 +172,7 @@ async fn failures_to_start_are_explained() {
     ] {
         let (reply, ..) = run(what, 1000, CancellationToken::new()).await;
         assert!(
-            matches!(&reply, Reply::Unreachable { message } if message.contains(part)),
+            matches!(&reply, Reply::Unreachable { message, .. } if message.contains(part)),
             "{reply:?}"
         );
     }

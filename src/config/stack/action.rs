@@ -149,7 +149,11 @@ fn read(
 }
 
 /// `secrets = ["NAME"]` of a shell action.
-fn secrets(s: &mut Section<'_>, report: &mut Report, call: Option<&ActionCall>) -> Vec<String> {
+pub(super) fn secrets(
+    s: &mut Section<'_>,
+    report: &mut Report,
+    call: Option<&ActionCall>,
+) -> Vec<String> {
     let Some(field) = s.field("secrets") else {
         return Vec::new();
     };
@@ -227,7 +231,7 @@ fn call(s: &mut Section<'_>, report: &mut Report, verb: Option<Verb>) -> Option<
     }
 }
 
-fn command(field: &Field<'_>, report: &mut Report) -> Option<ShellCommand> {
+pub(super) fn command(field: &Field<'_>, report: &mut Report) -> Option<ShellCommand> {
     if !field.value().is_array() {
         return field.text_by(report, script).map(ShellCommand::Script);
     }

@@ -1,15 +1,24 @@
 //! One `[[routine]]`.
 
-use super::action::{auth, check_runs_in, headers};
-use super::names::Names;
-use crate::config::rule::{self, schedule, web};
-use crate::core::base::toml_doc::{Report, Section};
-use crate::core::expr::{Expr, ExprError};
-use crate::core::runbook::scope;
-use crate::core::stack::service::{Routine, RoutineRequest, Service};
+mod check;
 
-/// Kinds of routines; all of them send HTTP requests.
-const KINDS: [(&str, &str); 2] = [("http", "http"), ("collect", "collect")];
+use super::action::check_runs_in;
+use super::names::Names;
+use crate::config::rule::{self, schedule};
+use crate::core::base::toml_doc::{Field, Report, Section};
+use crate::core::expr::{Expr, ExprError};
+use crate::core::routine::scope;
+use crate::core::stack::routine::{MisfirePolicy, Routine, RoutineKind};
+use crate::core::stack::service::Service;
+
+/// Most conditions of one routine.
+const MAX_CONDITIONS: usize = 20;
+/// Largest threshold: more failures in a row than this say nothing new.
+const MAX_THRESHOLD: i64 = 100;
+/// Most slots caught up on at once.
+const MAX_CATCH_UP: i64 = 1000;
+/// Longest jitter, milliseconds.
+const MAX_JITTER_MS: i64 = 3_600_000;
 
 pub(super) fn read(
     mut s: Section<'_>,
@@ -19,9 +28,10 @@ pub(super) fn read(
     read_services: &[Service],
 ) -> Routine {
     let name = super::name(&mut s, report);
+    let kinds = RoutineKind::ALL.map(|kind| (kind.name(), kind));
     let kind = s
         .required(report, "kind", "\"http\"")
-        .and_then(|f| f.text_by(report, |t| rule::one_of(t, &KINDS)));
+        .and_then(|f| f.text_by(report, |t| rule::one_of(t, &kinds)));
     let service = s
         .field("service")
         .and_then(|f| services.resolve(report, &f));
@@ -34,33 +44,97 @@ pub(super) fn read(
         check_runs_in(report, field, &service.environments);
     }
     let (every_ms, cron) = when(&mut s, report);
-    let request = s.required(
-        report,
-        "request",
-        "{ method = \"GET\", url = \"https://…\" }",
-    );
+    let timezone = s.text_by(report, "timezone", schedule::zone);
+    // The mistakes in a request are reported even when the kind is wrong.
+    let likely = kind.or(s.has("request").then_some(RoutineKind::Http));
+    let check = likely.and_then(|kind| check::read(&mut s, report, kind));
+    let expect = conditions(&mut s, report, kind);
     let routine = Routine {
         name,
         service,
-        kind: kind.unwrap_or_default().to_owned(),
         env: env.and_then(|f| environments.resolve(report, &f)),
+        check: check.unwrap_or_else(|| Routine::default().check),
         every_ms,
         cron,
-        timezone: s.text_by(report, "timezone", schedule::zone),
-        request: request
-            .and_then(|f| f.table(report))
-            .and_then(|t| read_request(t, report)),
-        expect: s.text_by(report, "expect", condition),
+        timezone,
+        expect,
+        timeout_ms: s.text_by(report, "timeout", schedule::timeout),
+        ..rules(&mut s, report, every_ms)
     };
-    s.close(report);
+    if kind.is_some() {
+        s.close(report);
+    }
     routine
 }
 
+/// What happens around a check: jitter, missed slots, thresholds.
+fn rules(s: &mut Section<'_>, report: &mut Report, every_ms: Option<i64>) -> Routine {
+    let policies = MisfirePolicy::ALL.map(|policy| (policy.name(), policy));
+    let most = every_ms.map_or(MAX_JITTER_MS, |every| (every / 2).min(MAX_JITTER_MS));
+    let routine = Routine {
+        jitter_ms: s.text_by(report, "jitter", |t| schedule::within(t, 1, most)),
+        misfire: s.text_by(report, "misfire", |t| rule::one_of(t, &policies)),
+        failure_threshold: number(s, report, "failure_threshold", MAX_THRESHOLD),
+        success_threshold: number(s, report, "success_threshold", MAX_THRESHOLD),
+        ..Routine::default()
+    };
+    let max_catch_up = s.field("max_catch_up");
+    if let Some(field) = &max_catch_up
+        && routine.misfire != Some(MisfirePolicy::All)
+    {
+        field.conflict(
+            report,
+            "is only for misfire = \"all\"; remove one of the two",
+        );
+    }
+    Routine {
+        max_catch_up: max_catch_up
+            .and_then(|f| f.whole(report, 1, MAX_CATCH_UP))
+            .and_then(|n| u32::try_from(n).ok()),
+        ..routine
+    }
+}
+
+fn number(s: &mut Section<'_>, report: &mut Report, key: &'static str, most: i64) -> Option<u32> {
+    s.field(key)
+        .and_then(|f| f.whole(report, 1, most))
+        .and_then(|n| u32::try_from(n).ok())
+}
+
+/// `expect`: one condition over the answer, or a list of them.
+fn conditions(s: &mut Section<'_>, report: &mut Report, kind: Option<RoutineKind>) -> Vec<String> {
+    let (Some(field), Some(kind)) = (s.field("expect"), kind) else {
+        return Vec::new();
+    };
+    if scope::routine_types(kind).is_empty() {
+        field.conflict(
+            report,
+            format!("a {} routine has no answer to check", kind.name()),
+        );
+        return Vec::new();
+    }
+    let fields: Vec<Field<'_>> = if field.value().is_array() {
+        field.list(report).unwrap_or_default()
+    } else {
+        vec![field]
+    };
+    if let Some(field) = fields.get(MAX_CONDITIONS) {
+        field.wrong(
+            report,
+            format!("is one condition too many; at most {MAX_CONDITIONS} fit"),
+        );
+    }
+    fields
+        .iter()
+        .filter_map(|f| f.text_by(report, |text| condition(text, kind)))
+        .collect()
+}
+
 /// A condition over the response, as in runbooks.
-fn condition(text: &str) -> Result<String, String> {
+fn condition(text: &str, kind: RoutineKind) -> Result<String, String> {
     let text = rule::prose(text)?;
     let caret = |why: ExprError| format!("is no condition: {}", why.with_caret(&text));
-    Expr::condition(&text, &scope::routine_types()).map_err(caret)?;
+    Expr::condition(&text, &scope::routine_types(kind)).map_err(caret)?;
     Ok(text)
 }
 
@@ -83,27 +157,5 @@ fn when(s: &mut Section<'_>, report: &mut Report) -> (Option<i64>, Option<String
         _ => {}
     }
     let every = every.and_then(|f| f.text_by(report, schedule::interval));
-    let cron = cron.and_then(|f| f.text_by(report, schedule::cron));
-    (every, cron)
-}
-
-fn read_request(mut t: Section<'_>, report: &mut Report) -> Option<RoutineRequest> {
-    let method = match t.field("method") {
-        Some(field) => field.text_by(report, web::method),
-        None => Some("GET".to_owned()),
-    };
-    let url = t
-        .required(report, "url", "\"https://…\"")
-        .and_then(|f| f.text_by(report, web::url));
-    let timeout_ms = t.text_by(report, "timeout", schedule::timeout);
-    let headers = headers(&mut t, report);
-    let secret_ref = auth(&mut t, report);
-    t.close(report);
-    Some(RoutineRequest {
-        method: method?,
-        url: url?,
-        timeout_ms,
-        headers,
-        secret_ref,
-    })
+    (every, cron.and_then(|f| f.text_by(report, schedule::cron)))
 }

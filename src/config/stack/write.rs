@@ -6,9 +6,10 @@ use std::fmt::Write;
 use super::action::{default_idempotent, default_timeout_ms};
 use crate::core::base::text;
 use crate::core::base::time::write_duration;
+use crate::core::stack::routine::{Check, MisfirePolicy, Routine, RoutineRequest};
 use crate::core::stack::service::{
-    Action, ActionCall, ApprovalRule, Contact, Contract, Cost, Environment, HttpRequest, Routine,
-    RoutineRequest, Seats, Service, ShellCommand, Sla, Stack, Tier,
+    Action, ActionCall, ApprovalRule, Contact, Contract, Cost, Environment, HttpRequest, Seats,
+    Service, ShellCommand, Sla, Stack, Tier,
 };
 
 /// Writes a stack so that [`read`](super::read) returns the same one.
@@ -134,8 +135,7 @@ fn action(a: &Action) -> Pairs {
     out.list("env", &a.environments);
     match &a.call {
         ActionCall::Http(request) => out.group("http", Some(http(request))),
-        ActionCall::Shell(ShellCommand::Script(text)) => out.text("shell", text),
-        ActionCall::Shell(ShellCommand::Argv(argv)) => out.list("shell", argv),
+        ActionCall::Shell(command) => shell(&mut out, command),
     }
     out.list("secrets", &a.secrets);
     if a.timeout_ms != default_timeout_ms(a.verb) {
@@ -167,23 +167,79 @@ fn routine(r: &Routine) -> Pairs {
     let mut out = Pairs::default();
     out.text("name", &r.name);
     out.maybe("service", r.service.as_deref());
-    out.text("kind", &r.kind);
+    out.text("kind", r.kind().name());
     out.maybe("env", r.env.as_deref());
-    out.maybe("every", r.every_ms.map(write_duration).as_deref());
+    out.duration("every", r.every_ms);
     out.maybe("cron", r.cron.as_deref());
     out.maybe("timezone", r.timezone.as_deref());
-    out.group("request", r.request.as_ref().map(request));
-    out.maybe("expect", r.expect.as_deref());
+    check(&mut out, &r.check);
+    match r.expect.as_slice() {
+        [one] => out.text("expect", one),
+        many => out.list("expect", many),
+    }
+    out.duration("timeout", r.timeout_ms);
+    out.duration("jitter", r.jitter_ms);
+    out.maybe("misfire", r.misfire.map(MisfirePolicy::name));
+    out.number("max_catch_up", r.max_catch_up.map(i64::from));
+    out.number("failure_threshold", r.failure_threshold.map(i64::from));
+    out.number("success_threshold", r.success_threshold.map(i64::from));
     out
+}
+
+fn check(out: &mut Pairs, check: &Check) {
+    match check {
+        Check::Http(_) | Check::Webhook(_) | Check::Collect(_) => {
+            out.group("request", check.request().map(request));
+        }
+        Check::Tcp { address } => out.text("address", address),
+        Check::Dns { host } => out.text("host", host),
+        Check::Tls {
+            address,
+            server_name,
+            min_days,
+        } => {
+            out.text("address", address);
+            out.maybe("server_name", server_name.as_deref());
+            out.number("min_days", Some(*min_days));
+        }
+        Check::Shell { command, secrets } => {
+            shell(out, command);
+            out.list("secrets", secrets);
+        }
+        Check::Sql { database, query } => {
+            out.text("database", database);
+            out.text("query", query);
+        }
+        Check::Promql {
+            url,
+            query,
+            secret_ref: secret,
+        } => {
+            out.text("url", url);
+            out.text("query", query);
+            out.group("auth", secret.as_deref().map(secret_ref));
+        }
+        Check::Unit { unit } => out.text("unit", unit),
+        Check::Heartbeat { grace_ms } => out.duration("grace", Some(*grace_ms)),
+        Check::Manual { task } => out.text("task", task),
+    }
+}
+
+fn shell(out: &mut Pairs, command: &ShellCommand) {
+    match command {
+        ShellCommand::Script(text) => out.text("shell", text),
+        ShellCommand::Argv(argv) => out.list("shell", argv),
+    }
 }
 
 fn request(r: &RoutineRequest) -> Pairs {
     let mut out = Pairs::default();
     out.text("method", &r.method);
     out.text("url", &r.url);
-    out.maybe("timeout", r.timeout_ms.map(write_duration).as_deref());
+    out.duration("timeout", r.timeout_ms);
     out.map("headers", &r.headers);
     out.group("auth", r.secret_ref.as_deref().map(secret_ref));
+    out.maybe("body", r.body.as_deref());
     out
 }
 
@@ -231,6 +287,10 @@ impl Pairs {
         if let Some(value) = value {
             self.raw(key, value.to_string());
         }
+    }
+
+    fn duration(&mut self, key: &str, ms: Option<i64>) {
+        self.maybe(key, ms.map(write_duration).as_deref());
     }
 
     fn flag(&mut self, key: &str, value: bool) {

@@ -356,7 +356,8 @@ fn other_verbs(lexicon: &Lexicon) -> impl Iterator<Item = String> {
 mod tests {
     use super::*;
     use crate::command::RunbookName;
-    use crate::stack::service::{Environment, Routine, Service, Stack};
+    use crate::stack::routine::Routine;
+    use crate::stack::service::{Environment, Service, Stack};
 
     fn catalogue() -> Catalogue {
         let service = |name: &str, alias: &str| Service {

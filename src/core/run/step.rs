@@ -16,7 +16,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::call::{Call, CallKind, HttpCall, SecretHeader, SecretVariable, ShellCall};
+pub use self::call::{
+    Call, CallKind, Certificate, ConnectCall, HttpCall, SecretHeader, SecretVariable, ShellCall,
+};
 use crate::stack::state::State;
 
 /// Lists the step kinds: the closed set of them, and how any of them is reached.
@@ -152,6 +154,21 @@ pub enum Reply {
     Stored,
     /// A statement went through.
     Rows(sql::Rows),
+    /// A connection was opened.
+    Connected {
+        /// The address that answered, with its port.
+        address: String,
+        /// With TLS: the certificates of the server, its own first.
+        certificates: Vec<Certificate>,
+        /// With TLS: why the certificate is not valid for the name, if it is not.
+        distrust: Option<String>,
+        ms: i64,
+    },
+    /// A name was resolved.
+    Resolved {
+        addresses: Vec<String>,
+        ms: i64,
+    },
     /// The server took the mail.
     Mailed {
         ms: i64,
@@ -171,12 +188,40 @@ pub enum Reply {
     /// …
     Unreachable {
         message: String,
+        cause: Cause,
     },
     /// The call was not made, for local reasons: a missing secret, an address that may not be
     /// called. It gives no information about the target, and a retry would not help.
     Refused {
         message: String,
     },
+}
+
+impl Reply {
+    /// No answer, for a reason that has no [`Cause`] of its own.
+    #[must_use]
+    pub fn unreachable(message: impl Into<String>) -> Self {
+        Self::Unreachable {
+            message: message.into(),
+            cause: Cause::Other,
+        }
+    }
+}
+
+/// What kept a call from being answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The name does not resolve.
+    Dns,
+    /// The connection was refused, or closed before there was an answer.
+    Refused,
+    /// There is no route.
+    NoRoute,
+    /// The connection timed out, although the call's own deadline had not passed.
+    Timeout,
+    /// TLS failed: no valid certificate, or no TLS at all.
+    Tls,
+    Other,
 }
 
 /// The outcome of a step.

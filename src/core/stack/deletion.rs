@@ -116,7 +116,8 @@ impl std::fmt::Display for Attached {
 mod tests {
     use super::*;
     use crate::stack::diff;
-    use crate::stack::service::{Environment, Routine, Service};
+    use crate::stack::routine::Routine;
+    use crate::stack::service::{Environment, Service};
 
     #[test]
     fn a_deletion_lists_what_depends_on_it() {

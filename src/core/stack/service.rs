@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::routine::Routine;
 use crate::{serde_by_word, words};
 use serde::{Deserialize, Serialize};
 
@@ -246,42 +247,6 @@ pub enum ShellCommand {
     Script(String),
     /// Program and arguments, no shell in between.
     Argv(Vec<String>),
-}
-
-/// A scheduled check or webhook: its definition. The scheduler is separate.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Routine {
-    pub name: String,
-    #[serde(default)]
-    pub service: Option<String>,
-    pub kind: String,
-    #[serde(default)]
-    pub env: Option<String>,
-    #[serde(default)]
-    pub every_ms: Option<i64>,
-    #[serde(default)]
-    pub cron: Option<String>,
-    #[serde(default)]
-    pub timezone: Option<String>,
-    #[serde(default)]
-    pub request: Option<RoutineRequest>,
-    /// An expression over `response`; kept as written.
-    #[serde(default)]
-    pub expect: Option<String>,
-}
-
-/// The request of an HTTP routine.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct RoutineRequest {
-    pub method: String,
-    pub url: String,
-    #[serde(default)]
-    pub timeout_ms: Option<i64>,
-    #[serde(default)]
-    pub headers: BTreeMap<String, String>,
-    /// Name of the secret sent as a bearer token; the value is never stored.
-    #[serde(default)]
-    pub secret_ref: Option<String>,
 }
 
 /// A contact person.

@@ -154,7 +154,7 @@ fn retries_by_status_code() {
     }
     let message = || "because".to_owned();
     assert_eq!(
-        after(&get, 1, &Reply::Unreachable { message: message() }),
+        after(&get, 1, &Reply::unreachable(message())),
         Again::After(2000)
     );
     assert_eq!(

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use opsroom::core::stack::routine::{Check, MisfirePolicy, RequestCheck, Routine, RoutineRequest};
 use opsroom::core::stack::service::{
-    Action, ActionCall, ApprovalRule, Contact, Contract, Cost, Environment, HttpRequest, Routine,
-    RoutineRequest, Seats, Service, ShellCommand, Sla, Stack, Tier, Verb,
+    Action, ActionCall, ApprovalRule, Contact, Contract, Cost, Environment, HttpRequest, Seats,
+    Service, ShellCommand, Sla, Stack, Tier, Verb,
 };
 use proptest::option::of;
 use proptest::prelude::*;
@@ -397,36 +398,33 @@ fn routine(
         of(1..100_000i64),
         headers(),
         of("[A-Z_][A-Z0-9_.-]{0,9}"),
+        of(prose()),
     )
-        .prop_map(|(method, timeout_ms, headers, secret_ref)| RoutineRequest {
-            method,
-            url: "https://x.test/health?a=%20".to_owned(),
-            timeout_ms,
-            headers,
-            secret_ref,
-        });
-    let kind = select(vec!["http", "collect"]);
+        .prop_map(
+            |(method, timeout_ms, headers, secret_ref, body)| RoutineRequest {
+                method,
+                url: "https://x.test/health?a=%20".to_owned(),
+                timeout_ms,
+                headers,
+                secret_ref,
+                body,
+            },
+        );
+    let check = check(request);
     let zone = of(select(vec!["UTC", "America/New_York"]));
-    let expect = of(select(vec![
-        "response.status == 200 && response.duration_ms < 800",
-        "response.body.items[0].age_hours < 26\n  || env == \"dev\"",
-    ])
-    .prop_map(str::to_owned));
     (
         when,
-        request,
-        kind,
+        check,
+        rules(),
         zone,
-        expect,
         any::<(bool, bool, Index, Index)>(),
     )
         .prop_map(
             move |(
                 (every_ms, cron),
-                request,
-                kind,
+                (check, expect),
+                rules,
                 zone,
-                expect,
                 (has_service, has_env, service, env),
             )| {
                 let service = services
@@ -440,7 +438,6 @@ fn routine(
                 Routine {
                     name: name.clone(),
                     service: service.map(|s| s.name.clone()),
-                    kind: kind.to_owned(),
                     env: places
                         .get(env.index(places.len().max(1)))
                         .filter(|_| has_env)
@@ -448,11 +445,94 @@ fn routine(
                     every_ms,
                     cron,
                     timezone: zone.map(str::to_owned),
-                    request: Some(request),
+                    check,
                     expect,
+                    jitter_ms: rules.jitter_ms.filter(|_| every_ms.is_none()),
+                    ..rules.clone()
                 }
             },
         )
+}
+
+/// A check with conditions that fit its kind.
+fn check(
+    request: impl Strategy<Value = RoutineRequest> + 'static,
+) -> impl Strategy<Value = (Check, Vec<String>)> {
+    let of_request = (request, 0..3usize, 0..3usize).prop_map(|(request, kind, conditions)| {
+        let check = RequestCheck {
+            request: Some(request),
+        };
+        let check = match kind {
+            0 => Check::Http(check),
+            1 => Check::Webhook(check),
+            _ => Check::Collect(check),
+        };
+        let all = [
+            "response.status == 200 && response.duration_ms < 800",
+            "response.body.items[0].age_hours < 26\n  || env == \"dev\"",
+        ];
+        (
+            check,
+            all[..conditions].iter().map(|&c| c.to_owned()).collect(),
+        )
+    });
+    let text = |t: &str| t.to_owned();
+    let others = select(vec![
+        Check::Tcp {
+            address: text("[::1]:5432"),
+        },
+        Check::Dns {
+            host: text("acme.test"),
+        },
+        Check::Tls {
+            address: text("acme.test:443"),
+            server_name: Some(text("www.acme.test")),
+            min_days: 30,
+        },
+        Check::Shell {
+            command: ShellCommand::Argv(vec![text("df"), text("-h")]),
+            secrets: vec![text("TOKEN")],
+        },
+        Check::Shell {
+            command: ShellCommand::Script(text("test -e /tmp\n")),
+            secrets: Vec::new(),
+        },
+        Check::Sql {
+            database: text("shop"),
+            query: text("select 1"),
+        },
+        Check::Promql {
+            url: text("http://prom.test:9090"),
+            query: text("up == 0"),
+            secret_ref: Some(text("PROM")),
+        },
+        Check::Unit {
+            unit: text("nginx.service"),
+        },
+        Check::Heartbeat { grace_ms: 60_000 },
+        Check::Manual {
+            task: text("Rotate the key\nof the vault"),
+        },
+    ])
+    .prop_map(|check| (check, Vec::new()));
+    prop_oneof![of_request, others]
+}
+
+/// Thresholds, deadline and what happens with missed slots.
+fn rules() -> impl Strategy<Value = Routine> {
+    let misfire = of(select(MisfirePolicy::ALL.to_vec()));
+    let numbers = (of(1..100u32), of(1..100u32), of(1..100u32));
+    (misfire, numbers, of(1..100_000i64), of(1..3_600_000i64)).prop_map(
+        |(misfire, (catch_up, failures, successes), timeout_ms, jitter_ms)| Routine {
+            misfire,
+            max_catch_up: catch_up.filter(|_| misfire == Some(MisfirePolicy::All)),
+            failure_threshold: failures,
+            success_threshold: successes,
+            timeout_ms,
+            jitter_ms,
+            ..Routine::default()
+        },
+    )
 }
 
 fn contact(name: String) -> impl Strategy<Value = Contact> {

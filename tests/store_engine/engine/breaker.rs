@@ -159,9 +159,7 @@ async fn an_answer_below_500_or_a_refusal_is_no_failure() {
 }
 
 fn unreachable() -> Act {
-    Act::Reply(Reply::Unreachable {
-        message: "connection refused".to_owned(),
-    })
+    Act::Reply(Reply::unreachable("connection refused"))
 }
 
 #[tokio::test]

@@ -557,9 +557,7 @@ async fn a_time_that_is_over_is_the_shortest_of_those_around_the_step() {
 async fn a_message_is_kept_up_to_its_length() {
     for (length, whole) in [(1023, true), (1024, true), (1025, false)] {
         let message = "x".repeat(length);
-        let reply = Reply::Unreachable {
-            message: message.clone(),
-        };
+        let reply = Reply::unreachable(message.clone());
         let bench = Bench::scripted(Script::default().on("web", Act::Reply(reply))).await;
         let run = bench.run(plan(vec![get(Phase::Action, "web")])).await;
         let kept = messages(&bench, run.id).await.remove(0);

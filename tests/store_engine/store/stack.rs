@@ -4,8 +4,9 @@ use opsroom::core::health::observation::Observation;
 use opsroom::core::run::Transition;
 use opsroom::core::run::breaker::BreakerKey;
 use opsroom::core::run::plan::Target;
+use opsroom::core::stack::routine::Routine;
 use opsroom::core::stack::service::{
-    Action, ActionCall, Contact, Environment, Routine, Service, ShellCommand, Sla, Stack, Verb,
+    Action, ActionCall, Contact, Environment, Service, ShellCommand, Sla, Stack, Verb,
 };
 use opsroom::core::stack::state::State;
 use opsroom::core::stack::{Attached, Change, Delta, Owner};
@@ -57,7 +58,6 @@ fn environment(name: &str) -> Environment {
 fn routine(name: &str) -> Routine {
     Routine {
         name: name.into(),
-        kind: "http".into(),
         every_ms: Some(60_000),
         ..Routine::default()
     }

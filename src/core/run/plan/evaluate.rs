@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::PlanStep;
 use crate::base::time::Timestamp;
 use crate::expr::{Expr, Value};
+use crate::run::response;
 use crate::run::step::adapter::Progress;
 use crate::run::step::sql::Rows;
 use crate::run::step::{Outcome, Reply, StepSpec, Verdict};
@@ -41,7 +42,7 @@ impl PlanStep {
         if rules.key.is_empty() && rules.expect.is_none() && rules.save.is_empty() {
             return evaluation;
         }
-        let response = response_of(reply);
+        let response = response::value(reply);
         evaluation.result = result_of(reply, &response);
         if outcome.verdict == Verdict::Succeeded {
             let mut scope = self.scope(steps, now);
@@ -249,113 +250,6 @@ fn fail(outcome: &mut Outcome, why: &str, again: bool) {
         again,
         outcome.latency_ms,
     );
-}
-
-/// The answer as `response`.
-fn response_of(reply: &Reply) -> Value {
-    let fields = match reply {
-        Reply::Http {
-            status,
-            headers,
-            body,
-            truncated,
-            ms,
-        } => {
-            let json = if *truncated {
-                None
-            } else {
-                serde_json::from_str::<serde_json::Value>(body).ok()
-            };
-            let headers = headers
-                .iter()
-                .map(|(k, v)| (k.clone(), Value::Text(v.clone())))
-                .collect();
-            vec![
-                ("status", Value::Int(i64::from(*status))),
-                ("duration_ms", Value::Int(*ms)),
-                ("headers", Value::Map(headers)),
-                (
-                    "body",
-                    json.as_ref()
-                        .map_or_else(|| Value::Text(body.clone()), Value::from),
-                ),
-            ]
-        }
-        Reply::Exited {
-            code, outputs, ms, ..
-        } => {
-            let outputs = outputs
-                .iter()
-                .map(|(k, v)| (k.clone(), Value::Text(v.clone())))
-                .collect();
-            let mut fields = vec![
-                ("duration_ms", Value::Int(*ms)),
-                ("outputs", Value::Map(outputs)),
-            ];
-            fields.extend(code.map(|code| ("exit_code", Value::Int(i64::from(code)))));
-            fields
-        }
-        Reply::Answered { done, by, note } => vec![
-            ("done", Value::Bool(*done)),
-            ("by", Value::Text(by.clone())),
-            ("note", Value::Text(note.clone().unwrap_or_default())),
-        ],
-        Reply::Rows(rows) => rows_of(rows),
-        Reply::Operated(progress) => progress_of(progress),
-        Reply::Waited { .. }
-        | Reply::Stored
-        | Reply::Mailed { .. }
-        | Reply::Declined { .. }
-        | Reply::TimedOut { .. }
-        | Reply::Unreachable { .. }
-        | Reply::Refused { .. } => Vec::new(),
-    };
-    Value::Map(fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
-}
-
-fn rows_of(rows: &Rows) -> Vec<(&'static str, Value)> {
-    let count = |n: usize| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
-    let row = |row: &Vec<serde_json::Value>| {
-        Value::Map(
-            rows.columns
-                .iter()
-                .cloned()
-                .zip(row.iter().map(Value::from))
-                .collect(),
-        )
-    };
-    vec![
-        ("rows", Value::List(rows.rows.iter().map(row).collect())),
-        (
-            "columns",
-            Value::List(rows.columns.iter().cloned().map(Value::Text).collect()),
-        ),
-        ("row_count", count(rows.rows.len())),
-        (
-            "affected",
-            Value::Int(i64::try_from(rows.affected).unwrap_or(i64::MAX)),
-        ),
-        ("truncated", Value::Bool(rows.truncated)),
-        ("duration_ms", Value::Int(rows.ms)),
-    ]
-}
-
-/// The answer to the last request, and the values kept of all of them.
-fn progress_of(progress: &Progress) -> Vec<(&'static str, Value)> {
-    let Value::Map(last) = response_of(&progress.last) else {
-        return Vec::new();
-    };
-    let mut fields: Vec<_> = ["status", "body"]
-        .into_iter()
-        .filter_map(|name| Some((name, last.get(name)?.clone())))
-        .collect();
-    let kept = progress
-        .kept
-        .iter()
-        .map(|(name, value)| (name.clone(), Value::from(value)));
-    fields.push(("result", Value::Map(kept.collect())));
-    fields.push(("duration_ms", Value::Int(progress.ms)));
-    fields
 }
 
 /// The answer as `steps.NAME`: a request, a statement and an operation under `response`, a

@@ -83,7 +83,7 @@ impl Adapter {
         match reply {
             Reply::Operated(progress) => self.outcome_of(operation, progress),
             Reply::Refused { message } => Outcome::refused(message),
-            Reply::Unreachable { message } => Outcome::failed(message.clone(), true, None),
+            Reply::Unreachable { message, .. } => Outcome::failed(message.clone(), true, None),
             Reply::TimedOut { after_ms } => Outcome::timed_out(*after_ms),
             other => Outcome::unexpected("adapter", other),
         }
@@ -143,7 +143,7 @@ impl Adapter {
                 outcome
             }
             Reply::Refused { message } => Outcome::refused(&format!("{message}{before}")),
-            Reply::Unreachable { message } => {
+            Reply::Unreachable { message, .. } => {
                 Outcome::failed(format!("{request_line}: {message}{before}"), true, None)
             }
             other => Outcome::unexpected("adapter", other),

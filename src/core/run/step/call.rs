@@ -9,6 +9,7 @@ use super::shell::SessionRef;
 use super::sql::Sql;
 use super::wait::Wait;
 use crate::base::outbound::HostFrom;
+use crate::base::time::Timestamp;
 use crate::integration::notify::Message;
 use crate::run::artifact::{ArtifactDraft, ArtifactSpec};
 
@@ -38,6 +39,12 @@ pub enum CallKind {
     Manual(Manual),
     /// Ask people whether the run may go on; answered through `Control::vote`.
     Approve(Approve),
+    /// Open a connection and close it again; only routines do.
+    Connect(ConnectCall),
+    /// Resolve a host name; only routines do.
+    Resolve {
+        host: String,
+    },
     /// No call: the step only produces this artifact.
     Artifact(ArtifactDraft),
 }
@@ -53,6 +60,25 @@ pub struct HttpCall {
     pub body: Option<String>,
     /// Headers only the adapter can fill in.
     pub secrets: Vec<SecretHeader>,
+}
+
+/// A connection to open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectCall {
+    pub host: String,
+    pub port: u16,
+    /// Speak TLS, and ask for the certificate of this name.
+    pub tls_name: Option<String>,
+}
+
+/// A certificate as a server sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    pub subject: String,
+    pub issuer: String,
+    /// First and last instant at which it is valid.
+    pub not_before: Timestamp,
+    pub not_after: Timestamp,
 }
 
 /// A command to run: program, arguments, additions to the environment, folder.

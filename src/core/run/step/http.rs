@@ -88,7 +88,9 @@ impl Http {
                 ..
             } => (*status, body, *truncated, *ms),
             Reply::TimedOut { after_ms } => return Outcome::timed_out(*after_ms),
-            Reply::Unreachable { message } => return Outcome::failed(message.clone(), true, None),
+            Reply::Unreachable { message, .. } => {
+                return Outcome::failed(message.clone(), true, None);
+            }
             Reply::Refused { message } => return Outcome::refused(message),
             other => return Outcome::unexpected("http", other),
         };
@@ -241,9 +243,7 @@ mod tests {
             ),
             (
                 &http,
-                Reply::Unreachable {
-                    message: "connection refused".to_owned(),
-                },
+                Reply::unreachable("connection refused"),
                 again(true),
                 State::Failing,
                 "connection refused",

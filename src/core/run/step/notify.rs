@@ -90,7 +90,7 @@ pub fn notify_outcome(to: &str, reply: &Reply) -> Outcome {
             Outcome::failed(format!("{to} was not notified: {message}"), *again, None)
         }
         Reply::TimedOut { after_ms } => Outcome::timed_out(*after_ms),
-        Reply::Unreachable { message } => {
+        Reply::Unreachable { message, .. } => {
             Outcome::failed(format!("{to} was not notified: {message}"), true, None)
         }
         Reply::Refused { message } => Outcome::refused(message),

@@ -96,7 +96,7 @@ impl Sql {
             Reply::Rows(rows) => Outcome::ok(summary(rows), Some(rows.ms)),
             Reply::Declined { message, again } => Outcome::failed(message.clone(), *again, None),
             Reply::TimedOut { after_ms } => Outcome::timed_out(*after_ms),
-            Reply::Unreachable { message } => Outcome::failed(message.clone(), true, None),
+            Reply::Unreachable { message, .. } => Outcome::failed(message.clone(), true, None),
             Reply::Refused { message } => Outcome::refused(message),
             other => Outcome::unexpected("sql", other),
         }
@@ -211,9 +211,7 @@ mod tests {
                 "no such table: x",
             ),
             (
-                Reply::Unreachable {
-                    message: message.clone(),
-                },
+                Reply::unreachable(message.clone()),
                 failed(true),
                 "no such table: x",
             ),

@@ -9,6 +9,7 @@ use crate::base::suggest::nearest;
 use crate::base::toml_doc::{Report, Section};
 use crate::expr::{Expr, Type};
 use crate::run::plan::placeholder::{Piece, Slot, chosen_secret, pieces};
+use crate::run::response;
 use crate::runbook::definition::{Body, Does, Given};
 use crate::runbook::input::{Input, InputKind};
 use crate::runbook::scope::{self, KnownStep};
@@ -105,11 +106,11 @@ impl<'i> Context<'i> {
                 TextScope::Once | TextScope::Title => None,
             };
             let response = match answer {
-                Answer::Http => scope::http_response(),
-                Answer::Shell => scope::shell_response(),
-                Answer::Manual => scope::manual_response(),
-                Answer::Sql => scope::sql_response(),
-                Answer::Adapter => scope::adapter_response(),
+                Answer::Http => response::http(),
+                Answer::Shell => response::shell(),
+                Answer::Manual => response::manual(),
+                Answer::Sql => response::sql(),
+                Answer::Adapter => response::adapter(),
                 Answer::Either => Type::Any,
                 Answer::None => return Rc::new(types),
             };

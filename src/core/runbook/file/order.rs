@@ -5,9 +5,9 @@ use std::collections::HashMap;
 
 use super::step::Spot;
 use crate::base::toml_doc::{Report, Section};
-use crate::run::Phase;
+use crate::run::{Phase, response};
 use crate::runbook::definition::StepTemplate;
-use crate::runbook::scope::{self, KnownStep, key_of};
+use crate::runbook::scope::{KnownStep, key_of};
 
 /// Data about the steps before they are read: names, order, saved values.
 pub(super) fn known_steps(steps: &[Section<'_>], finally: &[Section<'_>]) -> Vec<KnownStep> {
@@ -38,9 +38,9 @@ fn known(table: &Section<'_>, spot: Spot) -> Option<KnownStep> {
         repeated: table.has("for_each") || table.has("use") || table.has("runbook"),
         asks: table.has("manual"),
         response: match () {
-            () if table.has("sql") => scope::sql_response(),
-            () if table.has("adapter") => scope::adapter_response(),
-            () => scope::http_response(),
+            () if table.has("sql") => response::sql(),
+            () if table.has("adapter") => response::adapter(),
+            () => response::http(),
         },
     })
 }

@@ -11,6 +11,7 @@ use crate::base::problem::Problem;
 use crate::run::Phase;
 use crate::run::artifact::ArtifactSpec;
 use crate::run::plan::OnFailure;
+use crate::run::response;
 use crate::runbook::Runbook;
 use crate::runbook::condition::Condition;
 use crate::runbook::definition::{
@@ -329,7 +330,7 @@ fn when(number: usize, inputs: &[Input]) -> Option<Condition> {
         order: (0, number),
         repeated: false,
         asks: true,
-        response: scope::manual_response(),
+        response: response::manual(),
     };
     let scope = scope::late_types(inputs, &[known]);
     Condition::parse(&format!("steps.{key}.done"), &[], &scope).ok()

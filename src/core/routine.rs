@@ -1,0 +1,5 @@
+//! Routines: what is run on a schedule, and what its results mean.
+
+pub mod check;
+pub mod class;
+pub mod scope;

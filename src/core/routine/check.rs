@@ -1,0 +1,441 @@
+//! What a routine calls, and what it makes of the answer.
+
+mod promql;
+mod values;
+
+use crate::base::header;
+use crate::base::outbound::HostFrom;
+use crate::base::text::cut;
+use crate::base::time::{Timestamp, human_ms};
+use crate::expr::Expr;
+use crate::routine::class::FailureClass;
+use crate::run::step::shell::Shell;
+use crate::run::step::sql::Sql;
+use crate::run::step::{
+    Call, CallKind, Cause, ConnectCall, HttpCall, Reply, SecretHeader, StepSpec, Verdict,
+};
+use crate::stack::routine::{Check, Routine, RoutineRequest};
+use crate::stack::service::ShellCommand;
+use crate::stack::state::State;
+
+/// The deadline of a check without one of its own, milliseconds.
+pub const TIMEOUT_MS: i64 = 10_000;
+/// Rows that a statement of a routine may return.
+const MAX_ROWS: u32 = 1000;
+/// The longest part of an answer that is kept, characters.
+const MAX_KEPT: usize = 2000;
+/// The longest message, characters.
+const MAX_MESSAGE: usize = 500;
+
+/// The answer to a check.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckAnswer {
+    pub reply: Reply,
+    /// Output of a command, the end of it where there was more.
+    pub output: String,
+}
+
+impl From<Reply> for CheckAnswer {
+    fn from(reply: Reply) -> Self {
+        Self {
+            reply,
+            output: String::new(),
+        }
+    }
+}
+
+/// The result of a check.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckResult {
+    pub state: State,
+    /// Why it is not ok.
+    pub class: Option<FailureClass>,
+    /// One line for people: `HTTP 200 in 41 ms`.
+    pub message: String,
+    /// The time until the answer, milliseconds; none without an answer.
+    pub latency_ms: Option<i64>,
+    /// HTTP status or exit code; 0: neither.
+    pub code: u16,
+}
+
+impl CheckResult {
+    /// A check that could not be made, for a reason of ours.
+    #[must_use]
+    pub fn unknown(class: FailureClass, message: &str) -> Self {
+        Self {
+            state: State::Unknown,
+            class: Some(class),
+            message: cut(message, MAX_MESSAGE),
+            latency_ms: None,
+            code: 0,
+        }
+    }
+}
+
+/// The call of a routine; none for kinds that wait for a report.
+#[must_use]
+pub fn call(routine: &Routine) -> Option<Call> {
+    let kind = match &routine.check {
+        Check::Http(_) | Check::Webhook(_) | Check::Collect(_) => {
+            CallKind::Http(request_call(routine.check.request()?))
+        }
+        Check::Tcp { address } => CallKind::Connect(connection(address, None)),
+        Check::Tls {
+            address,
+            server_name,
+            ..
+        } => {
+            let own = host_and_port(address).0;
+            let name = server_name.as_deref().unwrap_or(own);
+            CallKind::Connect(connection(address, Some(name)))
+        }
+        Check::Dns { host } => CallKind::Resolve { host: host.clone() },
+        Check::Shell { command, secrets } => shell_call(command.clone(), secrets.clone()),
+        Check::Unit { unit } => {
+            let argv = [
+                "systemctl",
+                "show",
+                "--property=LoadState,ActiveState,SubState,Result",
+            ];
+            let words = argv.into_iter().chain(["--", unit.as_str()]);
+            shell_call(
+                ShellCommand::Argv(words.map(str::to_owned).collect()),
+                Vec::new(),
+            )
+        }
+        Check::Sql { database, query } => CallKind::Sql(Sql {
+            database: database.clone(),
+            place: String::new(),
+            statement: query.clone(),
+            params: Vec::new(),
+            mutates: false,
+            max_rows: MAX_ROWS,
+        }),
+        Check::Promql {
+            url,
+            query,
+            secret_ref,
+        } => CallKind::Http(promql::call(url, query, secret_ref.as_deref())),
+        Check::Heartbeat { .. } | Check::Manual { .. } => return None,
+    };
+    Some(Call {
+        kind,
+        timeout_ms: timeout_ms(routine),
+    })
+}
+
+/// The total deadline of a check, milliseconds.
+#[must_use]
+pub fn timeout_ms(routine: &Routine) -> i64 {
+    let of_request = || routine.check.request().and_then(|r| r.timeout_ms);
+    routine.timeout_ms.or_else(of_request).unwrap_or(TIMEOUT_MS)
+}
+
+fn request_call(request: &RoutineRequest) -> HttpCall {
+    HttpCall {
+        method: request.method.clone(),
+        url: request.url.clone(),
+        host: HostFrom::File,
+        headers: request.headers.clone(),
+        body: request.body.clone(),
+        secrets: bearer(request.secret_ref.as_deref()),
+    }
+}
+
+fn bearer(secret: Option<&str>) -> Vec<SecretHeader> {
+    secret.map(SecretHeader::bearer).into_iter().collect()
+}
+
+fn connection(address: &str, tls_name: Option<&str>) -> ConnectCall {
+    let (host, port) = host_and_port(address);
+    ConnectCall {
+        host: host.to_owned(),
+        port,
+        tls_name: tls_name.map(str::to_owned),
+    }
+}
+
+/// The parts of `host:port`, which was checked when the file was read.
+fn host_and_port(address: &str) -> (&str, u16) {
+    let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
+    (host, port.parse().unwrap_or(0))
+}
+
+fn shell_call(command: ShellCommand, secrets: Vec<String>) -> CallKind {
+    let shell = Shell {
+        secrets,
+        ..Shell::new(command)
+    };
+    StepSpec::Shell(shell).call(TIMEOUT_MS).kind
+}
+
+/// Evaluates an answer: first the answer itself, then the conditions of the routine.
+#[must_use]
+pub fn result(routine: &Routine, answer: &CheckAnswer, now: Timestamp) -> CheckResult {
+    if let Some(found) = without_answer(&routine.check, &answer.reply) {
+        return found;
+    }
+    let mut found = match &routine.check {
+        Check::Http(_) | Check::Webhook(_) | Check::Collect(_) => http(routine, &answer.reply),
+        Check::Tls { min_days, .. } => tls(*min_days, &answer.reply, now),
+        Check::Promql { .. } => promql::result(&answer.reply),
+        Check::Unit { unit } => values::unit(unit, answer),
+        _ => plain(routine, &answer.reply),
+    };
+    if found.state != State::Unknown && !routine.expect.is_empty() {
+        conditions(routine, answer, now, &mut found);
+    }
+    found.message = cut(&found.message, MAX_MESSAGE);
+    found
+}
+
+/// The result when the call was not answered.
+fn without_answer(check: &Check, reply: &Reply) -> Option<CheckResult> {
+    let failing = |class, message: &str, latency_ms| CheckResult {
+        state: State::Failing,
+        class: Some(class),
+        message: cut(message, MAX_MESSAGE),
+        latency_ms,
+        code: 0,
+    };
+    // A command that cannot be started says nothing about the other side.
+    let local = matches!(check, Check::Shell { .. } | Check::Unit { .. });
+    Some(match reply {
+        Reply::Refused { message } => CheckResult::unknown(FailureClass::Blocked, message),
+        Reply::Unreachable { message, .. } if local => {
+            CheckResult::unknown(FailureClass::Ours, message)
+        }
+        Reply::Unreachable { message, cause } => failing(class_of(*cause), message, None),
+        Reply::TimedOut { after_ms } => {
+            let message = format!("no answer within {}", human_ms(*after_ms));
+            failing(FailureClass::Timeout, &message, None)
+        }
+        Reply::Declined { message, .. } => failing(FailureClass::Condition, message, None),
+        _ => return None,
+    })
+}
+
+const fn class_of(cause: Cause) -> FailureClass {
+    match cause {
+        Cause::Dns => FailureClass::Dns,
+        Cause::Refused => FailureClass::Refused,
+        Cause::NoRoute | Cause::Other => FailureClass::Unreachable,
+        Cause::Timeout => FailureClass::Timeout,
+        Cause::Tls => FailureClass::Tls,
+    }
+}
+
+/// Any 2xx is good, unless a condition asks about the status itself.
+fn http(routine: &Routine, reply: &Reply) -> CheckResult {
+    let Reply::Http {
+        status,
+        headers,
+        ms,
+        ..
+    } = reply
+    else {
+        return unexpected(reply);
+    };
+    let asks = routine.expect.iter().any(|text| asks_about(text, "status"));
+    let good = asks || (200..300).contains(status);
+    let mut found = CheckResult {
+        state: State::Ok,
+        class: None,
+        message: format!("HTTP {status} in {ms} ms"),
+        latency_ms: Some(*ms),
+        code: *status,
+    };
+    if !good {
+        found.state = State::Failing;
+        found.class = Some(FailureClass::Status);
+        if let (300..400, Some(place)) = (*status, headers.get("location")) {
+            found.class = Some(FailureClass::Redirect);
+            found.message = format!(
+                "HTTP {status} in {ms} ms, redirects to {} (not followed)",
+                cut(place, 200)
+            );
+        }
+    }
+    found
+}
+
+fn asks_about(condition: &str, field: &str) -> bool {
+    let place = ("response".to_owned(), Some(field.to_owned()));
+    Expr::stored(condition).is_ok_and(|expr| expr.uses().contains(&place))
+}
+
+/// The earliest end of all certificates counts, and their trust.
+fn tls(min_days: i64, reply: &Reply, now: Timestamp) -> CheckResult {
+    let Reply::Connected {
+        certificates,
+        distrust,
+        ms,
+        ..
+    } = reply
+    else {
+        return unexpected(reply);
+    };
+    let Some(first) = certificates.iter().min_by_key(|c| c.not_after) else {
+        return unexpected(reply);
+    };
+    let days = values::days_left(first, now);
+    let subject = &first.subject;
+    let mut found = CheckResult {
+        state: State::Ok,
+        class: None,
+        message: format!("certificate of {subject} is valid for {days} more days"),
+        latency_ms: Some(*ms),
+        code: 0,
+    };
+    if let Some(why) = distrust {
+        found.state = State::Failing;
+        found.class = Some(FailureClass::Tls);
+        found.message = if first.not_after < now {
+            let ended = values::date(first.not_after);
+            format!("{why}: the certificate of {subject} ended on {ended}")
+        } else {
+            why.clone()
+        };
+    } else if days < min_days {
+        found.state = State::Degraded;
+        found.class = Some(FailureClass::Tls);
+        found.message = format!(
+            "certificate of {subject} ends in {days} days, on {}; fewer than {min_days}",
+            values::date(first.not_after)
+        );
+    }
+    found
+}
+
+/// Kinds whose answer needs no rules of its own: a connection, a name, a statement, a command.
+fn plain(routine: &Routine, reply: &Reply) -> CheckResult {
+    let ok = |message: String, ms: i64| CheckResult {
+        state: State::Ok,
+        class: None,
+        message,
+        latency_ms: Some(ms),
+        code: 0,
+    };
+    match reply {
+        Reply::Connected { address, ms, .. } => {
+            ok(format!("connected to {address} in {ms} ms"), *ms)
+        }
+        Reply::Resolved { addresses, ms } => {
+            ok(format!("{} in {ms} ms", addresses.join(", ")), *ms)
+        }
+        Reply::Rows(rows) => ok(
+            match rows.rows.len() {
+                1 => format!("1 row in {} ms", rows.ms),
+                n => format!("{n} rows in {} ms", rows.ms),
+            },
+            rows.ms,
+        ),
+        Reply::Exited { code, ms, .. } => {
+            let number = u16::try_from(code.unwrap_or(0)).unwrap_or(u16::MAX);
+            let any = routine
+                .expect
+                .iter()
+                .any(|text| asks_about(text, "exit_code"));
+            let outcome =
+                StepSpec::Shell(Shell::new(ShellCommand::Argv(Vec::new()))).outcome(reply);
+            let failed = outcome.verdict != Verdict::Succeeded;
+            let good = !failed || (any && code.is_some());
+            CheckResult {
+                state: if good { State::Ok } else { State::Failing },
+                class: (!good).then_some(FailureClass::Exit),
+                message: outcome.message,
+                latency_ms: Some(*ms),
+                code: number,
+            }
+        }
+        other => unexpected(other),
+    }
+}
+
+/// An answer that does not fit the call: a bug in opsroom, reported as such.
+fn unexpected(reply: &Reply) -> CheckResult {
+    CheckResult::unknown(
+        FailureClass::Ours,
+        &format!("the answer does not fit the check: {reply:?}"),
+    )
+}
+
+/// The first condition that does not hold decides; one that cannot be decided does not hold.
+fn conditions(routine: &Routine, answer: &CheckAnswer, now: Timestamp, found: &mut CheckResult) {
+    if found.state == State::Failing {
+        return;
+    }
+    let scope = values::scope(routine, answer, now);
+    for text in &routine.expect {
+        let why = match Expr::stored(text)
+            .and_then(|expr| expr.holds(&scope).map(|holds| (holds, expr)))
+        {
+            Ok((true, _)) => continue,
+            Ok((false, expr)) => format!("not as expected: {}", expr.explain(&scope).join("; ")),
+            Err(why) => format!("`{text}` cannot be decided: {why}"),
+        };
+        found.state = State::Failing;
+        found.class = Some(FailureClass::Condition);
+        found.message = format!("{}, but {why}", found.message);
+        return;
+    }
+}
+
+/// The part of an answer that is kept to be read later: status, headers and the beginning of the
+/// body, or the output. Redacting it is the caller's duty.
+#[must_use]
+pub fn evidence(answer: &CheckAnswer) -> String {
+    let text = match &answer.reply {
+        Reply::Http {
+            status,
+            headers,
+            body,
+            truncated,
+            ..
+        } => {
+            let plain = headers
+                .iter()
+                .filter(|(name, _)| header::check_stored(name).is_ok());
+            let headers: String = plain.map(|(k, v)| format!("{k}: {v}\n")).collect();
+            let cut_short = if *truncated {
+                "\n(the body is longer)"
+            } else {
+                ""
+            };
+            format!("HTTP {status}\n{headers}\n{body}{cut_short}")
+        }
+        Reply::Connected {
+            address,
+            certificates,
+            ..
+        } => {
+            let lines = certificates.iter().map(|c| {
+                format!(
+                    "{} (by {}) from {} to {}\n",
+                    c.subject,
+                    c.issuer,
+                    c.not_before.rfc3339(),
+                    c.not_after.rfc3339()
+                )
+            });
+            format!("{address}\n{}", lines.collect::<String>())
+        }
+        Reply::Resolved { addresses, .. } => addresses.join("\n"),
+        Reply::Rows(rows) => {
+            let lines = rows.rows.iter().take(20).map(|row| {
+                let cells: Vec<String> = row.iter().map(ToString::to_string).collect();
+                format!("{}\n", cells.join(" | "))
+            });
+            format!(
+                "{}\n{}",
+                rows.columns.join(" | "),
+                lines.collect::<String>()
+            )
+        }
+        _ => answer.output.clone(),
+    };
+    cut(&text, MAX_KEPT)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! Why a check did not succeed, as one word to count and filter by.
+
+use crate::{serde_by_word, words};
+
+words! {
+    /// The class of a failure. Stored as a number: append only.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum FailureClass {
+        /// The name does not resolve.
+        Dns = "dns",
+        /// The other side refuses the connection, or closes it before it answers.
+        Refused = "refused",
+        /// There is no way to the other side.
+        Unreachable = "unreachable",
+        /// No complete answer within the deadline.
+        Timeout = "timeout",
+        /// No valid certificate, or no TLS at all.
+        Tls = "tls",
+        /// The answer is larger than what is read.
+        TooLarge = "too_large",
+        /// It sends the request elsewhere, and redirects are not followed.
+        Redirect = "redirect",
+        /// An HTTP status that is not accepted.
+        Status = "status",
+        /// The exit code of a command.
+        Exit = "exit",
+        /// A condition does not hold, or cannot be decided.
+        Condition = "condition",
+        /// No report came in time.
+        Missed = "missed",
+        /// The outbound policy does not allow the call.
+        Blocked = "blocked",
+        /// We could not make the check: a secret or program is missing, or this machine is too busy.
+        Ours = "ours",
+    }
+}
+
+serde_by_word!(FailureClass);
+
+impl FailureClass {
+    /// Its number in the probe store; 0 stands for none.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        let place = Self::ALL.iter().position(|class| *class == self);
+        place
+            .and_then(|n| u8::try_from(n + 1).ok())
+            .unwrap_or_default()
+    }
+
+    /// The class of that number.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        let place = usize::from(number).checked_sub(1)?;
+        Self::ALL.get(place).copied()
+    }
+
+    /// Whether the failure says nothing about the other side: the state is unknown.
+    #[must_use]
+    pub const fn is_ours(self) -> bool {
+        matches!(self, Self::Blocked | Self::Ours)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_is_found_by_its_number() {
+        assert_eq!(FailureClass::from_number(0), None);
+        for class in FailureClass::ALL {
+            assert!(class.number() > 0);
+            assert_eq!(FailureClass::from_number(class.number()), Some(class));
+        }
+        assert_eq!(FailureClass::Dns.number(), 1, "stored: append only");
+        assert_eq!(FailureClass::from_number(200), None);
+    }
+}
