@@ -7,6 +7,7 @@ pub mod expr;
 pub mod health;
 pub mod integration;
 pub mod logline;
+pub mod metric;
 pub mod run;
 pub mod runbook;
 pub mod stack;

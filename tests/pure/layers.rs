@@ -220,6 +220,7 @@ const ROOMS: &[&str] = &[
     "integration",
     "run",
     "health",
+    "metric",
     "access",
     "logline",
     "command",
