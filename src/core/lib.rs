@@ -8,6 +8,7 @@ pub mod health;
 pub mod integration;
 pub mod logline;
 pub mod routine;
+pub mod metric;
 pub mod run;
 pub mod runbook;
 pub mod stack;

@@ -2,4 +2,6 @@
 
 pub mod check;
 pub mod class;
+pub mod scheduled;
 pub mod scope;
+pub mod shard;

@@ -38,6 +38,7 @@ use definition::Definition;
 use crate::base::problem::Problem;
 use crate::command::RunbookName;
 use crate::integration::Integrations;
+use crate::routine::scheduled::Scheduled;
 use crate::run::Phase;
 use crate::run::plan::{OnFailure, Plan, PlanStep, RunCondition, Target, targets_of};
 use crate::stack::service::{Stack, Verb};
@@ -138,22 +139,15 @@ pub fn plan_in(
     planner::plan(runbook, request, stack, library, declared)
 }
 
-/// A probe step for every service and environment that has a `probe` action, in the stack's order:
-/// the steps of a pulse.
+/// The routines of a stack: those it declares, and a probe for each target that has a `probe`
+/// action, each `every_ms` milliseconds; 0: no probes.
 #[must_use]
-pub fn probes(stack: &Stack) -> Vec<PlanStep> {
-    each_probe(stack)
-        .filter_map(|(_, probe)| probe.ok())
-        .collect()
-}
-
-/// The targets whose probe cannot be made from the stack, with the reason: it needs an input, and a
-/// pulse has none.
-#[must_use]
-pub fn unmade_probes(stack: &Stack) -> Vec<(Target, String)> {
-    each_probe(stack)
-        .filter_map(|(target, probe)| Some((target, probe.err()?)))
-        .collect()
+pub fn scheduled(stack: &Stack, every_ms: i64) -> Vec<Scheduled> {
+    let declared = stack.routines.iter().map(Scheduled::declared);
+    let probes = each_probe(stack)
+        .filter(|_| every_ms > 0)
+        .map(|(target, step)| Scheduled::probe(target, step, every_ms));
+    declared.chain(probes).collect()
 }
 
 fn each_probe(stack: &Stack) -> impl Iterator<Item = (Target, Result<PlanStep, String>)> {

@@ -221,6 +221,7 @@ const ROOMS: &[&str] = &[
     "run",
     "health",
     "routine",
+    "metric",
     "access",
     "logline",
     "command",

@@ -9,6 +9,7 @@ use crate::base::text::cut;
 use crate::base::time::{Timestamp, human_ms};
 use crate::expr::Expr;
 use crate::routine::class::FailureClass;
+use crate::run::plan::PlanStep;
 use crate::run::step::shell::Shell;
 use crate::run::step::sql::Sql;
 use crate::run::step::{
@@ -189,6 +190,46 @@ pub fn result(routine: &Routine, answer: &CheckAnswer, now: Timestamp) -> CheckR
     found
 }
 
+/// The result of a probe of a service: the outcome of its step.
+#[must_use]
+pub fn probe_result(step: &PlanStep, answer: &CheckAnswer) -> CheckResult {
+    let local = matches!(step.spec, StepSpec::Shell(_));
+    let outcome = step.outcome(&answer.reply);
+    let (state, class) = match &answer.reply {
+        Reply::Refused { .. } => (State::Unknown, Some(FailureClass::Blocked)),
+        Reply::Unreachable { .. } if local => (State::Unknown, Some(FailureClass::Ours)),
+        Reply::Unreachable { cause, .. } => (outcome.state, Some(class_of(*cause))),
+        Reply::TimedOut { .. } => (outcome.state, Some(FailureClass::Timeout)),
+        Reply::Exited { .. } => (outcome.state, Some(FailureClass::Exit)),
+        Reply::Http { status, .. } => {
+            let accepted = matches!(&step.spec, StepSpec::Http(http) if http.accepts(*status));
+            let class = if accepted {
+                FailureClass::Condition
+            } else {
+                FailureClass::Status
+            };
+            (outcome.state, Some(class))
+        }
+        _ => (outcome.state, Some(FailureClass::Condition)),
+    };
+    CheckResult {
+        state,
+        class: class.filter(|_| state != State::Ok),
+        message: cut(&outcome.message, MAX_MESSAGE),
+        latency_ms: outcome.latency_ms,
+        code: code_of(&answer.reply),
+    }
+}
+
+/// HTTP status or exit code of an answer; 0: neither.
+fn code_of(reply: &Reply) -> u16 {
+    match reply {
+        Reply::Http { status, .. } => *status,
+        Reply::Exited { code, .. } => u16::try_from(code.unwrap_or(0)).unwrap_or(u16::MAX),
+        _ => 0,
+    }
+}
+
 /// The result when the call was not answered.
 fn without_answer(check: &Check, reply: &Reply) -> Option<CheckResult> {
     let failing = |class, message: &str, latency_ms| CheckResult {
@@ -331,7 +372,6 @@ fn plain(routine: &Routine, reply: &Reply) -> CheckResult {
             rows.ms,
         ),
         Reply::Exited { code, ms, .. } => {
-            let number = u16::try_from(code.unwrap_or(0)).unwrap_or(u16::MAX);
             let any = routine
                 .expect
                 .iter()
@@ -345,7 +385,7 @@ fn plain(routine: &Routine, reply: &Reply) -> CheckResult {
                 class: (!good).then_some(FailureClass::Exit),
                 message: outcome.message,
                 latency_ms: Some(*ms),
-                code: number,
+                code: code_of(reply),
             }
         }
         other => unexpected(other),

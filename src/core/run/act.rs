@@ -25,6 +25,7 @@ pub mod audit_word {
     pub const LOCK: &str = "lock.set";
     pub const UNLOCK: &str = "lock.end";
     pub const RESET_BREAKER: &str = "breaker.reset";
+    pub const RUN_ROUTINE: &str = "routine.run";
 }
 
 /// One act of a person. `R` is the run it is about; `()` while that run is not known yet.

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::routine::scheduled::Work;
 use crate::run::plan::{RiskLevel, plan_hash};
 use crate::run::step::StepSpec;
 use crate::stack::service::{
@@ -788,7 +789,7 @@ fn deadlines_are_honest() {
 
 #[test]
 fn probes_are_every_target_that_can_be_probed() {
-    let probes = probes(&stack());
+    let probes = scheduled(&stack(), 60_000);
     let names: Vec<_> = probes.iter().map(|s| s.name.as_str()).collect();
     assert_eq!(
         names,
@@ -799,7 +800,12 @@ fn probes_are_every_target_that_can_be_probed() {
             "probe crm"
         ]
     );
-    assert!(probes.iter().all(|s| s.probe && s.idempotent));
+    let of_step = |s: &Scheduled| match &s.work {
+        Work::Probe(step) => (step.name.clone(), step.probe && step.idempotent),
+        other => panic!("{other:?}"),
+    };
+    assert!(probes.iter().all(|s| of_step(s) == (s.name.clone(), true)));
+    assert!(scheduled(&stack(), 0).is_empty(), "probing is off");
 }
 
 #[test]

@@ -122,6 +122,9 @@ pub async fn earlier_states_get_their_beginning(place: Place) {
          alter table run_step drop column taken_from;
          drop table run_note;
          drop table lockout;
+         drop table routine_member;
+         drop table routine_shard;
+         drop table routine_request;
          delete from _sqlx_migrations where version >= 10";
     sql(&place.url, undo).await;
     let again = Store::open(&place.url).await.unwrap();

@@ -77,6 +77,16 @@ impl Http {
         })
     }
 
+    /// Whether a status counts as good: by default any 2xx.
+    #[must_use]
+    pub fn accepts(&self, status: u16) -> bool {
+        if self.request.expect_status.is_empty() {
+            (200..300).contains(&status)
+        } else {
+            self.request.expect_status.contains(&status)
+        }
+    }
+
     /// Status first, then content, then speed: a slow good answer succeeds but is degraded.
     pub(super) fn outcome(&self, reply: &Reply) -> Outcome {
         let (status, body, truncated, ms) = match reply {
@@ -95,12 +105,7 @@ impl Http {
             other => return Outcome::unexpected("http", other),
         };
         let r = &self.request;
-        let good = if r.expect_status.is_empty() {
-            (200..300).contains(&status)
-        } else {
-            r.expect_status.contains(&status)
-        };
-        if !good {
+        if !self.accepts(status) {
             return Outcome::failed(
                 format!("HTTP {status} in {ms} ms"),
                 answered_again(status),

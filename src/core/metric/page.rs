@@ -1,0 +1,116 @@
+//! Rollups of up to [`ROUTINES`] routines in one window, as one stored row: a month of thousands of
+//! routines is read in a few thousand rows, and a rollup costs about 50 bytes.
+//!
+//! Block: number of rollups, then each: its routine (difference to the one before), its length in
+//! bytes, counts, latencies and sketch. The length lets a reader pass over routines that were not
+//! asked for.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::Damaged;
+use super::bytes::{self, put, unzigzag, zigzag};
+use super::rollup::Rollup;
+
+/// Routines a page: their numbers divided by this are the same.
+pub const ROUTINES: i64 = 64;
+
+/// The page that a routine's rollups are on.
+#[must_use]
+pub const fn of(routine: i64) -> i64 {
+    routine.div_euclid(ROUTINES)
+}
+
+#[must_use]
+pub fn pack(rollups: &BTreeMap<i64, Rollup>) -> Vec<u8> {
+    let mut out = bytes::begin();
+    put(&mut out, rollups.len() as u64);
+    let (mut before, mut one) = (0_i64, Vec::new());
+    for (routine, rollup) in rollups {
+        put(&mut out, zigzag(routine.wrapping_sub(before)));
+        before = *routine;
+        one.clear();
+        rollup.put(&mut one);
+        put(&mut out, one.len() as u64);
+        out.extend_from_slice(&one);
+    }
+    bytes::finish(out)
+}
+
+/// Merges the rollups of a page into those of `wanted`, whose keys are the routines asked for. After
+/// an error some may have been merged.
+pub fn merge_into(block: &[u8], wanted: &mut HashMap<i64, Rollup>) -> Result<(), Damaged> {
+    let mut reader = bytes::open(block)?;
+    let (n, mut routine) = (reader.number()?, 0_i64);
+    for _ in 0..n {
+        routine = routine.wrapping_add(unzigzag(reader.number()?));
+        let length = reader.narrow()?;
+        let mut part = reader.part(length)?;
+        if let Some(rollup) = wanted.get_mut(&routine) {
+            rollup.merge_from(&mut part)?;
+        }
+    }
+    reader.finished()
+}
+
+/// All rollups of a page.
+pub fn unpack(block: &[u8]) -> Result<BTreeMap<i64, Rollup>, Damaged> {
+    let mut reader = bytes::open(block)?;
+    let (n, mut routine) = (reader.number()?, 0_i64);
+    let mut rollups: BTreeMap<i64, Rollup> = BTreeMap::new();
+    for _ in 0..n {
+        routine = routine.wrapping_add(unzigzag(reader.number()?));
+        let length = reader.narrow()?;
+        let mut part = reader.part(length)?;
+        rollups.entry(routine).or_default().merge_from(&mut part)?;
+    }
+    reader.finished()?;
+    Ok(rollups)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::sample::tests::any_sample;
+    use super::*;
+
+    fn any_page() -> impl Strategy<Value = BTreeMap<i64, Rollup>> {
+        let rollup = prop::collection::vec(any_sample(), 0..30).prop_map(|samples| {
+            let mut rollup = Rollup::default();
+            for sample in &samples {
+                rollup.add(sample);
+            }
+            rollup
+        });
+        prop::collection::btree_map(any::<i64>(), rollup, 0..12)
+    }
+
+    proptest! {
+        #[test]
+        fn a_page_comes_back(page in any_page()) {
+            prop_assert_eq!(unpack(&pack(&page)), Ok(page));
+        }
+
+        #[test]
+        fn only_what_is_wanted_is_merged(page in any_page(), times in 1..3) {
+            let routine = page.keys().next().copied().unwrap_or_default();
+            let mut wanted = HashMap::from([(routine, Rollup::default())]);
+            let mut expected = Rollup::default();
+            for _ in 0..times {
+                merge_into(&pack(&page), &mut wanted).unwrap();
+                expected.merge(page.get(&routine).unwrap_or(&Rollup::default()));
+            }
+            prop_assert_eq!(wanted, HashMap::from([(routine, expected)]));
+        }
+
+        #[test]
+        fn damage_is_an_error(page in any_page(), at in any::<prop::sample::Index>(), change in 1_u8..) {
+            let mut block = pack(&page);
+            let place = at.index(block.len());
+            block[place] ^= change;
+            prop_assert!(unpack(&block).is_err());
+            block.truncate(block.len() - 4);
+            let _ = unpack(&bytes::finish(block));
+        }
+    }
+}

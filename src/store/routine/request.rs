@@ -1,0 +1,103 @@
+//! Runs of routines that people ask for. The engine that holds the routine performs them.
+
+use crate::core::base::time::Timestamp;
+use crate::core::run::act::audit_word;
+use crate::core::stack::state::State;
+use crate::store::access::{self, Decision};
+use crate::store::db::{self, text};
+use crate::store::{Store, StoreError};
+
+const ASK: &str = "insert into routine_request (workspace_id, routine, actor, at, taken_by, state, message) \
+     values ($1, $2, $3, $4, '', '', '') returning id";
+const OPEN: &str = "select id, routine, actor from routine_request where workspace_id = $1 and done_at is null order by id";
+const TAKE: &str = "update routine_request set taken_by = $2 where id = $1 and taken_by = '' and done_at is null";
+const DONE: &str = "update routine_request set done_at = $2, state = $3, message = $4 where id = $1 and done_at is null";
+const RESULT: &str =
+    "select state, message from routine_request where id = $1 and done_at is not null";
+/// A run of a routine that a person asked for and that no engine has finished.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoutineRequested {
+    pub id: i64,
+    pub routine: String,
+    pub actor: String,
+}
+
+impl Store {
+    /// Asks for a run of the routine; returns the number of the request.
+    pub async fn request_routine(
+        &self,
+        workspace: i64,
+        routine: &str,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<i64, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let decision = Decision {
+            workspace,
+            at: now,
+            actor,
+            action: audit_word::RUN_ROUTINE,
+            object: format!("routine {routine}"),
+            before: None,
+            after: None,
+            reason: None,
+        };
+        access::insert(&mut tx, decision).await?;
+        let id = fetch_optional!(
+            tx,
+            (i64,),
+            ASK,
+            workspace,
+            text(routine),
+            text(actor),
+            now.0
+        )?;
+        tx.commit().await?;
+        Ok(id.map_or(0, |(id,)| id))
+    }
+
+    /// Requests that are not done, oldest first.
+    pub async fn routine_requests(
+        &self,
+        workspace: i64,
+    ) -> Result<Vec<RoutineRequested>, StoreError> {
+        let mut db = self.db.read().await?;
+        let rows = fetch_all!(db, (i64, String, String), OPEN, workspace)?;
+        let request = |(id, routine, actor)| RoutineRequested { id, routine, actor };
+        Ok(rows.into_iter().map(request).collect())
+    }
+
+    /// Takes a request; false: another engine has it.
+    pub async fn take_routine_request(&self, id: i64, holder: &str) -> Result<bool, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let taken = execute!(tx, TAKE, id, text(holder))? > 0;
+        tx.commit().await?;
+        Ok(taken)
+    }
+
+    /// Records the result of a request.
+    pub async fn finish_routine_request(
+        &self,
+        id: i64,
+        state: State,
+        message: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        execute!(tx, DONE, id, now.0, state.name(), db::message(message))?;
+        tx.commit().await
+    }
+
+    /// The result of a request, once there is one.
+    pub async fn routine_request_result(
+        &self,
+        id: i64,
+    ) -> Result<Option<(State, String)>, StoreError> {
+        let mut db = self.db.read().await?;
+        let row = fetch_optional!(db, (String, String), RESULT, id)?;
+        Ok(row.map(|(state, message)| {
+            let state = State::from_name(&state).unwrap_or(State::Unknown);
+            (state, message)
+        }))
+    }
+}
