@@ -332,7 +332,7 @@ fn config() -> EngineConfig {
         renew_ms: 10_000,
         sweep_ms: 5000,
         lanes: opsroom::core::run::queue::Lanes::default(),
-        pulse: None,
+        routines: None,
         only: None,
         adopt_ms: 0,
     }

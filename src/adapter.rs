@@ -189,10 +189,9 @@ impl Adapters {
         }
     }
 
-    /// Performs a call that is made now or not at all; its output is dropped. `None`: the rate
-    /// limit does not allow it now.
-    pub async fn glance(&self, call: Call) -> Option<Reply> {
-        let (output, _) = mpsc::channel(1);
+    /// Performs a call that is made now or not at all. `None`: the rate limit does not allow it
+    /// now.
+    pub async fn glance(&self, call: Call, output: mpsc::Sender<CallEvent>) -> Option<Reply> {
         match &self.0 {
             Kind::Real(real) => real
                 .perform(call, output, CancelTokens::default(), false)

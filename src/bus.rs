@@ -16,6 +16,8 @@ pub enum Notice {
     Steps(RunId),
     /// Services, environments, routines or contacts changed.
     Stack,
+    /// A routine was paused, resumed, or is to be run now.
+    Routines,
     /// New observations.
     Observations,
 }

@@ -1,4 +1,4 @@
-//! The engine: claims queued runs, drives them, renews leases, sweeps dead ones, pulses. The only
+//! The engine: claims queued runs, drives them, renews leases, sweeps dead ones, runs routines. The only
 //! place that spawns work.
 //!
 //! One background task claims and sweeps; each active run is a task of its own in that task's set,
@@ -19,13 +19,13 @@ mod limit;
 mod orphans;
 mod output;
 mod pause;
-mod pulse;
 mod question;
 mod ready;
 mod record;
 mod redact;
 mod results;
 mod resume;
+mod scheduler;
 mod session;
 mod shorten;
 mod step_ref;
@@ -59,8 +59,9 @@ pub struct EngineConfig {
     pub sweep_ms: i64,
     /// Runs driven at once.
     pub lanes: Lanes,
-    /// Workspace to pulse and the period; `None`: no pulse until [`Engine::pulse`] asks for one.
-    pub pulse: Option<(i64, i64)>,
+    /// The workspace whose routines it runs, and the interval of service probes (0: none). `None`: it
+    /// runs none until [`Engine::run_routines`].
+    pub routines: Option<(i64, i64)>,
     /// Only this run (and its chain) is claimed: `opsroom run`.
     pub only: Option<RunId>,
     /// Runs queued by a process that is gone are adopted if they were queued at most this long
@@ -86,8 +87,8 @@ struct Signals {
     /// Counts the wake-ups.
     wake: watch::Sender<u64>,
     mode: watch::Sender<Mode>,
-    /// The workspace to pulse, and the period.
-    pulse: watch::Sender<Option<(i64, i64)>>,
+    /// The workspace whose routines are run, and the interval of service probes.
+    routines: watch::Sender<Option<(i64, i64)>>,
     state: watch::Sender<State>,
     waiting: Count,
 }
@@ -188,7 +189,7 @@ impl Engine {
         let signals = Arc::new(Signals {
             wake: watch::Sender::new(1),
             mode: watch::Sender::new(Mode::Working),
-            pulse: watch::Sender::new(config.pulse),
+            routines: watch::Sender::new(config.routines),
             state: watch::Sender::new(State::default()),
             waiting: Count::default(),
         });
@@ -224,12 +225,13 @@ impl Engine {
         self.0.signals.wake.send_modify(|n| *n += 1);
     }
 
-    /// Pulses this workspace from now on, beginning at once; a period of 0 or less stops the pulse.
-    pub fn pulse(&self, workspace: i64, period_ms: i64) {
+    /// Runs the routines of this workspace from now on, and probes each service once in
+    /// `probe_ms` milliseconds; 0: it probes none.
+    pub fn run_routines(&self, workspace: i64, probe_ms: i64) {
         self.0
             .signals
-            .pulse
-            .send_replace((period_ms > 0).then_some((workspace, period_ms)));
+            .routines
+            .send_replace(Some((workspace, probe_ms.max(0))));
     }
 
     /// This engine's identity as the store shows it: `host:pid:…`.

@@ -121,7 +121,7 @@ impl Control {
             renew_ms: settings.lease_ms / 3,
             sweep_ms: settings.lease_ms / 6,
             lanes: settings.lanes,
-            pulse: pulse(only, self.workspace().map(|w| w.id), settings.pulse_ms),
+            routines: routines(only, self.workspace().map(|w| w.id), settings.pulse_ms),
             only,
             adopt_ms: settings.adopt_ms,
         };
@@ -207,13 +207,12 @@ impl Control {
     }
 }
 
-/// The workspace whose targets an engine probes, and the period in milliseconds. `None`: it drives
-/// one run only, there is no workspace yet, or the pulse is off (0): the engine raises every period
-/// it is given to a second.
-fn pulse(only: Option<RunId>, workspace: Option<i64>, period_ms: i64) -> Option<(i64, i64)> {
+/// The workspace whose routines an engine runs, and the interval of service probes in
+/// milliseconds. `None`: it drives one run only, or there is no workspace yet.
+fn routines(only: Option<RunId>, workspace: Option<i64>, probe_ms: i64) -> Option<(i64, i64)> {
     workspace
-        .filter(|_| only.is_none() && period_ms > 0)
-        .map(|workspace| (workspace, period_ms))
+        .filter(|_| only.is_none())
+        .map(|workspace| (workspace, probe_ms))
 }
 
 #[cfg(test)]
@@ -267,17 +266,16 @@ mod tests {
     }
 
     #[test]
-    fn a_pulse_has_a_workspace_and_a_period_and_an_engine_of_one_run_has_none() {
+    fn routines_belong_to_a_workspace_and_an_engine_of_one_run_has_none() {
         for (only, workspace, period_ms, wanted) in [
             (None, Some(7), 1, Some((7, 1))),
             (None, Some(7), 60_000, Some((7, 60_000))),
-            (None, Some(7), 0, None),
-            (None, Some(7), -1, None),
+            (None, Some(7), 0, Some((7, 0))),
             (None, None, 60_000, None),
             (Some(RunId(1)), Some(7), 60_000, None),
         ] {
             assert_eq!(
-                pulse(only, workspace, period_ms),
+                routines(only, workspace, period_ms),
                 wanted,
                 "{only:?} {workspace:?} {period_ms}"
             );

@@ -224,7 +224,7 @@ mod tests {
             renew_ms: 20_000,
             sweep_ms: 60_000,
             lanes: Lanes::default(),
-            pulse: None,
+            routines: None,
             only,
             adopt_ms: 0,
         }

@@ -2,6 +2,9 @@
 
 pub mod check;
 pub mod class;
+pub mod misfire;
+pub mod schedule;
 pub mod scheduled;
 pub mod scope;
 pub mod shard;
+pub mod threshold;

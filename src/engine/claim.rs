@@ -18,7 +18,7 @@ use super::limit::Limit;
 use super::record::Recorder;
 use super::stop_signal::StopSignal;
 use super::sweep::{Abandoned, Steadiness};
-use super::{EngineConfig, Mode, State, World, delegation, pulse, resume, session, sweep};
+use super::{EngineConfig, Mode, State, World, delegation, resume, scheduler, session, sweep};
 use crate::core::base::time::Timestamp;
 use crate::core::run::queue::Lane;
 use crate::core::run::{Run, RunId, RunStatus};
@@ -94,7 +94,7 @@ enum Tick {
 /// Works until the engine is stopped and no run is active.
 pub(super) async fn work(world: World) {
     let started_at = world.clock.now();
-    let _pulse = AbortOnDropHandle::new(tokio::spawn(pulse::beat(world.clone())));
+    let routines = AbortOnDropHandle::new(tokio::spawn(scheduler::work(world.clone())));
     let only = world.config.only;
     let steadiness = Steadiness::new(world.clock);
     Worker {
@@ -116,6 +116,8 @@ pub(super) async fn work(world: World) {
     }
     .run()
     .await;
+    // It ends at the same signal, within its own time.
+    let _ = routines.await;
 }
 
 impl Worker {
@@ -347,7 +349,7 @@ impl Worker {
         } else {
             ALIVE_MS
         });
-        let pulse = *self.world.signals.pulse.borrow();
+        let routines = *self.world.signals.routines.borrow();
         let me = EngineRow {
             holder: self.world.holder.to_string(),
             kind: self.world.config.kind.clone(),
@@ -356,7 +358,7 @@ impl Worker {
             draining: self.announced_draining,
             alive_until,
             adopts_from: self.adopts_from(),
-            pulse_ms: pulse.map_or(0, |(_, period_ms)| period_ms),
+            pulse_ms: routines.map_or(0, |(_, probe_ms)| probe_ms),
         };
         match self.world.store.beat(&me).await {
             Ok(()) => self.alive_until = alive_until,
@@ -620,7 +622,7 @@ mod tests {
             ("serve", 15_000, None, 0),
         ] {
             let mut worker = worker(config(kind)).await;
-            worker.world.signals.pulse.send_replace(pulse);
+            worker.world.signals.routines.send_replace(pulse);
             worker.announced_draining = kind == "serve";
             let before = worker.world.clock.now();
             worker.send_heartbeat().await;
@@ -781,7 +783,7 @@ mod tests {
                 renew_ms: lease_s * 333,
                 sweep_ms: lease_s * 1000 / 6,
                 lanes: Lanes::default(),
-                pulse: None,
+                routines: None,
                 only: None,
                 adopt_ms: 0,
             };

@@ -21,7 +21,7 @@ pub(super) fn config(kind: &str) -> EngineConfig {
         renew_ms: 1000,
         sweep_ms: 1000,
         lanes: Lanes::default(),
-        pulse: None,
+        routines: None,
         only: None,
         adopt_ms: 0,
     }
@@ -33,7 +33,7 @@ pub(super) async fn world(config: EngineConfig) -> World {
     let signals = Signals {
         wake: watch::Sender::new(1),
         mode: watch::Sender::new(Mode::Working),
-        pulse: watch::Sender::new(None),
+        routines: watch::Sender::new(None),
         waiting: Count::default(),
         state: watch::Sender::new(State::default()),
     };

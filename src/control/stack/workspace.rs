@@ -69,7 +69,7 @@ impl Control {
         let stack = Arc::clone(&known.stack);
         drop(known);
         if appeared && let Some(engine) = self.engine() {
-            engine.pulse(workspace, self.0.settings.pulse_ms);
+            engine.run_routines(workspace, self.0.settings.pulse_ms);
         }
         Ok(stack)
     }

@@ -282,7 +282,7 @@ pub fn config() -> EngineConfig {
         renew_ms: 100,
         sweep_ms: 100,
         lanes: lanes(4),
-        pulse: None,
+        routines: None,
         only: None,
         adopt_ms: 0,
     }

@@ -1,0 +1,233 @@
+//! What to do about the slots of a routine when the scheduler looks at it: which to run, and which
+//! to record as skipped, with the reason.
+
+use crate::base::time::Timestamp;
+use crate::routine::schedule::Schedule;
+use crate::stack::routine::{MAX_CATCH_UP, MisfirePolicy, Routine};
+use crate::words;
+
+words! {
+    /// Why a slot passed without a check. Stored as a number: append only.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum SkipReason {
+        /// No engine ran, or the machine slept.
+        Missed = "missed",
+        /// The check of an earlier slot was still under way.
+        Overlap = "overlap",
+        /// A person paused the routine.
+        Paused = "paused",
+        /// A maintenance window.
+        Maintenance = "maintenance",
+        /// Another engine took the routine over.
+        Takeover = "takeover",
+        /// This machine could not keep up.
+        Overload = "overload",
+        /// The rate limit of its host had no room.
+        RateLimit = "rate_limit",
+    }
+}
+
+impl SkipReason {
+    /// Its number in the probe store; 0 stands for none.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        let place = Self::ALL.iter().position(|reason| *reason == self);
+        place
+            .and_then(|n| u8::try_from(n + 1).ok())
+            .unwrap_or_default()
+    }
+
+    /// The reason of that number.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        let place = usize::from(number).checked_sub(1)?;
+        Self::ALL.get(place).copied()
+    }
+}
+
+/// A slot is on time when it is looked at no later than this, milliseconds, or half its interval if
+/// that is shorter.
+pub const SLACK_MS: i64 = 3000;
+
+/// What is known about a routine.
+#[derive(Debug, Clone, Copy)]
+pub struct Situation {
+    /// The last slot that was run or recorded as skipped; none: the routine is new.
+    pub handled: Option<Timestamp>,
+    /// Why no slot may run now.
+    pub hindered: Option<SkipReason>,
+    pub now: Timestamp,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Due {
+    /// Slots to run, oldest first.
+    pub run: Vec<Timestamp>,
+    /// Slots that are recorded as skipped: the last of them, how many, and why.
+    pub skipped: Option<(Timestamp, u64, SkipReason)>,
+    /// The last slot that is dealt with hereby; unchanged when there was none.
+    pub handled: Option<Timestamp>,
+    /// The next slot; none: there is none any more.
+    pub next: Option<Timestamp>,
+}
+
+/// Decides about all slots up to now. A slot is dealt with once: whatever the clock does, none that
+/// is at or before [`Situation::handled`] is run again.
+#[must_use]
+pub fn due(schedule: &Schedule, rules: &Routine, now: Situation) -> Due {
+    let Situation {
+        handled,
+        hindered,
+        now,
+    } = now;
+    let from = handled.unwrap_or_else(|| now.plus_ms(-1));
+    let next = schedule.next_after(now.max(from));
+    let nothing = Due {
+        handled,
+        next,
+        ..Due::default()
+    };
+    let most = match rules.misfire.unwrap_or_default() {
+        MisfirePolicy::All => rules.max_catch_up.unwrap_or(MAX_CATCH_UP),
+        MisfirePolicy::Once | MisfirePolicy::Skip => 1,
+    };
+    let (slots, before) = schedule.slots(from, now, usize::try_from(most).unwrap_or(1));
+    let Some(last) = slots.last().copied() else {
+        return nothing;
+    };
+    let count = u64::try_from(slots.len()).unwrap_or(0) + before;
+    if let Some(reason) = hindered {
+        return Due {
+            skipped: Some((last, count, reason)),
+            handled: Some(last),
+            ..nothing
+        };
+    }
+    let slack = SLACK_MS.min(schedule.interval_ms(last) / 2);
+    let on_time = now.ms_since(last) <= slack;
+    let run = match rules.misfire.unwrap_or_default() {
+        MisfirePolicy::Skip if !on_time => Vec::new(),
+        _ => slots,
+    };
+    let skipped = count - u64::try_from(run.len()).unwrap_or(0);
+    let before = run.first().map_or(last, |first| first.plus_ms(-1));
+    let skipped_at = schedule.last_at(before).unwrap_or(last);
+    Due {
+        skipped: (skipped > 0).then_some((skipped_at, skipped, SkipReason::Missed)),
+        run,
+        handled: Some(last),
+        next,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::routine::schedule::Every;
+
+    const EVERY: i64 = 10_000;
+
+    fn schedule() -> Schedule {
+        Schedule::Every(Every::spread(EVERY, 0))
+    }
+
+    fn rules(misfire: MisfirePolicy) -> Routine {
+        Routine {
+            misfire: Some(misfire),
+            max_catch_up: Some(3),
+            ..Routine::default()
+        }
+    }
+
+    fn situation(handled: Option<i64>, now: i64) -> Situation {
+        Situation {
+            handled: handled.map(Timestamp),
+            hindered: None,
+            now: Timestamp(now),
+        }
+    }
+
+    #[test]
+    fn missed_slots_are_run_or_skipped_as_the_policy_says() {
+        use MisfirePolicy as P;
+        for (policy, handled, now, run, skipped) in [
+            (P::Once, Some(0), 10_001, vec![10_000], None),
+            (P::Skip, Some(0), 10_001, vec![10_000], None),
+            (P::Once, Some(0), 9_999, vec![], None),
+            // Four missed slots and one that is on time.
+            (P::Once, Some(0), 50_001, vec![50_000], Some((40_000, 4))),
+            (P::Skip, Some(0), 50_001, vec![50_000], Some((40_000, 4))),
+            (P::All, Some(0), 50_001, vec![30_000, 40_000, 50_000], Some((20_000, 2))),
+            // Five missed slots; the last is too old to be on time.
+            (P::Once, Some(0), 55_001, vec![50_000], Some((40_000, 4))),
+            (P::Skip, Some(0), 55_001, vec![], Some((50_000, 5))),
+            (P::All, Some(0), 25_000, vec![10_000, 20_000], None),
+            // A new routine has missed nothing.
+            (P::All, None, 55_001, vec![], None),
+            // The clock was set back.
+            (P::All, Some(90_000), 55_001, vec![], None),
+        ] {
+            let due = due(&schedule(), &rules(policy), situation(handled, now));
+            let found: Vec<i64> = due.run.iter().map(|slot| slot.0).collect();
+            assert_eq!(found, run, "{policy:?} {handled:?} {now}");
+            let skips = due.skipped.map(|(slot, count, reason)| {
+                assert_eq!(reason, SkipReason::Missed);
+                (slot.0, count)
+            });
+            assert_eq!(skips, skipped, "{policy:?} {handled:?} {now}");
+        }
+    }
+
+    #[test]
+    fn a_hindered_routine_records_each_slot_once() {
+        let hindered = Situation {
+            hindered: Some(SkipReason::Paused),
+            ..situation(Some(0), 25_000)
+        };
+        let first = due(&schedule(), &rules(MisfirePolicy::All), hindered);
+        assert_eq!(first.skipped, Some((Timestamp(20_000), 2, SkipReason::Paused)));
+        assert!(first.run.is_empty());
+        let again = Situation {
+            handled: first.handled,
+            ..hindered
+        };
+        let again = due(&schedule(), &rules(MisfirePolicy::All), again);
+        assert_eq!((again.skipped, again.run.len()), (None, 0));
+        // Resuming does not fire at once: the missed slots are dealt with.
+        let resumed = situation(first.handled.map(|t| t.0), 26_000);
+        let resumed = due(&schedule(), &rules(MisfirePolicy::All), resumed);
+        assert_eq!((resumed.run.len(), resumed.next), (0, Some(Timestamp(30_000))));
+    }
+
+    #[test]
+    fn numbers_of_reasons_are_stored() {
+        assert_eq!(SkipReason::Missed.number(), 1, "append only");
+        for reason in SkipReason::ALL {
+            assert_eq!(SkipReason::from_number(reason.number()), Some(reason));
+        }
+        assert_eq!(SkipReason::from_number(0), None);
+    }
+
+    proptest! {
+        /// Whenever the scheduler looks, however the clock jumps: each slot at most once, in order.
+        #[test]
+        fn no_slot_runs_twice(looks in prop::collection::vec(0_i64..400_000, 1..40), policy in 0..3_usize) {
+            let rules = rules(MisfirePolicy::ALL[policy]);
+            let mut handled = Some(Timestamp(0));
+            let mut last = 0;
+            for now in looks {
+                let due = due(&schedule(), &rules, Situation { handled, hindered: None, now: Timestamp(now) });
+                for slot in &due.run {
+                    prop_assert!(slot.0 > last && slot.0 <= now);
+                    last = slot.0;
+                }
+                prop_assert!(due.next.is_some_and(|next| next.0 > now && Some(next) > due.handled));
+                prop_assert!(due.handled >= handled);
+                handled = due.handled;
+            }
+        }
+    }
+}

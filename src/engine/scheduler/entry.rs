@@ -1,0 +1,173 @@
+//! A routine in the memory of the scheduler.
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use super::perform::Task;
+use crate::core::base::outbound::host_of;
+use crate::core::base::time::Timestamp;
+use crate::core::metric::sample::Trigger;
+use crate::core::routine::misfire::SkipReason;
+use crate::core::routine::schedule::{Cron, Every, Schedule};
+use crate::core::routine::scheduled::Scheduled;
+use crate::core::routine::shard::{key_of, shard_of};
+use crate::core::routine::threshold::{Health, Thresholds};
+use crate::core::run::step::CallKind;
+use crate::core::stack::state::State;
+use crate::store::RoutineState;
+
+pub(super) struct Entry {
+    pub id: i64,
+    pub shard: i64,
+    pub scheduled: Arc<Scheduled>,
+    pub schedule: Schedule,
+    /// The distance of its slots, milliseconds.
+    pub interval_ms: i64,
+    /// The host it calls; '' for a local command.
+    pub host: String,
+    /// A check is under way.
+    pub running: bool,
+    /// Checks that are due and wait.
+    pub queued: usize,
+    /// The last slot that was run or recorded as skipped.
+    pub handled: Option<Timestamp>,
+    /// The first check of a new routine, which is not a slot of its schedule.
+    pub first: Option<Timestamp>,
+    pub next: Option<Timestamp>,
+    pub paused_until: Option<Timestamp>,
+    pub health: Health,
+    pub limits: Thresholds,
+    pub last_ok_at: Option<Timestamp>,
+    pub last_failed_at: Option<Timestamp>,
+    /// When an answer was kept last: a good one, a bad one.
+    pub kept_at: [Option<Timestamp>; 2],
+    key: u64,
+}
+
+impl Entry {
+    /// `old`: the same routine before its definition changed. An edit that leaves the schedule as
+    /// it is keeps the place in it.
+    ///
+    /// # Errors
+    /// Why it has no schedule.
+    pub fn new(
+        id: i64,
+        scheduled: Scheduled,
+        zone: &str,
+        old: Option<Self>,
+        now: Timestamp,
+    ) -> Result<Self, String> {
+        let key = key_of(&scheduled.name);
+        let schedule = schedule(&scheduled, zone, key)?;
+        let interval_ms = schedule.interval_ms(now);
+        let host = scheduled
+            .call()
+            .map(|call| host(&call.kind))
+            .unwrap_or_default();
+        let base = Self {
+            id,
+            shard: shard_of(&scheduled.name),
+            limits: Thresholds::from(&scheduled.rules),
+            scheduled: Arc::new(scheduled),
+            schedule,
+            interval_ms,
+            host,
+            running: false,
+            queued: 0,
+            handled: None,
+            first: None,
+            next: None,
+            paused_until: None,
+            health: Health::new(now),
+            last_ok_at: None,
+            last_failed_at: None,
+            kept_at: [None, None],
+            key,
+        };
+        let Some(old) = old else {
+            return Ok(base);
+        };
+        Ok(Self {
+            running: old.running,
+            queued: old.queued,
+            host: old.host,
+            // The slots until the edit are dealt with: a new interval begins now.
+            handled: old.handled.map(|handled| handled.max(now)),
+            paused_until: old.paused_until,
+            health: old.health,
+            last_ok_at: old.last_ok_at,
+            last_failed_at: old.last_failed_at,
+            kept_at: old.kept_at,
+            ..base
+        })
+    }
+
+    /// Takes over the state that another engine has written.
+    pub fn restore(&mut self, stored: &RoutineState) {
+        let hard = if stored.hard {
+            stored.state
+        } else {
+            State::Unknown
+        };
+        let streak = u32::try_from(stored.streak).unwrap_or(u32::MAX);
+        self.health = Health::stored(stored.state, hard, stored.since, streak);
+        self.last_ok_at = stored.last_ok_at;
+        self.last_failed_at = stored.last_failed_at;
+    }
+
+    /// Why no slot may run now.
+    pub fn hindered(&self, now: Timestamp) -> Option<SkipReason> {
+        if self.paused_until.is_some_and(|until| until > now) {
+            return Some(SkipReason::Paused);
+        }
+        if self.running {
+            return Some(SkipReason::Overlap);
+        }
+        (self.queued > 0).then_some(SkipReason::Overload)
+    }
+
+    pub fn task(&self, slot: Timestamp) -> Task {
+        Task {
+            routine: self.id,
+            scheduled: Arc::clone(&self.scheduled),
+            slot,
+            trigger: Trigger::Schedule,
+            request: None,
+        }
+    }
+
+    /// A time of this routine below `within_ms`, and below its interval.
+    pub fn spread(&self, within_ms: i64) -> i64 {
+        let within = u64::try_from(within_ms.min(self.interval_ms).max(1)).unwrap_or(1);
+        i64::try_from(self.key % within).unwrap_or(0)
+    }
+}
+
+fn schedule(scheduled: &Scheduled, zone: &str, key: u64) -> Result<Schedule, String> {
+    let rules = &scheduled.rules;
+    match (&rules.cron, rules.every_ms) {
+        (Some(pattern), _) => {
+            let zone = rules.timezone.as_deref().unwrap_or(zone);
+            let fail = |why: &str| format!("routine {} is not run: {why}", scheduled.name);
+            let zone = TimeZone::get(zone).map_err(|e| fail(&e.to_string()))?;
+            let cron = Cron::parse(pattern, zone, key).map_err(|why| fail(&why))?;
+            Ok(Schedule::Cron(Box::new(cron)))
+        }
+        (None, Some(every_ms)) => Ok(Schedule::Every(Every::spread(every_ms, key))),
+        (None, None) => Err(format!(
+            "routine {} is not run: it has neither every nor cron",
+            scheduled.name
+        )),
+    }
+}
+
+/// The host that a call goes to.
+fn host(call: &CallKind) -> String {
+    match call {
+        CallKind::Http(request) => host_of(&request.url).unwrap_or_default(),
+        CallKind::Connect(connection) => format!("{}:{}", connection.host, connection.port),
+        CallKind::Sql(sql) => format!("database.{}", sql.database),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,284 @@
+//! Results that are not written yet. They are written together: at most once a second, or when
+//! there are many of them, in one transaction with the changes of state they made.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::entry::Entry;
+use super::perform::Done;
+use crate::bus::Notice;
+use crate::core::base::time::Timestamp;
+use crate::core::health::observation::Observation;
+use crate::core::metric::sample::{ProbeOutcome, Probed, Sample, Trigger};
+use crate::core::routine::check::CheckResult;
+use crate::core::routine::class::FailureClass;
+use crate::core::routine::misfire::SkipReason;
+use crate::core::routine::threshold::HardChange;
+use crate::core::stack::state::State;
+use crate::engine::World;
+use crate::store::{Evidence, Flush, Membership, RoutineChange, RoutineState, StoreError};
+
+/// The longest time that results are not written.
+const LINGER: Duration = Duration::from_millis(900);
+/// The same for a change of state: people wait for it.
+const LINGER_CHANGED: Duration = Duration::from_millis(50);
+/// Results that are written without waiting for more.
+const MANY: usize = 4096;
+/// Results kept while the store cannot be written; the oldest are dropped beyond that.
+const MOST: usize = 200_000;
+/// How often an unchanged state is written, milliseconds: so old is `last ok` after a crash.
+const STATE_EVERY_MS: i64 = 60_000;
+/// How often a good and a bad answer are kept, milliseconds.
+const KEEP_EVERY_MS: [i64; 2] = [600_000, 30_000];
+/// How often an unchanged state of a target is written, milliseconds.
+const OBSERVE_EVERY_MS: i64 = 15_000;
+
+/// What the next write contains.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    samples: Vec<Probed>,
+    states: BTreeMap<i64, RoutineState>,
+    changes: Vec<RoutineChange>,
+    evidence: Vec<Evidence>,
+    observations: Vec<Observation>,
+    /// Requests of people that were done.
+    requests: Vec<(i64, State, String)>,
+    /// When the state of a routine was written last.
+    written: BTreeMap<i64, Timestamp>,
+    observed: BTreeMap<i64, (Timestamp, State)>,
+}
+
+impl Pending {
+    pub fn is_empty(&self) -> bool {
+        self.samples.is_empty() && self.states.is_empty() && self.requests.is_empty()
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.samples.len() >= MANY
+    }
+
+    /// How long to wait for more results.
+    pub fn linger(&self) -> Duration {
+        if self.changes.is_empty() && self.requests.is_empty() {
+            LINGER
+        } else {
+            LINGER_CHANGED
+        }
+    }
+
+    /// Slots without a check: one sample at the last of them, with their number.
+    pub fn skip(&mut self, routine: i64, slot: Timestamp, count: u64, reason: SkipReason) {
+        self.push(Probed {
+            routine,
+            sample: Sample {
+                slot: slot.0,
+                outcome: ProbeOutcome::Skipped,
+                code: u16::try_from(count).unwrap_or(u16::MAX),
+                class: reason.number(),
+                ..Sample::default()
+            },
+        });
+    }
+
+    fn push(&mut self, probed: Probed) {
+        if self.samples.len() >= MOST {
+            tracing::error!("the store cannot be written: {MANY} results of routines are dropped");
+            self.samples.drain(..MANY);
+        }
+        self.samples.push(probed);
+    }
+
+    /// Takes a result into account. `starved`: this machine was too busy while it was made.
+    pub fn result(&mut self, entry: &mut Entry, done: Done, starved: bool, now: Timestamp) {
+        let result = match done.result {
+            Ok(result) => own_timeout(result, starved),
+            Err(reason) => {
+                self.skip(entry.id, done.slot, 1, reason);
+                let why = format!("no check was made: {}", reason.name());
+                self.requests
+                    .extend(done.request.map(|id| (id, State::Unknown, why)));
+                return;
+            }
+        };
+        self.push(Probed {
+            routine: entry.id,
+            sample: sample(&done.slot, &done, &result),
+        });
+        let soft = entry.health.soft;
+        let flapping = entry.health.flapping;
+        let change = entry.health.add(result.state, now, entry.limits);
+        match result.state {
+            State::Ok | State::Degraded => entry.last_ok_at = Some(now),
+            State::Failing => entry.last_failed_at = Some(now),
+            State::Unknown => {}
+        }
+        if let Some(change) = change {
+            self.changes.push(changed(entry.id, change, &result, now));
+        }
+        let differs =
+            soft != entry.health.soft || change.is_some() || flapping != entry.health.flapping;
+        let written = self.written.get(&entry.id).copied();
+        let stale = written.is_none_or(|at| now.ms_since(at) >= STATE_EVERY_MS);
+        if differs || stale {
+            self.written.insert(entry.id, now);
+            self.states.insert(entry.id, state(entry, &result));
+        }
+        if let Some(answer) = done.answer {
+            self.keep_answer(entry, &result, answer, now);
+        }
+        self.observe(entry, &result, now);
+        self.requests
+            .extend(done.request.map(|id| (id, result.state, result.message)));
+    }
+
+    fn keep_answer(&mut self, entry: &mut Entry, result: &CheckResult, answer: String, now: Timestamp) {
+        let good = match result.state {
+            State::Ok => true,
+            State::Degraded | State::Failing => false,
+            State::Unknown => return,
+        };
+        let at = usize::from(!good);
+        let began = entry.health.streak <= 1;
+        let recent = entry.kept_at[at].is_some_and(|kept| now.ms_since(kept) < KEEP_EVERY_MS[at]);
+        if recent && !(began && !good) {
+            return;
+        }
+        entry.kept_at[at] = Some(now);
+        self.evidence.push(Evidence {
+            routine: entry.id,
+            good,
+            at: now,
+            answer: format!("{}\n{answer}", result.message),
+        });
+    }
+
+    /// The state of the target, for home.
+    fn observe(&mut self, entry: &Entry, result: &CheckResult, now: Timestamp) {
+        let Some(target) = entry.scheduled.target.clone() else {
+            return;
+        };
+        let last = self.observed.get(&entry.id);
+        if last.is_some_and(|(at, state)| {
+            *state == result.state && now.ms_since(*at) < OBSERVE_EVERY_MS
+        }) {
+            return;
+        }
+        self.observed.insert(entry.id, (now, result.state));
+        self.observations.push(Observation {
+            target,
+            at: now,
+            state: result.state,
+            latency_ms: result.latency_ms,
+            message: result.message.clone(),
+            run: None,
+        });
+    }
+
+    /// Writes everything, if this engine is still a member. False: it is not, and what it found is
+    /// dropped: the engine that took over decides about these slots.
+    pub async fn write(
+        &mut self,
+        world: &World,
+        workspace: i64,
+        member: Option<(Membership<'_>, Timestamp)>,
+    ) -> Result<bool, StoreError> {
+        let now = world.clock.now();
+        let flush = Flush {
+            at: now,
+            samples: std::mem::take(&mut self.samples),
+            states: std::mem::take(&mut self.states).into_values().collect(),
+            changes: std::mem::take(&mut self.changes),
+            evidence: std::mem::take(&mut self.evidence),
+            observations: std::mem::take(&mut self.observations),
+        };
+        let Some(member) = member else {
+            return Ok(false);
+        };
+        match world.store.flush_probes(workspace, &flush, Some(member)).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            Err(e) => {
+                self.put_back(flush);
+                return Err(e);
+            }
+        }
+        for (id, state, message) in std::mem::take(&mut self.requests) {
+            world
+                .store
+                .finish_routine_request(id, state, &message, now)
+                .await?;
+        }
+        world.bus.publish(Notice::Observations);
+        Ok(true)
+    }
+
+    /// What was not written comes before what was found meanwhile.
+    fn put_back(&mut self, flush: Flush) {
+        let mut samples = flush.samples;
+        samples.append(&mut self.samples);
+        self.samples = samples;
+        for state in flush.states {
+            self.states.entry(state.routine).or_insert(state);
+        }
+        self.changes.splice(..0, flush.changes);
+        self.evidence.splice(..0, flush.evidence);
+        self.observations.splice(..0, flush.observations);
+    }
+}
+
+/// A timeout while this machine was too busy says nothing about the other side.
+fn own_timeout(result: CheckResult, starved: bool) -> CheckResult {
+    if starved && result.class == Some(FailureClass::Timeout) {
+        let why = format!("this machine was too busy: {}", result.message);
+        return CheckResult::unknown(FailureClass::Ours, &why);
+    }
+    result
+}
+
+fn sample(slot: &Timestamp, done: &Done, result: &CheckResult) -> Sample {
+    let lag = match done.trigger {
+        Trigger::Schedule => done.begun.ms_since(*slot).max(0),
+        Trigger::Manual => 0,
+    };
+    Sample {
+        slot: slot.0,
+        lag_ms: u32::try_from(lag).unwrap_or(u32::MAX),
+        latency_us: done.latency_us,
+        outcome: match result.state {
+            State::Ok => ProbeOutcome::Ok,
+            State::Degraded => ProbeOutcome::Degraded,
+            State::Failing => ProbeOutcome::Failing,
+            State::Unknown => ProbeOutcome::Unknown,
+        },
+        code: result.code,
+        class: result.class.map_or(0, FailureClass::number),
+        trigger: done.trigger,
+    }
+}
+
+fn state(entry: &Entry, result: &CheckResult) -> RoutineState {
+    RoutineState {
+        routine: entry.id,
+        state: entry.health.soft,
+        hard: entry.health.is_hard(),
+        since: entry.health.since,
+        streak: i64::from(entry.health.streak),
+        last_ok_at: entry.last_ok_at,
+        last_failed_at: entry.last_failed_at,
+        message: result.message.clone(),
+        flapping: entry.health.flapping,
+        pause: None,
+    }
+}
+
+fn changed(routine: i64, change: HardChange, result: &CheckResult, at: Timestamp) -> RoutineChange {
+    RoutineChange {
+        routine,
+        at,
+        from: change.from,
+        to: change.to,
+        reason: result.class.map_or("", FailureClass::name).to_owned(),
+        class: result.class.map_or(0, FailureClass::number),
+        message: result.message.clone(),
+    }
+}

@@ -1,0 +1,178 @@
+//! Which shards of the routines this engine holds.
+//!
+//! A membership is valid here until a deadline on the steady clock that is earlier than the one in
+//! the store, so that this engine stops before another one may take its shards, whatever happens to
+//! the wall clock. Another member is gone when its process is, or when its time in the store is over
+//! and the clock was steady.
+
+use std::collections::BTreeSet;
+
+use tokio::time::{Duration, Instant};
+
+use crate::core::base::time::Timestamp;
+use crate::core::routine::shard::{SHARDS, owner};
+use crate::engine::sweep::Steadiness;
+use crate::engine::{World, identity};
+use crate::store::{Membership, RoutineMember, StoreError};
+
+/// The part of the time in the store during which this engine still trusts its membership.
+const TRUSTED: (u64, u64) = (4, 5);
+
+/// The membership of this engine.
+pub(super) struct Members {
+    workspace: i64,
+    /// Validity of a membership, milliseconds.
+    valid_ms: i64,
+    term: Option<i64>,
+    valid_until: Instant,
+    pub held: BTreeSet<i64>,
+    steadiness: Steadiness,
+}
+
+/// What changed about the shards this engine holds.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Moved {
+    pub taken: Vec<i64>,
+    /// Shards of another member from now on; still held until [`Members::release`].
+    pub leaving: Vec<i64>,
+}
+
+impl Members {
+    pub fn new(world: &World, workspace: i64, valid_ms: i64) -> Self {
+        Self {
+            workspace,
+            valid_ms,
+            term: None,
+            valid_until: Instant::now(),
+            held: BTreeSet::new(),
+            steadiness: Steadiness::new(world.clock),
+        }
+    }
+
+    /// How long until the membership should be renewed.
+    pub fn renew_after(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.valid_ms / 3).unwrap_or(1000))
+    }
+
+    pub fn set_validity(&mut self, valid_ms: i64) {
+        self.valid_ms = valid_ms;
+    }
+
+    /// Whether this engine may start a check of that shard now.
+    pub fn holds(&self, shard: i64) -> bool {
+        self.held.contains(&shard) && Instant::now() < self.valid_until
+    }
+
+    /// The right to write, and until when a write renews it; none when it was lost.
+    pub fn membership<'a>(&self, world: &'a World) -> Option<(Membership<'a>, Timestamp)> {
+        let member = Membership {
+            workspace: self.workspace,
+            holder: &world.holder,
+            term: self.term?,
+        };
+        Some((member, world.clock.now().plus_ms(self.valid_ms)))
+    }
+
+    /// A write has renewed the membership; `begun`: when the write was begun.
+    pub fn renewed(&mut self, begun: Instant) {
+        let valid = u64::try_from(self.valid_ms).unwrap_or(0);
+        self.valid_until = begun + Duration::from_millis(valid * TRUSTED.0 / TRUSTED.1);
+    }
+
+    /// The membership was removed: nothing is held any more.
+    pub fn lost(&mut self) {
+        self.term = None;
+        self.held.clear();
+    }
+
+    /// Renews the membership, or joins; removes members that are gone; takes free shards that
+    /// belong to this engine.
+    pub async fn sync(&mut self, world: &World, rank: i64) -> Result<Moved, StoreError> {
+        let steady = self.steadiness.is_steady(world.clock, self.valid_ms / 3);
+        self.stay_or_join(world, rank).await?;
+        let mut members = world.store.routine_members(self.workspace).await?;
+        let gone = |m: &RoutineMember| m.holder != *world.holder && is_gone(world, m, steady);
+        for member in members.iter().filter(|m| gone(m)) {
+            let removed = world
+                .store
+                .remove_routine_member(self.workspace, member)
+                .await?;
+            if removed {
+                tracing::info!("routines of {} are taken over", member.holder);
+            }
+        }
+        members.retain(|m| !gone(m));
+        let best = members.iter().map(|m| m.rank).max().unwrap_or(rank);
+        let holders: Vec<&str> = members
+            .iter()
+            .filter(|m| m.rank == best)
+            .map(|m| m.holder.as_str())
+            .collect();
+        let mine: BTreeSet<i64> = (0..SHARDS)
+            .filter(|shard| owner(*shard, holders.iter().copied()) == Some(&*world.holder))
+            .collect();
+        let leaving = self.held.difference(&mine).copied().collect();
+        let wanted: Vec<i64> = mine.difference(&self.held).copied().collect();
+        let taken = self.take(world, &wanted).await?;
+        self.held.extend(taken.iter().copied());
+        Ok(Moved { taken, leaving })
+    }
+
+    async fn stay_or_join(&mut self, world: &World, rank: i64) -> Result<(), StoreError> {
+        let begun = Instant::now();
+        if let Some((member, until)) = self.membership(world) {
+            if world.store.stay_in_routines(member, until).await? {
+                self.renewed(begun);
+                return Ok(());
+            }
+            tracing::warn!("another engine took the routines over; joining again");
+            self.lost();
+        }
+        let until = world.clock.now().plus_ms(self.valid_ms);
+        let term = world
+            .store
+            .join_routines(self.workspace, &world.holder, rank, until)
+            .await?;
+        self.term = Some(term);
+        self.renewed(begun);
+        Ok(())
+    }
+
+    async fn take(&mut self, world: &World, wanted: &[i64]) -> Result<Vec<i64>, StoreError> {
+        let begun = Instant::now();
+        let Some((member, until)) = self.membership(world).filter(|_| !wanted.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let taken = world.store.take_routine_shards(member, wanted, until).await?;
+        if !taken.is_empty() {
+            self.renewed(begun);
+        }
+        Ok(taken)
+    }
+
+    /// Gives shards to their next holder, once none of their checks is under way.
+    pub async fn release(&mut self, world: &World, shards: &[i64]) -> Result<(), StoreError> {
+        if let Some((member, _)) = self.membership(world).filter(|_| !shards.is_empty()) {
+            world.store.release_routine_shards(member, shards).await?;
+        }
+        for shard in shards {
+            self.held.remove(shard);
+        }
+        Ok(())
+    }
+
+    /// Ends the membership.
+    pub async fn leave(&mut self, world: &World) {
+        if let Some((member, _)) = self.membership(world)
+            && let Err(e) = world.store.leave_routines(member).await
+        {
+            tracing::warn!("the routines of this engine are taken over late: {e}");
+        }
+        self.lost();
+    }
+}
+
+fn is_gone(world: &World, member: &RoutineMember, steady: bool) -> bool {
+    identity::is_gone(&member.holder)
+        || (steady && member.alive_until < world.clock.now())
+}
