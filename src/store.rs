@@ -12,6 +12,7 @@ mod access;
 mod console;
 mod health;
 mod home;
+mod routine;
 mod rows;
 mod run;
 mod scope;
@@ -20,6 +21,10 @@ mod stack;
 pub use access::AuditFilter;
 pub use db::changes::{Changes, Glimpse};
 pub use home::HomeView;
+pub use routine::{
+    Compacted, Evidence, Expired, Flush, KnownRoutine, NewRoutine, Retention, RoutineChange,
+    RoutinePause, RoutineState, RoutineSummary, RoutineWindow,
+};
 pub use run::artifacts::NewArtifact;
 pub use run::claim::{Claimer, QueuePosition};
 pub use run::left_over::LeftOver;

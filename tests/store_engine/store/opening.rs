@@ -185,6 +185,13 @@ pub async fn earlier_runs_get_what_lists_show(place: Place) {
          alter table run_step drop column taken_from;
          drop table run_note;
          drop table lockout;
+         drop table probe_evidence;
+         drop table routine_change;
+         drop table routine_state;
+         drop table probe_rollup;
+         drop table probe_chunk;
+         drop table probe_batch;
+         drop table probe_routine;
          delete from _sqlx_migrations where version >= 9";
     sql(&place.url, undo).await;
     for run in &mut wanted.runs[..broken_plans.len()] {
