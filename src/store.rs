@@ -21,8 +21,10 @@ mod stack;
 pub use access::AuditFilter;
 pub use db::changes::{Changes, Glimpse};
 pub use home::HomeView;
-pub use routine::owner::{Membership, RoutineMember};
-pub use routine::request::RoutineRequested;
+pub use routine::{
+    Compacted, Evidence, Expired, Flush, KnownRoutine, Membership, NewRoutine, Retention, RoutineChange,
+    RoutineMember, RoutinePause, RoutineRequested, RoutineState, RoutineSummary, RoutineWindow,
+};
 pub use run::artifacts::NewArtifact;
 pub use run::claim::{Claimer, QueuePosition};
 pub use run::left_over::LeftOver;

@@ -19,6 +19,7 @@ mod lockouts;
 mod notes;
 mod opening;
 mod overview;
+mod probes;
 mod queue;
 mod reliability;
 mod rest;
@@ -255,6 +256,10 @@ suite! {
         of_the_runs_that_wait_the_oldest_are_found, a_day_has_latency_and_hours, each_person_has_a_home;
     stack: an_applied_stack_reads_the_same, a_stack_that_changed_meanwhile_is_refused_whole, racing_appliers,
         workspaces_are_made_once, dependents_of_an_object_are_counted;
+    probes: routines_keep_their_numbers, a_flush_is_written_whole_or_not_at_all, compaction_changes_no_answer,
+        racing_compactors_move_every_sample_once, a_compaction_that_is_stopped_loses_nothing,
+        a_damaged_row_is_reported_and_stops_no_other, downtime_is_the_time_in_failing, nothing_goes_before_it_is_counted,
+        old_changes_of_state_go, a_pause_is_audited_and_outlives_flushes;
     rest: a_pulse_is_written_once_per_slot, a_slot_is_taken_by_one, an_unreachable_target_is_unknown_and_keeps_when_it_was_seen,
         summaries_count_a_window, racing_observers, the_command_bar_remembers, engines_come_and_go, audit_is_newest_first,
         audit_rows_are_filtered, a_long_message_is_cut_wherever_it_is_stored;

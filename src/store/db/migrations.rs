@@ -31,7 +31,7 @@ macro_rules! version {
     };
 }
 
-const VERSIONS: [Version; 12] = [
+const VERSIONS: [Version; 13] = [
     version!(1, "0001_start"),
     version!(2, "0002_locks"),
     version!(3, "0003_told"),
@@ -43,6 +43,7 @@ const VERSIONS: [Version; 12] = [
     version!(9, "0009_summary"),
     version!(10, "0010_home"),
     version!(11, "0011_acts"),
+    version!(12, "0012_probes"),
     version!(13, "0013_routine_owner"),
 ];
 

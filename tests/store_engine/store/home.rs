@@ -125,6 +125,13 @@ pub async fn earlier_states_get_their_beginning(place: Place) {
          drop table routine_member;
          drop table routine_shard;
          drop table routine_request;
+         drop table probe_evidence;
+         drop table routine_change;
+         drop table routine_state;
+         drop table probe_rollup;
+         drop table probe_chunk;
+         drop table probe_batch;
+         drop table probe_routine;
          delete from _sqlx_migrations where version >= 10";
     sql(&place.url, undo).await;
     let again = Store::open(&place.url).await.unwrap();

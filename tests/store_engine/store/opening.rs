@@ -188,6 +188,13 @@ pub async fn earlier_runs_get_what_lists_show(place: Place) {
          drop table routine_member;
          drop table routine_shard;
          drop table routine_request;
+         drop table probe_evidence;
+         drop table routine_change;
+         drop table routine_state;
+         drop table probe_rollup;
+         drop table probe_chunk;
+         drop table probe_batch;
+         drop table probe_routine;
          delete from _sqlx_migrations where version >= 9";
     sql(&place.url, undo).await;
     for run in &mut wanted.runs[..broken_plans.len()] {

@@ -1,0 +1,123 @@
+//! Compaction: rows of the journal that are older than the current hour become chunks and rollups,
+//! and days that are over become one chunk a routine.
+//!
+//! Bounded memory: at most [`MAX_SAMPLES`] of the journal at a time, whatever was written in an hour,
+//! and one page of routines of a day.
+
+use std::collections::BTreeMap;
+
+use super::pages::Pages;
+use super::{HOUR, OfRoutine, apart, delete_rows, insert_chunks};
+use crate::core::base::time::Timestamp;
+use crate::core::metric::rollup::WindowLength;
+use crate::core::metric::sample::{Probed, Sample};
+use crate::core::metric::{batch, chunk};
+use crate::store::{Store, StoreError};
+
+/// Samples taken from the journal in one transaction: about 10 MiB as values.
+const MAX_SAMPLES: i64 = 250_000;
+const DUE: &str =
+    "select seq, n from probe_batch where seq > $1 and until_ms < $2 order by seq limit 4096";
+const READ: &str = "select seq, workspace_id, bytes from probe_batch \
+     where seq > $1 and seq <= $2 and until_ms < $3 order by seq";
+const DELETE: &str = "delete from probe_batch where seq in (";
+
+/// What a compaction did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Compacted {
+    /// Rows of the journal that were moved, and the samples in them.
+    pub batches: usize,
+    pub samples: usize,
+    /// Chunks of days that were written.
+    pub days: usize,
+    /// Rows that cannot be read; they stay where they are.
+    pub damaged: usize,
+}
+
+/// A row of the journal.
+type Row = (i64, i64, Vec<u8>);
+
+/// Rows of the journal as they are to be stored.
+#[derive(Default)]
+struct Packed {
+    seqs: Vec<i64>,
+    samples: usize,
+    chunks: Vec<OfRoutine>,
+    pages: Pages,
+    damaged: usize,
+}
+
+impl Store {
+    /// Compacts all workspaces. `now` only decides which hours and days are over. It may be called
+    /// by several processes at once, and stopped at any point: each part is one transaction, which
+    /// changes nothing when another process was faster.
+    pub async fn compact_probes(&self, now: Timestamp) -> Result<Compacted, StoreError> {
+        let over = WindowLength::Hour.begin(now.0);
+        let (mut done, mut after) = (Compacted::default(), 0);
+        while let Some(last) = self.due(after, over).await? {
+            let mut db = self.db.read().await?;
+            let rows = fetch_all!(db, Row, READ, after, last, over)?;
+            drop(db);
+            let packed = apart(move || pack(&rows)).await?;
+            done.damaged += packed.damaged;
+            self.move_rows(packed, &mut done).await?;
+            after = last;
+        }
+        self.merge_days(now, &mut done).await?;
+        Ok(done)
+    }
+
+    /// The last row of the next part of the journal.
+    async fn due(&self, after: i64, over: i64) -> Result<Option<i64>, StoreError> {
+        let mut db = self.db.read().await?;
+        let mut sum = 0_i64;
+        let rows = fetch_all!(db, (i64, i64), DUE, after, over)?;
+        let fits = rows.iter().take_while(|(_, n)| {
+            let before = sum;
+            sum = sum.saturating_add(*n);
+            before == 0 || sum <= MAX_SAMPLES
+        });
+        Ok(fits.last().map(|(seq, _)| *seq))
+    }
+
+    async fn move_rows(&self, packed: Packed, done: &mut Compacted) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        if delete_rows(&mut tx, DELETE, &packed.seqs).await? < packed.seqs.len() {
+            // Another process compacted some of them.
+            return tx.rollback().await;
+        }
+        insert_chunks(&mut tx, HOUR, &packed.chunks).await?;
+        packed.pages.write(&mut tx, &self.db).await?;
+        tx.commit().await?;
+        done.batches += packed.seqs.len();
+        done.samples += packed.samples;
+        Ok(())
+    }
+}
+
+fn pack(rows: &[Row]) -> Packed {
+    let mut packed = Packed::default();
+    let mut by_day: BTreeMap<(i64, i64), Vec<Sample>> = BTreeMap::new();
+    for (seq, workspace, bytes) in rows {
+        let Ok(probed) = batch::unpack(bytes) else {
+            packed.damaged += 1;
+            continue;
+        };
+        packed.seqs.push(*seq);
+        packed.samples += probed.len();
+        for one in probed {
+            let Probed { routine, sample } = one;
+            packed.pages.add(*workspace, &one);
+            let day = WindowLength::Day.begin(sample.slot);
+            by_day.entry((routine, day)).or_default().push(sample);
+        }
+    }
+    packed.pages.add_days();
+    for ((routine, _), samples) in by_day {
+        let chunks = chunk::pack(samples).into_iter();
+        packed
+            .chunks
+            .extend(chunks.map(|chunk| OfRoutine { routine, chunk }));
+    }
+    packed
+}

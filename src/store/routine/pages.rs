@@ -1,0 +1,125 @@
+//! Rollups on their pages. A page is read, merged and written within one transaction that holds the
+//! workspace, so that no two compactions change one page at a time.
+
+use std::collections::BTreeMap;
+
+use super::{count, damaged};
+use crate::core::metric::page;
+use crate::core::metric::rollup::{Rollup, WindowLength};
+use crate::core::metric::sample::{Probed, Sample};
+use crate::store::StoreError;
+use crate::store::db::{Db, Tx};
+
+/// Changes nothing, but locks the row until the transaction ends.
+const HOLD: &str = "update workspace set timezone = timezone where id = $1";
+const READ: &str = "select bytes from probe_rollup \
+     where workspace_id = $1 and level = $2 and from_ms = $3 and page = $4";
+const WRITE: &str = "insert into probe_rollup (workspace_id, level, from_ms, page, routines, bytes) \
+     values ($1, $2, $3, $4, $5, $6) on conflict (workspace_id, level, from_ms, page) \
+     do update set routines = excluded.routines, bytes = excluded.bytes";
+
+/// Which page: of which workspace, of the windows of which length that begin when, milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct PageKey {
+    pub workspace: i64,
+    pub length: WindowLength,
+    pub from_ms: i64,
+    pub page: i64,
+}
+
+/// Rollups that are to be merged into the stored ones.
+#[derive(Debug, Default)]
+pub(super) struct Pages(BTreeMap<PageKey, BTreeMap<i64, Rollup>>);
+
+impl Pages {
+    /// Counts a sample in its hour.
+    pub(super) fn add(&mut self, workspace: i64, probed: &Probed) {
+        self.rollup(workspace, WindowLength::Hour, probed)
+            .add(&probed.sample);
+    }
+
+    fn rollup(&mut self, workspace: i64, length: WindowLength, probed: &Probed) -> &mut Rollup {
+        let key = PageKey {
+            workspace,
+            length,
+            from_ms: length.begin(probed.sample.slot),
+            page: page::of(probed.routine),
+        };
+        self.0
+            .entry(key)
+            .or_default()
+            .entry(probed.routine)
+            .or_default()
+    }
+
+    /// The days of the hours that were counted.
+    pub(super) fn add_days(&mut self) {
+        let mut days = Self::default();
+        for (key, rollups) in &self.0 {
+            for (routine, rollup) in rollups {
+                let sample = Sample {
+                    slot: key.from_ms,
+                    ..Sample::default()
+                };
+                let probed = Probed {
+                    routine: *routine,
+                    sample,
+                };
+                days.rollup(key.workspace, WindowLength::Day, &probed)
+                    .merge(rollup);
+            }
+        }
+        self.0.extend(days.0);
+    }
+
+    /// Merges all into the stored pages.
+    pub(super) async fn write(self, tx: &mut Tx, db: &Db) -> Result<(), StoreError> {
+        let mut held = None;
+        for (key, mut rollups) in self.0 {
+            if held != Some(key.workspace) {
+                execute!(tx, HOLD, key.workspace)?;
+                held = Some(key.workspace);
+            }
+            if let Some(stored) = read(tx, db, key).await? {
+                for (routine, rollup) in stored {
+                    rollups.entry(routine).or_default().merge(&rollup);
+                }
+            }
+            let PageKey {
+                workspace,
+                length,
+                from_ms,
+                page,
+            } = key;
+            let n = count(rollups.len() as u64);
+            let bytes = page::pack(&rollups);
+            execute!(tx, WRITE, workspace, length.name(), from_ms, page, n, bytes)?;
+        }
+        Ok(())
+    }
+}
+
+/// A stored page.
+pub(super) async fn read(
+    tx: &mut Tx,
+    db: &Db,
+    key: PageKey,
+) -> Result<Option<BTreeMap<i64, Rollup>>, StoreError> {
+    let PageKey {
+        workspace,
+        length,
+        from_ms,
+        page,
+    } = key;
+    let row = fetch_optional!(
+        tx,
+        (Vec<u8>,),
+        READ,
+        workspace,
+        length.name(),
+        from_ms,
+        page
+    )?;
+    row.map(|(bytes,)| page::unpack(&bytes).map_err(|e| damaged(db, e)))
+        .transpose()
+}

@@ -1,0 +1,229 @@
+//! The state of each routine, its changes, and its last good and last bad answer.
+
+use std::collections::BTreeMap;
+
+use sqlx::QueryBuilder;
+
+use super::pause::RoutinePause;
+use crate::core::base::time::Timestamp;
+use crate::core::stack::state::State;
+use crate::store::db::{self, Tx, dialect, text};
+use crate::store::{Store, StoreError};
+
+const KEEP: &str = "insert into routine_state (routine_id, state, hard, since, streak, last_ok_at, last_failed_at, \
+     message, flapping) ";
+/// A pause is not the engine's.
+const REPLACE: &str = " on conflict (routine_id) do update set state = excluded.state, hard = excluded.hard, \
+     since = excluded.since, streak = excluded.streak, last_ok_at = excluded.last_ok_at, \
+     last_failed_at = excluded.last_failed_at, message = excluded.message, flapping = excluded.flapping";
+const ALL: &str = "select s.routine_id, s.state, s.hard, s.since, s.streak, s.last_ok_at, s.last_failed_at, s.message, \
+     s.flapping, s.paused_until, s.paused_by, s.pause_reason from routine_state s join probe_routine r on r.id = s.routine_id \
+     where r.workspace_id = $1 order by s.routine_id";
+const CHANGE: &str = "insert into routine_change (routine_id, at, from_state, to_state, reason, class, message) \
+     values ($1, $2, $3, $4, $5, $6, $7)";
+const CHANGES: &str = "select c.routine_id, c.at, c.from_state, c.to_state, c.reason, c.class, c.message \
+     from routine_change c join probe_routine r on r.id = c.routine_id \
+     where r.workspace_id = $1 and c.routine_id = $2 order by c.at desc, c.id desc limit $3";
+const ANSWER: &str = "insert into probe_evidence (routine_id, kind, at, answer) values ($1, $2, $3, $4) \
+     on conflict (routine_id, kind) do update set at = excluded.at, answer = excluded.answer \
+     where excluded.at >= probe_evidence.at";
+const ANSWERS: &str = "select e.routine_id, e.kind, e.at, e.answer from probe_evidence e join probe_routine r on r.id = e.routine_id \
+     where r.workspace_id = $1 and e.routine_id = $2 order by e.kind";
+const GOOD: &str = "good";
+const BAD: &str = "bad";
+
+/// The state of a routine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoutineState {
+    pub routine: i64,
+    pub state: State,
+    /// Enough results in a row agree. Otherwise it is soft: seen, not yet confirmed.
+    pub hard: bool,
+    pub since: Timestamp,
+    /// Results in a row with this state.
+    pub streak: i64,
+    pub last_ok_at: Option<Timestamp>,
+    pub last_failed_at: Option<Timestamp>,
+    pub message: String,
+    pub flapping: bool,
+    /// Set by a person; ignored when an engine writes the state.
+    pub pause: Option<RoutinePause>,
+}
+
+/// A change of a routine's state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoutineChange {
+    pub routine: i64,
+    pub at: Timestamp,
+    pub from: State,
+    pub to: State,
+    /// What made it: `threshold reached`, `resumed`.
+    pub reason: String,
+    /// Class of the failure, as in its sample; 0: none.
+    pub class: u8,
+    pub message: String,
+}
+
+/// An answer that is kept, good or bad. The caller has redacted it; it is cut to the length of a
+/// message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    pub routine: i64,
+    pub good: bool,
+    pub at: Timestamp,
+    pub answer: String,
+}
+
+row! {
+    struct StateRow {
+        routine_id: i64,
+        state: String,
+        hard: bool,
+        since: i64,
+        streak: i64,
+        last_ok_at: Option<i64>,
+        last_failed_at: Option<i64>,
+        message: String,
+        flapping: bool,
+        paused_until: Option<i64>,
+        paused_by: Option<String>,
+        pause_reason: Option<String>,
+    }
+}
+
+impl Store {
+    /// The states of a workspace's routines; one that was never probed has none.
+    pub async fn routine_states(&self, workspace: i64) -> Result<Vec<RoutineState>, StoreError> {
+        let mut db = self.db.read().await?;
+        let rows = fetch_all!(db, StateRow, ALL, workspace)?;
+        rows.into_iter().map(RoutineState::try_from).collect()
+    }
+
+    /// The newest changes of a routine's state, newest first.
+    pub async fn routine_changes(
+        &self,
+        workspace: i64,
+        routine: i64,
+        limit: u32,
+    ) -> Result<Vec<RoutineChange>, StoreError> {
+        type Row = (i64, i64, String, String, String, i64, String);
+        let mut db = self.db.read().await?;
+        let rows = fetch_all!(db, Row, CHANGES, workspace, routine, i64::from(limit))?;
+        let change = |(routine, at, from, to, reason, class, message): Row| {
+            Ok(RoutineChange {
+                routine,
+                at: Timestamp(at),
+                from: state(&from)?,
+                to: state(&to)?,
+                reason,
+                class: u8::try_from(class).unwrap_or(u8::MAX),
+                message,
+            })
+        };
+        rows.into_iter().map(change).collect()
+    }
+
+    /// The last bad and the last good answer of a routine, as far as there are any.
+    pub async fn probe_evidence(
+        &self,
+        workspace: i64,
+        routine: i64,
+    ) -> Result<Vec<Evidence>, StoreError> {
+        type Row = (i64, String, i64, String);
+        let mut db = self.db.read().await?;
+        let rows = fetch_all!(db, Row, ANSWERS, workspace, routine)?;
+        let evidence = |(routine, kind, at, answer): Row| Evidence {
+            routine,
+            good: kind == GOOD,
+            at: Timestamp(at),
+            answer,
+        };
+        Ok(rows.into_iter().map(evidence).collect())
+    }
+}
+
+impl TryFrom<StateRow> for RoutineState {
+    type Error = StoreError;
+
+    fn try_from(row: StateRow) -> Result<Self, StoreError> {
+        let pause = row
+            .paused_until
+            .zip(row.paused_by)
+            .map(|(until, by)| RoutinePause {
+                until: Timestamp(until),
+                by,
+                reason: row.pause_reason.unwrap_or_default(),
+            });
+        Ok(Self {
+            routine: row.routine_id,
+            state: state(&row.state)?,
+            hard: row.hard,
+            since: Timestamp(row.since),
+            streak: row.streak,
+            last_ok_at: row.last_ok_at.map(Timestamp),
+            last_failed_at: row.last_failed_at.map(Timestamp),
+            message: row.message,
+            flapping: row.flapping,
+            pause,
+        })
+    }
+}
+
+pub(super) fn state(name: &str) -> Result<State, StoreError> {
+    State::from_name(name)
+        .ok_or_else(|| StoreError::Database(format!("a routine has the unknown state {name}")))
+}
+
+/// Of each routine the last state, in the order of their numbers: no statement names a routine
+/// twice, and two writers never deadlock.
+pub(super) async fn keep(tx: &mut Tx, states: &[RoutineState]) -> Result<(), StoreError> {
+    let last: BTreeMap<i64, &RoutineState> = states.iter().map(|s| (s.routine, s)).collect();
+    let last: Vec<&RoutineState> = last.into_values().collect();
+    for part in last.chunks(dialect::ROWS_PER_INSERT) {
+        on!(tx, conn: D => {
+            let mut query = QueryBuilder::<D>::new(KEEP);
+            query.push_values(part, |mut row, s| {
+                row.push_bind(s.routine)
+                    .push_bind(s.state.name())
+                    .push_bind(s.hard)
+                    .push_bind(s.since.0)
+                    .push_bind(s.streak)
+                    .push_bind(s.last_ok_at.map(|at| at.0))
+                    .push_bind(s.last_failed_at.map(|at| at.0))
+                    .push_bind(db::message(&s.message))
+                    .push_bind(s.flapping);
+            });
+            query.push(REPLACE);
+            query.build().persistent(false).execute(&mut **conn).await.map(drop)
+        })?;
+    }
+    Ok(())
+}
+
+pub(super) async fn record(tx: &mut Tx, changes: &[RoutineChange]) -> Result<(), StoreError> {
+    for change in changes {
+        execute!(
+            tx,
+            CHANGE,
+            change.routine,
+            change.at.0,
+            change.from.name(),
+            change.to.name(),
+            text(&change.reason),
+            i64::from(change.class),
+            db::message(&change.message),
+        )?;
+    }
+    Ok(())
+}
+
+/// An answer that arrives late does not replace a newer one.
+pub(super) async fn keep_answers(tx: &mut Tx, evidence: &[Evidence]) -> Result<(), StoreError> {
+    let mut ordered: Vec<&Evidence> = evidence.iter().collect();
+    ordered.sort_by_key(|e| (e.routine, e.good, e.at));
+    for e in ordered {
+        let kind = if e.good { GOOD } else { BAD };
+        execute!(tx, ANSWER, e.routine, kind, e.at.0, db::message(&e.answer))?;
+    }
+    Ok(())
+}
