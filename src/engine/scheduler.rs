@@ -284,9 +284,12 @@ impl Scheduler {
         }
         let starved = self.starved_until.is_some_and(|until| done.begun <= until);
         if starved {
-            self.starved_until = self.starved_until.filter(|until| *until > self.world.clock.now());
+            self.starved_until = self
+                .starved_until
+                .filter(|until| *until > self.world.clock.now());
         }
-        self.pending.result(entry, done, starved, self.world.clock.now());
+        self.pending
+            .result(entry, done, starved, self.world.clock.now());
     }
 
     /// Renews the membership and rereads what may have changed; returns when to do it again.
@@ -328,7 +331,10 @@ impl Scheduler {
             .collect();
         let now = self.world.clock.now();
         if !names.is_empty() {
-            let known = self.world.store.ensure_routines(self.workspace, &names, now);
+            let known = self
+                .world
+                .store
+                .ensure_routines(self.workspace, &names, now);
             self.by_name = known.await?;
         }
         let mut kept = HashMap::with_capacity(scheduled.len());
@@ -363,7 +369,10 @@ impl Scheduler {
             for name in &gone {
                 self.by_name.remove(name);
             }
-            self.world.store.remove_routines(self.workspace, &gone, now).await?;
+            self.world
+                .store
+                .remove_routines(self.workspace, &gone, now)
+                .await?;
         }
         self.read_pauses().await?;
         for id in changed {
@@ -436,7 +445,10 @@ impl Scheduler {
         entry.next = match (entry.handled, regular) {
             // A first check of what has an interval; a pattern waits for its time.
             (None, _) if entry.scheduled.rules.cron.is_none() => {
-                let first = entry.schedule.next_after(now).map_or(soon, |next| next.min(soon));
+                let first = entry
+                    .schedule
+                    .next_after(now)
+                    .map_or(soon, |next| next.min(soon));
                 entry.handled = Some(first.plus_ms(-1));
                 entry.first = Some(first);
                 Some(first)
@@ -464,7 +476,10 @@ impl Scheduler {
             if !self.members.holds(entry.shard) || !entry.scheduled.is_active() {
                 continue;
             }
-            let taken = self.world.store.take_routine_request(request.id, &self.world.holder);
+            let taken = self
+                .world
+                .store
+                .take_routine_request(request.id, &self.world.holder);
             if !matches!(taken.await, Ok(true)) {
                 continue;
             }
@@ -482,7 +497,7 @@ impl Scheduler {
     async fn flush(&mut self) {
         let begun = Instant::now();
         let membership = self.members.membership(&self.world);
-        match self.pending.write(&self.world, self.workspace, membership).await {
+        match self.pending.write(&self.world, membership).await {
             Ok(true) => self.members.renewed(begun),
             // Another engine has taken the routines over: it decides about these slots.
             Ok(false) => self.members.lost(),

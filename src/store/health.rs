@@ -125,7 +125,7 @@ impl Store {
     }
 }
 
-async fn insert(
+pub(in crate::store) async fn insert(
     tx: &mut Tx,
     workspace: i64,
     observations: &[Observation],

@@ -8,6 +8,7 @@
 
 mod compact;
 mod flush;
+mod last;
 mod merge;
 mod names;
 mod owner;

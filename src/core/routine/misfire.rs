@@ -160,7 +160,13 @@ mod tests {
             // Four missed slots and one that is on time.
             (P::Once, Some(0), 50_001, vec![50_000], Some((40_000, 4))),
             (P::Skip, Some(0), 50_001, vec![50_000], Some((40_000, 4))),
-            (P::All, Some(0), 50_001, vec![30_000, 40_000, 50_000], Some((20_000, 2))),
+            (
+                P::All,
+                Some(0),
+                50_001,
+                vec![30_000, 40_000, 50_000],
+                Some((20_000, 2)),
+            ),
             // Five missed slots; the last is too old to be on time.
             (P::Once, Some(0), 55_001, vec![50_000], Some((40_000, 4))),
             (P::Skip, Some(0), 55_001, vec![], Some((50_000, 5))),
@@ -188,7 +194,10 @@ mod tests {
             ..situation(Some(0), 25_000)
         };
         let first = due(&schedule(), &rules(MisfirePolicy::All), hindered);
-        assert_eq!(first.skipped, Some((Timestamp(20_000), 2, SkipReason::Paused)));
+        assert_eq!(
+            first.skipped,
+            Some((Timestamp(20_000), 2, SkipReason::Paused))
+        );
         assert!(first.run.is_empty());
         let again = Situation {
             handled: first.handled,
@@ -199,7 +208,10 @@ mod tests {
         // Resuming does not fire at once: the missed slots are dealt with.
         let resumed = situation(first.handled.map(|t| t.0), 26_000);
         let resumed = due(&schedule(), &rules(MisfirePolicy::All), resumed);
-        assert_eq!((resumed.run.len(), resumed.next), (0, Some(Timestamp(30_000))));
+        assert_eq!(
+            (resumed.run.len(), resumed.next),
+            (0, Some(Timestamp(30_000)))
+        );
     }
 
     #[test]

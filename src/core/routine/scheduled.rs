@@ -76,12 +76,8 @@ impl Scheduled {
     /// Why there is none: the probe cannot be made, or another program reports.
     pub fn call(&self) -> Result<Call, String> {
         match &self.work {
-            Work::Check => check::call(&self.rules).ok_or_else(|| {
-                format!(
-                    "a {} routine calls nothing",
-                    self.rules.kind().name()
-                )
-            }),
+            Work::Check => check::call(&self.rules)
+                .ok_or_else(|| format!("a {} routine calls nothing", self.rules.kind().name())),
             Work::Probe(step) => Ok(step.spec.call(if step.timeout_ms > 0 {
                 step.timeout_ms
             } else {

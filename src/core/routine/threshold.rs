@@ -223,7 +223,11 @@ mod tests {
         let mut health = Health::new(Timestamp(0));
         for n in 0..21 {
             assert!(!health.flapping, "{n}");
-            let state = if n % 2 == 0 { State::Ok } else { State::Failing };
+            let state = if n % 2 == 0 {
+                State::Ok
+            } else {
+                State::Failing
+            };
             health.add(state, Timestamp(n), LIMITS);
         }
         assert!(health.flapping);

@@ -90,10 +90,10 @@ impl Pending {
 
     /// Takes a result into account. `starved`: this machine was too busy while it was made.
     pub fn result(&mut self, entry: &mut Entry, done: Done, starved: bool, now: Timestamp) {
-        let result = match done.result {
-            Ok(result) => own_timeout(result, starved),
+        let result = match &done.result {
+            Ok(result) => own_timeout(result.clone(), starved),
             Err(reason) => {
-                self.skip(entry.id, done.slot, 1, reason);
+                self.skip(entry.id, done.slot, 1, *reason);
                 let why = format!("no check was made: {}", reason.name());
                 self.requests
                     .extend(done.request.map(|id| (id, State::Unknown, why)));
@@ -102,7 +102,7 @@ impl Pending {
         };
         self.push(Probed {
             routine: entry.id,
-            sample: sample(&done.slot, &done, &result),
+            sample: sample(&done, &result),
         });
         let soft = entry.health.soft;
         let flapping = entry.health.flapping;
@@ -131,7 +131,13 @@ impl Pending {
             .extend(done.request.map(|id| (id, result.state, result.message)));
     }
 
-    fn keep_answer(&mut self, entry: &mut Entry, result: &CheckResult, answer: String, now: Timestamp) {
+    fn keep_answer(
+        &mut self,
+        entry: &mut Entry,
+        result: &CheckResult,
+        answer: String,
+        now: Timestamp,
+    ) {
         let good = match result.state {
             State::Ok => true,
             State::Degraded | State::Failing => false,
@@ -179,7 +185,6 @@ impl Pending {
     pub async fn write(
         &mut self,
         world: &World,
-        workspace: i64,
         member: Option<(Membership<'_>, Timestamp)>,
     ) -> Result<bool, StoreError> {
         let now = world.clock.now();
@@ -191,10 +196,10 @@ impl Pending {
             evidence: std::mem::take(&mut self.evidence),
             observations: std::mem::take(&mut self.observations),
         };
-        let Some(member) = member else {
+        let Some((member, until)) = member else {
             return Ok(false);
         };
-        match world.store.flush_probes(workspace, &flush, Some(member)).await {
+        match world.store.flush_as_member(member, until, &flush).await {
             Ok(true) => {}
             Ok(false) => return Ok(false),
             Err(e) => {
@@ -235,13 +240,13 @@ fn own_timeout(result: CheckResult, starved: bool) -> CheckResult {
     result
 }
 
-fn sample(slot: &Timestamp, done: &Done, result: &CheckResult) -> Sample {
+fn sample(done: &Done, result: &CheckResult) -> Sample {
     let lag = match done.trigger {
-        Trigger::Schedule => done.begun.ms_since(*slot).max(0),
+        Trigger::Schedule => done.begun.ms_since(done.slot).max(0),
         Trigger::Manual => 0,
     };
     Sample {
-        slot: slot.0,
+        slot: done.slot.0,
         lag_ms: u32::try_from(lag).unwrap_or(u32::MAX),
         latency_us: done.latency_us,
         outcome: match result.state {

@@ -143,7 +143,10 @@ impl Members {
         let Some((member, until)) = self.membership(world).filter(|_| !wanted.is_empty()) else {
             return Ok(Vec::new());
         };
-        let taken = world.store.take_routine_shards(member, wanted, until).await?;
+        let taken = world
+            .store
+            .take_routine_shards(member, wanted, until)
+            .await?;
         if !taken.is_empty() {
             self.renewed(begun);
         }
@@ -173,6 +176,5 @@ impl Members {
 }
 
 fn is_gone(world: &World, member: &RoutineMember, steady: bool) -> bool {
-    identity::is_gone(&member.holder)
-        || (steady && member.alive_until < world.clock.now())
+    identity::is_gone(&member.holder) || (steady && member.alive_until < world.clock.now())
 }

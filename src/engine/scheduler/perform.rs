@@ -6,12 +6,12 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::adapter::CallEvent;
-use crate::core::metric::sample::Trigger;
 use crate::core::base::time::Timestamp;
+use crate::core::metric::sample::Trigger;
 use crate::core::routine::check::{self, CheckAnswer, CheckResult};
 use crate::core::routine::class::FailureClass;
-use crate::core::routine::scheduled::Scheduled;
 use crate::core::routine::misfire::SkipReason;
+use crate::core::routine::scheduled::Scheduled;
 use crate::engine::World;
 
 /// The end of a command's output that is kept, bytes.
@@ -82,10 +82,7 @@ pub(super) async fn perform(world: World, task: Task) -> Done {
 }
 
 /// None: the rate limit of its host leaves no room now. `Err`: the call could not be made.
-async fn answer(
-    world: &World,
-    scheduled: &Scheduled,
-) -> Result<Option<CheckAnswer>, CheckResult> {
+async fn answer(world: &World, scheduled: &Scheduled) -> Result<Option<CheckAnswer>, CheckResult> {
     let ours = |why: String| CheckResult::unknown(FailureClass::Ours, &why);
     let call = scheduled.call().map_err(ours)?;
     world.adapters.check(&call).map_err(ours)?;

@@ -23,7 +23,8 @@ const TAKE: &str = "insert into routine_shard (workspace_id, shard, holder, term
      on conflict (workspace_id, shard) do update set holder = excluded.holder, term = routine_shard.term + 1 \
      where routine_shard.holder = ''";
 const RELEASE: &str = "update routine_shard set holder = '', term = term + 1 where workspace_id = $1 and holder = $2 and shard = $3";
-const RELEASE_ALL: &str = "update routine_shard set holder = '', term = term + 1 where workspace_id = $1 and holder = $2";
+const RELEASE_ALL: &str =
+    "update routine_shard set holder = '', term = term + 1 where workspace_id = $1 and holder = $2";
 
 /// An engine that runs routines of a workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,8 @@ use crate::store::{Store, StoreError};
 const ASK: &str = "insert into routine_request (workspace_id, routine, actor, at, taken_by, state, message) \
      values ($1, $2, $3, $4, '', '', '') returning id";
 const OPEN: &str = "select id, routine, actor from routine_request where workspace_id = $1 and done_at is null order by id";
-const TAKE: &str = "update routine_request set taken_by = $2 where id = $1 and taken_by = '' and done_at is null";
+const TAKE: &str =
+    "update routine_request set taken_by = $2 where id = $1 and taken_by = '' and done_at is null";
 const DONE: &str = "update routine_request set done_at = $2, state = $3, message = $4 where id = $1 and done_at is null";
 const RESULT: &str =
     "select state, message from routine_request where id = $1 and done_at is not null";

@@ -218,7 +218,9 @@ impl App {
 
     fn noticed(&mut self, notice: Notice) {
         match notice {
-            Notice::Run(..) | Notice::Observations => self.requests.overview.wanted = true,
+            Notice::Run(..) | Notice::Observations | Notice::Routines => {
+                self.requests.overview.wanted = true
+            }
             // The feed of each log listens to this itself.
             Notice::Entries(run, last) => self.activity.entries(run, last, self.now),
             // Only views show steps.

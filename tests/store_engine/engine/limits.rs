@@ -126,7 +126,7 @@ async fn the_pulse_skips_probes_that_would_have_to_wait() {
         .unwrap();
     let mut bus = bench.bus.subscribe();
     let engine = bench.engine();
-    engine.pulse(bench.workspace, 3_600_000);
+    engine.run_routines(bench.workspace, 3_600_000);
     until_observed(&mut bus).await;
     assert_eq!(
         bench

@@ -144,7 +144,7 @@ async fn the_pulse_stores_results_and_probes_that_could_not_run() {
         .unwrap();
     let mut bus = bench.bus.subscribe();
     let engine = bench.engine();
-    engine.pulse(bench.workspace, 3_600_000);
+    engine.run_routines(bench.workspace, 3_600_000);
     until_observed(&mut bus).await;
     let mut seen = bench
         .store
@@ -202,13 +202,13 @@ async fn of_several_engines_one_probes_in_each_slot() {
     let mut bus = bench.bus.subscribe();
     let engines: Vec<_> = (0..4).map(|_| bench.engine()).collect();
     for engine in &engines {
-        engine.pulse(bench.workspace, 3_600_000);
+        engine.run_routines(bench.workspace, 3_600_000);
     }
     until_observed(&mut bus).await;
     // Requested again at once: the slot is taken, by the engine itself or by another.
     for engine in &engines {
-        engine.pulse(bench.workspace, 3_600_001);
-        engine.pulse(bench.workspace, 3_600_000);
+        engine.run_routines(bench.workspace, 3_600_001);
+        engine.run_routines(bench.workspace, 3_600_000);
         engine.idle().await;
     }
     let requests = server.received_requests().await.unwrap().len();
@@ -241,11 +241,11 @@ async fn a_period_of_0_stops_the_pulse() {
         .unwrap();
     let mut bus = bench.bus.subscribe();
     let engine = bench.engine();
-    engine.pulse(bench.workspace, 3_600_000);
+    engine.run_routines(bench.workspace, 3_600_000);
     until_observed(&mut bus).await;
     // Were 0 a period, it would be the shortest there is, a slot of it would be free, and the probe
     // sent at once.
-    engine.pulse(bench.workspace, 0);
+    engine.run_routines(bench.workspace, 0);
     let again = async { while bus.recv().await.unwrap() != Notice::Observations {} };
     let again = tokio::time::timeout(Duration::from_millis(500), again).await;
     assert!(again.is_err(), "the pulse goes on");

@@ -131,6 +131,12 @@ fn missed_slots_are_the_last_ones_and_the_rest_is_counted() {
 
 #[test]
 fn the_interval_of_a_pattern_is_the_distance_of_its_slots() {
-    assert_eq!(cron("0 2 * * *", "UTC").interval_ms(Timestamp(0)), 86_400_000);
-    assert_eq!(Schedule::Every(Every::spread(5000, 3)).interval_ms(Timestamp(0)), 5000);
+    assert_eq!(
+        cron("0 2 * * *", "UTC").interval_ms(Timestamp(0)),
+        86_400_000
+    );
+    assert_eq!(
+        Schedule::Every(Every::spread(5000, 3)).interval_ms(Timestamp(0)),
+        5000
+    );
 }
