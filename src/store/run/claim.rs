@@ -127,6 +127,11 @@ impl Store {
             What::One(_) => dialect::claim_one(&self.db.pools),
             What::Next(..) => dialect::claim_next(&self.db.pools),
         };
+        let statement = planted!(
+            LockoutIgnored,
+            dialect::without_lockouts(statement),
+            statement
+        );
         let row = loop {
             let answer = match &self.db.pools {
                 Either::Sqlite(pools) => take(&pools.write, statement, what, by, lease_until).await,
