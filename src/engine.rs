@@ -16,6 +16,7 @@ mod finish;
 mod identity;
 mod lease;
 mod limit;
+mod links;
 mod orphans;
 mod output;
 mod pause;

@@ -71,6 +71,8 @@ mod active {
             LocksReleasedEarly = "locks_released_early",
             /// A run is claimed without locking its targets.
             ClaimWithoutLocks = "claim_without_locks",
+            /// A run is claimed although a person locked its target or runbook.
+            LockoutIgnored = "lockout_ignored",
             /// The group of a runbook is not locked.
             GroupNotLocked = "group_not_locked",
             /// A write takes one number more than it has entries.

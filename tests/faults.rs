@@ -83,6 +83,7 @@ faults! {
     LocksKept: locks_kept,
     LocksReleasedEarly: locks_released_early,
     ClaimWithoutLocks: claim_without_locks,
+    LockoutIgnored: lockout_ignored,
     GroupNotLocked: group_not_locked,
     NumberingGap: numbering_gap,
     NumberTwice: number_twice,

@@ -245,6 +245,7 @@ impl Drive {
             message,
             ..evaluation.outcome.clone()
         };
+        self.keep_links(place, step, &evaluation.links).await?;
         let (status, level) = verdict_of(outcome);
         let mut data = serde_json::json!({ "status": status.name(), "attempt": attempt, "ms": ms });
         let written = !step.rules.sensitive;

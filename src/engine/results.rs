@@ -266,6 +266,7 @@ mod tests {
         Evaluation {
             outcome,
             saved: BTreeMap::new(),
+            links: Vec::new(),
             result: result.collect(),
         }
     }

@@ -161,7 +161,28 @@ fn gallery(theme: Theme, size: (u16, u16)) -> Vec<(&'static str, Console)> {
             .press(keys);
         console
     };
+    let file = || {
+        at(World {
+            file: Some(include_str!("picture/app.log").to_owned()),
+            ..World::default()
+        })
+    };
     vec![
+        ("runbooks", command(at(World::default()), "runbooks")),
+        (
+            "runbook",
+            keys(command(at(World::default()), "runbooks"), "Enter"),
+        ),
+        ("verbs", keys(at(demo_world()), ".")),
+        (
+            "verbs-runbook",
+            keys(command(at(World::default()), "runbooks"), "."),
+        ),
+        ("finder-menu", keys(at(demo_world()), ",")),
+        ("finder", keys(at(demo_world()), ", s")),
+        ("finder-commands", keys(at(demo_world()), ", c")),
+        ("file", command(file(), "tail -f /var/log/app.log")),
+        ("reader", command(at(World::default()), "help deploy")),
         ("news-home", news("1")),
         ("news-runs", news("r")),
         ("home", at(demo_world())),

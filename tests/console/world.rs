@@ -62,6 +62,10 @@ pub struct World {
     pub refusal: Option<String>,
     /// Logs being read, and how many of their entries were written.
     pub reading: RefCell<BTreeMap<Ticket, (LogView, Writer, usize)>>,
+    /// The text of every log file; without one a file is requested and not opened.
+    pub file: Option<String>,
+    /// Log files being read, each in a folder of its own.
+    pub files: RefCell<BTreeMap<Ticket, (LogView, tempfile::TempDir)>>,
 }
 
 impl Default for World {
@@ -112,6 +116,8 @@ impl Default for World {
             again: None,
             refusal: None,
             reading: RefCell::default(),
+            file: None,
+            files: RefCell::default(),
         }
     }
 }
@@ -366,6 +372,9 @@ impl World {
 
     /// All messages of a log reader that follow from a request, at once.
     pub fn reader_messages(&self, effect: &Effect) -> Vec<Msg> {
+        if let Some(messages) = self.file_messages(effect) {
+            return messages;
+        }
         let mut reading = self.reading.borrow_mut();
         let (ticket, request) = match effect {
             Effect::OpenLog { ticket, after, .. } => {
@@ -391,19 +400,48 @@ impl World {
         assert!(writer.push(&self.log[*written..]));
         writer.catch_up();
         *written = self.log.len();
-        while view.work() {}
-        if let Some(request) = request {
-            view.ask((**request).clone());
-        }
-        while view.work() {}
-        let answers: Vec<LogUpdate> = view.answers().into_iter().map(LogUpdate::Answer).collect();
-        let shown = LogUpdate::Shown(Box::new(view.shown()));
-        answers
-            .into_iter()
-            .chain([shown])
-            .map(|message| Msg::File(*ticket, message))
-            .collect()
+        let request = request.map(|request| &**request);
+        view_messages(view, *ticket, request)
     }
+
+    /// The messages of the reader of a log file; `None`: the effect is for no file that is read.
+    fn file_messages(&self, effect: &Effect) -> Option<Vec<Msg>> {
+        let mut files = self.files.borrow_mut();
+        match effect {
+            Effect::OpenFile { ticket, path } => {
+                let (text, name) = (self.file.as_ref()?, path.file_name()?);
+                let folder = tempfile::tempdir().unwrap_or_else(|e| panic!("a folder: {e}"));
+                let path = folder.path().join(name);
+                let opened = std::fs::write(&path, text).and_then(|()| Tracked::open(&path));
+                let file = opened.unwrap_or_else(|e| panic!("a log file: {e}"));
+                let read = (LogView::new(vec![file], true, NOW), folder);
+                let (view, _) = files.entry(*ticket).or_insert(read);
+                Some(view_messages(view, *ticket, None))
+            }
+            Effect::CloseLog(ticket) => files.remove(ticket).map(|_| Vec::new()),
+            Effect::File(ticket, request) => {
+                let (view, _) = files.get_mut(ticket)?;
+                Some(view_messages(view, *ticket, Some(request)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What a log view answers to a request, and what it shows then.
+fn view_messages(view: &mut LogView, ticket: Ticket, request: Option<&LogRequest>) -> Vec<Msg> {
+    while view.work() {}
+    if let Some(request) = request {
+        view.ask(request.clone());
+    }
+    while view.work() {}
+    let answers: Vec<LogUpdate> = view.answers().into_iter().map(LogUpdate::Answer).collect();
+    let shown = LogUpdate::Shown(Box::new(view.shown()));
+    answers
+        .into_iter()
+        .chain([shown])
+        .map(|message| Msg::File(ticket, message))
+        .collect()
 }
 
 fn service(name: &str, tier: Tier, environments: &[&str], probe: bool) -> Service {

@@ -18,6 +18,7 @@ mod control;
 mod crash;
 mod left_over;
 mod limits;
+mod links;
 mod notify;
 mod orphans;
 mod outbound;

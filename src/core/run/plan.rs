@@ -10,6 +10,7 @@ mod changes;
 mod confirm;
 pub mod deferred;
 mod evaluate;
+mod links;
 pub(crate) mod placeholder;
 mod rules;
 mod step;
@@ -17,6 +18,7 @@ mod step;
 pub use changes::diff;
 pub use confirm::is_confirmed;
 pub use evaluate::{Evaluation, SENSITIVE, Scope};
+pub use links::StepLink;
 pub use rules::{Each, Rules, Within};
 pub use step::{OnFailure, PlanStep, Retry};
 

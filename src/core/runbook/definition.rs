@@ -157,6 +157,8 @@ pub struct StepTemplate {
     pub expect: Option<Expr>,
     /// Values of its answer that later steps may use.
     pub save: BTreeMap<String, Expr>,
+    /// Addresses of its answer to keep as links of the run, by their titles.
+    pub links: BTreeMap<String, Expr>,
     /// Its undo step.
     pub undo: Option<Box<StepTemplate>>,
     /// The step to go on at when it fails.

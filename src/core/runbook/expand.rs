@@ -13,7 +13,7 @@ use super::targets::{Resolved, configure_hint};
 use super::{Runbook, documents, scope, shell_block};
 use crate::base::outbound::HostFrom;
 use crate::base::time::parse_duration;
-use crate::expr::Value;
+use crate::expr::{Expr, Value};
 use crate::integration::Integrations;
 use crate::run::artifact::{ArtifactSpec, Pattern};
 use crate::run::plan::deferred;
@@ -377,11 +377,8 @@ impl Expansion<'_> {
                 .expect
                 .as_ref()
                 .map(|expect| expect.text().to_owned()),
-            save: template
-                .save
-                .iter()
-                .map(|(name, from)| (name.clone(), from.text().to_owned()))
-                .collect(),
+            save: texts(&template.save),
+            links: texts(&template.links),
             fills: deferred::is_open(spec),
             optional,
             sensitive: template.sensitive,
@@ -813,4 +810,12 @@ fn mentions_input(request: &HttpRequest, name: &str) -> bool {
     texts
         .into_iter()
         .any(|text| pieces(text).contains(&Piece::Slot(Slot::Input(name))))
+}
+
+/// Expressions as the plan stores them.
+fn texts(expressions: &BTreeMap<String, Expr>) -> BTreeMap<String, String> {
+    expressions
+        .iter()
+        .map(|(name, from)| (name.clone(), from.text().to_owned()))
+        .collect()
 }

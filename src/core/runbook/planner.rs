@@ -186,7 +186,8 @@ pub(super) fn used_results(definition: &Definition) -> HashSet<String> {
     let mut used_results = HashSet::new();
     for step in definition.all_steps() {
         let when = step.when.iter().map(super::condition::Condition::expr);
-        for expr in when.chain(&step.expect).chain(step.save.values()) {
+        let kept = step.save.values().chain(step.links.values());
+        for expr in when.chain(&step.expect).chain(kept) {
             used_results.extend(
                 expr.uses()
                     .into_iter()

@@ -52,6 +52,7 @@ fn after(step: &PlanStep, attempt: u32, reply: &Reply) -> Again {
     let evaluation = Evaluation {
         outcome: step.spec.outcome(reply),
         saved: BTreeMap::new(),
+        links: Vec::new(),
         result: BTreeMap::new(),
     };
     let tried = Tried {

@@ -123,10 +123,11 @@ impl Store {
         by: Claimer<'_>,
         lease_until: Timestamp,
     ) -> Result<Option<(Claim, Run)>, StoreError> {
-        let statement = match what {
+        let sound = match what {
             What::One(_) => dialect::claim_one(&self.db.pools),
             What::Next(..) => dialect::claim_next(&self.db.pools),
         };
+        let statement = planted!(LockoutIgnored, dialect::without_lockouts(sound), sound);
         let row = loop {
             let answer = match &self.db.pools {
                 Either::Sqlite(pools) => take(&pools.write, statement, what, by, lease_until).await,

@@ -8,6 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::{Dialog, Outcome};
+use crate::core::base::text;
 use crate::core::base::time::Timestamp;
 use crate::core::command::{Catalogue, intents};
 use crate::core::run::RunId;
@@ -305,9 +306,17 @@ fn split(area: Rect) -> (Rect, Rect) {
 
 fn services(now: Timestamp) -> impl Fn(&Overview) -> Vec<Found> {
     move |overview| {
-        let all = overview.stack.services.iter();
-        all.map(|service| found_service(service, overview, now))
-            .collect()
+        let all = &overview.stack.services;
+        let names = all.iter().map(|service| text::width(&service.name)).max();
+        let found = |service: &Service| {
+            let name = column(&service.name, names.unwrap_or(0));
+            let text = format!("{name}  {}", service.aliases.join(" "));
+            Found {
+                text: text.trim_end().to_owned(),
+                ..found_service(service, overview, now)
+            }
+        };
+        all.iter().map(found).collect()
     }
 }
 
@@ -326,9 +335,8 @@ fn found_service(service: &Service, overview: &Overview, now: Timestamp) -> Foun
         about.push(format!("needs {}", safe(&service.depends_on.join(", "))));
     }
     about.extend(service.notes.as_deref().map(safe));
-    let also = service.aliases.join(" ");
     Found {
-        text: format!("{}  {also}", service.name).trim_end().to_owned(),
+        text: service.name.clone(),
         about,
         goal: Goal::Open(Destination::Service {
             name: service.name.clone(),

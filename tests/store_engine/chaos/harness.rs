@@ -4,6 +4,7 @@
 //! `judge.rs` compares the store with the counts, during the test and at its end.
 
 mod judge;
+mod lockouts;
 mod people;
 mod runs;
 mod server;
@@ -66,6 +67,11 @@ pub struct Figures {
     /// Runs that a person resumed.
     pub resumed: usize,
     pub approved: usize,
+    /// Locks of a person that were set, and those ended by hand before their time.
+    pub locked: usize,
+    pub unlocked: usize,
+    /// Queued runs that waited for the end of a lock.
+    pub locked_out: usize,
     /// Restarts of the database server.
     pub restarts: usize,
     /// Interruptions that found processes of the dead engine still running.
@@ -151,6 +157,8 @@ struct Field {
     hurt: HashSet<u32>,
     /// Times when the store was stalled by an engine stopped within a write or by a server restart.
     stalls: Vec<(Timestamp, Timestamp)>,
+    /// Locks of a person that have not ended.
+    locks: Vec<lockouts::InForce>,
     /// Requests that must be closed at the first time if they began before the second: their engine
     /// was stopped and lost them.
     to_close: Vec<(Instant, String, Instant)>,
@@ -255,6 +263,7 @@ impl Field {
             by_id: HashMap::new(),
             hurt: HashSet::new(),
             stalls: Vec::new(),
+            locks: Vec::new(),
             to_close: Vec::new(),
             progress: judge::Progress::default(),
             leases: judge::LeasesSeen::default(),

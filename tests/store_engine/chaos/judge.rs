@@ -399,7 +399,7 @@ impl Field {
     }
 
     /// Whether the store was stalled shortly before, so that no engine could renew.
-    fn was_stalled(&self, at: Timestamp) -> bool {
+    pub(super) fn was_stalled(&self, at: Timestamp) -> bool {
         let after = i64::try_from((LEASE * 4).as_millis()).unwrap();
         self.stalls
             .iter()

@@ -1,5 +1,5 @@
 //! People's actions during the test: resuming interrupted runs whose steps have a known outcome,
-//! voting for runs that need approval, and cancelling some.
+//! voting for runs that need approval, and cancelling some. Locks: `lockouts.rs`.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -32,7 +32,10 @@ pub struct Cancelled {
 impl Field {
     pub(super) async fn act_as_people(&mut self) -> Verdict {
         let marks = self.marks();
-        for run in self.live().await {
+        let read_at = Clock::System.now();
+        let live = self.live().await;
+        self.lock_and_unlock(&live, read_at).await?;
+        for run in live {
             let Some(&n) = self.by_id.get(&run.id) else {
                 continue;
             };

@@ -288,6 +288,29 @@ async fn a_saved_secret_reaches_the_next_step_and_no_record() {
     }
 }
 
+#[tokio::test]
+async fn an_address_with_a_secret_is_not_linked() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::real_with(context(folder.path())).await;
+    let script = r#"echo "url=https://acme.test/?t=$OPSROOM_SECRET_S4" >> "$OPSROOM_OUTPUT""#;
+    let mut open = shell(Phase::Action, "open", script);
+    let StepSpec::Shell(command) = &mut open.spec else {
+        unreachable!()
+    };
+    command.secrets = vec!["S4".to_owned()];
+    open.rules.links = [("pull request".to_owned(), "response.outputs.url".to_owned())].into();
+    let run = bench.run(plan(vec![open])).await;
+    assert_ended(&run, RunStatus::Succeeded);
+    let artifacts = bench.store.artifacts(run.id).await.unwrap();
+    assert!(artifacts.iter().all(|a| a.url.is_none()), "{artifacts:?}");
+    let log = bench.log(run.id).await;
+    let why = "the link \"pull request\" is not kept: its address holds the value of a secret";
+    assert!(log.iter().any(|line| line.contains(why)), "{log:#?}");
+    for spelling in spellings(&value(4)) {
+        assert!(!format!("{log:?}").contains(&spelling), "{spelling}");
+    }
+}
+
 /// The output of a sensitive step is used but not stored; the step gets the secret that its run
 /// chose.
 #[tokio::test]

@@ -174,6 +174,12 @@ fn described(step: &PlanStep, all: &[PlanStep]) -> String {
             .iter()
             .map(|(name, from)| format!("save {name} = {from}")),
     );
+    parts.extend(
+        rules
+            .links
+            .iter()
+            .map(|(title, from)| format!("link {title} = {from}")),
+    );
     parts.extend(rules.each.map(|e| {
         format!(
             "{} at once, {} errors allowed",

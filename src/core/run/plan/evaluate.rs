@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::PlanStep;
+use super::links::StepLink;
+use super::{PlanStep, links};
 use crate::base::time::Timestamp;
 use crate::expr::{Expr, Value};
 use crate::run::response;
@@ -21,6 +22,8 @@ pub struct Evaluation {
     pub outcome: Outcome,
     /// Values the step saves; empty unless it succeeded.
     pub saved: BTreeMap<String, Value>,
+    /// Addresses to keep as links of the run; empty unless it succeeded.
+    pub links: Vec<StepLink>,
     /// The answer as later expressions see it.
     pub result: BTreeMap<String, Value>,
 }
@@ -37,9 +40,10 @@ impl PlanStep {
         let mut evaluation = Evaluation {
             outcome: outcome.clone(),
             saved: BTreeMap::new(),
+            links: Vec::new(),
             result: BTreeMap::new(),
         };
-        if rules.key.is_empty() && rules.expect.is_none() && rules.save.is_empty() {
+        if rules.key.is_empty() && rules.has_no_answer_rules() {
             return evaluation;
         }
         let response = response::value(reply);
@@ -70,6 +74,9 @@ impl PlanStep {
                         false,
                     ),
                 }
+            }
+            if outcome.verdict == Verdict::Succeeded {
+                evaluation.links = links::of(rules, &scope, quiet);
             }
         }
         if outcome.verdict != Verdict::Succeeded {

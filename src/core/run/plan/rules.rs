@@ -27,6 +27,9 @@ pub struct Rules {
     /// Name → expression over the answer, kept for later steps.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub save: BTreeMap<String, String>,
+    /// Title → expression over the answer, whose text is the address of a link to keep.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub links: BTreeMap<String, String>,
     /// The spec holds `{steps.NAME.SAVED}`, filled in when the step runs.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub fills: bool,
@@ -78,6 +81,11 @@ impl Rules {
                 .map(|(name, from)| format!("keeps {name} = {from}")),
         );
         lines.extend(
+            self.links
+                .iter()
+                .map(|(title, from)| format!("links {title} = {from}")),
+        );
+        lines.extend(
             self.sensitive
                 .then(|| "is sensitive: its output is not kept".to_owned()),
         );
@@ -105,12 +113,19 @@ impl Rules {
         lines
     }
 
+    /// Nothing is asked of its answer: no expectation, value to save or link.
+    #[must_use]
+    pub fn has_no_answer_rules(&self) -> bool {
+        self.expect.is_none() && self.save.is_empty() && self.links.is_empty()
+    }
+
     /// Every expression of the step.
     pub fn expressions(&self) -> impl Iterator<Item = &str> {
         self.when
             .iter()
             .chain(&self.expect)
             .chain(self.save.values())
+            .chain(self.links.values())
             .map(String::as_str)
     }
 }

@@ -17,7 +17,7 @@ use crate::runbook::condition::Condition;
 use crate::runbook::definition::{Bounds, Does, Items, Missing, StepTemplate, Tolerance};
 use crate::runbook::scope::{RESULT_FIELDS, key_of};
 
-const STEP_KEYS: [&str; 21] = [
+const STEP_KEYS: [&str; 22] = [
     "name",
     "dir",
     "env",
@@ -38,6 +38,7 @@ const STEP_KEYS: [&str; 21] = [
     "when",
     "expect",
     "save",
+    "links",
     "notes",
 ];
 const RETRY_KEYS: [&str; 3] = ["attempts", "base", "cap"];
@@ -122,6 +123,7 @@ fn read_undo(
         "retry",
         "idempotent",
         "expect",
+        "links",
         "notes",
     ]
     .iter()
@@ -239,6 +241,10 @@ fn read_body(
     context.may_change(r, section, &does, when.as_ref().map(Condition::expr));
     let expect = read_expect(r, section, context, &does, &scope, order);
     let save = read_save(r, section, context, &does, &scope, order);
+    let links = read_links(r, section, &does, &scope);
+    for expr in links.values() {
+        context.refers_back(r, section, "links", expr, order);
+    }
     if !matches!(spot, Spot::Undo(..)) {
         context.placeholders(r, section, "name", name, place);
         context.check_step(r, section, &does, place, order);
@@ -279,6 +285,7 @@ fn read_body(
         when,
         expect,
         save,
+        links,
         undo,
         jump,
         items,
@@ -458,6 +465,40 @@ fn read_save(
         }
     }
     saved
+}
+
+/// `links = { "title" = "expression" }`: the value of each expression is an address.
+fn read_links(
+    r: &mut Report,
+    section: &Section<'_>,
+    does: &Does,
+    scope: &BTreeMap<String, crate::expr::Type>,
+) -> BTreeMap<String, Expr> {
+    let mut links = BTreeMap::new();
+    if !section.has("links") {
+        return links;
+    }
+    if !answers(does) {
+        section.wrong(r, "links", "this kind of step has no answer to link from");
+        return links;
+    }
+    if section.boolean(r, "sensitive") == Some(true) {
+        section.wrong(r, "links", "what a sensitive step answers is not kept");
+        return links;
+    }
+    for (title, text) in section.text_map(r, "links").unwrap_or_default() {
+        if title.trim().is_empty() {
+            section.wrong(r, "links", "a link needs a title: { \"pull request\" = … }");
+            continue;
+        }
+        match Expr::new(&text, scope) {
+            Ok(expr) => {
+                links.insert(title, expr);
+            }
+            Err(why) => section.wrong(r, "links", format!("{title}: {}", why.with_caret(&text))),
+        }
+    }
+    links
 }
 
 const fn answers(does: &Does) -> bool {

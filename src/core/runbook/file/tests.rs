@@ -951,3 +951,39 @@ fn artifact_paths_are_relative_to_the_folder_of_the_command() {
         assert!(found.is_some_and(|p| p.line >= 10), "{keys}: {problems:#?}");
     }
 }
+
+#[test]
+fn links_are_expressions_over_the_answer_of_a_step() {
+    let runbook =
+        leaving("shell = \"make\"\nlinks = { \"pull request\" = \"response.outputs.URL\" }");
+    let links = &runbook.unwrap().definition.steps[0].links;
+    assert_eq!(links["pull request"].text(), "response.outputs.URL");
+    let undone =
+        "shell = \"make\"\nundo = { shell = \"x\", links = { a = \"response.outputs.URL\" } }";
+    assert!(leaving(undone).is_ok());
+    for (keys, says) in [
+        ("shell = \"make\"\nlinks = [\"a\"]", "must be"),
+        (
+            "shell = \"make\"\nlinks = { a = \"respons.outputs\" }",
+            "a: unknown name `respons`",
+        ),
+        (
+            "shell = \"make\"\nlinks = { \" \" = \"response.outputs.URL\" }",
+            "a link needs a title",
+        ),
+        (
+            "shell = \"make\"\nsensitive = true\nlinks = { a = \"response.outputs.URL\" }",
+            "a sensitive step answers is not kept",
+        ),
+        (
+            "wait = \"1s\"\nlinks = { a = \"response.outputs.URL\" }",
+            "no answer to link from",
+        ),
+    ] {
+        let problems = leaving(keys).unwrap_err();
+        let found = problems
+            .iter()
+            .find(|p| p.key.contains("links") && p.message.contains(says));
+        assert!(found.is_some_and(|p| p.line >= 10), "{keys}: {problems:#?}");
+    }
+}

@@ -353,6 +353,7 @@ fn template(name: String, does: Does) -> StepTemplate {
         when: None,
         expect: None,
         save: BTreeMap::new(),
+        links: BTreeMap::new(),
         undo: None,
         jump: None,
         items: None,

@@ -4,6 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use crate::bus::Notice;
+use crate::core::base::text;
 use crate::core::base::time::age;
 use crate::tui::filter::Filter;
 use crate::tui::frame::Frame;
@@ -15,6 +16,12 @@ use crate::tui::theme::{run_symbol, run_word};
 use crate::tui::verbs;
 use crate::tui::view::canvas::{Canvas, column, row, safe};
 use crate::tui::view::layout;
+
+/// Columns of a row besides name and title, with the spaces after those.
+const OTHERS: usize = 48;
+/// Fewer columns hold no name and no title.
+const SHORTEST: usize = 12;
+const LONGEST_NAME: usize = 32;
 
 /// The list of runbooks.
 #[derive(Debug, Clone)]
@@ -168,13 +175,10 @@ impl View for RunbooksScreen {
             };
             return canvas.line(inner, &Line::raw(safe(&none)));
         }
-        let width = usize::from(inner.width);
-        let names = (width / 4).clamp(12, 32);
-        let titles = width.saturating_sub(names + 48).max(8);
+        let widths = Widths::of(self.rows.as_deref().unwrap_or_default(), inner.width);
         let head = format!(
-            "  {} {} {:<8} {:<7} last run",
-            column("runbook", names),
-            column("title", titles),
+            "  {}{:<8} {:<7} last run",
+            widths.text("runbook", "title"),
             "kind",
             "changes",
         );
@@ -186,7 +190,7 @@ impl View for RunbooksScreen {
         };
         let first = first_visible(self.picker.index(), shown.len(), usize::from(list.height));
         for (y, (i, entry)) in (list.y..list.bottom()).zip(shown.iter().enumerate().skip(first)) {
-            canvas.line(row(list, y), &line(entry, frame, (names, titles)));
+            canvas.line(row(list, y), &line(entry, frame, widths));
             if i == self.picker.index() {
                 canvas.select(row(list, y), true);
             }
@@ -198,13 +202,52 @@ impl View for RunbooksScreen {
     }
 }
 
-fn line(of: &RunbookRow, frame: Frame<'_>, (names, titles): (usize, usize)) -> Line<'static> {
+/// Columns that names and titles take.
+#[derive(Debug, Clone, Copy)]
+struct Widths {
+    names: usize,
+    /// 0: there is no room for titles.
+    titles: usize,
+}
+
+impl Widths {
+    /// As wide as the longest of all rows, so that a filter moves nothing. Names come first: they are
+    /// typed. A title of a few letters tells nothing.
+    fn of(rows: &[RunbookRow], width: u16) -> Self {
+        let longest = |texts: &mut dyn Iterator<Item = &String>| {
+            texts
+                .map(|name| text::width(&safe(name)))
+                .max()
+                .unwrap_or(0)
+        };
+        let names = longest(&mut rows.iter().map(|row| &row.entry.name));
+        let titles = longest(&mut rows.iter().map(|row| &row.entry.title));
+        let room = usize::from(width).saturating_sub(OTHERS);
+        let names = names.clamp(SHORTEST, room.clamp(SHORTEST, LONGEST_NAME));
+        let rest = room.saturating_sub(names + 1);
+        let titles = titles.max(SHORTEST).min(rest);
+        Self {
+            names,
+            titles: if titles < SHORTEST { 0 } else { titles },
+        }
+    }
+
+    /// Name and title, each followed by a space.
+    fn text(self, name: &str, title: &str) -> String {
+        let name = column(name, self.names);
+        match self.titles {
+            0 => format!("{name} "),
+            titles => format!("{name} {} ", column(title, titles)),
+        }
+    }
+}
+
+fn line(of: &RunbookRow, frame: Frame<'_>, widths: Widths) -> Line<'static> {
     let entry = &of.entry;
     let changes = if entry.mutates { "yes" } else { "no" };
     let mut spans = vec![Span::raw(format!(
-        "  {} {} {:<8} {changes:<7} ",
-        column(&safe(&entry.name), names),
-        column(&safe(&entry.title), titles),
+        "  {}{:<8} {changes:<7} ",
+        widths.text(&safe(&entry.name), &safe(&entry.title)),
         entry.kind,
     ))];
     match &of.last {
