@@ -20,6 +20,7 @@ mod notify;
 mod out;
 mod parse;
 mod plan;
+mod routines;
 mod run;
 mod runbooks;
 mod serve;
@@ -102,6 +103,7 @@ pub enum Command {
     Unlock(run::lock::UnlockArgs),
     Locks(run::lock::LocksArgs),
     Runbooks(runbooks::RunbooksArgs),
+    Routines(routines::RoutinesArgs),
     Services(stack::services::ServicesArgs),
     Breakers(run::breakers::BreakersArgs),
     Health(health::HealthArgs),
@@ -207,6 +209,7 @@ impl Command {
             | Self::Serve(_) => true,
             Self::Start(args) => args.changes(),
             Self::Breakers(args) => args.changes(),
+            Self::Routines(args) => args.changes(),
             Self::Apply(args) => args.changes(),
             Self::Notify(args) => args.changes(),
             // A phrase may only look; `run` refuses the others itself.
@@ -257,6 +260,7 @@ pub async fn perform(command: Option<Command>, start: &Start) -> Result<Next, St
         Some(Command::Runs(args)) => run::runs::perform(&args, start).await?,
         Some(Command::Compare(args)) => run::compare::perform(&args, start).await?,
         Some(Command::Runbooks(args)) => runbooks::perform(&args, start).await?,
+        Some(Command::Routines(args)) => routines::perform(&args, start).await?,
         Some(Command::Log(args)) => return run::log::perform(&args, start).await,
         Some(Command::Artifacts(args)) => return run::artifacts::perform(&args, start).await,
         Some(Command::Start(args)) => run::start::perform(&args, start).await?,

@@ -7,6 +7,7 @@ mod home;
 pub mod integration;
 mod overview;
 mod plan;
+pub mod routine;
 pub mod run;
 pub mod runbook;
 mod stack;

@@ -4,6 +4,7 @@ use super::audit::{self, AuditArgs};
 use super::file;
 use super::health::{self, HealthArgs};
 use super::out::Out;
+use super::routines;
 use super::run::compare;
 use super::run::lock::{self, LocksArgs};
 use super::run::log::{self, Which};
@@ -128,6 +129,7 @@ async fn print_rest(
             };
             compare::print([&first, &second], json, start).await
         }
+        ViewCommand::Routines => routines::print(parsed.routine.as_deref(), json, start).await,
         ViewCommand::Runbooks => runbooks::print(None, json, start).await,
         ViewCommand::Runbook => runbooks::print(parsed.runbook.as_deref(), json, start).await,
         ViewCommand::Locks => lock::list(&LocksArgs { json }, start).await,

@@ -48,6 +48,15 @@ impl Control {
             Act::Link { run, url, title } => self.link(run, &url, title.as_deref()).await,
             Act::Lock { of, end, reason } => self.lock(&of, end, reason.as_deref()).await,
             Act::Unlock { of, reason } => self.unlock(&of, reason.as_deref()).await,
+            Act::RunRoutine { routine, reason } => {
+                self.run_routine(&routine, reason.as_deref()).await
+            }
+            Act::PauseRoutine {
+                routine,
+                end,
+                reason,
+            } => self.pause_routine(&routine, end, reason.as_deref()).await,
+            Act::ResumeRoutine { routine, .. } => self.resume_routine(&routine).await,
             Act::ResetBreaker {
                 target,
                 env,

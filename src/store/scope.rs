@@ -11,6 +11,8 @@ use crate::core::base::time::Timestamp;
 use crate::core::health::change::LastChange;
 use crate::core::health::day::Day;
 use crate::core::health::observation::TargetSummary;
+use crate::core::metric::rollup::WindowLength;
+use crate::core::metric::sample::Sample;
 use crate::core::run::approval::{Tally, Vote};
 use crate::core::run::artifact::{Artifact, RunLink};
 use crate::core::run::breaker::{Breaker, BreakerKey};
@@ -25,10 +27,13 @@ use crate::core::run::summary::RunSummary;
 use crate::core::run::{AuditRow, Change, Run, RunId, RunStatus, RunStep};
 use crate::core::stack;
 use crate::core::stack::service::Stack;
+use crate::core::stack::state::State;
 
 use super::{
-    AuditFilter, Ballot, Beginning, Found, Glimpse, HomeView, LeftOver, Listed, NewLock, NewRun,
-    Orderer, Resumer, RunFilter, Store, StoreError, Workspace,
+    AuditFilter, Ballot, Beginning, Evidence, Found, Glimpse, HomeView, KnownRoutine, LeftOver,
+    Listed, NewLock, NewRoutine, NewRun, Orderer, Resumer, RoutineChange, RoutineMember,
+    RoutinePause, RoutineState, RoutineSummary, RoutineWindow, RunFilter, Store, StoreError,
+    Workspace,
 };
 
 const OWN: &str = "select id from run where id = $1 and workspace_id = $2";
@@ -67,6 +72,143 @@ impl Scope {
                 self.workspace.name
             ))),
         }
+    }
+
+    /// [`Store::routines`].
+    pub async fn routines(&self) -> Result<Vec<KnownRoutine>, StoreError> {
+        self.store.routines(self.workspace.id).await
+    }
+
+    /// The number of a routine, a new one if it has none.
+    pub async fn routine_number(
+        &self,
+        (name, kind): (&str, &str),
+        now: Timestamp,
+    ) -> Result<i64, StoreError> {
+        let new = NewRoutine {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+        };
+        let numbers = self
+            .store
+            .ensure_routines(self.workspace.id, &[new], now)
+            .await?;
+        numbers
+            .get(name)
+            .copied()
+            .ok_or_else(|| StoreError::NotFound(format!("routine {name}")))
+    }
+
+    /// [`Store::routine_states`].
+    pub async fn routine_states(&self) -> Result<Vec<RoutineState>, StoreError> {
+        self.store.routine_states(self.workspace.id).await
+    }
+
+    /// [`Store::last_slots`].
+    pub async fn last_slots(&self) -> Result<HashMap<i64, i64>, StoreError> {
+        self.store.last_slots(self.workspace.id).await
+    }
+
+    /// [`Store::routine_summaries`].
+    pub async fn routine_summaries(
+        &self,
+        routines: &[i64],
+        from: Timestamp,
+        now: Timestamp,
+    ) -> Result<HashMap<i64, RoutineSummary>, StoreError> {
+        self.store
+            .routine_summaries(self.workspace.id, routines, from, now)
+            .await
+    }
+
+    /// [`Store::rollups`] of each hour.
+    pub async fn hours_of_routines(
+        &self,
+        routines: &[i64],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<RoutineWindow>, StoreError> {
+        let length = WindowLength::Hour;
+        self.store
+            .rollups(self.workspace.id, routines, length, from, to)
+            .await
+    }
+
+    /// [`Store::samples`] of a routine of this workspace.
+    pub async fn samples(
+        &self,
+        routine: i64,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Sample>, StoreError> {
+        self.store.samples(routine, from, to).await
+    }
+
+    /// [`Store::routine_changes`].
+    pub async fn routine_changes(
+        &self,
+        routine: i64,
+        limit: u32,
+    ) -> Result<Vec<RoutineChange>, StoreError> {
+        self.store
+            .routine_changes(self.workspace.id, routine, limit)
+            .await
+    }
+
+    /// [`Store::probe_evidence`].
+    pub async fn probe_evidence(&self, routine: i64) -> Result<Vec<Evidence>, StoreError> {
+        self.store.probe_evidence(self.workspace.id, routine).await
+    }
+
+    /// [`Store::routine_members`].
+    pub async fn routine_members(&self) -> Result<Vec<RoutineMember>, StoreError> {
+        self.store.routine_members(self.workspace.id).await
+    }
+
+    /// [`Store::request_routine`].
+    pub async fn request_routine(
+        &self,
+        routine: &str,
+        by: (&str, Option<&str>),
+        now: Timestamp,
+    ) -> Result<i64, StoreError> {
+        self.store
+            .request_routine(self.workspace.id, routine, by, now)
+            .await
+    }
+
+    /// [`Store::routine_request_result`].
+    pub async fn routine_request_result(
+        &self,
+        id: i64,
+    ) -> Result<Option<(State, String)>, StoreError> {
+        self.store
+            .routine_request_result(self.workspace.id, id)
+            .await
+    }
+
+    /// [`Store::pause_routine`].
+    pub async fn pause_routine(
+        &self,
+        routine: i64,
+        pause: &RoutinePause,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.store
+            .pause_routine(self.workspace.id, routine, pause, now)
+            .await
+    }
+
+    /// [`Store::resume_routine`].
+    pub async fn resume_routine(
+        &self,
+        routine: i64,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.store
+            .resume_routine(self.workspace.id, routine, actor, now)
+            .await
     }
 
     /// [`Store::run`].

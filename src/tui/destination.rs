@@ -20,6 +20,10 @@ pub enum Destination {
     Run { run: RunId, act: Option<Act> },
     /// A text; both are escaped.
     Read { title: String, lines: Vec<String> },
+    /// All routines.
+    Routines {},
+    /// A routine.
+    Routine { name: String },
     /// All runbooks.
     Runbooks {},
     /// A runbook.

@@ -122,6 +122,8 @@ impl Home {
             Destination::Service { .. }
             | Destination::Read { .. }
             | Destination::File { .. }
+            | Destination::Routines { .. }
+            | Destination::Routine { .. }
             | Destination::Runbooks { .. }
             | Destination::Runbook { .. } => return,
         }

@@ -22,6 +22,7 @@ use crate::logfile::source::LogUpdate;
 
 pub use super::terminal::sequence::{Mouse, MouseKind};
 // Result types of the control API, re-exported so that panes do not depend on it.
+pub use crate::control::routine::{RoutineRow, RoutineSheet};
 pub use crate::control::run::orders::Approval;
 pub use crate::control::runbook::{RunbookRow, RunbookSheet};
 pub use crate::control::{
@@ -70,6 +71,8 @@ pub enum Msg {
     Audit(Ticket, Result<Vec<AuditRow>, String>),
     Locks(Ticket, Result<Vec<Lockout>, String>),
     Compared(Ticket, Result<Box<Comparison>, String>),
+    Routines(Ticket, Result<Vec<RoutineRow>, String>),
+    Routine(Ticket, Result<Box<RoutineSheet>, String>),
     Runbooks(Ticket, Result<Vec<RunbookRow>, String>),
     Runbook(Ticket, Result<Box<RunbookSheet>, String>),
     /// The result of [`Effect::FindRun`].
@@ -170,6 +173,13 @@ pub enum Effect {
     Compare {
         ticket: Ticket,
         runs: [RunId; 2],
+    },
+    /// All routines with their states.
+    Routines(Ticket),
+    /// One routine.
+    Routine {
+        ticket: Ticket,
+        name: String,
     },
     /// All runbooks with the newest run of each.
     Runbooks(Ticket),

@@ -4,6 +4,7 @@
 pub mod file;
 pub mod health;
 pub mod reader;
+pub mod routine;
 pub mod run;
 pub mod runbook;
 pub mod stack;
@@ -15,6 +16,8 @@ use ratatui::layout::{Position, Rect};
 
 use self::file::FileLog;
 use self::reader::TextReader;
+use self::routine::RoutineScreen;
+use self::routine::list::RoutinesScreen;
 use self::run::RunScreen;
 use self::run::runs::RunsScreen;
 use self::run::whole::WholeLog;
@@ -78,6 +81,8 @@ views! {
     Runs { filter } => RunsScreen,
     Run { run, act } => RunScreen,
     Read { title, lines } => TextReader,
+    Routines {} => RoutinesScreen,
+    Routine { name } => RoutineScreen,
     Runbooks {} => RunbooksScreen,
     Runbook { name } => RunbookScreen,
     Log { run } => WholeLog,

@@ -142,6 +142,11 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
             let both = control.compare(first, second).await;
             Msg::Compared(ticket, with_text(both.map(Box::new)))
         }
+        Effect::Routines(ticket) => Msg::Routines(ticket, with_text(control.routines().await)),
+        Effect::Routine { ticket, name } => {
+            let sheet = control.routine(&name).await;
+            Msg::Routine(ticket, with_text(sheet.map(Box::new)))
+        }
         Effect::Runbooks(ticket) => Msg::Runbooks(ticket, with_text(control.runbooks().await)),
         Effect::Runbook { ticket, name } => {
             let sheet = control.runbook(&name).await;

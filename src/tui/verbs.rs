@@ -9,6 +9,8 @@ use super::popup::menu::{Menu, MenuChoice, MenuEntry, keys_for};
 use crate::core::base::time::Timestamp;
 use crate::core::command::typed_name;
 use crate::core::run::RunStatus;
+use crate::core::run::act::Act;
+use crate::core::run::lockout::LockEnd;
 use crate::core::run::orders::Pace;
 use crate::core::run::summary::RunSummary;
 use crate::core::stack::service::{Service, Stack, Verb};
@@ -256,6 +258,63 @@ pub fn of_runbook(name: &str) -> Menu {
         ),
     ];
     Menu::new(name, entries)
+}
+
+/// The menu for a routine.
+#[must_use]
+pub fn of_routine(name: &str) -> Menu {
+    let routine = || name.to_owned();
+    let act = |act| MenuChoice::Perform(Effect::act(act));
+    let reason = None;
+    let run = Act::RunRoutine {
+        routine: routine(),
+        reason: reason.clone(),
+    };
+    let resume = Act::ResumeRoutine {
+        routine: routine(),
+        reason,
+    };
+    let entries = vec![
+        MenuEntry::new(
+            'o',
+            "open",
+            MenuChoice::Open(Destination::Routine { name: routine() }),
+        )
+        .noted("state, history, answers"),
+        MenuEntry::new('r', "run now", act(run))
+            .noted("its schedule stays as it is")
+            .changing(),
+        MenuEntry::new('p', "pause …", MenuChoice::Menu(pauses_of(name))).changing(),
+        MenuEntry::new('c', "continue", act(resume))
+            .noted("ends the pause")
+            .changing(),
+        MenuEntry::new(
+            'y',
+            "copy the name",
+            MenuChoice::Perform(Effect::Copy(routine())),
+        ),
+    ];
+    Menu::new(name, entries)
+}
+
+/// For how long a routine is paused.
+fn pauses_of(name: &str) -> Menu {
+    const HOUR_MS: i64 = 3_600_000;
+    let pause = |(key, label, ms): (char, &str, i64)| {
+        let pause = Act::PauseRoutine {
+            routine: name.to_owned(),
+            end: LockEnd::For(ms),
+            reason: None,
+        };
+        MenuEntry::new(key, label, MenuChoice::Perform(Effect::act(pause))).changing()
+    };
+    let lengths = [
+        ('m', "30 minutes", HOUR_MS / 2),
+        ('h', "1 hour", HOUR_MS),
+        ('f', "4 hours", 4 * HOUR_MS),
+        ('d', "1 day", 24 * HOUR_MS),
+    ];
+    Menu::new(&format!("pause {name}"), lengths.map(pause).into())
 }
 
 /// The menu for runs.

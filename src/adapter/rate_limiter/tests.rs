@@ -287,10 +287,7 @@ async fn no_more_calls_arrive_than_allowed() {
     assert!(is_good(&perform(20_000).0.await.unwrap()));
     let glance = async |call: Call| adapters.glance(call, mpsc::channel(1).0).await;
     assert!(is_good(&glance(get(20_000)).await.unwrap()));
-    assert!(
-        glance(get(90_000)).await.is_none(),
-        "it has no slot now"
-    );
+    assert!(glance(get(90_000)).await.is_none(), "it has no slot now");
     let reply = perform(20_000).0.await.unwrap();
     assert!(
         matches!(&reply, Reply::Refused { message } if message.contains("2 calls a minute")),

@@ -40,6 +40,8 @@ pub enum ViewCommand {
     Needs,
     Runbooks,
     Runbook,
+    /// All routines, or one.
+    Routines,
     /// Who the person is here.
     Whoami,
     /// The lines of the log that match.

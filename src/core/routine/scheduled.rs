@@ -1,11 +1,16 @@
 //! The routines of a workspace as the scheduler runs them: those of the stack file, and one for
 //! each probe of a service.
 
-use crate::base::time::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::base::time::{Timestamp, write_duration};
 use crate::routine::check::{self, CheckAnswer, CheckResult};
+use crate::routine::schedule::{Cron, Every, Schedule};
+use crate::routine::shard::key_of;
 use crate::run::plan::{PlanStep, Target};
-use crate::run::step::Call;
-use crate::stack::routine::{Routine, RoutineKind};
+use crate::run::step::shell::Shell;
+use crate::run::step::{Call, StepSpec};
+use crate::stack::routine::{Check, Routine, RoutineKind};
 
 /// A routine and what it does.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,12 +92,72 @@ impl Scheduled {
         }
     }
 
+    /// What it calls, for people.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match (&self.work, &self.rules.check) {
+            (Work::Probe(step), _) => step.spec.describe(),
+            (Work::Unmade(why), _) => why.clone(),
+            (Work::Check, Check::Http(_) | Check::Webhook(_) | Check::Collect(_)) => {
+                let request = self.rules.check.request();
+                request.map_or_else(String::new, |r| format!("{} {}", r.method, r.url))
+            }
+            (Work::Check, Check::Tcp { address }) => format!("connect to {address}"),
+            (Work::Check, Check::Dns { host }) => format!("resolve {host}"),
+            (Work::Check, Check::Tls { address, .. }) => format!("certificates of {address}"),
+            (Work::Check, Check::Shell { command, .. }) => {
+                StepSpec::Shell(Shell::new(command.clone())).describe()
+            }
+            (Work::Check, Check::Sql { database, query }) => format!("{database}: {query}"),
+            (Work::Check, Check::Promql { url, query, .. }) => format!("{query} at {url}"),
+            (Work::Check, Check::Unit { unit }) => format!("systemctl show {unit}"),
+            (Work::Check, Check::Heartbeat { grace_ms }) => {
+                format!("a report within {}", write_duration(*grace_ms))
+            }
+            (Work::Check, Check::Manual { task }) => task.clone(),
+        }
+    }
+
     /// What an answer means.
     #[must_use]
     pub fn result(&self, answer: &CheckAnswer, now: Timestamp) -> CheckResult {
         match &self.work {
             Work::Probe(step) => check::probe_result(step, answer),
             _ => check::result(&self.rules, answer, now),
+        }
+    }
+
+    /// When it is due. `zone` finds a time zone by its IANA name; `default` is the stack's.
+    ///
+    /// # Errors
+    /// Why it is never due: no such zone, or a pattern that cannot be read.
+    pub fn schedule(
+        &self,
+        default: &str,
+        zone: impl Fn(&str) -> Result<TimeZone, String>,
+    ) -> Result<Schedule, String> {
+        let key = key_of(&self.name);
+        let why = |why: String| format!("routine {} is not run: {why}", self.name);
+        match (&self.rules.cron, self.rules.every_ms) {
+            (Some(pattern), _) => {
+                let name = self.rules.timezone.as_deref().unwrap_or(default);
+                let cron = zone(name).and_then(|zone| Cron::parse(pattern, zone, key));
+                Ok(Schedule::Cron(Box::new(cron.map_err(why)?)))
+            }
+            (None, Some(every_ms)) => Ok(Schedule::Every(Every::spread(every_ms, key))),
+            (None, None) => Err(why("it has neither every nor cron".to_owned())),
+        }
+    }
+
+    /// When it is due, as people read it: `every 5m`, `30 2 * * * Europe/Berlin`.
+    #[must_use]
+    pub fn when(&self, default_zone: &str) -> String {
+        match (&self.rules.cron, self.rules.every_ms) {
+            (Some(pattern), _) => {
+                let zone = self.rules.timezone.as_deref().unwrap_or(default_zone);
+                format!("{pattern} {zone}")
+            }
+            (None, every) => format!("every {}", write_duration(every.unwrap_or(0))),
         }
     }
 

@@ -26,6 +26,8 @@ pub mod audit_word {
     pub const UNLOCK: &str = "lock.end";
     pub const RESET_BREAKER: &str = "breaker.reset";
     pub const RUN_ROUTINE: &str = "routine.run";
+    pub const PAUSE_ROUTINE: &str = "routine.pause";
+    pub const RESUME_ROUTINE: &str = "routine.resume";
 }
 
 /// One act of a person. `R` is the run it is about; `()` while that run is not known yet.
@@ -99,6 +101,22 @@ pub enum Act<R = RunId> {
         env: Option<String>,
         reason: Option<String>,
     },
+    /// Run a routine now; its schedule stays as it is.
+    RunRoutine {
+        routine: String,
+        reason: Option<String>,
+    },
+    /// Skip the slots of a routine until an end.
+    PauseRoutine {
+        routine: String,
+        end: LockEnd,
+        reason: Option<String>,
+    },
+    /// End such a pause.
+    ResumeRoutine {
+        routine: String,
+        reason: Option<String>,
+    },
 }
 
 /// What a person has to see and confirm before an act.
@@ -168,6 +186,17 @@ impl<R> Act<R> {
                 env,
                 reason,
             },
+            Self::RunRoutine { routine, reason } => Act::RunRoutine { routine, reason },
+            Self::PauseRoutine {
+                routine,
+                end,
+                reason,
+            } => Act::PauseRoutine {
+                routine,
+                end,
+                reason,
+            },
+            Self::ResumeRoutine { routine, reason } => Act::ResumeRoutine { routine, reason },
         }
     }
 
@@ -183,7 +212,12 @@ impl<R> Act<R> {
             | Self::Vote { run, .. }
             | Self::Note { run, .. }
             | Self::Link { run, .. } => Some(run),
-            Self::Lock { .. } | Self::Unlock { .. } | Self::ResetBreaker { .. } => None,
+            Self::Lock { .. }
+            | Self::Unlock { .. }
+            | Self::ResetBreaker { .. }
+            | Self::RunRoutine { .. }
+            | Self::PauseRoutine { .. }
+            | Self::ResumeRoutine { .. } => None,
         }
     }
 
@@ -201,7 +235,10 @@ impl<R> Act<R> {
             | Self::Link { title: reason, .. }
             | Self::Lock { reason, .. }
             | Self::Unlock { reason, .. }
-            | Self::ResetBreaker { reason, .. } => {
+            | Self::ResetBreaker { reason, .. }
+            | Self::RunRoutine { reason, .. }
+            | Self::PauseRoutine { reason, .. }
+            | Self::ResumeRoutine { reason, .. } => {
                 reason.as_deref().filter(|reason| !reason.trim().is_empty())
             }
         }
@@ -222,7 +259,10 @@ impl<R> Act<R> {
             | Self::Link { title: reason, .. }
             | Self::Lock { reason, .. }
             | Self::Unlock { reason, .. }
-            | Self::ResetBreaker { reason, .. } => *reason = why,
+            | Self::ResetBreaker { reason, .. }
+            | Self::RunRoutine { reason, .. }
+            | Self::PauseRoutine { reason, .. }
+            | Self::ResumeRoutine { reason, .. } => *reason = why,
         }
         self
     }
@@ -241,7 +281,10 @@ impl<R> Act<R> {
             | Self::Link { .. }
             | Self::Lock { .. }
             | Self::Unlock { .. }
-            | Self::ResetBreaker { .. } => {}
+            | Self::ResetBreaker { .. }
+            | Self::RunRoutine { .. }
+            | Self::PauseRoutine { .. }
+            | Self::ResumeRoutine { .. } => {}
         }
         self
     }
@@ -259,7 +302,10 @@ impl<R> Act<R> {
             | Self::Link { .. }
             | Self::Lock { .. }
             | Self::Unlock { .. }
-            | Self::ResetBreaker { .. } => Confirmation::None,
+            | Self::ResetBreaker { .. }
+            | Self::RunRoutine { .. }
+            | Self::PauseRoutine { .. }
+            | Self::ResumeRoutine { .. } => Confirmation::None,
         }
     }
 
@@ -294,6 +340,9 @@ impl<R> Act<R> {
             Self::Lock { .. } => audit_word::LOCK,
             Self::Unlock { .. } => audit_word::UNLOCK,
             Self::ResetBreaker { .. } => audit_word::RESET_BREAKER,
+            Self::RunRoutine { .. } => audit_word::RUN_ROUTINE,
+            Self::PauseRoutine { .. } => audit_word::PAUSE_ROUTINE,
+            Self::ResumeRoutine { .. } => audit_word::RESUME_ROUTINE,
         }
     }
 }
@@ -319,7 +368,11 @@ impl Act {
                 format!("nothing was added to run {run}: {why}")
             }
             Self::Lock { .. } => format!("nothing was locked: {why}"),
-            Self::Unlock { .. } | Self::ResetBreaker { .. } => why.to_owned(),
+            Self::RunRoutine { routine, .. } => format!("{routine} was not run: {why}"),
+            Self::PauseRoutine { routine, .. } => format!("{routine} was not paused: {why}"),
+            Self::Unlock { .. } | Self::ResetBreaker { .. } | Self::ResumeRoutine { .. } => {
+                why.to_owned()
+            }
         }
     }
 }
@@ -355,6 +408,16 @@ pub enum Acted {
     },
     Unlocked(Vec<Lockable>),
     BreakersClosed(Vec<BreakerKey>),
+    /// An engine will run it; `request` is what to ask for its result.
+    RoutineRequested {
+        routine: String,
+        request: i64,
+    },
+    RoutinePaused {
+        routine: String,
+        until: Timestamp,
+    },
+    RoutineResumed(String),
 }
 
 impl Acted {
@@ -369,7 +432,12 @@ impl Acted {
             | Self::Linked { run, .. }
             | Self::Voted { run, .. } => Some(*run),
             Self::Started(run) | Self::Resumed(run) | Self::Retried(run) => Some(run.id),
-            Self::Locked { .. } | Self::Unlocked(_) | Self::BreakersClosed(_) => None,
+            Self::Locked { .. }
+            | Self::Unlocked(_)
+            | Self::BreakersClosed(_)
+            | Self::RoutineRequested { .. }
+            | Self::RoutinePaused { .. }
+            | Self::RoutineResumed(_) => None,
         }
     }
 
@@ -412,6 +480,11 @@ impl Acted {
                 let names: Vec<String> = keys.iter().map(ToString::to_string).collect();
                 format!("closed: the breaker of {}", names.join(", "))
             }
+            Self::RoutineRequested { routine, .. } => format!("{routine} is run now"),
+            Self::RoutinePaused { routine, until } => {
+                format!("{routine} is paused until {}", until.rfc3339())
+            }
+            Self::RoutineResumed(routine) => format!("{routine} goes on"),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::core::base::outbound::host_of;
 use crate::core::base::time::Timestamp;
 use crate::core::metric::sample::Trigger;
 use crate::core::routine::misfire::SkipReason;
-use crate::core::routine::schedule::{Cron, Every, Schedule};
+use crate::core::routine::schedule::Schedule;
 use crate::core::routine::scheduled::Scheduled;
 use crate::core::routine::shard::{key_of, shard_of};
 use crate::core::routine::threshold::{Health, Thresholds};
@@ -59,7 +59,8 @@ impl Entry {
         now: Timestamp,
     ) -> Result<Self, String> {
         let key = key_of(&scheduled.name);
-        let schedule = schedule(&scheduled, zone, key)?;
+        let schedule =
+            scheduled.schedule(zone, |name| TimeZone::get(name).map_err(|e| e.to_string()))?;
         let interval_ms = schedule.interval_ms(now);
         let host = scheduled
             .call()
@@ -141,24 +142,6 @@ impl Entry {
     pub fn spread(&self, within_ms: i64) -> i64 {
         let within = u64::try_from(within_ms.min(self.interval_ms).max(1)).unwrap_or(1);
         i64::try_from(self.key % within).unwrap_or(0)
-    }
-}
-
-fn schedule(scheduled: &Scheduled, zone: &str, key: u64) -> Result<Schedule, String> {
-    let rules = &scheduled.rules;
-    match (&rules.cron, rules.every_ms) {
-        (Some(pattern), _) => {
-            let zone = rules.timezone.as_deref().unwrap_or(zone);
-            let fail = |why: &str| format!("routine {} is not run: {why}", scheduled.name);
-            let zone = TimeZone::get(zone).map_err(|e| fail(&e.to_string()))?;
-            let cron = Cron::parse(pattern, zone, key).map_err(|why| fail(&why))?;
-            Ok(Schedule::Cron(Box::new(cron)))
-        }
-        (None, Some(every_ms)) => Ok(Schedule::Every(Every::spread(every_ms, key))),
-        (None, None) => Err(format!(
-            "routine {} is not run: it has neither every nor cron",
-            scheduled.name
-        )),
     }
 }
 

@@ -1,6 +1,7 @@
 //! A person pauses a routine for a time, with a reason, and resumes it.
 
 use crate::core::base::time::Timestamp;
+use crate::core::run::act::audit_word;
 use crate::store::access::{self, Decision};
 use crate::store::db::{Tx, text};
 use crate::store::{Store, StoreError};
@@ -45,7 +46,7 @@ impl Store {
             workspace,
             at,
             actor: &pause.by,
-            action: "routine.pause",
+            action: audit_word::PAUSE_ROUTINE,
             object: format!("routine {name}"),
             before: None,
             after: Some(pause.until.rfc3339()),
@@ -72,7 +73,7 @@ impl Store {
             workspace,
             at,
             actor,
-            action: "routine.resume",
+            action: audit_word::RESUME_ROUTINE,
             object: format!("routine {name}"),
             before: None,
             after: None,

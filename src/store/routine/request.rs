@@ -13,8 +13,7 @@ const OPEN: &str = "select id, routine, actor from routine_request where workspa
 const TAKE: &str =
     "update routine_request set taken_by = $2 where id = $1 and taken_by = '' and done_at is null";
 const DONE: &str = "update routine_request set done_at = $2, state = $3, message = $4 where id = $1 and done_at is null";
-const RESULT: &str =
-    "select state, message from routine_request where id = $1 and done_at is not null";
+const RESULT: &str = "select state, message from routine_request where workspace_id = $1 and id = $2 and done_at is not null";
 /// A run of a routine that a person asked for and that no engine has finished.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoutineRequested {
@@ -29,7 +28,7 @@ impl Store {
         &self,
         workspace: i64,
         routine: &str,
-        actor: &str,
+        (actor, reason): (&str, Option<&str>),
         now: Timestamp,
     ) -> Result<i64, StoreError> {
         let mut tx = self.db.begin().await?;
@@ -41,7 +40,7 @@ impl Store {
             object: format!("routine {routine}"),
             before: None,
             after: None,
-            reason: None,
+            reason,
         };
         access::insert(&mut tx, decision).await?;
         let id = fetch_optional!(
@@ -92,10 +91,11 @@ impl Store {
     /// The result of a request, once there is one.
     pub async fn routine_request_result(
         &self,
+        workspace: i64,
         id: i64,
     ) -> Result<Option<(State, String)>, StoreError> {
         let mut db = self.db.read().await?;
-        let row = fetch_optional!(db, (String, String), RESULT, id)?;
+        let row = fetch_optional!(db, (String, String), RESULT, workspace, id)?;
         Ok(row.map(|(state, message)| {
             let state = State::from_name(&state).unwrap_or(State::Unknown);
             (state, message)

@@ -92,6 +92,7 @@ impl App {
             (Some(ViewCommand::Needs), _) => self.show_needs(),
             (Some(ViewCommand::Whoami), _) => self.say_who(),
             (Some(ViewCommand::Compare), _) => return self.compare(parsed),
+            (Some(ViewCommand::Routines), _) => self.show_routines(parsed),
             (Some(ViewCommand::Runbooks), _) => self.open(Destination::Runbooks {}),
             (Some(ViewCommand::Runbook), _) => self.show_runbook(parsed),
             (Some(ViewCommand::Health), _) => self.go_home(Pane::Health),
@@ -334,6 +335,13 @@ impl App {
                 self.open(Destination::read(&title, &both.lines().join("\n")));
             }
             Err(why) => self.show_error(format!("the runs cannot be compared: {why}")),
+        }
+    }
+
+    fn show_routines(&mut self, parsed: &Parsed) {
+        match parsed.routine.clone() {
+            Some(name) => self.open(Destination::Routine { name }),
+            None => self.open(Destination::Routines {}),
         }
     }
 

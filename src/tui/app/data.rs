@@ -191,6 +191,8 @@ impl App {
             | Msg::Detail(_, Err(_))
             | Msg::Artifact(Ok(_))
             | Msg::Runs(..)
+            | Msg::Routines(..)
+            | Msg::Routine(..)
             | Msg::Runbooks(..)
             | Msg::Runbook(..)
             | Msg::Blockers(..)

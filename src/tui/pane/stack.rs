@@ -414,7 +414,7 @@ impl RowCells<'_> {
 }
 
 /// The worse, the higher.
-const fn hour_symbol(state: State) -> &'static str {
+pub const fn hour_symbol(state: State) -> &'static str {
     match state {
         State::Ok => "▁",
         State::Degraded => "▄",

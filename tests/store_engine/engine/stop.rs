@@ -145,12 +145,15 @@ async fn the_pulse_stores_results_and_probes_that_could_not_run() {
     let mut bus = bench.bus.subscribe();
     let engine = bench.engine();
     engine.run_routines(bench.workspace, 3_600_000);
-    until_observed(&mut bus).await;
-    let mut seen = bench
-        .store
-        .summaries(bench.workspace, Timestamp(0))
-        .await
-        .unwrap();
+    let summaries = async || {
+        let found = bench.store.summaries(bench.workspace, Timestamp(0)).await;
+        found.unwrap()
+    };
+    // They begin within the first seconds, not all at once.
+    while summaries().await.len() < 4 {
+        until_observed(&mut bus).await;
+    }
+    let mut seen = summaries().await;
     seen.sort_by(|a, b| a.0.cmp(&b.0));
     let states: Vec<_> = seen
         .iter()

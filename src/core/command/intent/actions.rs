@@ -44,7 +44,6 @@ fn reason(p: &Parsed) -> Option<String> {
 /// Run a routine now.
 pub(super) const RUN_ROUTINE: Intent = Intent {
     name: "run_routine",
-    available: false,
     outcome: ParseOutcome::Action,
     form: "run ROUTINE now",
     mutates: true,
@@ -53,6 +52,7 @@ pub(super) const RUN_ROUTINE: Intent = Intent {
     inputs: &["reason"],
     wants: &[Object::Routine],
     restate: restate_run_routine,
+    act: Some(act_run_routine),
     ..Intent::BLANK
 };
 
@@ -60,18 +60,46 @@ fn restate_run_routine(p: &Parsed) -> String {
     format!("run {} now", p.routine.as_deref().unwrap_or("?"))
 }
 
+fn routine(p: &Parsed) -> Result<String, String> {
+    p.routine
+        .clone()
+        .ok_or_else(|| "say which routine".to_owned())
+}
+
+fn act_run_routine(p: &Parsed, _now: Timestamp) -> Result<CommandAct, String> {
+    let (routine, reason) = (routine(p)?, reason(p));
+    Ok(CommandAct::Complete(Act::RunRoutine { routine, reason }))
+}
+
+fn act_pause_routine(p: &Parsed, now: Timestamp) -> Result<CommandAct, String> {
+    let given = |name: &str| p.inputs.get(name).map(String::as_str);
+    let (routine, reason) = (routine(p)?, reason(p));
+    let end = LockEnd::read(given("for"), given("until"), now)?;
+    Ok(CommandAct::Complete(Act::PauseRoutine {
+        routine,
+        end,
+        reason,
+    }))
+}
+
+fn act_resume_routine(p: &Parsed, _now: Timestamp) -> Result<CommandAct, String> {
+    let (routine, reason) = (routine(p)?, reason(p));
+    Ok(CommandAct::Complete(Act::ResumeRoutine { routine, reason }))
+}
+
 /// Pause a routine.
 pub(super) const PAUSE_ROUTINE: Intent = Intent {
     name: "pause_routine",
-    available: false,
     outcome: ParseOutcome::Action,
-    form: "pause ROUTINE for 2h",
+    form: "pause ROUTINE for 2h because \"REASON\"",
     mutates: true,
     needs: &[Need::Routine],
     takes: &[Object::Routine, Object::Env],
     inputs: &["for", "until", "reason"],
+    free: Free::Quoted("reason"),
     wants: &[Object::Routine],
     restate: restate_pause_routine,
+    act: Some(act_pause_routine),
     ..Intent::BLANK
 };
 
@@ -82,7 +110,6 @@ fn restate_pause_routine(p: &Parsed) -> String {
 /// Let a paused routine run again.
 pub(super) const RESUME_ROUTINE: Intent = Intent {
     name: "resume_routine",
-    available: false,
     outcome: ParseOutcome::Action,
     form: "resume ROUTINE",
     mutates: true,
@@ -91,6 +118,7 @@ pub(super) const RESUME_ROUTINE: Intent = Intent {
     inputs: &["for", "until", "reason"],
     wants: &[Object::Routine],
     restate: restate_resume_routine,
+    act: Some(act_resume_routine),
     ..Intent::BLANK
 };
 

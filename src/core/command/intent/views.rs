@@ -260,18 +260,21 @@ fn restate_incidents(p: &Parsed) -> String {
 /// Routines.
 pub(super) const ROUTINES: Intent = Intent {
     name: "routines",
-    available: false,
     outcome: ParseOutcome::View,
     form: "list routines",
     takes: &[Object::Routine, Object::Env, Object::Service],
     inputs: &["status"],
     wants: &[Object::Routine],
     restate: restate_routines,
+    view: Some(ViewCommand::Routines),
     ..Intent::BLANK
 };
 
 fn restate_routines(p: &Parsed) -> String {
-    format!("routines{}{}", services_of(p, " of "), in_env(p, " in "))
+    match &p.routine {
+        Some(routine) => format!("show routine {routine}"),
+        None => format!("routines{}{}", services_of(p, " of "), in_env(p, " in ")),
+    }
 }
 
 /// The inventory.

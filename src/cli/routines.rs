@@ -1,0 +1,222 @@
+//! `opsroom routines`: lists the routines, shows one, runs, pauses or resumes one.
+
+use std::time::Duration;
+
+use super::out::Out;
+use super::run::act::{self, Terms};
+use super::session::Start;
+use super::stop::{Code, Stop};
+use crate::control::Control;
+use crate::control::routine::RoutineRow;
+use crate::core::base::time::{Timestamp, human_ms};
+use crate::core::run::act::{Act, Acted};
+use crate::core::run::lockout::LockEnd;
+use crate::core::stack::state::State;
+
+/// How long the result of a routine that was asked for is waited for.
+const WAIT: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(100);
+
+/// List the routines, show one, or run, pause or resume one
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct RoutinesArgs {
+    #[command(subcommand)]
+    act: Option<RoutineAct>,
+    /// One routine, with its history
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    /// One JSON array; of one routine, one object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum RoutineAct {
+    /// Run a routine now; its schedule stays as it is
+    Run {
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Why, kept in the audit log
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Skip the slots of a routine for a while
+    Pause {
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// How long: 30m, 2h, 3d; at most 30 days
+        #[arg(
+            long = "for",
+            value_name = "DURATION",
+            conflicts_with = "until",
+            required_unless_present = "until"
+        )]
+        duration: Option<String>,
+        /// Until when: 18:00, tomorrow 09:00, 2026-11-21 or 2026-11-21T09:00:00Z (UTC)
+        #[arg(long, value_name = "WHEN")]
+        until: Option<String>,
+        /// Why; shown with the routine
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// End the pause of a routine
+    Resume {
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl RoutinesArgs {
+    pub(super) const fn changes(&self) -> bool {
+        self.act.is_some()
+    }
+}
+
+pub(super) async fn perform(args: &RoutinesArgs, start: &Start) -> Result<Code, Stop> {
+    let terms = |json: bool| Terms {
+        json,
+        ..Terms::default()
+    };
+    match &args.act {
+        None => print(args.name.as_deref(), args.json, start).await,
+        Some(RoutineAct::Run { name, reason, json }) => {
+            let control = start.open_cli().await?;
+            run(&control, name, reason.clone(), *json).await
+        }
+        Some(RoutineAct::Pause {
+            name,
+            duration,
+            until,
+            reason,
+            json,
+        }) => {
+            let (duration, until) = (duration.as_deref(), until.as_deref());
+            let end = LockEnd::read(duration, until, start.clock.now()).map_err(Stop::Usage)?;
+            let control = start.open_cli().await?;
+            let pause = Act::PauseRoutine {
+                routine: name.clone(),
+                end,
+                reason: reason.clone(),
+            };
+            act::perform(&control, pause, terms(*json)).await
+        }
+        Some(RoutineAct::Resume { name, json }) => {
+            let control = start.open_cli().await?;
+            let resume = Act::ResumeRoutine {
+                routine: name.clone(),
+                reason: None,
+            };
+            act::perform(&control, resume, terms(*json)).await
+        }
+    }
+}
+
+/// Asks for a run, and waits for its result: exit code 1 unless it is ok.
+async fn run(
+    control: &Control,
+    name: &str,
+    reason: Option<String>,
+    json: bool,
+) -> Result<Code, Stop> {
+    let asked = Act::RunRoutine {
+        routine: name.to_owned(),
+        reason,
+    };
+    let acted = control.act(asked).await?;
+    let Acted::RoutineRequested { request, .. } = acted else {
+        return Err(Stop::Usage(acted.message()));
+    };
+    let found = tokio::time::timeout(WAIT, async {
+        loop {
+            match control.routine_result(request).await {
+                Ok(None) => tokio::time::sleep(POLL).await,
+                other => return other,
+            }
+        }
+    });
+    let found = found.await;
+    control.close(false).await;
+    let mut out = Out::new();
+    match found {
+        Ok(result) => {
+            let Some((state, message)) = result? else {
+                return Ok(Code::Failed);
+            };
+            if json {
+                out.json(
+                    &serde_json::json!({"routine": name, "state": state, "message": message}),
+                )?;
+            } else {
+                out.line(&format!("{} {name}: {message}", state.symbol()))?;
+            }
+            Ok(match state {
+                State::Ok => Code::Succeeded,
+                State::Degraded | State::Failing | State::Unknown => Code::Failed,
+            })
+        }
+        Err(_) => Err(Stop::Usage(format!(
+            "{name} was asked for, but no engine has run it within {}",
+            human_ms(i64::try_from(WAIT.as_millis()).unwrap_or(i64::MAX))
+        ))),
+    }
+}
+
+pub(super) async fn print(name: Option<&str>, json: bool, start: &Start) -> Result<Code, Stop> {
+    let control = start.open_cli().await?;
+    let mut out = Out::new();
+    if let Some(name) = name {
+        let sheet = control.routine(name).await?;
+        let now = control.clock().now();
+        control.close(false).await;
+        if json {
+            out.json(&sheet)?;
+        } else {
+            out.line(&format!("routine {name}"))?;
+            let lines = sheet.lines(now);
+            lines.iter().try_for_each(|line| out.line(line))?;
+        }
+        return Ok(Code::Succeeded);
+    }
+    let rows = control.routines().await?;
+    let now = control.clock().now();
+    control.close(false).await;
+    if json {
+        out.json(&rows)?;
+    } else if rows.is_empty() {
+        out.line("there are no routines: add [[routine]] to the stack file")?;
+    } else {
+        let rows: Vec<_> = rows.iter().map(|row| cells(row, now)).collect();
+        let heading = [
+            "ROUTINE", "KIND", "STATE", "WHEN", "NEXT", "OK 24H", "P95", "MESSAGE",
+        ];
+        out.table(heading, &rows)?;
+    }
+    Ok(Code::Succeeded)
+}
+
+fn cells(row: &RoutineRow, now: Timestamp) -> [String; 8] {
+    let dash = || "–".to_owned();
+    let numbers = &row.numbers;
+    [
+        row.name.clone(),
+        row.kind.to_owned(),
+        row.state_word(),
+        row.when.clone(),
+        row.due_word(now),
+        numbers
+            .uptime_pct
+            .map_or_else(dash, |pct| format!("{pct:.2} %")),
+        numbers.p95_ms.map_or_else(dash, |ms| format!("{ms:.1} ms")),
+        row.problem.clone().unwrap_or_else(|| row.message.clone()),
+    ]
+}

@@ -1,0 +1,92 @@
+//! One routine: its state, schedule and numbers, its changes and results, and its last good answer
+//! beside the last bad one.
+
+pub mod list;
+
+use ratatui::layout::Rect;
+
+use super::reader::TextReader;
+use super::{Delivery, Destination, Opening, Reaction, Scene, View};
+use crate::bus::Notice;
+use crate::core::base::text;
+use crate::tui::destination::lines;
+use crate::tui::frame::Frame;
+use crate::tui::keys::Action;
+use crate::tui::msg::{Effect, Msg, Ticket};
+use crate::tui::verbs;
+use crate::tui::view::canvas::Canvas;
+
+/// The view of a routine.
+#[derive(Debug, Clone)]
+pub struct RoutineScreen {
+    ticket: Ticket,
+    name: String,
+    reader: TextReader,
+    stale: bool,
+}
+
+impl RoutineScreen {
+    /// The view of the routine of that name.
+    #[must_use]
+    pub fn open(name: String, opening: &Opening<'_>) -> Self {
+        let waiting = vec!["reading …".to_owned()];
+        Self {
+            ticket: opening.ticket,
+            reader: TextReader::open(text::show(&name).into_owned(), waiting, opening),
+            name,
+            stale: true,
+        }
+    }
+}
+
+impl View for RoutineScreen {
+    fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
+        match action {
+            Action::Verbs => Reaction::Popup(verbs::of_routine(&self.name).into()),
+            _ => self.reader.act(action, scene),
+        }
+    }
+
+    fn go_to(&mut self, destination: &Destination) -> bool {
+        matches!(destination, Destination::Routine { name } if *name == self.name)
+    }
+
+    fn wants(&mut self) -> Vec<Effect> {
+        if !std::mem::take(&mut self.stale) {
+            return Vec::new();
+        }
+        vec![Effect::Routine {
+            ticket: self.ticket,
+            name: self.name.clone(),
+        }]
+    }
+
+    fn receive(&mut self, msg: &Msg, delivery: Delivery<'_>) -> Reaction {
+        match msg {
+            Msg::Routine(ticket, Ok(sheet)) if *ticket == self.ticket => {
+                let body = sheet.lines(delivery.now).join("\n");
+                self.reader.show(lines(&body));
+            }
+            Msg::Notice(Notice::Stack | Notice::Routines | Notice::Observations) => {
+                self.stale = true
+            }
+            Msg::Routine(ticket, Err(why)) if *ticket == self.ticket => {
+                self.reader.show(lines(why));
+            }
+            _ => return Reaction::Ignored,
+        }
+        Reaction::Done
+    }
+
+    fn invalidate(&mut self) {
+        self.stale = true;
+    }
+
+    fn draw(&self, frame: Frame<'_>, area: Rect, canvas: &mut Canvas<'_>) {
+        self.reader.draw(frame, area, canvas);
+    }
+
+    fn crumb(&self) -> String {
+        format!("routine {}", text::show(&self.name))
+    }
+}
