@@ -3,14 +3,14 @@
 //!
 //! A flush of the engine becomes one [`batch`] (samples of many routines), compaction turns batches
 //! into [`chunk`]s (samples of one routine) and [`rollup`]s (counts and a [`sketch`] of latencies of
-//! one routine in one window), which are stored as a [`page`] of many routines.
+//! one routine in one window), which are stored as a [`bundle`] of many routines.
 
 pub mod batch;
+pub mod bundle;
 mod bytes;
 pub mod chunk;
 mod codec;
 pub mod downtime;
-pub mod page;
 pub mod rollup;
 pub mod sample;
 pub mod sketch;

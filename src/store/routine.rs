@@ -6,13 +6,13 @@
 //! it is in a chunk: what is moved is deleted where it was in the same transaction. So a process may
 //! be killed at any point, and compaction simply goes on the next time.
 
+mod bundles;
 mod compact;
 mod flush;
 mod last;
 mod merge;
 mod names;
 mod owner;
-mod pages;
 mod pause;
 mod read;
 mod request;

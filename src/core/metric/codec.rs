@@ -117,7 +117,7 @@ mod tests {
             put_column(&mut out, values, effort);
             (out[0], out.len())
         };
-        assert_eq!(size(&[200; 2880], Effort::Small), (CONSTANT, 3));
+        assert_eq!(size(&vec![200; 2880], Effort::Small), (CONSTANT, 3));
         let ramp: Vec<u64> = (0..2880).map(|i| 1_000_000 + i * 37).collect();
         let (form, length) = size(&ramp, Effort::Small);
         assert!(form == PCO && length < 100, "{form} {length}");

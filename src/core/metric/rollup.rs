@@ -229,8 +229,8 @@ mod tests {
     #[test]
     fn what_could_not_be_probed_is_no_downtime() {
         let sample = |outcome, latency_us| Sample {
-            outcome,
             latency_us,
+            outcome,
             ..Sample::default()
         };
         let rollup = of(&[

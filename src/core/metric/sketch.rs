@@ -1,5 +1,5 @@
-//! A histogram of latencies whose quantiles have a stated relative error, as DDSketch (Masson, Rim,
-//! Lee: "DDSketch: a fast and fully-mergeable quantile sketch with relative-error guarantees", VLDB
+//! A histogram of latencies whose quantiles have a stated relative error, as `DDSketch` (Masson, Rim,
+//! Lee: "`DDSketch`: a fast and fully-mergeable quantile sketch with relative-error guarantees", VLDB
 //! 2019): bucket `i` counts the values in (γ^(i-1), γ^i], with γ = (1 + α) / (1 - α). Sums of
 //! counts are the same in any order, so merging is exact.
 

@@ -2,11 +2,11 @@
 //! and days that are over become one chunk a routine.
 //!
 //! Bounded memory: at most [`MAX_SAMPLES`] of the journal at a time, whatever was written in an hour,
-//! and one page of routines of a day.
+//! and one bundle of routines of a day.
 
 use std::collections::BTreeMap;
 
-use super::pages::Pages;
+use super::bundles::Bundles;
 use super::{HOUR, OfRoutine, apart, delete_rows, insert_chunks};
 use crate::core::base::time::Timestamp;
 use crate::core::metric::rollup::WindowLength;
@@ -43,7 +43,7 @@ struct Packed {
     seqs: Vec<i64>,
     samples: usize,
     chunks: Vec<OfRoutine>,
-    pages: Pages,
+    bundles: Bundles,
     damaged: usize,
 }
 
@@ -87,7 +87,7 @@ impl Store {
             return tx.rollback().await;
         }
         insert_chunks(&mut tx, HOUR, &packed.chunks).await?;
-        packed.pages.write(&mut tx, &self.db).await?;
+        packed.bundles.write(&mut tx, &self.db).await?;
         tx.commit().await?;
         done.batches += packed.seqs.len();
         done.samples += packed.samples;
@@ -107,12 +107,12 @@ fn pack(rows: &[Row]) -> Packed {
         packed.samples += probed.len();
         for one in probed {
             let Probed { routine, sample } = one;
-            packed.pages.add(*workspace, &one);
+            packed.bundles.add(*workspace, &one);
             let day = WindowLength::Day.begin(sample.slot);
             by_day.entry((routine, day)).or_default().push(sample);
         }
     }
-    packed.pages.add_days();
+    packed.bundles.add_days();
     for ((routine, _), samples) in by_day {
         let chunks = chunk::pack(samples).into_iter();
         packed

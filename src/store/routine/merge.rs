@@ -7,16 +7,16 @@ use super::{DAY, HOUR, OfRoutine, apart, delete_rows, insert_chunks};
 use crate::core::base::time::Timestamp;
 use crate::core::metric::rollup::WindowLength;
 use crate::core::metric::sample::Sample;
-use crate::core::metric::{DAY_MS, HOUR_MS, chunk, page};
+use crate::core::metric::{DAY_MS, HOUR_MS, bundle, chunk};
 use crate::store::{Store, StoreError};
 
 /// A row of the journal that holds samples of two hours is compacted with the later one, so a day is
 /// complete two hours after its end.
 const COMPLETE_AFTER_MS: i64 = 2 * HOUR_MS;
-/// Days and pages with chunks to be merged. Times and numbers are not negative.
+/// Days and bundles with chunks to be merged. Times and numbers are not negative.
 const UNMERGED: &str = "select distinct from_ms / $2, routine_id / $3 from probe_chunk \
      where level = 'hour' and from_ms < $1 order by 1, 2";
-/// All chunks of the routines of a page that have one to be merged, in a day.
+/// All chunks of the routines of a bundle that have one to be merged, in a day.
 const CHUNKS: &str = "select c.id, c.routine_id, c.level, c.bytes from probe_chunk c \
      where c.routine_id >= $1 and c.routine_id < $2 and c.from_ms >= $3 and c.from_ms < $4 \
      and exists (select 1 from probe_chunk h where h.routine_id = c.routine_id and h.level = 'hour' \
@@ -42,10 +42,10 @@ impl Store {
     ) -> Result<(), StoreError> {
         let over = WindowLength::Day.begin(now.0.saturating_sub(COMPLETE_AFTER_MS));
         let mut db = self.db.read().await?;
-        let unmerged = fetch_all!(db, (i64, i64), UNMERGED, over, DAY_MS, page::ROUTINES)?;
+        let unmerged = fetch_all!(db, (i64, i64), UNMERGED, over, DAY_MS, bundle::ROUTINES)?;
         drop(db);
-        for (day, page) in unmerged {
-            self.merge_day(day * DAY_MS, page, done).await?;
+        for (day, bundle) in unmerged {
+            self.merge_day(day * DAY_MS, bundle, done).await?;
         }
         Ok(())
     }
@@ -53,11 +53,11 @@ impl Store {
     async fn merge_day(
         &self,
         from_ms: i64,
-        page: i64,
+        bundle: i64,
         done: &mut Compacted,
     ) -> Result<(), StoreError> {
-        let first = page * page::ROUTINES;
-        let (after, until) = (first + page::ROUTINES, from_ms + DAY_MS);
+        let first = bundle * bundle::ROUTINES;
+        let (after, until) = (first + bundle::ROUTINES, from_ms + DAY_MS);
         let mut db = self.db.read().await?;
         let rows = fetch_all!(db, Row, CHUNKS, first, after, from_ms, until)?;
         drop(db);

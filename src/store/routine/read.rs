@@ -2,12 +2,13 @@
 //! one statement: what compaction moves meanwhile is neither missed nor counted twice.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
 
 use super::damaged;
 use crate::core::base::time::Timestamp;
 use crate::core::metric::rollup::{Rollup, WindowLength};
 use crate::core::metric::sample::Sample;
-use crate::core::metric::{DAY_MS, batch, chunk, page};
+use crate::core::metric::{DAY_MS, Damaged, batch, bundle, chunk};
 use crate::store::{Store, StoreError};
 
 /// A chunk begins at most a day before its last sample.
@@ -15,10 +16,11 @@ const SAMPLES: &str = "select routine_id as routine, bytes from probe_chunk \
      where routine_id = $1 and from_ms >= $2 and from_ms < $4 and until_ms >= $3 \
      union all select 0 as routine, bytes from probe_batch \
      where workspace_id = (select workspace_id from probe_routine where id = $1) and until_ms >= $3 and from_ms < $4";
+/// Windows that begin before $4; samples that are not compacted until the end of the last, $7.
 const WINDOWS: &str = "select from_ms, bytes, 0 as journal from probe_rollup \
      where workspace_id = $1 and level = $2 and from_ms >= $3 and from_ms < $4 and page >= $5 and page <= $6 \
      union all select from_ms, bytes, 1 as journal from probe_batch \
-     where workspace_id = $1 and until_ms >= $3 and from_ms < $4";
+     where workspace_id = $1 and until_ms >= $3 and from_ms < $7";
 
 /// The rollup of a routine in one window.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,10 +46,10 @@ row! {
     }
 }
 
-/// The pages of these routines lie between the first and the last.
-pub(super) fn pages(routines: &[i64]) -> (i64, i64) {
-    let pages = || routines.iter().map(|routine| page::of(*routine));
-    (pages().min().unwrap_or(0), pages().max().unwrap_or(-1))
+/// The bundles of these routines lie between the first and the last.
+pub(super) fn bundles(routines: &[i64]) -> (i64, i64) {
+    let bundles = || routines.iter().map(|routine| bundle::of(*routine));
+    (bundles().min().unwrap_or(0), bundles().max().unwrap_or(-1))
 }
 
 impl Store {
@@ -78,27 +80,30 @@ impl Store {
         Ok(samples)
     }
 
-    /// The rollups of these routines in all windows that begin from `from` until before `to` and
-    /// have samples, ordered by routine and time. Minutes are counted from the samples while these
-    /// are kept; hours and days are stored.
+    /// The rollups of these routines in all windows that begin `within` and have samples, ordered by
+    /// routine and time. Minutes are counted from the samples while these are kept; hours and days
+    /// are stored.
     pub async fn rollups(
         &self,
         workspace: i64,
         routines: &[i64],
         length: WindowLength,
-        from: Timestamp,
-        to: Timestamp,
+        within: &Range<Timestamp>,
     ) -> Result<Vec<RoutineWindow>, StoreError> {
+        let (from, to) = (within.start, within.end);
+        // The last window ends after it.
+        let end = to.plus_ms(length.ms());
         let mut found = BTreeMap::new();
         if length == WindowLength::Minute {
-            self.count_minutes(&mut found, routines, from, to).await?;
+            self.count_minutes(&mut found, routines, &(from..end))
+                .await?;
         } else {
             let wanted: HashSet<i64> = routines.iter().copied().collect();
-            let (first, last) = pages(routines);
+            let (first, last) = bundles(routines);
             let (workspace, level) = (workspace, length.name());
             let mut db = self.db.read().await?;
             let rows = fetch_all!(
-                db, WindowRow, WINDOWS, workspace, level, from.0, to.0, first, last
+                db, WindowRow, WINDOWS, workspace, level, from.0, to.0, first, last, end.0
             )?;
             drop(db);
             for row in rows {
@@ -120,9 +125,9 @@ impl Store {
         &self,
         found: &mut BTreeMap<(i64, i64), Rollup>,
         routines: &[i64],
-        from: Timestamp,
-        to: Timestamp,
+        within: &Range<Timestamp>,
     ) -> Result<(), StoreError> {
+        let (from, to) = (within.start, within.end);
         for routine in routines {
             for sample in self.samples(*routine, from, to).await? {
                 let begin = WindowLength::Minute.begin(sample.slot);
@@ -133,13 +138,13 @@ impl Store {
     }
 }
 
-/// Adds a page, or a row of the journal, to the windows (routine, begin).
+/// Adds a bundle, or a row of the journal, to the windows (routine, begin).
 fn merge_row(
     row: &WindowRow,
     length: WindowLength,
     wanted: &HashSet<i64>,
     found: &mut BTreeMap<(i64, i64), Rollup>,
-) -> Result<(), crate::core::metric::Damaged> {
+) -> Result<(), Damaged> {
     if row.journal != 0 {
         let probed = batch::unpack(&row.bytes)?;
         for one in probed.iter().filter(|p| wanted.contains(&p.routine)) {
@@ -151,7 +156,7 @@ fn merge_row(
         }
         return Ok(());
     }
-    for (routine, rollup) in page::unpack(&row.bytes)? {
+    for (routine, rollup) in bundle::unpack(&row.bytes)? {
         if !wanted.contains(&routine) {
             continue;
         }

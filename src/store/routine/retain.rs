@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::pages::{self, PageKey};
+use super::bundles::{self, BundleKey};
 use super::{count, delete_rows};
 use crate::core::base::time::Timestamp;
-use crate::core::metric::page;
+use crate::core::metric::bundle;
 use crate::core::metric::rollup::{Rollup, WindowLength};
 use crate::store::db::{Db, Tx};
 use crate::store::{Store, StoreError};
@@ -18,9 +18,9 @@ const CHUNKS: &str = "select c.id, r.workspace_id, c.from_ms, c.routine_id, \
      c.ok + c.degraded + c.failing + c.unknown + c.skipped from probe_chunk c \
      join probe_routine r on r.id = c.routine_id where c.level = 'day' and c.until_ms < $1 \
      order by c.from_ms / 86400000, c.routine_id, c.id";
-const HOUR_PAGES: &str = "select id, workspace_id, from_ms, page from probe_rollup \
+const HOUR_BUNDLES: &str = "select id, workspace_id, from_ms, page from probe_rollup \
      where level = 'hour' and from_ms < $1 order by from_ms, id";
-const DAY_PAGES: &str =
+const DAY_BUNDLES: &str =
     "select id from probe_rollup where level = 'day' and from_ms < $1 order by from_ms, id";
 const CHANGES: &str = "select id from routine_change where at < $1 order by at, id";
 
@@ -69,13 +69,13 @@ const SAMPLES: Level = Level {
 const HOURS: Level = Level {
     name: "hours",
     rows: "select count(*) from probe_rollup where level = 'hour'",
-    old: HOUR_PAGES,
+    old: HOUR_BUNDLES,
     delete: "delete from probe_rollup where id in (",
 };
 const DAYS: Level = Level {
     name: "days",
     rows: "select count(*) from probe_rollup where level = 'day'",
-    old: DAY_PAGES,
+    old: DAY_BUNDLES,
     ..HOURS
 };
 const CHANGED: Level = Level {
@@ -174,7 +174,7 @@ async fn old_chunks(tx: &mut Tx, db: &Db, before: i64, limit: usize) -> Result<O
             old.postponed += 1;
             continue;
         }
-        let key = day(workspace, from_ms, page::of(routine));
+        let key = day(workspace, from_ms, bundle::of(routine));
         let counted = days.get(tx, db, key).await?.get(&routine);
         if counted.is_some_and(|day| count(day.totals.n()) >= n) {
             old.ids.push(id);
@@ -185,23 +185,23 @@ async fn old_chunks(tx: &mut Tx, db: &Db, before: i64, limit: usize) -> Result<O
     Ok(old)
 }
 
-/// Pages of hours whose routines are all counted in the rollup of their day.
+/// Bundles of hours whose routines are all counted in the rollup of their day.
 async fn old_hours(tx: &mut Tx, db: &Db, before: i64, limit: usize) -> Result<Old, StoreError> {
     type Row = (i64, i64, i64, i64);
     let (mut old, mut days) = (Old::default(), Days::default());
-    for (id, workspace, from_ms, page) in fetch_all!(tx, Row, HOURS.old, before)? {
+    for (id, workspace, from_ms, bundle) in fetch_all!(tx, Row, HOURS.old, before)? {
         if old.ids.len() >= limit {
             old.postponed += 1;
             continue;
         }
-        let hour = PageKey {
+        let hour = BundleKey {
             workspace,
             length: WindowLength::Hour,
             from_ms,
-            page,
+            bundle,
         };
-        let hour = pages::read(tx, db, hour).await?.unwrap_or_default();
-        let day = days.get(tx, db, day(workspace, from_ms, page)).await?;
+        let hour = bundles::read(tx, db, hour).await?.unwrap_or_default();
+        let day = days.get(tx, db, day(workspace, from_ms, bundle)).await?;
         let counted = |routine: &i64, n| day.get(routine).is_some_and(|d| d.totals.n() >= n);
         if hour
             .iter()
@@ -215,19 +215,19 @@ async fn old_hours(tx: &mut Tx, db: &Db, before: i64, limit: usize) -> Result<Ol
     Ok(old)
 }
 
-const fn day(workspace: i64, from_ms: i64, page: i64) -> PageKey {
-    PageKey {
+const fn day(workspace: i64, from_ms: i64, bundle: i64) -> BundleKey {
+    BundleKey {
         workspace,
         length: WindowLength::Day,
         from_ms: WindowLength::Day.begin(from_ms),
-        page,
+        bundle,
     }
 }
 
-/// The page of a day that was read last.
+/// The bundle of a day that was read last.
 #[derive(Default)]
 struct Days {
-    key: Option<PageKey>,
+    key: Option<BundleKey>,
     rollups: BTreeMap<i64, Rollup>,
 }
 
@@ -236,10 +236,10 @@ impl Days {
         &mut self,
         tx: &mut Tx,
         db: &Db,
-        key: PageKey,
+        key: BundleKey,
     ) -> Result<&BTreeMap<i64, Rollup>, StoreError> {
         if self.key != Some(key) {
-            self.rollups = pages::read(tx, db, key).await?.unwrap_or_default();
+            self.rollups = bundles::read(tx, db, key).await?.unwrap_or_default();
             self.key = Some(key);
         }
         Ok(&self.rollups)

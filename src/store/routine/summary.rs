@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::read::pages;
+use super::read::bundles;
 use super::{damaged, states};
 use crate::core::base::time::Timestamp;
 use crate::core::metric::downtime::{Turn, failing_ms};
 use crate::core::metric::rollup::{Rollup, WindowLength};
-use crate::core::metric::{DAY_MS, batch, page};
+use crate::core::metric::{DAY_MS, batch, bundle};
 use crate::core::stack::state::State;
 use crate::store::db::Session;
 use crate::store::{Store, StoreError};
@@ -85,7 +85,7 @@ impl Store {
         routines: &[i64],
         from: i64,
     ) -> Result<HashMap<i64, Rollup>, StoreError> {
-        let (first, last) = pages(routines);
+        let (first, last) = bundles(routines);
         let today = WindowLength::Day.begin(from);
         let days = if today == from { from } else { today + DAY_MS };
         let mut db = self.db.read().await?;
@@ -97,7 +97,7 @@ impl Store {
             .collect();
         for piece in pieces {
             if piece.journal == 0 {
-                page::merge_into(&piece.bytes, &mut wanted).map_err(|e| damaged(&self.db, e))?;
+                bundle::merge_into(&piece.bytes, &mut wanted).map_err(|e| damaged(&self.db, e))?;
                 continue;
             }
             let probed = batch::unpack(&piece.bytes).map_err(|e| damaged(&self.db, e))?;

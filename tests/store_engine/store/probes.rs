@@ -105,10 +105,10 @@ async fn check(place: &Place, probed: &[Probed]) {
                 expected.entry(window).or_default().add(sample);
             }
         }
-        let (from, to) = (Timestamp(0), Timestamp(i64::MAX));
+        let always = Timestamp(0)..Timestamp(i64::MAX);
         let found = place
             .store
-            .rollups(place.workspace, &ids, length, from, to)
+            .rollups(place.workspace, &ids, length, &always)
             .await
             .unwrap();
         let found: BTreeMap<(i64, i64), Rollup> = found
@@ -117,6 +117,7 @@ async fn check(place: &Place, probed: &[Probed]) {
             .collect();
         assert!(found == expected, "windows of a {}", length.name());
     }
+    whole_windows(place, &of).await;
     // A window that begins within a day, and one that begins with it.
     for from in [MONDAY + 5 * HOUR_MS + 7, MONDAY + DAY_MS] {
         let begin = WindowLength::Hour.begin(from);
@@ -136,6 +137,25 @@ async fn check(place: &Place, probed: &[Probed]) {
                 "routine {routine} since {from:?}"
             );
         }
+    }
+}
+
+/// A window that begins before the end of what was asked for is whole.
+async fn whole_windows(place: &Place, of: &BTreeMap<i64, Vec<Sample>>) {
+    let ids: Vec<i64> = of.keys().copied().collect();
+    for length in WindowLength::ALL {
+        let within = Timestamp(MONDAY)..Timestamp(MONDAY + HOUR_MS + 1);
+        let found = place
+            .store
+            .rollups(place.workspace, &ids, length, &within)
+            .await
+            .unwrap();
+        let counted: u64 = found.iter().map(|window| window.rollup.totals.n()).sum();
+        let expected = of.values().flatten().filter(|s| {
+            let begin = length.begin(s.slot);
+            within.contains(&Timestamp(begin))
+        });
+        assert_eq!(counted, expected.count() as u64, "{}", length.name());
     }
 }
 
@@ -263,7 +283,7 @@ pub async fn a_flush_is_written_whole_or_not_at_all(place: Place) {
 }
 
 pub async fn compaction_changes_no_answer(place: Place) {
-    // Routines on two pages.
+    // Routines on two bundles.
     let ids = routines(&place, 70).await;
     let ids = [ids[0], ids[1], ids[69]];
     let mut all = results(&ids, MONDAY, MONDAY + DAY_MS + 3 * HOUR_MS);

@@ -1,10 +1,11 @@
-//! Rollups on their pages. A page is read, merged and written within one transaction that holds the
-//! workspace, so that no two compactions change one page at a time.
+//! Rollups in their bundles, whose numbers are in the column `page`. A bundle is read, merged and
+//! written within one transaction that holds the workspace,
+//! so that no two compactions change one bundle at a time.
 
 use std::collections::BTreeMap;
 
 use super::{count, damaged};
-use crate::core::metric::page;
+use crate::core::metric::bundle;
 use crate::core::metric::rollup::{Rollup, WindowLength};
 use crate::core::metric::sample::{Probed, Sample};
 use crate::store::StoreError;
@@ -18,20 +19,20 @@ const WRITE: &str = "insert into probe_rollup (workspace_id, level, from_ms, pag
      values ($1, $2, $3, $4, $5, $6) on conflict (workspace_id, level, from_ms, page) \
      do update set routines = excluded.routines, bytes = excluded.bytes";
 
-/// Which page: of which workspace, of the windows of which length that begin when, milliseconds.
+/// Which bundle: of which workspace, of the windows of which length that begin when, milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct PageKey {
+pub(super) struct BundleKey {
     pub workspace: i64,
     pub length: WindowLength,
     pub from_ms: i64,
-    pub page: i64,
+    pub bundle: i64,
 }
 
 /// Rollups that are to be merged into the stored ones.
 #[derive(Debug, Default)]
-pub(super) struct Pages(BTreeMap<PageKey, BTreeMap<i64, Rollup>>);
+pub(super) struct Bundles(BTreeMap<BundleKey, BTreeMap<i64, Rollup>>);
 
-impl Pages {
+impl Bundles {
     /// Counts a sample in its hour.
     pub(super) fn add(&mut self, workspace: i64, probed: &Probed) {
         self.rollup(workspace, WindowLength::Hour, probed)
@@ -39,11 +40,11 @@ impl Pages {
     }
 
     fn rollup(&mut self, workspace: i64, length: WindowLength, probed: &Probed) -> &mut Rollup {
-        let key = PageKey {
+        let key = BundleKey {
             workspace,
             length,
             from_ms: length.begin(probed.sample.slot),
-            page: page::of(probed.routine),
+            bundle: bundle::of(probed.routine),
         };
         self.0
             .entry(key)
@@ -72,7 +73,7 @@ impl Pages {
         self.0.extend(days.0);
     }
 
-    /// Merges all into the stored pages.
+    /// Merges all into the stored bundles.
     pub(super) async fn write(self, tx: &mut Tx, db: &Db) -> Result<(), StoreError> {
         let mut held = None;
         for (key, mut rollups) in self.0 {
@@ -85,31 +86,40 @@ impl Pages {
                     rollups.entry(routine).or_default().merge(&rollup);
                 }
             }
-            let PageKey {
+            let BundleKey {
                 workspace,
                 length,
                 from_ms,
-                page,
+                bundle,
             } = key;
             let n = count(rollups.len() as u64);
-            let bytes = page::pack(&rollups);
-            execute!(tx, WRITE, workspace, length.name(), from_ms, page, n, bytes)?;
+            let bytes = bundle::pack(&rollups);
+            execute!(
+                tx,
+                WRITE,
+                workspace,
+                length.name(),
+                from_ms,
+                bundle,
+                n,
+                bytes
+            )?;
         }
         Ok(())
     }
 }
 
-/// A stored page.
+/// A stored bundle.
 pub(super) async fn read(
     tx: &mut Tx,
     db: &Db,
-    key: PageKey,
+    key: BundleKey,
 ) -> Result<Option<BTreeMap<i64, Rollup>>, StoreError> {
-    let PageKey {
+    let BundleKey {
         workspace,
         length,
         from_ms,
-        page,
+        bundle,
     } = key;
     let row = fetch_optional!(
         tx,
@@ -118,8 +128,8 @@ pub(super) async fn read(
         workspace,
         length.name(),
         from_ms,
-        page
+        bundle
     )?;
-    row.map(|(bytes,)| page::unpack(&bytes).map_err(|e| damaged(db, e)))
+    row.map(|(bytes,)| bundle::unpack(&bytes).map_err(|e| damaged(db, e)))
         .transpose()
 }

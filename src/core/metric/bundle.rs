@@ -6,15 +6,16 @@
 //! asked for.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
 
 use super::Damaged;
 use super::bytes::{self, put, unzigzag, zigzag};
 use super::rollup::Rollup;
 
-/// Routines a page: their numbers divided by this are the same.
+/// Routines a bundle: their numbers divided by this are the same.
 pub const ROUTINES: i64 = 64;
 
-/// The page that a routine's rollups are on.
+/// The bundle that a routine's rollups are on.
 #[must_use]
 pub const fn of(routine: i64) -> i64 {
     routine.div_euclid(ROUTINES)
@@ -36,9 +37,12 @@ pub fn pack(rollups: &BTreeMap<i64, Rollup>) -> Vec<u8> {
     bytes::finish(out)
 }
 
-/// Merges the rollups of a page into those of `wanted`, whose keys are the routines asked for. After
+/// Merges the rollups of a bundle into those of `wanted`, whose keys are the routines asked for. After
 /// an error some may have been merged.
-pub fn merge_into(block: &[u8], wanted: &mut HashMap<i64, Rollup>) -> Result<(), Damaged> {
+pub fn merge_into<S: BuildHasher>(
+    block: &[u8],
+    wanted: &mut HashMap<i64, Rollup, S>,
+) -> Result<(), Damaged> {
     let mut reader = bytes::open(block)?;
     let (n, mut routine) = (reader.number()?, 0_i64);
     for _ in 0..n {
@@ -52,7 +56,7 @@ pub fn merge_into(block: &[u8], wanted: &mut HashMap<i64, Rollup>) -> Result<(),
     reader.finished()
 }
 
-/// All rollups of a page.
+/// All rollups of a bundle.
 pub fn unpack(block: &[u8]) -> Result<BTreeMap<i64, Rollup>, Damaged> {
     let mut reader = bytes::open(block)?;
     let (n, mut routine) = (reader.number()?, 0_i64);
@@ -74,7 +78,7 @@ mod tests {
     use super::super::sample::tests::any_sample;
     use super::*;
 
-    fn any_page() -> impl Strategy<Value = BTreeMap<i64, Rollup>> {
+    fn any_bundle() -> impl Strategy<Value = BTreeMap<i64, Rollup>> {
         let rollup = prop::collection::vec(any_sample(), 0..30).prop_map(|samples| {
             let mut rollup = Rollup::default();
             for sample in &samples {
@@ -87,25 +91,25 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_page_comes_back(page in any_page()) {
-            prop_assert_eq!(unpack(&pack(&page)), Ok(page));
+        fn a_bundle_comes_back(bundle in any_bundle()) {
+            prop_assert_eq!(unpack(&pack(&bundle)), Ok(bundle));
         }
 
         #[test]
-        fn only_what_is_wanted_is_merged(page in any_page(), times in 1..3) {
-            let routine = page.keys().next().copied().unwrap_or_default();
+        fn only_what_is_wanted_is_merged(bundle in any_bundle(), times in 1..3) {
+            let routine = bundle.keys().next().copied().unwrap_or_default();
             let mut wanted = HashMap::from([(routine, Rollup::default())]);
             let mut expected = Rollup::default();
             for _ in 0..times {
-                merge_into(&pack(&page), &mut wanted).unwrap();
-                expected.merge(page.get(&routine).unwrap_or(&Rollup::default()));
+                merge_into(&pack(&bundle), &mut wanted).unwrap();
+                expected.merge(bundle.get(&routine).unwrap_or(&Rollup::default()));
             }
             prop_assert_eq!(wanted, HashMap::from([(routine, expected)]));
         }
 
         #[test]
-        fn damage_is_an_error(page in any_page(), at in any::<prop::sample::Index>(), change in 1_u8..) {
-            let mut block = pack(&page);
+        fn damage_is_an_error(bundle in any_bundle(), at in any::<prop::sample::Index>(), change in 1_u8..) {
+            let mut block = pack(&bundle);
             let place = at.index(block.len());
             block[place] ^= change;
             prop_assert!(unpack(&block).is_err());
