@@ -482,7 +482,10 @@ impl RoutineRow {
     pub fn due_word(&self, now: Timestamp) -> String {
         match (self.overdue_since, self.next) {
             (Some(since), _) => format!("overdue {}", age(now.ms_since(since).max(0))),
-            (None, Some(next)) => format!("in {}", age(next.ms_since(now).max(0))),
+            (None, Some(next)) => match next.ms_since(now).max(0) / 1000 {
+                seconds @ 0..60 => format!("in {seconds} s"),
+                seconds => format!("in {}", age(seconds * 1000)),
+            },
             (None, None) => "never".to_owned(),
         }
     }

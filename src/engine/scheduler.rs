@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
 
 use self::entry::Entry;
 use self::flush::Pending;
@@ -28,7 +29,7 @@ use crate::core::base::time::Timestamp;
 use crate::core::metric::sample::Trigger;
 use crate::core::routine::misfire::{self, Situation};
 use crate::core::runbook;
-use crate::store::{NewRoutine, StoreError};
+use crate::store::{NewRoutine, Retention, StoreError};
 
 /// Checks under way at once.
 const AT_ONCE: usize = 256;
@@ -37,6 +38,8 @@ const AT_ONCE_PER_HOST: usize = 32;
 /// Validity of a membership, milliseconds: at least, and at most. In between it is the shortest
 /// interval of the routines, so that a takeover misses at most one slot.
 const VALID_MS: (i64, i64) = (6000, 60_000);
+/// How often results are compacted.
+const CLEAN_EVERY: Duration = Duration::from_secs(600);
 /// The pause after a store error.
 const AGAIN: Duration = Duration::from_secs(1);
 /// How long checks that are under way may take when the engine stops.
@@ -93,6 +96,8 @@ struct Scheduler {
     /// Shards that go to another engine once their checks are done.
     leaving: Vec<i64>,
     starved_until: Option<Timestamp>,
+    clean_at: Instant,
+    cleaning: Option<AbortOnDropHandle<()>>,
 }
 
 impl Scheduler {
@@ -112,6 +117,8 @@ impl Scheduler {
             pending: Pending::default(),
             leaving: Vec::new(),
             starved_until: None,
+            clean_at: Instant::now(),
+            cleaning: None,
         }
     }
 
@@ -311,10 +318,33 @@ impl Scheduler {
         let rank = i64::from(self.world.serves());
         let Moved { taken, leaving } = self.members.sync(&self.world, rank).await?;
         self.leaving = leaving;
+        self.clean_up();
         self.hand_over().await?;
         self.begin(&taken).await?;
         self.take_requests().await;
         Ok(())
+    }
+
+    /// Compacts and expires results, by the holder of the first shard, beside everything else.
+    fn clean_up(&mut self) {
+        let finished = self
+            .cleaning
+            .as_ref()
+            .is_none_or(AbortOnDropHandle::is_finished);
+        if !self.members.holds(0) || !finished || Instant::now() < self.clean_at {
+            return;
+        }
+        self.clean_at = Instant::now() + CLEAN_EVERY;
+        let (store, now) = (self.world.store.clone(), self.world.clock.now());
+        self.cleaning = Some(AbortOnDropHandle::new(tokio::spawn(async move {
+            let done = async {
+                store.compact_probes(now).await?;
+                store.retain_probes(now, &Retention::default()).await
+            };
+            if let Err(e) = done.await {
+                tracing::warn!("results of routines were not compacted: {e}");
+            }
+        })));
     }
 
     /// Reads the stack, the pauses, and gives new routines a number.

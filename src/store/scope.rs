@@ -130,7 +130,7 @@ impl Scope {
     ) -> Result<Vec<RoutineWindow>, StoreError> {
         let length = WindowLength::Hour;
         self.store
-            .rollups(self.workspace.id, routines, length, from, to)
+            .rollups(self.workspace.id, routines, length, &(from..to))
             .await
     }
 
