@@ -142,6 +142,7 @@ pub struct RunbookName {
 pub struct Catalogue {
     environments: Vec<String>,
     services: Vec<String>,
+    routines: Vec<String>,
     service_environments: HashMap<String, Vec<String>>,
     names: NameTable<Name>,
     runbook_names: NameTable<String>,

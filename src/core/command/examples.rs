@@ -111,21 +111,26 @@ fn effect(intent: &Intent) -> &'static str {
     }
 }
 
-/// The example with a service and an environment of the stack.
+/// The example with a service, an environment and a routine of the stack.
 fn with_names(example: &str, catalogue: &Catalogue) -> String {
     let place = catalogue.services.iter().find_map(|service| {
         let env = catalogue.service_environments.get(service)?.first()?;
         Some((service, env))
     });
-    match place {
-        Some((service, env)) => example.replace("SERVICE", service).replace("ENV", env),
-        None => example.to_owned(),
+    let mut text = example.to_owned();
+    if let Some((service, env)) = place {
+        text = text.replace("SERVICE", service).replace("ENV", env);
     }
+    if let Some(routine) = catalogue.routines.first() {
+        text = text.replace("ROUTINE", routine);
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stack::routine::Routine;
     use crate::stack::service::{Environment, Service, Stack};
 
     fn catalogue() -> Catalogue {
@@ -138,6 +143,10 @@ mod tests {
                 name: "mail".to_owned(),
                 environments: vec!["staging".to_owned()],
                 ..Service::default()
+            }],
+            routines: vec![Routine {
+                name: "web ping".to_owned(),
+                ..Routine::default()
             }],
             ..Stack::default()
         };

@@ -112,6 +112,7 @@ pub(super) fn index(stack: &Stack, runbooks: &[RunbookName]) -> Catalogue {
         }
     }
     for routine in &stack.routines {
+        catalogue.routines.push(routine.name.clone());
         catalogue.add(
             lexicon,
             &routine.name,
@@ -134,6 +135,7 @@ fn blank() -> Catalogue {
     Catalogue {
         environments: Vec::new(),
         services: Vec::new(),
+        routines: Vec::new(),
         service_environments: HashMap::new(),
         names: NameTable::new(),
         runbook_names: NameTable::new(),

@@ -37,6 +37,21 @@ pub struct Retention {
     pub dry_run: bool,
 }
 
+impl Default for Retention {
+    /// Samples for 90 days, hours and changes for 400, days for five years.
+    fn default() -> Self {
+        const DAY_MS: i64 = 86_400_000;
+        Self {
+            samples_ms: 90 * DAY_MS,
+            hours_ms: 400 * DAY_MS,
+            days_ms: 5 * 366 * DAY_MS,
+            changes_ms: 400 * DAY_MS,
+            all: false,
+            dry_run: false,
+        }
+    }
+}
+
 /// What of a level is old enough, in rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expired {
