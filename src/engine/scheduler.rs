@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
-use self::entry::Entry;
+use self::entry::RoutineEntry;
 use self::flush::Pending;
 use self::members::{Members, Moved};
 use self::perform::{Done, Task};
@@ -84,7 +84,7 @@ struct Scheduler {
     probe_ms: i64,
     members: Members,
     /// All routines of the workspace, also those of other engines.
-    entries: HashMap<i64, Entry>,
+    entries: HashMap<i64, RoutineEntry>,
     by_name: HashMap<String, i64>,
     /// The next slots. An entry of the heap is stale when the routine has another `next` by now.
     heap: BinaryHeap<Reverse<(Timestamp, i64)>>,
@@ -316,7 +316,14 @@ impl Scheduler {
         self.members
             .set_validity(shortest.unwrap_or(VALID_MS.1).clamp(VALID_MS.0, VALID_MS.1));
         let rank = i64::from(self.world.serves());
-        let Moved { taken, leaving } = self.members.sync(&self.world, rank).await?;
+        let Moved {
+            taken,
+            leaving,
+            lost,
+        } = self.members.sync(&self.world, rank).await?;
+        if lost {
+            self.forget();
+        }
         self.leaving = leaving;
         self.clean_up();
         self.hand_over().await?;
@@ -377,7 +384,7 @@ impl Scheduler {
                 Some(entry) if *entry.scheduled == one => entry,
                 old => {
                     changed.push(id);
-                    match Entry::new(id, one, &stack.timezone, old, now) {
+                    match RoutineEntry::new(id, one, &stack.timezone, old, now) {
                         Ok(entry) => entry,
                         Err(why) => {
                             tracing::warn!("{why}");
@@ -466,8 +473,9 @@ impl Scheduler {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
-        if !entry.scheduled.is_active() {
-            entry.next = None;
+        entry.first = None;
+        entry.next = None;
+        if !entry.scheduled.is_active() || !self.members.holds(entry.shard) {
             return;
         }
         let soon = now.plus_ms(entry.spread(SPREAD_MS));
@@ -530,11 +538,28 @@ impl Scheduler {
         match self.pending.write(&self.world, membership).await {
             Ok(true) => self.members.renewed(begun),
             // Another engine has taken the routines over: it decides about these slots.
-            Ok(false) => self.members.lost(),
+            Ok(false) => {
+                self.members.lost();
+                self.forget();
+            }
             Err(e) => {
                 tracing::warn!("results of routines were not written, trying again: {e}");
                 tokio::time::sleep(AGAIN).await;
             }
+        }
+    }
+
+    /// Drops everything that was begun under a membership that was removed: another engine decides
+    /// about these slots.
+    fn forget(&mut self) {
+        self.tasks = JoinSet::new();
+        self.waiting.clear();
+        self.hosts.clear();
+        self.pending = Pending::default();
+        for entry in self.entries.values_mut() {
+            entry.running = false;
+            entry.queued = 0;
+            entry.next = None;
         }
     }
 

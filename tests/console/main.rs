@@ -9,6 +9,7 @@ mod links;
 mod menus;
 mod mouse;
 mod picture;
+mod routines;
 mod screen;
 mod world;
 

@@ -168,6 +168,11 @@ fn gallery(theme: Theme, size: (u16, u16)) -> Vec<(&'static str, Console)> {
         })
     };
     vec![
+        ("routines", command(at(World::default()), "routines")),
+        (
+            "routine",
+            keys(command(at(World::default()), "routines"), "Enter"),
+        ),
         ("runbooks", command(at(World::default()), "runbooks")),
         (
             "runbook",

@@ -166,6 +166,10 @@ impl World {
                 let names: Vec<_> = built_in().iter().map(Runbook::as_name).collect();
                 Msg::Catalogue(Ok(Arc::new(Catalogue::new(&self.overview.stack, &names))))
             }
+            Effect::Routines(ticket) => Msg::Routines(ticket, Ok(crate::routines::rows())),
+            Effect::Routine { ticket, name } => {
+                Msg::Routine(ticket, crate::routines::sheet(&name).map(Box::new))
+            }
             Effect::LogFiles => Msg::LogFiles(vec![LogFile {
                 path: "/var/log/nginx/error.log".to_owned(),
                 bytes: 1200,
@@ -320,6 +324,15 @@ impl World {
             },
             Act::Lock { of, .. } => Acted::Locked { of, until: NOW },
             Act::Unlock { of, .. } => Acted::Unlocked(of),
+            Act::RunRoutine { routine, .. } => Acted::RoutineRequested {
+                routine,
+                request: 1,
+            },
+            Act::PauseRoutine { routine, end, .. } => Acted::RoutinePaused {
+                routine,
+                until: end.at(NOW).unwrap_or(NOW),
+            },
+            Act::ResumeRoutine { routine, .. } => Acted::RoutineResumed(routine),
             Act::ResetBreaker { target, .. } => {
                 let keys = [BreakerKey {
                     target: None,

@@ -639,8 +639,7 @@ fn unavailable_intents_are_refused_at_once_and_offered_nowhere() {
         ("please freeze deploys in prod for 4h", "freeze"),
         ("deploy web to staging then freeze prod", "freeze"),
         ("alerts", "alerts"),
-        ("pause web ping", "pause routine"),
-        ("snooze", "pause routine"),
+        ("declare an incident", "declare incident"),
     ] {
         let got = parse(text, &catalogue);
         assert_eq!(got.unavailable.as_deref(), Some(what), "{text}: {got:?}");

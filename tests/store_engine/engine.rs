@@ -27,6 +27,7 @@ mod product;
 mod progress;
 mod queue;
 mod resume;
+mod routines;
 mod rules;
 mod secrets;
 mod session;

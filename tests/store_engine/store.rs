@@ -24,6 +24,7 @@ mod queue;
 mod reliability;
 mod rest;
 mod resume;
+mod routines;
 mod runs;
 mod scope;
 mod simulation;
@@ -224,6 +225,8 @@ suite! {
         the_requester_of_a_run_does_not_approve_its_retry, outcomes_are_found_by_step_oldest_first;
     again: a_run_goes_on_with_what_succeeded, only_one_run_goes_on_with_a_run,
         what_cannot_be_gone_on_with_is_refused_and_nothing_is_written;
+    routines: a_removed_member_writes_nothing, a_shard_has_one_holder_until_it_is_released,
+        a_routine_that_is_asked_for_is_taken_once;
     lockouts: a_locked_target_keeps_changing_runs_in_the_queue, a_locked_runbook_keeps_its_runs_in_the_queue,
         a_lock_is_audited_and_replaced_only_by_its_author, a_stopped_run_keeps_no_place_before_others,
         targets_are_locked_once_in_one_order, racing_people_end_a_lock_once;

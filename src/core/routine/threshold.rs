@@ -34,7 +34,7 @@ impl From<&Routine> for Thresholds {
 
 /// The state of a routine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Health {
+pub struct RoutineHealth {
     /// What the last check found.
     pub soft: State,
     /// What enough checks in a row agree on.
@@ -57,7 +57,7 @@ pub struct HardChange {
     pub to: State,
 }
 
-impl Health {
+impl RoutineHealth {
     /// Before the first result.
     #[must_use]
     pub const fn new(now: Timestamp) -> Self {
@@ -170,7 +170,7 @@ mod tests {
             State::Failing => 'x',
             State::Unknown => '?',
         };
-        let mut health = Health::new(Timestamp(0));
+        let mut health = RoutineHealth::new(Timestamp(0));
         let one = |(n, c): (usize, char)| {
             let state = match c {
                 '.' => State::Ok,
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_routine_that_changes_at_each_result_flaps_until_it_is_calm() {
-        let mut health = Health::new(Timestamp(0));
+        let mut health = RoutineHealth::new(Timestamp(0));
         for n in 0..21 {
             assert!(!health.flapping, "{n}");
             let state = if n % 2 == 0 {
@@ -243,7 +243,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_hard_state_changes_only_to_what_was_found(results in prop::collection::vec(0..4_usize, 0..80)) {
-            let mut health = Health::new(Timestamp(0));
+            let mut health = RoutineHealth::new(Timestamp(0));
             for (n, state) in results.into_iter().enumerate() {
                 let state = State::ALL[state];
                 let at = Timestamp(i64::try_from(n).unwrap());

@@ -12,12 +12,12 @@ use crate::core::routine::misfire::SkipReason;
 use crate::core::routine::schedule::Schedule;
 use crate::core::routine::scheduled::Scheduled;
 use crate::core::routine::shard::{key_of, shard_of};
-use crate::core::routine::threshold::{Health, Thresholds};
+use crate::core::routine::threshold::{RoutineHealth, Thresholds};
 use crate::core::run::step::CallKind;
 use crate::core::stack::state::State;
 use crate::store::RoutineState;
 
-pub(super) struct Entry {
+pub(super) struct RoutineEntry {
     pub id: i64,
     pub shard: i64,
     pub scheduled: Arc<Scheduled>,
@@ -36,7 +36,7 @@ pub(super) struct Entry {
     pub first: Option<Timestamp>,
     pub next: Option<Timestamp>,
     pub paused_until: Option<Timestamp>,
-    pub health: Health,
+    pub health: RoutineHealth,
     pub limits: Thresholds,
     pub last_ok_at: Option<Timestamp>,
     pub last_failed_at: Option<Timestamp>,
@@ -45,7 +45,7 @@ pub(super) struct Entry {
     key: u64,
 }
 
-impl Entry {
+impl RoutineEntry {
     /// `old`: the same routine before its definition changed. An edit that leaves the schedule as
     /// it is keeps the place in it.
     ///
@@ -80,7 +80,7 @@ impl Entry {
             first: None,
             next: None,
             paused_until: None,
-            health: Health::new(now),
+            health: RoutineHealth::new(now),
             last_ok_at: None,
             last_failed_at: None,
             kept_at: [None, None],
@@ -112,7 +112,7 @@ impl Entry {
             State::Unknown
         };
         let streak = u32::try_from(stored.streak).unwrap_or(u32::MAX);
-        self.health = Health::stored(stored.state, hard, stored.since, streak);
+        self.health = RoutineHealth::stored(stored.state, hard, stored.since, streak);
         self.last_ok_at = stored.last_ok_at;
         self.last_failed_at = stored.last_failed_at;
     }

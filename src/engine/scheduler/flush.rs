@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::entry::Entry;
+use super::entry::RoutineEntry;
 use super::perform::Done;
 use crate::bus::Notice;
 use crate::core::base::time::Timestamp;
@@ -89,7 +89,7 @@ impl Pending {
     }
 
     /// Takes a result into account. `starved`: this machine was too busy while it was made.
-    pub fn result(&mut self, entry: &mut Entry, done: Done, starved: bool, now: Timestamp) {
+    pub fn result(&mut self, entry: &mut RoutineEntry, done: Done, starved: bool, now: Timestamp) {
         let result = match &done.result {
             Ok(result) => own_timeout(result.clone(), starved),
             Err(reason) => {
@@ -133,7 +133,7 @@ impl Pending {
 
     fn keep_answer(
         &mut self,
-        entry: &mut Entry,
+        entry: &mut RoutineEntry,
         result: &CheckResult,
         answer: String,
         now: Timestamp,
@@ -159,7 +159,7 @@ impl Pending {
     }
 
     /// The state of the target, for home.
-    fn observe(&mut self, entry: &Entry, result: &CheckResult, now: Timestamp) {
+    fn observe(&mut self, entry: &RoutineEntry, result: &CheckResult, now: Timestamp) {
         let Some(target) = entry.scheduled.target.clone() else {
             return;
         };
@@ -261,7 +261,7 @@ fn sample(done: &Done, result: &CheckResult) -> Sample {
     }
 }
 
-fn state(entry: &Entry, result: &CheckResult) -> RoutineState {
+fn state(entry: &RoutineEntry, result: &CheckResult) -> RoutineState {
     RoutineState {
         routine: entry.id,
         state: entry.health.soft,

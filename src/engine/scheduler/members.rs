@@ -35,6 +35,8 @@ pub(super) struct Moved {
     pub taken: Vec<i64>,
     /// Shards of another member from now on; still held until [`Members::release`].
     pub leaving: Vec<i64>,
+    /// The membership was removed meanwhile: nothing that was begun under it counts.
+    pub lost: bool,
 }
 
 impl Members {
@@ -89,7 +91,7 @@ impl Members {
     /// belong to this engine.
     pub async fn sync(&mut self, world: &World, rank: i64) -> Result<Moved, StoreError> {
         let steady = self.steadiness.is_steady(world.clock, self.valid_ms / 3);
-        self.stay_or_join(world, rank).await?;
+        let lost = self.stay_or_join(world, rank).await?;
         let mut members = world.store.routine_members(self.workspace).await?;
         let gone = |m: &RoutineMember| m.holder != *world.holder && is_gone(world, m, steady);
         for member in members.iter().filter(|m| gone(m)) {
@@ -115,15 +117,21 @@ impl Members {
         let wanted: Vec<i64> = mine.difference(&self.held).copied().collect();
         let taken = self.take(world, &wanted).await?;
         self.held.extend(taken.iter().copied());
-        Ok(Moved { taken, leaving })
+        Ok(Moved {
+            taken,
+            leaving,
+            lost,
+        })
     }
 
-    async fn stay_or_join(&mut self, world: &World, rank: i64) -> Result<(), StoreError> {
+    /// Whether the membership was removed meanwhile.
+    async fn stay_or_join(&mut self, world: &World, rank: i64) -> Result<bool, StoreError> {
         let begun = Instant::now();
+        let was_member = self.term.is_some();
         if let Some((member, until)) = self.membership(world) {
             if world.store.stay_in_routines(member, until).await? {
                 self.renewed(begun);
-                return Ok(());
+                return Ok(false);
             }
             tracing::warn!("another engine took the routines over; joining again");
             self.lost();
@@ -135,7 +143,7 @@ impl Members {
             .await?;
         self.term = Some(term);
         self.renewed(begun);
-        Ok(())
+        Ok(was_member)
     }
 
     async fn take(&mut self, world: &World, wanted: &[i64]) -> Result<Vec<i64>, StoreError> {

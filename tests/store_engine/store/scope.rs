@@ -57,6 +57,9 @@ const ABOUT_A_WORKSPACE: &[&str] = &[
     "remember",
     "remembered",
     "act",
+    "routine",
+    "routine_result",
+    "routines",
     "runs",
     "runbook",
     "runbooks",
@@ -283,9 +286,12 @@ fn acts(run: RunId, hash: &str) -> Vec<Act> {
             | Act::Vote { .. }
             | Act::Note { .. }
             | Act::Link { .. } => assert_eq!(act.run(), Some(&run)),
-            Act::Lock { .. } | Act::Unlock { .. } | Act::ResetBreaker { .. } => {
-                panic!("not about a run")
-            }
+            Act::Lock { .. }
+            | Act::Unlock { .. }
+            | Act::ResetBreaker { .. }
+            | Act::RunRoutine { .. }
+            | Act::PauseRoutine { .. }
+            | Act::ResumeRoutine { .. } => panic!("not about a run"),
         }
     }
     all
@@ -463,6 +469,9 @@ pub async fn another_workspace_is_empty(place: Place) {
     assert!(other.left_over().await.unwrap().is_empty());
     assert!(other.breakers().await.unwrap().is_empty());
     assert!(other.lockouts().await.unwrap().is_empty());
+    assert!(other.routines().await.unwrap().is_empty());
+    assert!(other.routine("web ping").await.is_err());
+    assert_eq!(other.routine_result(1).await.unwrap(), None);
     let reset = Act::ResetBreaker {
         target: "web".to_owned(),
         env: None,

@@ -22,8 +22,11 @@ use crate::tui::view::layout;
 const STRIP: usize = 24;
 /// The strip is shown from this width on.
 const WITH_STRIP: u16 = 110;
-/// Columns besides name and message.
-const OTHERS: usize = 50;
+/// The kind is shown from this width on.
+const WITH_KIND: u16 = 100;
+const KIND: usize = 9;
+/// Columns besides name, kind, strip and message.
+const OTHERS: usize = 37;
 const LONGEST_NAME: usize = 32;
 
 /// The list of routines.
@@ -230,20 +233,32 @@ impl View for RoutinesScreen {
 
 struct Widths {
     name: usize,
+    kind: bool,
     strip: bool,
     message: usize,
 }
 
 impl Widths {
     fn of(rows: &[&RoutineRow], width: u16) -> Self {
-        let strip = width >= WITH_STRIP;
+        let (kind, strip) = (width >= WITH_KIND, width >= WITH_STRIP);
         let longest = rows.iter().map(|row| safe(&row.name).chars().count()).max();
-        let room = usize::from(width).saturating_sub(OTHERS + if strip { STRIP + 1 } else { 0 });
-        let name = longest.unwrap_or(0).clamp(7, LONGEST_NAME.min(room.max(7)));
+        let others = OTHERS + if kind { KIND } else { 0 } + if strip { STRIP + 1 } else { 0 };
+        let room = usize::from(width).saturating_sub(others);
+        let name = longest.unwrap_or(0).clamp(7, LONGEST_NAME);
         Self {
             name,
+            kind,
             strip,
             message: room.saturating_sub(name),
+        }
+    }
+
+    /// The column of the kind, with the space before it.
+    fn kind(&self, kind: &str) -> String {
+        if self.kind {
+            format!(" {}", column(kind, KIND - 1))
+        } else {
+            String::new()
         }
     }
 
@@ -254,9 +269,9 @@ impl Widths {
             String::new()
         };
         format!(
-            "  {} {:<8} {:<13} {:>7} {:>8}  {strip}message",
+            "  {}{} {:<13} {:>7} {:>8}  {strip}message",
             column("routine", self.name),
-            "kind",
+            self.kind("kind"),
             "next",
             "ok 24h",
             "p95",
@@ -282,9 +297,9 @@ fn line(of: &RoutineRow, frame: Frame<'_>, widths: &Widths) -> Line<'static> {
     let mut spans = vec![
         Span::styled(state_symbol(of), theme.state(of.state)),
         Span::raw(format!(
-            " {} {:<8} ",
+            " {}{} ",
             column(&safe(&of.name), widths.name),
-            of.kind
+            widths.kind(of.kind)
         )),
         Span::styled(column(&due, 13), due_style),
         Span::raw(format!(" {uptime:>7} {p95:>8}  ")),

@@ -1,0 +1,265 @@
+//! Routines: each slot once, whoever runs it; what happens to slots that cannot be run; and what
+//! the results say about the other side.
+
+use std::time::Duration;
+
+use opsroom::adapter::{Act, Script, ScriptedAnswer};
+use opsroom::clock::Clock;
+use opsroom::core::base::time::Timestamp;
+use opsroom::core::metric::sample::{ProbeOutcome, Sample, Trigger};
+use opsroom::core::routine::misfire::SkipReason;
+use opsroom::core::run::step::Reply;
+use opsroom::core::stack::routine::{Check, RequestCheck, Routine, RoutineRequest};
+use opsroom::core::stack::state::State;
+use opsroom::core::stack::{Change, Delta};
+use opsroom::engine::Engine;
+use opsroom::store::RoutinePause;
+
+use super::bench::*;
+
+const EVERY_MS: i64 = 200;
+
+fn routine(name: &str) -> Routine {
+    Routine {
+        name: name.to_owned(),
+        check: Check::Http(RequestCheck {
+            request: Some(RoutineRequest {
+                method: "GET".to_owned(),
+                url: format!("http://{name}.test/"),
+                ..RoutineRequest::default()
+            }),
+        }),
+        every_ms: Some(EVERY_MS),
+        ..Routine::default()
+    }
+}
+
+async fn declare(bench: &Bench, routines: Vec<Routine>) {
+    let added = (0..).zip(routines).map(|(position, routine)| {
+        Change::Routine(Delta {
+            name: routine.name.clone(),
+            before: None,
+            after: Some(routine),
+            position,
+        })
+    });
+    let added: Vec<_> = added.collect();
+    let now = Clock::System.now();
+    bench
+        .store
+        .apply(bench.workspace, &added, "amos", now)
+        .await
+        .unwrap();
+}
+
+async fn number(bench: &Bench, name: &str) -> Option<i64> {
+    let all = bench.store.routines(bench.workspace).await.unwrap();
+    all.into_iter().find(|r| r.name == name).map(|r| r.id)
+}
+
+async fn samples(bench: &Bench, name: &str) -> Vec<Sample> {
+    let Some(id) = number(bench, name).await else {
+        return Vec::new();
+    };
+    let all = (Timestamp(0), Timestamp(i64::MAX));
+    bench.store.samples(id, all.0, all.1).await.unwrap()
+}
+
+/// Waits until the routine has that many results of checks.
+async fn until_checked(bench: &Bench, name: &str, times: usize) -> Vec<Sample> {
+    loop {
+        let samples = samples(bench, name).await;
+        let checked = samples
+            .iter()
+            .filter(|s| s.outcome != ProbeOutcome::Skipped);
+        if checked.count() >= times {
+            return samples;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn start(bench: &Bench) -> Engine {
+    let engine = bench.engine();
+    engine.run_routines(bench.workspace, 0);
+    engine
+}
+
+/// No slot is there twice, and all but the first are a multiple of the interval apart.
+fn assert_slots(samples: &[Sample]) {
+    let scheduled: Vec<i64> = samples
+        .iter()
+        .filter(|s| s.trigger == Trigger::Schedule)
+        .map(|s| s.slot)
+        .collect();
+    for pair in scheduled.windows(2).skip(1) {
+        let apart = pair[1] - pair[0];
+        assert!(apart > 0 && apart % EVERY_MS == 0, "{scheduled:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_routine_runs_in_its_slots_and_a_stopped_engine_is_replaced() {
+    on_both(async |url| {
+        let bench = Bench::scripted_on(url, Script::default()).await;
+        declare(
+            &bench,
+            vec![routine("one"), routine("two"), routine("three")],
+        )
+        .await;
+        let first = start(&bench);
+        until_checked(&bench, "one", 4).await;
+        let second = start(&bench);
+        until_checked(&bench, "two", 8).await;
+        first.stop(true).await;
+        let before = samples(&bench, "three").await.len();
+        until_checked(&bench, "three", before + 4).await;
+        second.stop(true).await;
+        for name in ["one", "two", "three"] {
+            let samples = samples(&bench, name).await;
+            assert_slots(&samples);
+            let ok = |s: &&Sample| s.outcome == ProbeOutcome::Ok && s.code == 200;
+            assert!(samples.iter().filter(ok).count() >= 4, "{samples:?}");
+        }
+        let members = bench.store.routine_members(bench.workspace).await.unwrap();
+        assert!(members.is_empty(), "both have signed off: {members:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_paused_routine_records_its_slots_and_does_not_fire_when_it_is_resumed() {
+    let bench = Bench::scripted(Script::default()).await;
+    declare(&bench, vec![routine("one")]).await;
+    let engine = start(&bench);
+    until_checked(&bench, "one", 2).await;
+    let (id, now) = (number(&bench, "one").await.unwrap(), Clock::System.now());
+    let pause = RoutinePause {
+        until: now.plus_ms(60_000),
+        by: "ana".to_owned(),
+        reason: "the host moves".to_owned(),
+    };
+    bench
+        .store
+        .pause_routine(bench.workspace, id, &pause, now)
+        .await
+        .unwrap();
+    bench.bus.publish(opsroom::bus::Notice::Routines);
+    let paused = SkipReason::Paused.number();
+    loop {
+        let samples = samples(&bench, "one").await;
+        let skipped = |s: &&Sample| s.outcome == ProbeOutcome::Skipped && s.class == paused;
+        if samples.iter().filter(skipped).count() >= 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let now = Clock::System.now();
+    assert!(
+        bench
+            .store
+            .resume_routine(bench.workspace, id, "ana", now)
+            .await
+            .unwrap()
+    );
+    bench.bus.publish(opsroom::bus::Notice::Routines);
+    let before = samples(&bench, "one").await.len();
+    let after = until_checked(&bench, "one", before).await;
+    engine.stop(true).await;
+    assert_slots(&after);
+}
+
+#[tokio::test]
+async fn a_slow_check_skips_its_own_slots_and_no_others() {
+    let slow = ScriptedAnswer {
+        to: "slow".to_owned(),
+        says: Vec::new(),
+        after_ms: 700,
+        act: Act::Reply(Reply::Http {
+            status: 200,
+            headers: std::collections::BTreeMap::new(),
+            body: String::new(),
+            truncated: false,
+            ms: 700,
+        }),
+    };
+    let mut script = Script::default();
+    script = script.answer(slow);
+    let bench = Bench::scripted(script).await;
+    declare(&bench, vec![routine("slow"), routine("quick")]).await;
+    let engine = start(&bench);
+    until_checked(&bench, "slow", 3).await;
+    engine.stop(true).await;
+    let (slow, quick) = (
+        samples(&bench, "slow").await,
+        samples(&bench, "quick").await,
+    );
+    let overlap = SkipReason::Overlap.number();
+    assert!(
+        slow.iter()
+            .any(|s| s.outcome == ProbeOutcome::Skipped && s.class == overlap)
+    );
+    assert!(
+        quick.iter().all(|s| s.outcome == ProbeOutcome::Ok),
+        "{quick:?}"
+    );
+    assert_slots(&slow);
+    assert_slots(&quick);
+}
+
+#[tokio::test]
+async fn a_run_that_is_asked_for_does_not_move_the_schedule() {
+    let bench = Bench::scripted(Script::default()).await;
+    declare(&bench, vec![routine("one")]).await;
+    let engine = start(&bench);
+    until_checked(&bench, "one", 2).await;
+    let (workspace, now) = (bench.workspace, Clock::System.now());
+    let asked = bench
+        .store
+        .request_routine(workspace, "one", ("ana", None), now);
+    let id = asked.await.unwrap();
+    engine.wake();
+    let result = loop {
+        match bench
+            .store
+            .routine_request_result(workspace, id)
+            .await
+            .unwrap()
+        {
+            Some(result) => break result,
+            None => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    };
+    assert_eq!(result.0, State::Ok);
+    let before = samples(&bench, "one").await.len();
+    let all = until_checked(&bench, "one", before + 2).await;
+    engine.stop(true).await;
+    assert_eq!(
+        all.iter().filter(|s| s.trigger == Trigger::Manual).count(),
+        1
+    );
+    assert_slots(&all);
+}
+
+#[tokio::test]
+async fn a_state_is_confirmed_after_enough_failures_and_the_answer_is_kept() {
+    let script = Script::default().on("one", Act::Reply(Reply::unreachable("connection refused")));
+    let bench = Bench::scripted(script).await;
+    declare(&bench, vec![routine("one")]).await;
+    let engine = start(&bench);
+    until_checked(&bench, "one", 4).await;
+    engine.stop(true).await;
+    let states = bench.store.routine_states(bench.workspace).await.unwrap();
+    assert_eq!((states[0].state, states[0].hard), (State::Failing, true));
+    assert_eq!(states[0].message, "connection refused");
+    let changes = bench
+        .store
+        .routine_changes(bench.workspace, states[0].routine, 9)
+        .await
+        .unwrap();
+    assert_eq!(changes.len(), 1);
+    assert_eq!(
+        (changes[0].from, changes[0].to),
+        (State::Unknown, State::Failing)
+    );
+}
