@@ -14,7 +14,7 @@ use crate::core::run::lockout::LockEnd;
 use crate::core::stack::state::State;
 
 /// How long the result of a routine that was asked for is waited for.
-const WAIT: Duration = Duration::from_secs(60);
+const WAIT: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(100);
 
 /// List the routines, show one, or run, pause or resume one

@@ -39,7 +39,7 @@ const AT_ONCE_PER_HOST: usize = 32;
 /// interval of the routines, so that a takeover misses at most one slot.
 const VALID_MS: (i64, i64) = (6000, 60_000);
 /// How often results are compacted.
-const CLEAN_EVERY: Duration = Duration::from_secs(600);
+const CLEAN_EVERY: Duration = Duration::from_mins(10);
 /// The pause after a store error.
 const AGAIN: Duration = Duration::from_secs(1);
 /// How long checks that are under way may take when the engine stops.
@@ -223,12 +223,11 @@ impl Scheduler {
             if let Some(next) = entry.next {
                 self.heap.push(Reverse((next, routine)));
             }
-            match entry.hindered(now) {
-                Some(reason) => self.pending.skip(routine, first, 1, reason),
-                None => {
-                    entry.queued += 1;
-                    self.waiting.push_back(entry.task(first));
-                }
+            if let Some(reason) = entry.hindered(now) {
+                self.pending.skip(routine, first, 1, reason);
+            } else {
+                entry.queued += 1;
+                self.waiting.push_back(entry.task(first));
             }
             return;
         }

@@ -124,7 +124,7 @@ impl Pending {
             self.states.insert(entry.id, state(entry, &result));
         }
         if let Some(answer) = done.answer {
-            self.keep_answer(entry, &result, answer, now);
+            self.keep_answer(entry, &result, &answer, now);
         }
         self.observe(entry, &result, now);
         self.requests
@@ -135,7 +135,7 @@ impl Pending {
         &mut self,
         entry: &mut RoutineEntry,
         result: &CheckResult,
-        answer: String,
+        answer: &str,
         now: Timestamp,
     ) {
         let good = match result.state {
@@ -146,7 +146,7 @@ impl Pending {
         let at = usize::from(!good);
         let began = entry.health.streak <= 1;
         let recent = entry.kept_at[at].is_some_and(|kept| now.ms_since(kept) < KEEP_EVERY_MS[at]);
-        if recent && !(began && !good) {
+        if recent && (good || !began) {
             return;
         }
         entry.kept_at[at] = Some(now);

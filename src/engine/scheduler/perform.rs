@@ -63,8 +63,8 @@ pub(super) async fn perform(world: World, task: Task) -> Done {
     if let Ok(result) = &mut result {
         result.message = redactor.redact(&result.message);
     }
-    let latency_ms = result.as_ref().ok().and_then(|r| r.latency_ms);
-    let latency_us = latency_ms.map(|ms| {
+    let answered_after = result.as_ref().ok().and_then(|r| r.latency_ms);
+    let latency_us = answered_after.map(|ms| {
         // The adapter's own time is exact to a millisecond and leaves out waiting for a secret.
         let most = u128::try_from(ms.saturating_add(1)).unwrap_or(0) * 1000;
         u32::try_from(measured.min(most)).unwrap_or(u32::MAX)

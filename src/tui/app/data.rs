@@ -221,7 +221,7 @@ impl App {
     fn noticed(&mut self, notice: Notice) {
         match notice {
             Notice::Run(..) | Notice::Observations | Notice::Routines => {
-                self.requests.overview.wanted = true
+                self.requests.overview.wanted = true;
             }
             // The feed of each log listens to this itself.
             Notice::Entries(run, last) => self.activity.entries(run, last, self.now),

@@ -68,7 +68,7 @@ impl View for RoutineScreen {
                 self.reader.show(lines(&body));
             }
             Msg::Notice(Notice::Stack | Notice::Routines | Notice::Observations) => {
-                self.stale = true
+                self.stale = true;
             }
             Msg::Routine(ticket, Err(why)) if *ticket == self.ticket => {
                 self.reader.show(lines(why));
