@@ -12,7 +12,6 @@ use super::stop::{Code, Stop};
 use crate::control::integration::{self, Answer};
 use crate::control::{Control, Refusal};
 use crate::core::base::time::human_ms;
-use crate::core::command;
 use crate::tui::check_terminal;
 
 /// Check the terminal, settings, secrets and store
@@ -331,15 +330,10 @@ async fn contents(report: &mut Report, control: &Control, start: &Start) {
         match overview.workspace.as_str() {
             "" => "none yet (opsroom apply FILE)".to_owned(),
             name => format!(
-                "{name}: {} environments, {} services, {} routines{}, {} contacts",
+                "{name}: {} environments, {} services, {} routines, {} contacts",
                 stack.environments.len(),
                 stack.services.len(),
                 stack.routines.len(),
-                if command::runs_routines() {
-                    ""
-                } else {
-                    " (kept, not run by this version)"
-                },
                 stack.contacts.len()
             ),
         },

@@ -38,6 +38,7 @@ topics![
     "products",
     "control",
     "queue",
+    "routines",
     "settings",
     "secrets",
     "states",

@@ -70,7 +70,7 @@ use self::names::Names;
 use super::rule;
 use crate::core::base::problem::Problem;
 use crate::core::base::toml_doc::{Report, Section, parse, shown};
-use crate::core::command::runs_routines;
+use crate::core::stack::routine::RoutineKind;
 use crate::core::stack::service::{Contact, Environment, Stack};
 
 /// Reads a stack file's text. `file` is its name in messages.
@@ -95,53 +95,26 @@ pub fn read(file: &str, text: &str) -> Result<Stack, Vec<Problem>> {
 /// Warnings about parts of a valid stack file that this version keeps but does not use yet.
 #[must_use]
 pub fn warnings(file: &str, text: &str) -> Vec<Problem> {
-    const LISTED: usize = 5;
-    if runs_routines() {
-        return Vec::new();
-    }
     let (table, report) = parse(file, text);
     let mut unread = Report::new(file, "");
     let routines = Section::root(&table)
         .field("routine")
         .map(|f| f.tables(&mut unread))
         .unwrap_or_default();
-    let lines: Vec<String> = routines
-        .iter()
-        .map(|r| report.line(r.at).to_string())
-        .collect();
-    let Some(first) = routines.first() else {
-        return Vec::new();
+    let warning = |routine: &Section<'_>| {
+        let kind = RoutineKind::from_name(routine.peek("kind")?)?;
+        let name = shown(routine.peek("name")?);
+        (!kind.is_run()).then(|| Problem {
+            file: file.to_owned(),
+            line: report.line(routine.at),
+            key: format!("routine \"{name}\""),
+            message: format!(
+                "is kept, but this version does not run routines of kind {}",
+                kind.name()
+            ),
+        })
     };
-    let (what, verb) = if lines.len() == 1 {
-        ("the routine", "is")
-    } else {
-        ("all routines", "are")
-    };
-    let more = lines.len().saturating_sub(LISTED);
-    let more = if more > 0 {
-        format!(" and {more} more")
-    } else {
-        String::new()
-    };
-    let listed = lines
-        .iter()
-        .take(LISTED)
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join(", ");
-    let at = if lines.len() == 1 {
-        String::new()
-    } else {
-        format!(" (lines {listed}{more})")
-    };
-    vec![Problem {
-        file: file.to_owned(),
-        line: report.line(first.at),
-        key: "routine".to_owned(),
-        message: format!(
-            "{what} of this file {verb} kept, but nothing runs routines in this version{at}"
-        ),
-    }]
+    routines.iter().filter_map(warning).collect()
 }
 
 fn workspace(root: &mut Section<'_>, report: &mut Report) -> String {

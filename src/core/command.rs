@@ -181,12 +181,6 @@ pub fn intents() -> impl Iterator<Item = (&'static str, &'static str, bool)> {
     intent::ALL.iter().map(|i| (i.name, i.form, i.available))
 }
 
-/// Whether this version runs routines.
-#[must_use]
-pub const fn runs_routines() -> bool {
-    intent::RUN_ROUTINE.available
-}
-
 /// Whether `opsroom run` does what a phrase of this intent says: a plan, or an act.
 #[must_use]
 pub fn can_be_run(intent: &str) -> bool {

@@ -191,31 +191,77 @@ fn problems_are_reported_at_their_line() {
 }
 
 #[test]
-fn routines_are_warned_about_with_their_lines_until_something_runs_them() {
-    let routine = |n: u32| {
-        format!(
-            "[[routine]]\nname = \"r{n}\"\nkind = \"http\"\nevery = \"5m\"\nrequest = {{ url = \"http://x.test\" }}\n"
-        )
+fn routines_of_kinds_that_nothing_runs_are_warned_about() {
+    let routine = |kind: &str, keys: &str| {
+        format!("[[routine]]\nname = \"{kind}\"\nkind = \"{kind}\"\nevery = \"5m\"\n{keys}\n")
     };
-    let warned = |count: u32| {
-        report(&config::stack::warnings(
-            "s.toml",
-            &(1..=count).map(routine).collect::<String>(),
-        ))
+    let request = "request = { url = \"http://x.test\" }";
+    let text = routine("http", request)
+        + &routine("collect", request)
+        + &routine("manual", "task = \"tidy\"")
+        + &routine("heartbeat", "grace = \"5m\"");
+    let warned = report(&config::stack::warnings("s.toml", &text));
+    assert_eq!(
+        warned,
+        "s.toml:6: routine \"collect\": is kept, but this version does not run routines of kind collect\n\
+         s.toml:11: routine \"manual\": is kept, but this version does not run routines of kind manual\n\
+         s.toml:16: routine \"heartbeat\": is kept, but this version does not run routines of kind heartbeat\n"
+    );
+}
+
+#[test]
+fn mistakes_in_routines_are_reported_with_their_key() {
+    let problem = |keys: &str| {
+        let text = format!("{GOOD}[[routine]]\nname = \"r\"\n{keys}\n");
+        let found = config::stack::read("stack.toml", &text).unwrap_err();
+        let report = report(&found);
+        let (_, message) = report.trim_end().split_once("routine \"r\"").unwrap();
+        message.to_owned()
     };
-    assert_eq!(warned(0), "");
-    let one = "s.toml:1: routine: the routine of this file is kept, but nothing runs routines in this version\n";
-    assert_eq!(warned(1), one);
-    assert!(
-        warned(7).contains("all routines of this file are kept"),
-        "{}",
-        warned(7)
-    );
-    assert!(
-        warned(7).contains("(lines 1, 6, 11, 16, 21 and 2 more)"),
-        "{}",
-        warned(7)
-    );
+    let every = "every = \"1m\"";
+    for (keys, message) in [
+        (
+            "kind = \"tcp\"\nevery = \"1m\"\naddress = \"db\"",
+            ".address: `db` is not an address; write host:port, like db.acme.test:5432",
+        ),
+        (
+            "kind = \"unit\"\nevery = \"1m\"\nunit = \"a b\"",
+            ".unit: `a b` is not the name of a unit, like nginx.service",
+        ),
+        (
+            "kind = \"dns\"\nevery = \"1m\"\nhost = \"x.test\"\nmax_catch_up = 3",
+            ".max_catch_up: is only for misfire = \"all\"; remove one of the two",
+        ),
+        (
+            "kind = \"manual\"\nevery = \"1m\"\ntask = \"t\"\nexpect = \"true\"",
+            ".expect: a manual routine has no answer to check",
+        ),
+        (
+            "kind = \"dns\"\nevery = \"1m\"\nhost = \"x.test\"\njitter = \"50s\"",
+            ".jitter: `50s` is too long; the most is 30s",
+        ),
+        (
+            "kind = \"dns\"\nevery = \"1m\"\nhost = \"x.test\"\nmisfire = \"oncce\"",
+            ".misfire: `oncce` is not one of skip, once, all; did you mean `once`?",
+        ),
+        (
+            "kind = \"dns\"\nhost = \"x.test\"\ncron = \"@reboot\"",
+            ".cron: `@reboot` is not a cron pattern",
+        ),
+    ] {
+        let found = problem(keys);
+        assert!(found.starts_with(message), "{found}");
+    }
+    let unlike = problem(&format!(
+        "kind = \"dns\"\n{every}\nhost = \"x.test\"\nexpect = \"response.addresses == 3\""
+    ));
+    assert!(unlike.contains(".expect: is no condition"), "{unlike}");
+    for good in ["0 0 30 2 *", "0 30 9 * * MON", "H/15 * * * *", "0 9 L * *"] {
+        let text = format!(
+            "{GOOD}[[routine]]\nname = \"r\"\nkind = \"dns\"\nhost = \"x.test\"\ncron = \"{good}\"\n"
+        );
+        assert!(config::stack::read("stack.toml", &text).is_ok(), "{good}");
+    }
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! Rules for durations, cron patterns and time zones.
 
-use croner::parser::{CronParser, Seconds, Year};
 use jiff::tz::TimeZone;
 
 use crate::core::base::time::{parse_duration, write_duration};
 use crate::core::base::toml_doc::quoted;
+use crate::core::routine::schedule::Cron;
 
 /// The shortest time between two runs of a routine, milliseconds.
 pub(in crate::config) const MIN_INTERVAL_MS: i64 = 10_000;
@@ -46,41 +46,16 @@ pub(in crate::config) fn within(text: &str, least: i64, most: i64) -> Result<i64
     }
 }
 
-/// A cron pattern of five fields (or `@daily` and the like) that matches at some time.
+/// A cron pattern of five or six fields, or `@daily` and the like. One that never matches, such as
+/// February 30, is kept: it is shown as never due.
 pub(in crate::config) fn cron(text: &str) -> Result<String, String> {
-    let complain = |why: &str| {
-        format!(
+    // Zone and key change when it is due, not whether it can be read.
+    match Cron::parse(text, TimeZone::UTC, 0) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(why) => Err(format!(
             "{} is not a cron pattern: {why}; write it like \"30 2 * * *\"",
             quoted(text)
-        )
-    };
-    if text.len() > 200 || !text.is_ascii() {
-        return Err(complain("it has at most 200 plain characters"));
-    }
-    if !text.starts_with('@') && text.split_whitespace().count() != 5 {
-        return Err(complain(
-            "it has five fields: minute, hour, day, month, weekday",
-        ));
-    }
-    let parser = CronParser::builder()
-        .seconds(Seconds::Disallowed)
-        .year(Year::Disallowed)
-        .build();
-    let pattern = parser
-        .parse(text)
-        .map_err(|e| complain(plain(&e.to_string())))?;
-    // Any fixed start will do: without a year field, a pattern that matches at all matches again.
-    let start = jiff::civil::date(2000, 1, 1)
-        .at(0, 0, 0, 0)
-        .to_zoned(TimeZone::UTC);
-    let matches = start.is_ok_and(|start| pattern.find_next_occurrence(&start, true).is_ok());
-    if matches {
-        Ok(text.to_owned())
-    } else {
-        Err(format!(
-            "{} never matches; there is no such day",
-            quoted(text)
-        ))
+        )),
     }
 }
 
@@ -115,13 +90,6 @@ fn near_zone(text: &str) -> Option<String> {
         .map(|near| format!("; did you mean `{near}`?"))
 }
 
-/// The library's message without prefix and full stop, to be part of ours.
-fn plain(why: &str) -> &str {
-    why.rsplit_once(": ")
-        .map_or(why, |(_, why)| why)
-        .trim_end_matches('.')
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -142,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn cron_patterns_have_five_fields_and_match() {
+    fn cron_patterns_have_five_or_six_fields() {
         for good in [
             "30 2 * * *",
             "*/5 * * * *",
@@ -150,13 +118,15 @@ mod tests {
             "0 9 * * MON-FRI",
             "0 0 L * *",
             "@daily",
+            "30 0 9 * * *",
+            "H 2 * * *",
+            "0 0 31 2 *",
         ] {
             assert_eq!(cron(good).as_deref(), Ok(good));
         }
         for bad in [
             "",
             "* * * *",
-            "* * * * * *",
             "61 * * * *",
             "a b c d e",
             "@reboot",
@@ -169,10 +139,6 @@ mod tests {
                 cron(bad)
             );
         }
-        assert_eq!(
-            cron("0 0 31 2 *"),
-            Err("`0 0 31 2 *` never matches; there is no such day".to_owned())
-        );
     }
 
     #[test]

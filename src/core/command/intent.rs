@@ -86,7 +86,6 @@ pub(super) const RUNBOOK: &Intent = &plans::RUNBOOK;
 pub(super) const CANCEL_RUN: &Intent = &actions::CANCEL_RUN;
 pub(super) const GO_ON_RUN: &Intent = &actions::GO_ON_RUN;
 pub(super) const PAUSE_ROUTINE: &Intent = &actions::PAUSE_ROUTINE;
-pub(super) const RUN_ROUTINE: &Intent = &actions::RUN_ROUTINE;
 pub(super) const COMPARE: &Intent = &views::COMPARE;
 pub(super) const DEPLOY: &Intent = &plans::DEPLOY;
 pub(super) const HEALTHCHECK: &Intent = &plans::HEALTHCHECK;

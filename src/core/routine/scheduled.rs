@@ -10,7 +10,7 @@ use crate::routine::shard::key_of;
 use crate::run::plan::{PlanStep, Target};
 use crate::run::step::shell::Shell;
 use crate::run::step::{Call, StepSpec};
-use crate::stack::routine::{Check, Routine, RoutineKind};
+use crate::stack::routine::{Check, Routine};
 
 /// A routine and what it does.
 #[derive(Debug, Clone, PartialEq)]
@@ -164,13 +164,7 @@ impl Scheduled {
     /// Whether the scheduler calls something in its slots; the others wait for reports.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        !matches!(
-            (&self.work, self.rules.kind()),
-            (
-                Work::Check,
-                RoutineKind::Heartbeat | RoutineKind::Manual | RoutineKind::Collect
-            )
-        )
+        self.work != Work::Check || self.rules.kind().is_run()
     }
 }
 

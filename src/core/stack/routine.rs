@@ -29,6 +29,14 @@ words! {
 
 serde_by_word!(RoutineKind);
 
+impl RoutineKind {
+    /// Whether the scheduler runs it; the others are only kept.
+    #[must_use]
+    pub const fn is_run(self) -> bool {
+        !matches!(self, Self::Heartbeat | Self::Manual | Self::Collect)
+    }
+}
+
 words! {
     /// What happens with slots that were missed: no engine ran, or the machine slept.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

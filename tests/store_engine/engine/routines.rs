@@ -1,4 +1,4 @@
-//! Routines: each slot once, whoever runs it; what happens to slots that cannot be run; and what
+//! Routines: each slot once, by whichever engine; what happens to slots that cannot be run; and what
 //! the results say about the other side.
 
 use std::time::Duration;
