@@ -1518,7 +1518,7 @@ fn an_interrupted_run_is_resolved_with_a_reason() {
     let detail = &mut world.detail;
     detail.run.status = RunStatus::Interrupted;
     let unknown = opsroom::core::run::step::shell::Shell::new(
-        opsroom::core::stack::service::ShellCommand::Script("deploy".to_owned()),
+        opsroom::core::stack::shell::ShellCommand::Script("deploy".to_owned()),
     );
     detail.run.plan.steps[1].spec = StepSpec::Shell(unknown);
     detail.steps[1].status = StepStatus::Unknown;

@@ -21,7 +21,7 @@ use crate::runbook::input::{Input, InputKind};
 use crate::runbook::page::{Block, Page};
 use crate::runbook::scope::{self, KnownStep};
 use crate::runbook::shell_block::{self, VALUE_PATTERN};
-use crate::stack::service::ShellCommand;
+use crate::stack::shell::ShellCommand;
 
 /// Longest text of a block in its question, in lines and letters.
 const LINES: usize = 12;

@@ -10,9 +10,8 @@ use crate::core::base::time::Timestamp;
 use crate::core::run::plan::{Target, targets_of};
 use crate::core::run::summary::RunSummary;
 use crate::core::run::{AuditRow, RunId};
-use crate::core::stack::service::{
-    Action as Channel, ActionCall, Service, ShellCommand, Tier, Verb,
-};
+use crate::core::stack::service::{Action as Channel, ActionCall, Service, Tier, Verb};
+use crate::core::stack::shell::ShellCommand;
 use crate::core::stack::state::State;
 use crate::tui::frame::Frame;
 use crate::tui::keys::Action;
