@@ -17,9 +17,9 @@ mod step;
 
 pub use changes::diff;
 pub use confirm::is_confirmed;
-pub use evaluate::{Evaluation, SENSITIVE, Scope};
+pub use evaluate::{Evaluation, SENSITIVE};
 pub use links::StepLink;
-pub use rules::{Each, Rules, Within};
+pub use rules::{Each, Rules, Scope, Within};
 pub use step::{OnFailure, PlanStep, Retry};
 
 use crate::run::queue::{Concurrency, Policy, Priority};
