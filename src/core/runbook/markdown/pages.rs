@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::blocks::{Blocks, Handling, Piece, Ready};
-use super::{phases, plain};
+use super::phases;
 use crate::base::problem::Problem;
 use crate::run::Phase;
 use crate::run::artifact::ArtifactSpec;
@@ -19,6 +19,7 @@ use crate::runbook::definition::{
 };
 use crate::runbook::input::{Input, InputKind};
 use crate::runbook::page::{Block, Page};
+use crate::runbook::page_name::plain;
 use crate::runbook::scope::{self, KnownStep};
 use crate::runbook::shell_block::{self, VALUE_PATTERN};
 use crate::stack::shell::ShellCommand;
