@@ -19,7 +19,8 @@ use opsroom::clock::Clock;
 use opsroom::core::run::plan::{Plan, PlanStep};
 use opsroom::core::run::step::{CallKind, StepSpec, http::Http, shell::Shell};
 use opsroom::core::run::{Phase, RunId, RunStatus};
-use opsroom::core::stack::service::{HttpRequest, ShellCommand};
+use opsroom::core::stack::service::HttpRequest;
+use opsroom::core::stack::shell::ShellCommand;
 use opsroom::engine::{Engine, EngineConfig};
 use opsroom::store::{NewRun, Store};
 

@@ -10,7 +10,7 @@ use opsroom::core::run::plan::{Plan, PlanStep};
 use opsroom::core::run::step::StepSpec;
 use opsroom::core::run::step::shell::Shell;
 use opsroom::core::run::{Phase, RunId};
-use opsroom::core::stack::service::ShellCommand;
+use opsroom::core::stack::shell::ShellCommand;
 use opsroom::store::{Claim, NewRun, RunFilter, Store, StoreError};
 
 const NOW: Timestamp = Timestamp(1_795_000_000_000);

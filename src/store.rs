@@ -40,8 +40,8 @@ pub use scope::Scope;
 
 use crate::core::base::time::Timestamp;
 use crate::core::run::approval::VoteError;
+use crate::core::run::concurrency::Member;
 use crate::core::run::plan::Plan;
-use crate::core::run::queue::Member;
 use crate::core::run::{RunId, RunStatus};
 
 /// Store errors; each message says what to do next.

@@ -27,7 +27,8 @@ use super::{look, understand};
 use crate::control::{Beginning, Refusal};
 use crate::core::command::{self, ParseOutcome, Parsed};
 use crate::core::run::orders::Pace;
-use crate::core::run::queue::{Lane, Priority};
+use crate::core::run::priority::Priority;
+use crate::core::run::queue::Lane;
 
 /// Execute a phrase and follow the run, or print what a phrase asks to see
 #[derive(Debug, clap::Args)]

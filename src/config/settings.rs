@@ -357,7 +357,7 @@ impl Sources {
     /// The effective value: masked for people, and as it is.
     fn row(&mut self, key: &Key, paths: &Paths) -> (SettingRow, String) {
         let default = || Found {
-            text: value::default(key, paths),
+            text: key.default_value(paths),
             origin: Origin::Default,
         };
         let found = self.found.remove(key.name).unwrap_or_else(default);

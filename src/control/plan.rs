@@ -128,7 +128,8 @@ fn request(parsed: &Parsed, raw_text: &str) -> Request {
 mod tests {
     use super::*;
     use crate::core::base::time::Timestamp;
-    use crate::core::run::queue::{Lane, Priority};
+    use crate::core::run::priority::Priority;
+    use crate::core::run::queue::Lane;
     use crate::core::run::{RunId, RunStatus};
     use crate::core::stack::service::{
         Action, ActionCall, Environment, HttpRequest, Service, Verb,

@@ -22,6 +22,7 @@ mod habit;
 mod intent;
 mod lexer;
 mod lexicon;
+mod link;
 mod log_file;
 mod names;
 mod normalize;
@@ -36,7 +37,9 @@ mod spelling;
 mod suggest;
 mod values;
 mod verb;
+mod verb_link;
 mod when;
+mod worth;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -251,9 +254,7 @@ fn phrase(text: &str, given: &[(String, String)], catalogue: &Catalogue) -> Pars
     let understanding = resolve::understand(&read, given, catalogue, lexicon());
     let corrected = corrected(&read, given, &understanding, catalogue);
     corrected.unwrap_or_else(|| {
-        answer::combine(understanding, &read, &|text| {
-            suggest::worth(text, catalogue)
-        })
+        answer::combine(understanding, &read, &|text| worth::worth(text, catalogue))
     })
 }
 
@@ -293,7 +294,7 @@ fn corrected(
     if !better {
         return None;
     }
-    let mut parsed = answer::combine(second, &respelt, &|text| suggest::worth(text, catalogue));
+    let mut parsed = answer::combine(second, &respelt, &|text| worth::worth(text, catalogue));
     parsed.corrections = corrections;
     Some(parsed)
 }

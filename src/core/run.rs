@@ -6,6 +6,7 @@ pub mod approval;
 pub mod artifact;
 pub mod breaker;
 pub mod compare;
+pub mod concurrency;
 pub mod event;
 pub mod lock_set;
 pub mod lockout;
@@ -13,6 +14,7 @@ pub mod need;
 pub mod note;
 pub mod orders;
 pub mod plan;
+pub mod priority;
 pub mod progress;
 pub mod queue;
 pub mod repeat;
@@ -27,7 +29,8 @@ use crate::base::time::Timestamp;
 use crate::run::again::Again;
 use crate::run::orders::Orders;
 use crate::run::plan::Plan;
-use crate::run::queue::{Lane, Priority, Queued};
+use crate::run::priority::Priority;
+use crate::run::queue::{Lane, Queued};
 use crate::{serde_by_word, words};
 
 /// Number of a run, unique in a store, shown as `#41`.

@@ -18,6 +18,7 @@ mod integrations;
 mod markdown;
 pub mod naming;
 pub mod page;
+mod page_name;
 mod planner;
 mod read;
 pub mod sheet;

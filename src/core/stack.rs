@@ -2,6 +2,7 @@
 
 pub mod routine;
 pub mod service;
+pub mod shell;
 pub mod state;
 
 mod deletion;

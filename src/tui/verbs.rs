@@ -3,7 +3,7 @@
 
 use super::destination::Destination;
 use super::msg::{Effect, Overview, RunFilter};
-use super::pane::stack::service;
+use super::pane::stack::target::log_of;
 use super::popup::confirm::Confirm;
 use super::popup::menu::{Menu, MenuChoice, MenuEntry, keys_for};
 use crate::core::base::time::Timestamp;
@@ -179,7 +179,7 @@ fn env_menu(offer: &Offer, of: &str, places: &[(&str, bool)]) -> Menu {
 /// What one service leads to.
 fn looks(service: &Service, overview: &Overview, now: Timestamp) -> Vec<MenuEntry> {
     let name = service.name.clone();
-    let about = service::log_of(&name, None, overview, now);
+    let about = log_of(&name, None, overview, now);
     let log = about.map_or_else(
         || MenuChoice::Impossible("none of the newest runs worked on it".to_owned()),
         |run| MenuChoice::Open(Destination::Log { run }),

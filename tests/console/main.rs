@@ -24,12 +24,14 @@ use opsroom::core::run::act::Act;
 use opsroom::core::run::again::Again;
 use opsroom::core::run::approval::Vote;
 use opsroom::core::run::breaker::{Breaker, BreakerKey, State};
+use opsroom::core::run::concurrency::{Concurrency, Policy};
 use opsroom::core::run::lockout::{LockEnd, Lockable, Lockout};
 use opsroom::core::run::need::{NeedReason, RunNeed};
 use opsroom::core::run::note::RunNote;
 use opsroom::core::run::orders::{Order, Orders, Pace};
 use opsroom::core::run::plan::{Plan, Risk, RiskLevel, Target, plan_hash};
-use opsroom::core::run::queue::{Blocked, Concurrency, Lane, Lock, Policy, Priority, Queued};
+use opsroom::core::run::priority::Priority;
+use opsroom::core::run::queue::{Blocked, Lane, Lock, Queued};
 use opsroom::core::run::resume::Decision;
 use opsroom::core::run::step::StepSpec;
 use opsroom::core::run::step::approve::Approve;
@@ -1518,7 +1520,7 @@ fn an_interrupted_run_is_resolved_with_a_reason() {
     let detail = &mut world.detail;
     detail.run.status = RunStatus::Interrupted;
     let unknown = opsroom::core::run::step::shell::Shell::new(
-        opsroom::core::stack::service::ShellCommand::Script("deploy".to_owned()),
+        opsroom::core::stack::shell::ShellCommand::Script("deploy".to_owned()),
     );
     detail.run.plan.steps[1].spec = StepSpec::Shell(unknown);
     detail.steps[1].status = StepStatus::Unknown;

@@ -17,9 +17,8 @@ use opsroom::core::run::act::Act;
 use opsroom::core::run::plan::{Plan, PlanStep, Rules, Target};
 use opsroom::core::run::step::{StepSpec, manual::Manual, shell::Shell, wait::Wait};
 use opsroom::core::run::{Phase, Run, RunId, RunStatus, StepStatus};
-use opsroom::core::stack::service::{
-    Action, ActionCall, Environment, HttpRequest, Service, ShellCommand, Verb,
-};
+use opsroom::core::stack::service::{Action, ActionCall, Environment, HttpRequest, Service, Verb};
+use opsroom::core::stack::shell::ShellCommand;
 use opsroom::core::stack::state::State;
 use opsroom::core::stack::{Change, Delta};
 use opsroom::store::{NewRun, Store};

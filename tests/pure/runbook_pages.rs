@@ -4,7 +4,8 @@ use opsroom::core::run::plan::{Plan, RiskLevel};
 use opsroom::core::run::step::StepSpec;
 use opsroom::core::runbook::definition::Origin;
 use opsroom::core::runbook::{Request, parse, plan};
-use opsroom::core::stack::service::{ShellCommand, Stack};
+use opsroom::core::stack::service::Stack;
+use opsroom::core::stack::shell::ShellCommand;
 
 /// The expected result of a page.
 enum Becomes {

@@ -39,7 +39,7 @@ use opsroom::core::run::event::{EntryBody, Level, NewEntry, Stream};
 use opsroom::core::run::plan::{Plan, PlanStep};
 use opsroom::core::run::step::{StepSpec, shell::Shell};
 use opsroom::core::run::{Phase, Run, RunId};
-use opsroom::core::stack::service::ShellCommand;
+use opsroom::core::stack::shell::ShellCommand;
 use opsroom::store::{Claim, NewRun, Store};
 
 /// A test's own database.

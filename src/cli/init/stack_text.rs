@@ -246,7 +246,8 @@ mod tests {
 
     use super::*;
     use crate::config::stack::read;
-    use crate::core::stack::service::{ActionCall, ShellCommand, Stack, Verb};
+    use crate::core::stack::service::{ActionCall, Stack, Verb};
+    use crate::core::stack::shell::ShellCommand;
 
     fn stack(workspace: &str, found: &Discovery) -> Stack {
         let text = write(workspace, found);

@@ -1,5 +1,6 @@
 //! The list of settings. The manual's chapter is generated from it.
 
+use super::paths::Paths;
 use super::value;
 use crate::config::rule;
 
@@ -47,6 +48,17 @@ impl Key {
     /// A sentence about what to write.
     pub fn check(&self, text: &str) -> Result<String, String> {
         (self.check)(text)
+    }
+
+    /// The value when none is set.
+    pub(super) fn default_value(&self, paths: &Paths) -> String {
+        match self.name {
+            "store" => format!("sqlite:{}", paths.data.join("opsroom.db").display()),
+            "runbooks" => paths.config.join("runbooks").display().to_string(),
+            "workspace" => String::new(),
+            "actor" => "operator".to_owned(),
+            _ => self.default.to_owned(),
+        }
     }
 }
 

@@ -1,9 +1,7 @@
-//! Checks, converts and defaults of the values of settings.
+//! Checks and conversions of the values of settings.
 
 use std::path::{Path, PathBuf};
 
-use super::keys::Key;
-use super::paths::Paths;
 use crate::config::palette::{self, ThemeChoice};
 use crate::config::rule;
 use crate::config::rule::schedule::within;
@@ -194,16 +192,6 @@ pub(super) fn beside(key: &str, text: &str, folder: &Path) -> String {
         }
         ("runbooks", _) if relative(text) => folder.join(text).display().to_string(),
         _ => text.to_owned(),
-    }
-}
-
-pub(super) fn default(key: &Key, paths: &Paths) -> String {
-    match key.name {
-        "store" => format!("sqlite:{}", paths.data.join("opsroom.db").display()),
-        "runbooks" => paths.config.join("runbooks").display().to_string(),
-        "workspace" => String::new(),
-        "actor" => "operator".to_owned(),
-        _ => key.default.to_owned(),
     }
 }
 

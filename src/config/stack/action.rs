@@ -7,7 +7,8 @@ use crate::config::rule::schedule::timeout;
 use crate::config::rule::{self, web};
 use crate::core::base::secret::variable;
 use crate::core::base::toml_doc::{Field, Report, Section, quoted, shown};
-use crate::core::stack::service::{Action, ActionCall, ShellCommand, Verb};
+use crate::core::stack::service::{Action, ActionCall, Verb};
+use crate::core::stack::shell::ShellCommand;
 
 pub(super) use request::{auth, headers};
 

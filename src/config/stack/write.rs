@@ -9,8 +9,9 @@ use crate::core::base::time::write_duration;
 use crate::core::stack::routine::{Check, MisfirePolicy, Routine, RoutineRequest};
 use crate::core::stack::service::{
     Action, ActionCall, ApprovalRule, Contact, Contract, Cost, Environment, HttpRequest, Seats,
-    Service, ShellCommand, Sla, Stack, Tier,
+    Service, Sla, Stack, Tier,
 };
+use crate::core::stack::shell::ShellCommand;
 
 /// Writes a stack so that [`read`](super::read) returns the same one.
 #[must_use]

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::control::{Control, Refusal, RunFilter};
+use crate::core::run::concurrency::group_effect;
 use crate::core::run::lockout::Lockout;
 use crate::core::run::plan::Plan;
-use crate::core::run::queue::{Lane, Lock, Queued, group_effect, rank};
+use crate::core::run::queue::{Lane, Lock, Queued, rank};
 use crate::core::run::summary::RunSummary;
 use crate::core::run::{Run, RunId, RunStatus};
 use crate::store::{Found, Listed};

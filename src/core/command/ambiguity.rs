@@ -5,12 +5,12 @@ use super::condition::Condition;
 use super::explain;
 use super::lexer::Text;
 use super::lexicon::lexicon;
+use super::link::Link;
 use super::names::Name;
-use super::outcome::Link;
 use super::pattern::{Element, Pattern, Words};
 use super::reading::{Reading, Spans};
-use super::resolve::read_intent;
 use super::verb::{self, Hit, Verb};
+use super::verb_link::read_intent;
 use super::{Catalogue, ParseOutcome, Parsed, choice};
 
 /// A question about the readings of a link; `None` when there is only one.

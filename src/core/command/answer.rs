@@ -5,7 +5,7 @@ use super::lexer::Text;
 use super::outcome;
 use super::resolve::Understanding;
 use super::spelling;
-use super::suggest::Worth;
+use super::worth::Worth;
 use super::{ParseOutcome, Parsed};
 
 /// The one answer of a text. `rate` decides which corrections are worth suggesting.

@@ -6,27 +6,15 @@ use super::explain;
 use super::fuzzy::Known;
 use super::intent::{HELP, Intent, Need};
 use super::lexer::{Gap, Kind};
+use super::link::Link;
 use super::pattern::Words;
 use super::reading::{Mark, Reading};
-use super::spelling::{self, Suspect};
+use super::spelling;
 use super::suggest;
 use super::{ParseOutcome, Parsed};
 
 /// Message for a command that contains a doubt.
 pub(super) const UNDECIDED: &str = "that sounds undecided: say it without the doubt to do it";
-
-/// A link and its outcome.
-#[derive(Debug, Clone)]
-pub(super) struct Link {
-    pub parsed: Parsed,
-    pub intent: Option<&'static Intent>,
-    pub mutates: bool,
-    pub refused: bool,
-    /// "maybe": it applies to every link of the text.
-    pub doubt: bool,
-    /// Misspelt words; whether they may be corrected is decided for the whole text.
-    pub suspects: Vec<Suspect>,
-}
 
 /// Classifies a link whose slots were read. `tail`: words of a condition that was not understood.
 pub(super) fn classify(

@@ -2,15 +2,13 @@
 
 use super::explain;
 use super::intent::{CANCEL_RUN, HEALTHCHECK, Intent, ROUTINES};
-use super::lexer::Text;
-use super::lexicon::lexicon;
+use super::link::Link;
 use super::names::Name;
-use super::outcome::Link;
 use super::pattern::Words;
 use super::reading::Reading;
+use super::slots;
 use super::verb::Hit;
-use super::{Catalogue, ParseOutcome, Parsed};
-use super::{resolve, slots};
+use super::{ParseOutcome, Parsed};
 
 /// "stop web in prod": not supported; one of two commands may be meant.
 pub(super) fn stop_service(r: &mut Reading<'_>, hit: &Hit, intent: &Intent) -> Option<Link> {
@@ -160,35 +158,4 @@ fn routine_named<'a>(r: &'a Reading<'_>) -> Option<&'a str> {
             None
         }
     })
-}
-
-/// Whether a correction is worth suggesting.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Worth {
-    Offered,
-    /// A command that this version cannot do.
-    Unavailable,
-    /// Not a command either, with its own suggestions.
-    NoCommand(Vec<String>),
-}
-
-/// Rates the text with its corrections applied.
-pub(super) fn worth(text: &str, catalogue: &Catalogue) -> Worth {
-    let text = Text::new(text, lexicon());
-    let links = resolve::understand(&text, &[], catalogue, lexicon()).links;
-    let command =
-        |outcome: ParseOutcome| !matches!(outcome, ParseOutcome::Suggest | ParseOutcome::Nothing);
-    if links.iter().any(|l| l.parsed.unavailable.is_some()) {
-        return Worth::Unavailable;
-    }
-    if !links.is_empty() && links.iter().all(|l| command(l.parsed.outcome)) {
-        return Worth::Offered;
-    }
-    Worth::NoCommand(
-        links
-            .into_iter()
-            .next()
-            .map(|l| l.parsed.suggestions)
-            .unwrap_or_default(),
-    )
 }

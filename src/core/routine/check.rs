@@ -16,7 +16,7 @@ use crate::run::step::{
     Call, CallKind, Cause, ConnectCall, HttpCall, Reply, SecretHeader, StepSpec, Verdict,
 };
 use crate::stack::routine::{Check, Routine, RoutineRequest};
-use crate::stack::service::ShellCommand;
+use crate::stack::shell::ShellCommand;
 use crate::stack::state::State;
 
 /// The deadline of a check without one of its own, milliseconds.

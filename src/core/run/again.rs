@@ -462,7 +462,7 @@ mod tests {
 
         let mut page = plan();
         let mut shell = crate::run::step::shell::Shell::new(
-            crate::stack::service::ShellCommand::Script("make".to_owned()),
+            crate::stack::shell::ShellCommand::Script("make".to_owned()),
         );
         shell.session = Some(crate::run::step::shell::Session::default());
         page.steps[1].spec = StepSpec::Shell(shell);

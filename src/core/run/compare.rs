@@ -233,7 +233,8 @@ mod tests {
     use crate::run::Phase;
     use crate::run::orders::Orders;
     use crate::run::plan::{Plan, PlanStep};
-    use crate::run::queue::{Lane, Priority};
+    use crate::run::priority::Priority;
+    use crate::run::queue::Lane;
     use crate::run::step::StepSpec;
     use crate::run::step::wait::Wait;
 

@@ -17,12 +17,13 @@ mod step;
 
 pub use changes::diff;
 pub use confirm::is_confirmed;
-pub use evaluate::{Evaluation, SENSITIVE, Scope};
+pub use evaluate::{Evaluation, SENSITIVE};
 pub use links::StepLink;
-pub use rules::{Each, Rules, Within};
+pub use rules::{Each, Rules, Scope, Within};
 pub use step::{OnFailure, PlanStep, Retry};
 
-use crate::run::queue::{Concurrency, Policy, Priority};
+use crate::run::concurrency::{Concurrency, Policy};
+use crate::run::priority::Priority;
 use crate::run::step::StepSpec;
 use crate::run::step::approve::Approve;
 use crate::stack::service::Service;

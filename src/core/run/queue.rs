@@ -1,50 +1,16 @@
-//! The queue: in which order runs are taken, how many of them at once, and which never run
-//! together.
+//! The queue: in which order runs are taken, how many of them at once, and what they wait for.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::time::Timestamp;
+use crate::run::RunId;
 use crate::run::lock_set::touched;
 use crate::run::lockout::Lockout;
 use crate::run::plan::{Plan, Target};
-use crate::run::{RunId, RunStatus};
+use crate::run::priority::Priority;
 use crate::{serde_by_word, words};
-
-words! {
-    /// Priority of a run in the queue, least first.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
-    pub enum Priority {
-        Low = "low",
-        #[default]
-        Normal = "normal",
-        High = "high",
-        Urgent = "urgent",
-    }
-}
-
-serde_by_word!(Priority);
-
-const HOUR_MS: i64 = 3_600_000;
-
-impl Priority {
-    /// Whether it is the default, which is not shown.
-    #[must_use]
-    pub const fn is_normal(&self) -> bool {
-        matches!(self, Self::Normal)
-    }
-
-    /// Waiting time that is added to the real one.
-    const fn head_start_ms(self) -> i64 {
-        match self {
-            Self::Low => -HOUR_MS,
-            Self::Normal => 0,
-            Self::High => HOUR_MS,
-            Self::Urgent => 24 * HOUR_MS,
-        }
-    }
-}
 
 words! {
     /// Separate capacity by purpose, so that much routine work never delays the runs of people. In
@@ -95,6 +61,8 @@ impl std::fmt::Display for Lanes {
     }
 }
 
+const HOUR_MS: i64 = 3_600_000;
+
 /// Sort key of a queued run: the lowest is taken first, then the oldest run. It never changes while
 /// the run waits, so a later run is taken first only when it was requested within their difference:
 /// an hour for each step of priority, a day for `urgent`. Routine runs count as requested an hour
@@ -110,50 +78,6 @@ pub const fn rank(requested_at: Timestamp, priority: Priority, lane: Lane) -> i6
         .saturating_sub(priority.head_start_ms())
         .saturating_add(lane)
 }
-
-words! {
-    /// Behaviour of a run when another run of its group is active.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
-    pub enum Policy {
-        /// Waits until the other has ended.
-        #[default]
-        Queue = "queue",
-        /// Is not accepted.
-        Refuse = "refuse",
-        /// Cancels the other, and begins when it has ended.
-        CancelRunning = "cancel_running",
-    }
-}
-
-serde_by_word!(Policy);
-
-impl Policy {
-    /// Its description on the plan card.
-    #[must_use]
-    pub const fn describe(self) -> &'static str {
-        match self {
-            Self::Queue => "one run at a time, others wait",
-            Self::Refuse => "one run at a time, others are refused",
-            Self::CancelRunning => "one run at a time, a new one cancels the others",
-        }
-    }
-}
-
-/// The group of a plan: of all runs in it, of any runbook, one is active at a time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Concurrency {
-    pub group: String,
-    pub policy: Policy,
-}
-
-impl std::fmt::Display for Concurrency {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.group, self.policy.describe())
-    }
-}
-
-/// The longest name of a group, in bytes: it is part of a key.
-pub const LONGEST_GROUP: usize = 200;
 
 /// A resource that only one run holds at a time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -268,38 +192,6 @@ impl std::fmt::Display for Queued {
             ahead => write!(f, "{ahead} before it in the {} lane", self.lane.name()),
         }
     }
-}
-
-/// A run in a group: queued or active.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Member {
-    pub run: RunId,
-    pub status: RunStatus,
-}
-
-impl std::fmt::Display for Member {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "run {} ({})", self.run, self.status.name())
-    }
-}
-
-/// The effect of starting a run on the runs in its group; `None`: the group is empty.
-#[must_use]
-pub fn group_effect(concurrency: &Concurrency, members: &[Member]) -> Option<String> {
-    let (first, rest) = members.split_first()?;
-    let more = if rest.is_empty() {
-        String::new()
-    } else {
-        format!(" and {} more", rest.len())
-    };
-    Some(match concurrency.policy {
-        Policy::Queue => format!("waits for {first}{more}"),
-        Policy::Refuse => format!("is refused because of {first}{more}"),
-        Policy::CancelRunning => {
-            let all: Vec<_> = members.iter().map(ToString::to_string).collect();
-            format!("cancels {}", all.join(", "))
-        }
-    })
 }
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ mod tests {
 
     use crate::run::Phase;
     use crate::run::step::{manual::Manual, shell::Shell, wait::Wait};
-    use crate::stack::service::ShellCommand;
+    use crate::stack::shell::ShellCommand;
 
     fn step(spec: StepSpec, idempotent: bool) -> PlanStep {
         PlanStep {

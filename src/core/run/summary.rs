@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::base::time::Timestamp;
 use crate::run::orders::Orders;
-use crate::run::queue::{Priority, Queued};
+use crate::run::priority::Priority;
+use crate::run::queue::Queued;
 use crate::run::{Run, RunId, RunStatus, status_reason};
 
 /// A run without its plan: what lists show of it.

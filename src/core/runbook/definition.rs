@@ -10,10 +10,12 @@ use crate::integration::notify::Message;
 use crate::integration::product;
 use crate::run::Phase;
 use crate::run::artifact::ArtifactSpec;
+use crate::run::concurrency::Policy;
 use crate::run::plan::{OnFailure, Retry, RiskLevel};
-use crate::run::queue::{Policy, Priority};
+use crate::run::priority::Priority;
 use crate::run::step::approve::Approve;
-use crate::stack::service::{HttpRequest, ShellCommand, Verb};
+use crate::stack::service::{HttpRequest, Verb};
+use crate::stack::shell::ShellCommand;
 use crate::words;
 
 /// A checked runbook file.

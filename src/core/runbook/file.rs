@@ -24,9 +24,10 @@ use crate::base::problem::Problem;
 use crate::base::text::show;
 use crate::base::toml_doc::{Report, Section, parse as parse_toml};
 use crate::expr::Type;
+use crate::run::concurrency::Policy;
 use crate::run::plan::placeholder::is_input_name;
 use crate::run::plan::{RiskLevel, hex_sha256};
-use crate::run::queue::{Policy, Priority};
+use crate::run::priority::Priority;
 
 pub(super) const FILE_KEYS: [&str; 15] = [
     "name",

@@ -3,9 +3,9 @@
 use super::definition::{Definition, Group};
 use super::input::Values;
 use super::targets::{Resolved, block};
+use crate::run::concurrency::{Concurrency, LONGEST_GROUP};
 use crate::run::plan::Risk;
 use crate::run::plan::placeholder::{Piece, Slot, pieces};
-use crate::run::queue::{Concurrency, LONGEST_GROUP};
 
 /// The value of an omitted placeholder: everything there is. An input without a value is a case of
 /// its own.

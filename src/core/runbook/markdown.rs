@@ -11,9 +11,9 @@ mod steps;
 mod transcript;
 
 use super::page::{self, Page};
-use super::{Runbook, file, naming};
+use super::page_name::{name_of, plain};
+use super::{Runbook, file};
 use crate::base::problem::Problem;
-use crate::base::text::show;
 use crate::run::plan::hex_sha256;
 
 const UNCLOSED: &str = "this code block is never closed; end it with the same fence";
@@ -115,32 +115,6 @@ fn ours(
             None
         }
     }
-}
-
-/// The file's name without its ending; an index page is named like its folder.
-pub(super) fn name_of(file: &str) -> String {
-    let (path, stem) = naming::path_and_stem(file);
-    let last = path.rsplit('/').next().unwrap_or(&path);
-    let name = plain(if naming::is_index(&stem) && path != stem {
-        last
-    } else {
-        &stem
-    });
-    let name: String = show(&name).trim().chars().take(200).collect();
-    if name.trim().is_empty() {
-        "page".to_owned()
-    } else {
-        name.trim().to_owned()
-    }
-}
-
-/// The text without braces that would read as placeholders.
-pub(super) fn plain(text: &str) -> String {
-    text.replace('{', "(")
-        .replace('}', ")")
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 #[cfg(test)]

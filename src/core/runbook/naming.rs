@@ -7,38 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Runbook;
 use super::cross_lint::meaning;
 use super::definition::Origin;
+use super::page_name::{self, path_and_stem};
 use crate::base::problem::Problem;
 use crate::base::text::show;
 use crate::command::Catalogue;
 use crate::stack::service::Stack;
-
-/// Whether a name is that of an index page, which is named like its folder.
-pub(super) fn is_index(stem: &str) -> bool {
-    ["readme", "index", "_index", "index.html"].contains(&stem.to_lowercase().as_str())
-}
-
-/// A file's path without its extension, or that of the folder for an index page; and its name
-/// without its extension.
-pub(super) fn path_and_stem(file: &str) -> (String, String) {
-    let file = file.replace('\\', "/");
-    let whole = [".markdown", ".md"].into_iter().find_map(|end| {
-        let cut = file
-            .len()
-            .checked_sub(end.len())
-            .filter(|cut| file.is_char_boundary(*cut))?;
-        file[cut..]
-            .eq_ignore_ascii_case(end)
-            .then(|| file[..cut].to_owned())
-    });
-    let whole = whole.unwrap_or(file);
-    match whole.rsplit_once('/') {
-        Some((folder, stem)) if is_index(stem) && !folder.is_empty() => {
-            (folder.to_owned(), stem.to_owned())
-        }
-        Some((_, stem)) => (whole.clone(), stem.to_owned()),
-        None => (whole.clone(), whole),
-    }
-}
 
 /// Gives each page a name of its own, independent of the order of the files. `folder`: where they
 /// were loaded from. A shadowed name is a problem of its page.
@@ -119,7 +92,7 @@ pub fn pages(runbooks: &mut [Runbook], folder: &str, taken: &BTreeSet<String>) -
 
 /// In this order: the file's name, its path, its path with the file's name, the whole of it.
 fn candidates(file: &str) -> [String; 4] {
-    let stem = super::markdown::name_of(file);
+    let stem = page_name::name_of(file);
     let (path, own) = path_and_stem(file);
     let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
     let full = if folder.is_empty() {
@@ -127,8 +100,7 @@ fn candidates(file: &str) -> [String; 4] {
     } else {
         format!("{folder}/{own}")
     };
-    [stem, path, full, file.to_owned()]
-        .map(|name| show(&super::markdown::plain(&name)).into_owned())
+    [stem, path, full, file.to_owned()].map(|name| show(&page_name::plain(&name)).into_owned())
 }
 
 fn shadowed(runbook: &Runbook, stem: &str, name: &str) -> Problem {

@@ -483,7 +483,8 @@ const WORK: &str = "\n[[step]]\nname = \"work\"\nphase = \"action\"\nshell = \"t
 
 #[test]
 fn the_name_of_a_group_is_filled_in_from_the_plan() {
-    use crate::run::queue::{Concurrency, Policy, Priority};
+    use crate::run::concurrency::{Concurrency, Policy};
+    use crate::run::priority::Priority;
     use crate::stack::service::Service;
 
     let service = |name: &str| Service {

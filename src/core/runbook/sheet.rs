@@ -8,7 +8,7 @@ use super::{Runbook, built_in};
 use crate::base::time::write_duration;
 use crate::command::typed_name;
 use crate::run::Phase;
-use crate::stack::service::ShellCommand;
+use crate::stack::shell::ShellCommand;
 
 /// Longest command, statement or question shown, characters.
 const MAX_SHOWN: usize = 100;

@@ -216,7 +216,8 @@ impl ApprovalRule {
 mod tests {
     use super::*;
     use crate::run::plan::plan_hash;
-    use crate::stack::service::{Action, ActionCall, Environment, Service, ShellCommand, Verb};
+    use crate::stack::service::{Action, ActionCall, Environment, Service, Verb};
+    use crate::stack::shell::ShellCommand;
 
     fn rule(need: u32, from: &[&str]) -> ApprovalRule {
         ApprovalRule {

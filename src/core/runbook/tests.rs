@@ -7,8 +7,9 @@ use crate::routine::scheduled::Work;
 use crate::run::plan::{RiskLevel, plan_hash};
 use crate::run::step::StepSpec;
 use crate::stack::service::{
-    Action, ActionCall, Contact, Environment, HttpRequest, Service, ShellCommand, Sla, Tier,
+    Action, ActionCall, Contact, Environment, HttpRequest, Service, Sla, Tier,
 };
+use crate::stack::shell::ShellCommand;
 
 fn environment(name: &str, alias: &str, protected: bool) -> Environment {
     Environment {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::service::ShellCommand;
+use super::shell::ShellCommand;
 use crate::{serde_by_word, words};
 
 words! {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::routine::Routine;
+use super::shell::ShellCommand;
 use crate::{serde_by_word, words};
 use serde::{Deserialize, Serialize};
 
@@ -236,17 +237,6 @@ pub struct HttpRequest {
     /// Text the body must contain.
     #[serde(default)]
     pub contains: Option<String>,
-}
-
-/// A local command. Inputs reach it as environment variables `OPSROOM_ENV`, `OPSROOM_SERVICE`,
-/// `OPSROOM_INPUT_<NAME>`, never as shell text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum ShellCommand {
-    /// Given to `sh -c`.
-    Script(String),
-    /// Program and arguments, no shell in between.
-    Argv(Vec<String>),
 }
 
 /// A contact person.

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::*;
-use crate::stack::service::{Action, ActionCall, HttpRequest, ShellCommand, Sla, Verb};
+use crate::stack::service::{Action, ActionCall, HttpRequest, Sla, Verb};
+use crate::stack::shell::ShellCommand;
 
 fn service(name: &str) -> Service {
     Service {

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::core::run::Phase;
 use crate::core::run::step::{http::Http, shell::Shell};
-use crate::core::stack::service::{HttpRequest, ShellCommand};
+use crate::core::stack::service::HttpRequest;
+use crate::core::stack::shell::ShellCommand;
 
 const RETRY: Retry = Retry {
     attempts: 3,

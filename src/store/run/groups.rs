@@ -2,9 +2,9 @@
 //! this is what a new run does about the others in its group: it waits, is refused, or has them
 //! cancelled. Decided when it is queued, by one submitter at a time.
 
+use crate::core::run::concurrency::{Member, Policy, group_effect};
 use crate::core::run::event::Level;
 use crate::core::run::orders::{Ending, Order};
-use crate::core::run::queue::{Member, Policy, group_effect};
 use crate::core::run::{Run, RunId};
 
 use crate::store::db::{Tx, text};

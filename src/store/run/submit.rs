@@ -9,7 +9,8 @@ use crate::core::run::act::audit_word;
 use crate::core::run::again::Again;
 use crate::core::run::event::Level;
 use crate::core::run::orders::Pace;
-use crate::core::run::queue::{Lane, Priority, rank};
+use crate::core::run::priority::Priority;
+use crate::core::run::queue::{Lane, rank};
 use crate::core::run::{Run, RunId, RunStatus};
 
 use crate::store::access::{self, Decision};

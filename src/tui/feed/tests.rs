@@ -12,7 +12,7 @@ use crate::core::run::step::StepSpec;
 use crate::core::run::step::shell::Shell;
 use crate::core::run::step::wait::Wait;
 use crate::core::run::{Phase, StepStatus, Transition};
-use crate::core::stack::service::ShellCommand;
+use crate::core::stack::shell::ShellCommand;
 use crate::logfile::log_view::Shown;
 use crate::store::{NewRun, Store};
 

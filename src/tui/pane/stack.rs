@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 pub mod service;
+pub mod target;
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use opsroom::core::stack::routine::{Check, MisfirePolicy, RequestCheck, Routine, RoutineRequest};
 use opsroom::core::stack::service::{
     Action, ActionCall, ApprovalRule, Contact, Contract, Cost, Environment, HttpRequest, Seats,
-    Service, ShellCommand, Sla, Stack, Tier, Verb,
+    Service, Sla, Stack, Tier, Verb,
 };
+use opsroom::core::stack::shell::ShellCommand;
 use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};

@@ -5,11 +5,13 @@
 use std::path::Path;
 
 use opsroom::core::run::Phase;
+use opsroom::core::run::concurrency::{Concurrency, Policy};
 use opsroom::core::run::plan::{Plan, PlanStep, Retry, Rules, Target};
-use opsroom::core::run::queue::{Concurrency, Policy, Priority};
+use opsroom::core::run::priority::Priority;
 use opsroom::core::run::step::approve::{Approve, Comment};
 use opsroom::core::run::step::{StepSpec, http::Http, shell::Shell, wait::Wait};
-use opsroom::core::stack::service::{HttpRequest, ShellCommand};
+use opsroom::core::stack::service::HttpRequest;
+use opsroom::core::stack::shell::ShellCommand;
 
 /// The value no log may show.
 pub const TOKEN: &str = "kq7-Zr3vW9-chaos-token";

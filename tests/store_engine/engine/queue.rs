@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use opsroom::adapter::{Act, Script, ScriptedAnswer};
 use opsroom::clock::Clock;
+use opsroom::core::run::concurrency::{Concurrency, Policy};
 use opsroom::core::run::plan::Plan;
-use opsroom::core::run::queue::{Concurrency, Lane, Lanes, Policy, Priority};
+use opsroom::core::run::priority::Priority;
+use opsroom::core::run::queue::{Lane, Lanes};
 use opsroom::core::run::{Phase, RunId, RunStatus, StepStatus};
 use opsroom::engine::{Engine, EngineConfig};
 use opsroom::store::{Beginning, EngineRow, NewRun};

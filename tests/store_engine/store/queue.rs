@@ -2,8 +2,10 @@
 
 use std::collections::HashSet;
 
+use opsroom::core::run::concurrency::{Concurrency, Member, Policy};
 use opsroom::core::run::plan::Plan;
-use opsroom::core::run::queue::{Concurrency, Lane, Member, Policy, Priority};
+use opsroom::core::run::priority::Priority;
+use opsroom::core::run::queue::Lane;
 use opsroom::core::run::resume::Decision;
 use opsroom::core::run::{Run, RunId, RunStatus, Transition};
 use opsroom::store::{Beginning, Claim, NewRun, Resumer, RunFilter, Store, StoreError};

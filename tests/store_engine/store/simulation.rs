@@ -5,9 +5,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use opsroom::core::run::concurrency::{Concurrency, Policy};
 use opsroom::core::run::orders::{Ending, Order};
 use opsroom::core::run::plan::Plan;
-use opsroom::core::run::queue::{Concurrency, Lane, Lock, Policy, Priority, rank, wanted};
+use opsroom::core::run::priority::Priority;
+use opsroom::core::run::queue::{Lane, Lock, rank, wanted};
 use opsroom::core::run::resume::Decision;
 use opsroom::core::run::{Run, RunId, RunStatus, RunStep, StepStatus, Transition};
 use opsroom::store::{Beginning, Claim, NewRun, Orderer, Resumer, Store, StoreError};

@@ -6,8 +6,9 @@ use opsroom::core::run::breaker::BreakerKey;
 use opsroom::core::run::plan::Target;
 use opsroom::core::stack::routine::Routine;
 use opsroom::core::stack::service::{
-    Action, ActionCall, Contact, Environment, Service, ShellCommand, Sla, Stack, Verb,
+    Action, ActionCall, Contact, Environment, Service, Sla, Stack, Verb,
 };
+use opsroom::core::stack::shell::ShellCommand;
 use opsroom::core::stack::state::State;
 use opsroom::core::stack::{Attached, Change, Delta, Owner};
 use opsroom::store::{Store, StoreError};

@@ -203,7 +203,7 @@ mod tests {
     use crate::run::plan::{Each, Rules, Target};
     use crate::run::step::approve::Approve;
     use crate::run::step::shell::Shell;
-    use crate::stack::service::ShellCommand;
+    use crate::stack::shell::ShellCommand;
 
     use StepStatus::{Failed, Skipped, Succeeded};
 

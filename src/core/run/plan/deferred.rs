@@ -234,7 +234,7 @@ mod tests {
             ("A", "{steps.build.sha}"),
             ("OPSROOM_INPUT_A", "{steps.typed.sha}"),
         ];
-        let command = crate::stack::service::ShellCommand::Script("true".to_owned());
+        let command = crate::stack::shell::ShellCommand::Script("true".to_owned());
         let shell = StepSpec::Shell(Shell {
             env: env
                 .map(|(name, text)| (name.to_owned(), text.to_owned()))

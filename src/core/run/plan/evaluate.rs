@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::links::StepLink;
+use super::rules::Scope;
 use super::{PlanStep, links};
 use crate::base::time::Timestamp;
 use crate::expr::{Expr, Value};
@@ -12,9 +13,6 @@ use crate::run::response;
 use crate::run::step::adapter::Progress;
 use crate::run::step::sql::Rows;
 use crate::run::step::{Outcome, Reply, StepSpec, Verdict};
-
-/// Names and values an expression is evaluated with.
-pub type Scope = BTreeMap<String, Value>;
 
 /// An evaluated answer.
 #[derive(Debug, Clone, PartialEq)]

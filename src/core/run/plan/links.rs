@@ -1,7 +1,6 @@
 //! Links that a step keeps: addresses in its answer, such as that of the pull request it opened.
 
-use super::Rules;
-use super::evaluate::Scope;
+use super::rules::{Rules, Scope};
 use crate::expr::{Expr, Value};
 use crate::run::artifact::RunLink;
 

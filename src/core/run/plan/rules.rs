@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::expr::Value;
 
+/// Names and values an expression is evaluated with.
+pub type Scope = BTreeMap<String, Value>;
+
 /// Conditions and relations of a step.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -35,7 +38,7 @@ pub struct Rules {
     pub fills: bool,
     /// `inputs`, `env`, `service`, `protected` as its expressions see them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub known: BTreeMap<String, Value>,
+    pub known: Scope,
     /// Neither its output nor its saved values are stored.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub sensitive: bool,

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::run::concurrency::{Concurrency, Policy};
 
 const NOW: Timestamp = Timestamp(1_795_000_000_000);
 
@@ -140,34 +141,4 @@ fn the_position_in_the_queue_is_shown_with_its_reason() {
             "untaken": null,
         }),
     );
-}
-
-#[test]
-fn the_policy_decides_about_other_runs_of_the_group() {
-    let group = |policy| Concurrency {
-        group: "g".to_owned(),
-        policy,
-    };
-    let members = [(3, RunStatus::Running), (5, RunStatus::Queued)];
-    let members = members.map(|(run, status)| Member {
-        run: RunId(run),
-        status,
-    });
-    for (policy, expected) in [
-        (Policy::Queue, "waits for run #3 (running) and 1 more"),
-        (
-            Policy::Refuse,
-            "is refused because of run #3 (running) and 1 more",
-        ),
-        (
-            Policy::CancelRunning,
-            "cancels run #3 (running), run #5 (queued)",
-        ),
-    ] {
-        assert_eq!(
-            group_effect(&group(policy), &members).as_deref(),
-            Some(expected)
-        );
-        assert_eq!(group_effect(&group(policy), &[]), None);
-    }
 }

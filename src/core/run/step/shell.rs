@@ -9,7 +9,7 @@ use super::{CallKind, Outcome, Reply, SecretVariable, ShellCall};
 use crate::base::secret::variable;
 use crate::base::time::human_ms;
 use crate::run::artifact::ArtifactSpec;
-use crate::stack::service::ShellCommand;
+use crate::stack::shell::ShellCommand;
 
 /// A command and its environment. Inputs travel in `env`, never in the command's text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

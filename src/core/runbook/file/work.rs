@@ -8,7 +8,8 @@ use crate::base::toml_doc::{Report, Section, whole};
 use crate::run::artifact::{ArtifactSpec, Pattern};
 use crate::run::plan::placeholder::chosen_secret;
 use crate::run::step::approve::{Approve, Comment};
-use crate::stack::service::{HttpRequest, ShellCommand, Verb};
+use crate::stack::service::{HttpRequest, Verb};
+use crate::stack::shell::ShellCommand;
 
 pub(super) const STEP_KINDS: [&str; 11] = [
     "use", "http", "shell", "wait", "manual", "approve", "document", "runbook", "sql", "notify",

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::blocks::{Blocks, Handling, Piece, Ready};
-use super::{phases, plain};
+use super::phases;
 use crate::base::problem::Problem;
 use crate::run::Phase;
 use crate::run::artifact::ArtifactSpec;
@@ -19,9 +19,10 @@ use crate::runbook::definition::{
 };
 use crate::runbook::input::{Input, InputKind};
 use crate::runbook::page::{Block, Page};
+use crate::runbook::page_name::plain;
 use crate::runbook::scope::{self, KnownStep};
 use crate::runbook::shell_block::{self, VALUE_PATTERN};
-use crate::stack::service::ShellCommand;
+use crate::stack::shell::ShellCommand;
 
 /// Longest text of a block in its question, in lines and letters.
 const LINES: usize = 12;

@@ -7,11 +7,11 @@ use std::fmt::Write;
 
 use super::front::{Toml, quoted};
 use super::phases::{Part, part_of};
-use super::plain;
 use super::transcript::{self, Fence};
 use crate::base::toml_doc::{Section, parse};
 use crate::run::Phase;
 use crate::runbook::page::{Block, Page};
+use crate::runbook::page_name::plain;
 use crate::runbook::shell_block;
 
 /// Attributes of an info string that are keys of a step, all texts.

@@ -5,7 +5,8 @@ use crate::run::plan::{OnFailure, Plan};
 use crate::run::step::StepSpec;
 use crate::runbook::definition::Origin;
 use crate::runbook::{Request, parse, plan};
-use crate::stack::service::{ShellCommand, Stack};
+use crate::stack::service::Stack;
+use crate::stack::shell::ShellCommand;
 
 const OURS: &str = r#"+++
 version = "2"

@@ -7,16 +7,15 @@ use ratatui::text::{Line, Span};
 use crate::bus::Notice;
 use crate::core::access::audit_line;
 use crate::core::base::time::Timestamp;
+use crate::core::run::AuditRow;
 use crate::core::run::plan::{Target, targets_of};
-use crate::core::run::summary::RunSummary;
-use crate::core::run::{AuditRow, RunId};
-use crate::core::stack::service::{
-    Action as Channel, ActionCall, Service, ShellCommand, Tier, Verb,
-};
+use crate::core::stack::service::{Action as Channel, ActionCall, Service, Tier, Verb};
+use crate::core::stack::shell::ShellCommand;
 use crate::core::stack::state::State;
 use crate::tui::frame::Frame;
 use crate::tui::keys::Action;
 use crate::tui::msg::{AuditFilter, Effect, EnginePlace, Msg, Overview, Ticket};
+use crate::tui::pane::stack::target::{log_of, target_of};
 use crate::tui::pane::stack::{facts, short_age, summary};
 use crate::tui::pane::{Delivery, Destination, Opening, Reaction, Scene, View};
 use crate::tui::picker::moved;
@@ -61,36 +60,6 @@ impl ServiceScreen {
     fn target(&self, overview: &Overview, now: Timestamp) -> Option<Target> {
         target_of(&self.name, self.env.as_deref(), overview, now)
     }
-}
-
-/// The target that a service is looked at for: in the environment it was opened for, or in the
-/// worst.
-fn target_of(name: &str, env: Option<&str>, overview: &Overview, now: Timestamp) -> Option<Target> {
-    let targets = targets_of(overview.stack.service(name)?);
-    let is_chosen = |target: &&Target| env.is_some() && target.env.as_deref() == env;
-    let chosen = targets.iter().find(is_chosen).cloned();
-    let state = |target: &&Target| match overview.current_state(target, now).state {
-        State::Failing => 0,
-        State::Degraded => 1,
-        State::Unknown => 2,
-        State::Ok => 3,
-    };
-    chosen.or_else(|| targets.iter().min_by_key(state).cloned())
-}
-
-/// The run whose log is about the present state of a service: the one that observed it, or the last
-/// that worked on the service before it began.
-#[must_use]
-pub fn log_of(name: &str, env: Option<&str>, overview: &Overview, now: Timestamp) -> Option<RunId> {
-    let target = target_of(name, env, overview, now)?;
-    let observed_by = summary(overview, &target).and_then(|s| s.latest.run);
-    let since = overview.current_state(&target, now).since;
-    let of = |run: &&RunSummary| run.services.iter().any(|service| service == name);
-    let before = |run: &&RunSummary| of(run) && since.is_none_or(|at| run.requested_at <= at);
-    let runs = &overview.runs;
-    observed_by
-        .or_else(|| runs.iter().find(before).map(|run| run.id))
-        .or_else(|| runs.iter().find(of).map(|run| run.id))
 }
 
 impl View for ServiceScreen {

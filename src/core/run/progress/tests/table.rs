@@ -694,7 +694,7 @@ fn a_run_that_opsroom_itself_broke_has_failed() {
 fn the_status_of_a_step_that_was_cut_short() {
     use StepStatus::{Cancelled, Pending, TimedOut, Unknown};
     let (by, message) = (|| "ana".to_owned(), "ask: no".to_owned());
-    let command = crate::stack::service::ShellCommand::Script("x".to_owned());
+    let command = crate::stack::shell::ShellCommand::Script("x".to_owned());
     let shell = PlanStep {
         spec: StepSpec::Shell(crate::run::step::shell::Shell::new(command)),
         ..step("do", Phase::Action)
