@@ -8,6 +8,7 @@ use crate::control::PlanCard;
 use crate::core::base::time::{human_ms, write_duration};
 use crate::core::run::Phase;
 use crate::core::run::plan::{Plan, PlanStep};
+use crate::core::run::step::shell::shell_word;
 
 /// Show what a phrase would do, and do nothing
 #[derive(Debug, clap::Args)]
@@ -44,7 +45,8 @@ pub(super) fn card_lines(card: &PlanCard) -> Vec<String> {
     let mut lines = Vec::new();
     plan_lines(&card.plan, &mut lines);
     if let Some(word) = card.plan.confirm_word() {
-        lines.push(format!("confirm      type `{word}` (--confirm \"{word}\")"));
+        let quoted = shell_word(&word);
+        lines.push(format!("confirm      type `{word}` (--confirm {quoted})"));
     }
     lines.extend(card.queue.iter().map(|line| format!("queue        {line}")));
     lines.extend(

@@ -7,6 +7,7 @@ use crate::core::base::time::Timestamp;
 use crate::core::command::run_ref::RunRef;
 use crate::core::command::{self, CommandAct, ParseOutcome, Parsed, ViewCommand};
 use crate::core::run::act::Act;
+use crate::core::run::step::shell::shell_word;
 
 /// `key=value` on the command line.
 pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
@@ -93,14 +94,16 @@ fn subcommand(parsed: &Parsed) -> String {
         Some(ViewCommand::Audit) => return "opsroom audit".to_owned(),
         Some(ViewCommand::File) => {
             let path = parsed.inputs.get("path").map_or("FILE", String::as_str);
-            return format!("opsroom log {path}");
+            return format!("opsroom log {}", shell_word(path));
         }
         Some(ViewCommand::Locks) => return "opsroom locks".to_owned(),
         _ => return "a subcommand (opsroom help)".to_owned(),
     };
     match RunRef::of(parsed, Timestamp::default()) {
         Ok(RunRef::Number(run)) => format!("opsroom {verb} {}", run.0),
-        Ok(RunRef::Newest(newest)) => format!("opsroom {verb} \"last {newest}\""),
+        Ok(RunRef::Newest(newest)) => {
+            format!("opsroom {verb} {}", shell_word(&format!("last {newest}")))
+        }
         Err(_) => format!("opsroom {verb} RUN"),
     }
 }

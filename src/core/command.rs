@@ -20,6 +20,7 @@ mod explain;
 mod fuzzy;
 mod habit;
 mod intent;
+mod kinds;
 mod lexer;
 mod lexicon;
 mod link;
@@ -29,6 +30,7 @@ mod normalize;
 mod outcome;
 mod pattern;
 mod periods;
+mod question;
 mod reading;
 mod resolve;
 mod runs;
@@ -244,8 +246,11 @@ pub fn parse_with(text: &str, given: &[(String, String)], catalogue: &Catalogue)
     if let Some(file) = log_file::parsed(text) {
         return file;
     }
-    habit::answer(text, catalogue, |look| phrase(look, &[], catalogue))
-        .unwrap_or_else(|| phrase(text, given, catalogue))
+    let look = |look: &str| phrase(look, &[], catalogue);
+    habit::answer(text, catalogue, look).unwrap_or_else(|| {
+        let read = phrase(text, given, catalogue);
+        question::answer(text, read, catalogue, look)
+    })
 }
 
 /// Reads one command of the language.

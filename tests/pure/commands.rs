@@ -300,6 +300,91 @@ fn most_looks_of_the_held_out_phrases_are_answered_and_no_change_is_guessed() {
     );
 }
 
+/// Questions that name a change, with all that it needs.
+const QUESTIONS: &[&str] = &[
+    "should we restart web in prod",
+    "did someone deploy api in prod",
+    "what happens if I deploy web to prod",
+    "is it safe to roll back web in prod",
+    "who restarted redis in prod",
+    "why was web restarted in prod",
+    "has anyone rolled back api in prod",
+    "can I restart web in prod",
+    "when did we deploy web to prod",
+    "can we scale web to 3 in prod",
+    "why did you restart api in prod",
+    "did we restart api in prod",
+    "what if we restart api in prod",
+    "do you think we should deploy web to prod",
+    "tell me if someone deployed web to prod",
+    "has web been restarted in prod today",
+    "who should deploy web to prod",
+    "why deploy web to prod",
+    "was api rolled back in prod",
+    "is anyone about to restart web in prod",
+    "would it help to restart web in prod",
+    "could we back up postgres in prod",
+    "should I cancel run 41",
+    "who approved run 41",
+    "does anyone want to deploy web to prod",
+    "may I deploy web to prod",
+    "hey, should i deploy web to prod?",
+    "when was the last time someone restarted redis in prod",
+    "how often do we deploy web to prod",
+    "have we deployed web to prod yet",
+    "did ana ack the alert of payments",
+    "am i allowed to restart web in prod",
+    "should we restart web in prod then deploy api to prod",
+];
+
+#[test]
+fn a_question_about_a_change_is_answered_and_changes_nothing() {
+    for text in QUESTIONS {
+        let got = parse(text, shared());
+        let answers = matches!(got.outcome, ParseOutcome::View | ParseOutcome::Suggest);
+        assert!(
+            answers && !links(&got).any(|link| link.mutates),
+            "{text}: {got:?}"
+        );
+        for offer in &got.suggestions {
+            assert!(!parse(offer, shared()).mutates, "{text}: {offer}");
+        }
+    }
+    for text in ["can you", "please", "could someone", "would you please"] {
+        let got = parse(&format!("{text} restart web in prod"), shared());
+        assert!(runs(&got), "{text}: {got:?}");
+    }
+}
+
+/// An act that is not available, after a check, does not make the check a changing plan.
+#[test]
+fn a_check_before_an_unavailable_act_is_no_changing_plan() {
+    let got = parse("check , note check", shared());
+    assert!(got.unavailable.is_some(), "{got:?}");
+    assert!(!got.mutates && got.then[0].mutates, "{got:?}");
+}
+
+#[test]
+fn the_looks_of_the_night_are_answered() {
+    let found = answered("commands_night.toml");
+    assert!(found.guessed.is_empty(), "{}", found.guessed.join("\n"));
+    assert!(found.missed.is_empty(), "{}", found.missed.join("\n"));
+}
+
+/// No word of the language was chosen because of these.
+#[test]
+fn most_looks_of_the_night_that_were_held_out_are_answered() {
+    let found = answered("commands_night_held_out.toml");
+    assert!(found.guessed.is_empty(), "{}", found.guessed.join("\n"));
+    let right = found.looks - found.missed.len();
+    assert!(
+        right * 100 >= found.looks * 80,
+        "{right} of {} looks:\n{}",
+        found.looks,
+        found.missed.join("\n")
+    );
+}
+
 /// The form that is shown to people must parse as its intent.
 #[test]
 fn every_form_selects_its_intent() {

@@ -10,6 +10,7 @@ use crate::core::run::act::{Act, Acted, Confirmation};
 use crate::core::run::approval::{Tally, VoteError};
 use crate::core::run::orders::{Ending, Order};
 use crate::core::run::plan::Plan;
+use crate::core::run::step::shell::shell_word;
 use crate::core::run::{RunId, RunStatus};
 
 /// How the operator confirms an act on the command line, and wants its result.
@@ -105,7 +106,8 @@ pub(in crate::cli) async fn consent(
                 .ok_or_else(|| Stop::Usage("not confirmed; nothing was started".to_owned()))
         }
         Some(word) => Err(Stop::Usage(format!(
-            "protected environment: add --confirm \"{word}\" (--yes is not enough); nothing was started"
+            "protected environment: add --confirm {} (--yes is not enough); nothing was started",
+            shell_word(&word)
         ))),
         None if yes || !plan.changes_something() => Ok(None),
         None if can_ask() => match ask("start? [y/N] ").await?.as_deref().map(str::trim) {

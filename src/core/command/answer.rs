@@ -13,6 +13,12 @@ pub(super) fn combine(u: Understanding, text: &Text, rate: &dyn Fn(&str) -> Wort
     let mut links: Vec<Parsed> = Vec::with_capacity(u.links.len());
     let mut suspects = Vec::new();
     let mutates = u.links.iter().any(|l| l.mutates);
+    // "check web, note seen": what is not available makes no changing plan of what is.
+    let changes = u
+        .links
+        .iter()
+        .enumerate()
+        .any(|(at, link)| link.mutates && (at == 0 || link.parsed.unavailable.is_none()));
     let doubt = u.links.iter().any(|l| l.doubt);
     let refused = u.links.iter().any(|l| l.refused);
     for mut link in u.links {
@@ -99,7 +105,7 @@ pub(super) fn combine(u: Understanding, text: &Text, rate: &dyn Fn(&str) -> Wort
     } else {
         top.outcome
     };
-    top.mutates = mutates && !matches!(top.outcome, ParseOutcome::Suggest | ParseOutcome::Nothing);
+    top.mutates = changes && !matches!(top.outcome, ParseOutcome::Suggest | ParseOutcome::Nothing);
     if suggestions.is_empty() {
         top.suggestions.extend(rest);
     } else {

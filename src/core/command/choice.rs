@@ -1,7 +1,7 @@
 //! Phrases that several intents share: the named objects decide.
 
 use super::called;
-use super::intent::{Intent, Object};
+use super::intent::{Intent, Object, SERVICES, SHOW_SERVICE};
 use super::pattern::Words;
 use super::reading::Reading;
 use super::verb::Hit;
@@ -50,6 +50,10 @@ pub(super) fn choose(r: &Reading<'_>, hit: &Hit) -> Choice {
             .find(|i| i.with_objects.is_some())
             .unwrap_or(&all[0]),
     };
+    let env_alone = r.mentions(Object::Env) && !r.mentions(Object::Service) && !r.mentions_all();
+    if *chosen == SHOW_SERVICE && env_alone && is_show(r, hit) {
+        return Choice::One(SERVICES);
+    }
     let objects = r.mentions(Object::Env) || r.mentions(Object::Service) || r.mentions_all();
     Choice::One(chosen.with_objects.filter(|_| objects).unwrap_or(chosen))
 }
@@ -71,4 +75,10 @@ pub(super) fn runbook_after(
     // Several names with the same words are ambiguous.
     let [name] = names else { return None };
     (!inside && r.is_free(at)).then(|| (at..at + n, name.clone()))
+}
+
+/// Whether the phrase only says to show: "show me prod".
+fn is_show(r: &Reading<'_>, hit: &Hit) -> bool {
+    let words: Vec<&str> = hit.found.used.iter().map(|&at| r.word(at)).collect();
+    r.lexicon.show_verbs.contains(&words.join(" "))
 }

@@ -122,7 +122,7 @@ pub(super) fn answer(
 }
 
 /// Whether a name of the stack, or a phrase of one of its runbooks, begins the text.
-fn begins_own(words: &[&str], catalogue: &Catalogue) -> bool {
+pub(super) fn begins_own(words: &[&str], catalogue: &Catalogue) -> bool {
     let text = Text::new(&words.join(" "), lexicon());
     let all = 0..text.words.len();
     let spans = Spans::new(&text, catalogue);
@@ -134,7 +134,7 @@ fn begins_own(words: &[&str], catalogue: &Catalogue) -> bool {
 }
 
 /// The look with the shell command as its reason.
-fn looked(text: &str, look: &str, parsed: Parsed) -> Parsed {
+pub(super) fn looked(text: &str, look: &str, parsed: Parsed) -> Parsed {
     let typed = text.trim();
     let start = text.len() - text.trim_start().len();
     Parsed {

@@ -243,15 +243,16 @@ fn noun(mut r: Reading<'_>, hit: &Hit, all: &Range<usize>) -> Link {
     }
 }
 
-/// "web?", "prod?", "web in prod?": names alone with a question mark ask how they are.
-fn bare_question(r: &Reading<'_>) -> Option<Link> {
-    if r.text.questions.is_empty() || r.doubt {
-        return None;
-    }
+/// "web?", "prod?", "web in prod?", "redis prod": names alone with a question mark, or a service and
+/// its place, ask how they are.
+fn bare_names(r: &Reading<'_>) -> Option<Link> {
+    let asks = !r.text.questions.is_empty();
     let intent = match (r.mentions(Object::Service), r.mentions(Object::Env)) {
-        (true, _) => intent::SHOW_SERVICE,
-        (false, true) => intent::SERVICES,
-        (false, false) => return None,
+        _ if r.doubt => return None,
+        (true, true) => intent::SHOW_SERVICE,
+        (true, false) if asks => intent::SHOW_SERVICE,
+        (false, true) if asks => intent::SERVICES,
+        _ => return None,
     };
     let mut read = r.clone();
     slots::fill(&mut read, intent);
@@ -298,7 +299,7 @@ fn without_verb(
         }
     }
     r.words = all.clone();
-    if let Some(link) = bare_question(&r).filter(|_| before.is_none() && leading.is_none()) {
+    if let Some(link) = bare_names(&r).filter(|_| before.is_none() && leading.is_none()) {
         return link;
     }
     let suspects = spelling::suspects(&r, all, |_| true);

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::kinds::{self, Form};
 use super::reading::Reading;
 
 impl Reading<'_> {
@@ -96,29 +97,21 @@ impl Reading<'_> {
 
     /// Its words, whether it failed, and its runbook.
     pub fn find_run_of_kind(&self) -> Option<(Range<usize>, bool, &'static str)> {
-        const KINDS: [(&str, &str); 8] = [
-            ("deploy", "deploy"),
-            ("deployment", "deploy"),
-            ("release", "deploy"),
-            ("rollout", "deploy"),
-            ("rollback", "rollback"),
-            ("restart", "restart"),
-            ("backup", "backup"),
-            ("healthcheck", "healthcheck"),
-        ];
         self.words.clone().find_map(|at| {
             let last = self.is(at, &["last", "latest", "previous", "newest"]);
             let failed = self.is(at + usize::from(last), &["failed"]);
             let noun = at + usize::from(last) + usize::from(failed);
-            let kind = KINDS.iter().find(|(typed, _)| self.is(noun, &[typed]))?;
-            (last || failed).then_some((at..noun + 1, failed, kind.1))
+            let word = Some(noun).filter(|noun| *noun < self.words.end && self.is_free(*noun))?;
+            let (kind, form) = kinds::of(self.word(word)).filter(|_| last || failed)?;
+            (form == Form::Noun).then_some((at..noun + 1, failed, kind))
         })
     }
 
     /// "errors in the last run": the word of the verb is also the level.
     pub fn take_level(&mut self) {
         let errors = |r: &Self, at: usize| {
-            matches!(r.word(at), "error" | "errors" | "failures" | "problems")
+            r.spans.at(at).is_none()
+                && matches!(r.word(at), "error" | "errors" | "failures" | "problems")
         };
         if self.words.clone().any(|at| errors(self, at)) {
             self.out

@@ -2,9 +2,11 @@
 
 use super::choice;
 use super::intent::{Intent, Object};
+use super::kinds::{self, Form};
 use super::lexer::Kind;
 use super::names::Name;
 use super::reading::{Reading, severity};
+use super::spelling;
 
 impl Reading<'_> {
     /// `key=value`; an undeclared key stays unread.
@@ -95,18 +97,8 @@ impl Reading<'_> {
         }
     }
 
-    /// "who is deploying": the runbook of the runs.
+    /// "who is deploying", "deploys of web": the runbook of the runs.
     pub fn take_kind(&mut self) {
-        const KINDS: [(&str, &str); 8] = [
-            ("deploying", "deploy"),
-            ("releasing", "deploy"),
-            ("shipping", "deploy"),
-            ("restarting", "restart"),
-            ("scaling", "scale"),
-            ("migrating", "schema_sync"),
-            ("rolling", "rollback"),
-            ("backing", "backup"),
-        ];
         // The word is also part of the verb.
         let found = self.words.clone().find_map(|at| {
             let word = self.word(at);
@@ -114,13 +106,14 @@ impl Reading<'_> {
             if self.spans.at(at).is_some() {
                 return None;
             }
-            let kind = KINDS.iter().find(|(typed, _)| *typed == word)?;
-            Some((at, kind.1))
+            Some((at, kinds::of(word)?))
         });
-        if let Some((at, kind)) = found {
+        if let Some((at, (kind, form))) = found {
             self.set_input("kind", kind.to_owned(), &(at..at + 1));
-            let status = self.out.inputs.entry("status".to_owned());
-            status.or_insert_with(|| "running".to_owned());
+            if form == Form::Ongoing {
+                let status = self.out.inputs.entry("status".to_owned());
+                status.or_insert_with(|| "running".to_owned());
+            }
         }
     }
 
@@ -146,10 +139,13 @@ impl Reading<'_> {
             "changes",
         ];
         for at in self.words.clone() {
-            let next = at + 1;
+            let next = self.after_status(at + 1);
             let is_next = |of: &[&str]| next < self.words.end && of.contains(&self.word(next));
             let owns = self.owner_at(at).is_some();
-            let found = if matches!(self.word(at), "by" | "did") && next < self.words.end {
+            let listed = LISTS.contains(&self.word(at)) && self.is_lone_person(at + 1);
+            let found = if listed {
+                Some(at + 1)
+            } else if matches!(self.word(at), "by" | "did") && next < self.words.end {
                 self.is_person(next).then_some(next)
             } else if self.word(at) == "my" && is_next(&LISTS) {
                 Some(at)
@@ -158,18 +154,45 @@ impl Reading<'_> {
                 (is_one && self.is_person(at)).then_some(at)
             };
             let Some(name) = found else { continue };
-            let is_me = matches!(self.word(name), "i" | "me" | "my" | "myself" | "we");
+            let is_me = matches!(self.word(name), "i" | "me" | "my" | "myself");
             let actor = if is_me {
                 "me".to_owned()
             } else {
                 let typed = self.text.raw(&(name..name + 1));
                 self.owner_at(name).unwrap_or(typed)
             };
-            self.set_input("actor", actor, &(at..name + 1));
+            let words = if listed {
+                name..name + 1
+            } else {
+                at..at.max(name) + 1
+            };
+            self.set_input("actor", actor, &words);
             if self.is(name + 1, &DID) {
                 self.soften(name + 1);
             }
         }
+    }
+
+    /// The next word after words for a status: "my failed runs".
+    fn after_status(&self, at: usize) -> usize {
+        let is_status = |word: &str| {
+            let mut statuses = self.lexicon.statuses.iter();
+            statuses.any(|(words, _)| words.len() == 1 && words[0] == word)
+        };
+        let last = at < self.words.end && self.is(at, &["last", "latest"]);
+        let at = at + usize::from(last);
+        at + usize::from(at < self.words.end && is_status(self.word(at)))
+    }
+
+    /// "runs ana": a person after a list of runs, when it is no misspelt name.
+    fn is_lone_person(&self, at: usize) -> bool {
+        let ends = at + 1 >= self.words.end
+            || self.spans.at(at + 1).is_some()
+            || self.lexicon.connectives.contains(self.word(at + 1));
+        at < self.words.end
+            && ends
+            && self.is_person(at)
+            && spelling::suspects(self, &(at..at + 1), |_| true).is_empty()
     }
 
     /// "ana's": ana.
@@ -183,7 +206,7 @@ impl Reading<'_> {
 
     /// Whether a word can be the name of a person.
     fn is_person(&self, at: usize) -> bool {
-        let is_me = matches!(self.word(at), "i" | "me" | "myself" | "we");
+        let is_me = matches!(self.word(at), "i" | "me" | "myself");
         let is_unknown = self.text.is_word(at)
             && self.spans.at(at).is_none()
             && !self.lexicon.knows(self.word(at))

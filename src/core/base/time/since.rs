@@ -64,6 +64,13 @@ fn day(lower: &str, now: Timestamp) -> Option<Timestamp> {
         "this afternoon" => return Some(today.plus_ms(12 * 60 * MINUTE)).filter(|at| *at <= now),
         "this evening" => return Some(today.plus_ms(18 * 60 * MINUTE)).filter(|at| *at <= now),
         "yesterday" => return Some(back(1)),
+        // The evening that began last, also after midnight.
+        "tonight" => {
+            let evening = |days: i64| back(days).plus_ms(18 * 60 * MINUTE);
+            return Some(evening(0))
+                .filter(|at| *at <= now)
+                .or(Some(evening(1)));
+        }
         "last night" => return Some(back(1).plus_ms(18 * 60 * MINUTE)),
         "the day before yesterday" => return Some(back(2)),
         "this week" => return Some(back(weekday)),

@@ -22,6 +22,7 @@ pub(super) struct File {
     pub other_words: Vec<String>,
     pub negation: NegationFile,
     pub doubt: DoubtFile,
+    pub question: QuestionFile,
     pub chain: ChainFile,
     pub condition: ConditionFile,
     pub states: StatesFile,
@@ -50,6 +51,15 @@ pub(super) struct NegationFile {
 pub(super) struct DoubtFile {
     pub phrases: Vec<String>,
     pub favours: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct QuestionFile {
+    pub leads: Vec<String>,
+    pub past: Vec<String>,
+    pub effect: Vec<String>,
+    pub advice: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
