@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::kinds::{self, Form};
+use super::pattern::Words;
 use super::reading::Reading;
 
 impl Reading<'_> {
@@ -105,6 +106,20 @@ impl Reading<'_> {
             let (kind, form) = kinds::of(self.word(word)).filter(|_| last || failed)?;
             (form == Form::Noun).then_some((at..noun + 1, failed, kind))
         })
+    }
+
+    /// "last 5 deploys": a list begins with the newest anyway, so the count is not kept.
+    pub fn skip_count(&mut self) {
+        let counts = |r: &Self, at: usize| {
+            let last = at > r.words.start
+                && matches!(r.word(at - 1), "last" | "latest" | "recent" | "previous");
+            let listed = at + 1 < r.words.end
+                && (r.word(at + 1) == "runs" || kinds::of(r.word(at + 1)).is_some());
+            last && listed && r.is_number(at)
+        };
+        if let Some(at) = self.find_free(counts) {
+            self.soften(at);
+        }
     }
 
     /// "errors in the last run": the word of the verb is also the level.

@@ -75,6 +75,7 @@ pub(super) const LIST_RUNS: Intent = Intent {
     form: "failed runs since 02:00",
     takes: &[Object::Env, Object::Service],
     inputs: &["status", "since", "actor", "kind"],
+    read: |r| r.skip_count(),
     restate: restate_list_runs,
     view: Some(ViewCommand::Runs),
     ..Intent::BLANK
