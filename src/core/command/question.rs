@@ -42,7 +42,8 @@ pub(super) fn answer(
     let changes = read.mutates || read.then.iter().any(|link| link.mutates);
     let unread = matches!(read.outcome, ParseOutcome::Suggest | ParseOutcome::Question);
     let about = About::of(&r, &read);
-    if !changes && !(unread && asks == Asks::Past && about.kind.is_some()) {
+    let past_runs = unread && asks == Asks::Past && about.kind.is_some();
+    if !changes && !past_runs {
         return read;
     }
     let look = match asks {
