@@ -414,7 +414,7 @@ impl Known {
             env: one.rules.env.clone(),
             when: one.when(&self.stack.timezone),
             state: state.map_or(State::Unknown, |s| s.state),
-            hard: state.is_some_and(|s| s.hard),
+            hard: state.is_some_and(|s| s.state == s.confirmed),
             flapping: state.is_some_and(|s| s.flapping),
             since: state.map(|s| s.since),
             message: state.map(|s| s.message.clone()).unwrap_or_default(),

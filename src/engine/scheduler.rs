@@ -244,7 +244,7 @@ impl Scheduler {
         if let Some(next) = due.next {
             self.heap.push(Reverse((next, routine)));
         }
-        if let Some((slot, count, reason)) = due.skipped {
+        for (slot, count, reason) in due.skipped {
             self.pending.skip(routine, slot, count, reason);
         }
         self.waiting.extend(tasks);

@@ -237,10 +237,6 @@ fn mistakes_in_routines_are_reported_with_their_key() {
             ".expect: a manual routine has no answer to check",
         ),
         (
-            "kind = \"dns\"\nevery = \"1m\"\nhost = \"x.test\"\njitter = \"50s\"",
-            ".jitter: `50s` is too long; the most is 30s",
-        ),
-        (
             "kind = \"dns\"\nevery = \"1m\"\nhost = \"x.test\"\nmisfire = \"oncce\"",
             ".misfire: `oncce` is not one of skip, once, all; did you mean `once`?",
         ),

@@ -55,11 +55,11 @@ create table probe_rollup (
     unique (workspace_id, level, from_ms, page)
 );
 
--- A state is hard once enough probes in a row agree. A pause is of a person, the rest of the engine.
+-- `state`: what the last probe found; `confirmed`: what enough probes in a row agree on. A pause is of a person, the rest of the engine.
 create table routine_state (
     routine_id bigint not null primary key references probe_routine (id),
     state text not null,
-    hard boolean not null,
+    confirmed text not null,
     since bigint not null,
     streak bigint not null,
     last_ok_at bigint,

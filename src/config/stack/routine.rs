@@ -17,8 +17,6 @@ const MAX_CONDITIONS: usize = 20;
 const MAX_THRESHOLD: i64 = 100;
 /// Most slots caught up on at once.
 const MAX_CATCH_UP: i64 = 1000;
-/// Longest jitter, milliseconds.
-const MAX_JITTER_MS: i64 = 3_600_000;
 
 pub(super) fn read(
     mut s: Section<'_>,
@@ -59,7 +57,7 @@ pub(super) fn read(
         timezone,
         expect,
         timeout_ms: s.text_by(report, "timeout", schedule::timeout),
-        ..rules(&mut s, report, every_ms)
+        ..rules(&mut s, report)
     };
     if kind.is_some() {
         s.close(report);
@@ -67,12 +65,10 @@ pub(super) fn read(
     routine
 }
 
-/// What happens around a check: jitter, missed slots, thresholds.
-fn rules(s: &mut Section<'_>, report: &mut Report, every_ms: Option<i64>) -> Routine {
+/// What happens around a check: missed slots, thresholds.
+fn rules(s: &mut Section<'_>, report: &mut Report) -> Routine {
     let policies = MisfirePolicy::ALL.map(|policy| (policy.name(), policy));
-    let most = every_ms.map_or(MAX_JITTER_MS, |every| (every / 2).min(MAX_JITTER_MS));
     let routine = Routine {
-        jitter_ms: s.text_by(report, "jitter", |t| schedule::within(t, 1, most)),
         misfire: s.text_by(report, "misfire", |t| rule::one_of(t, &policies)),
         failure_threshold: number(s, report, "failure_threshold", MAX_THRESHOLD),
         success_threshold: number(s, report, "success_threshold", MAX_THRESHOLD),

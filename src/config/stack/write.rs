@@ -179,7 +179,6 @@ fn routine(r: &Routine) -> Pairs {
         many => out.list("expect", many),
     }
     out.duration("timeout", r.timeout_ms);
-    out.duration("jitter", r.jitter_ms);
     out.maybe("misfire", r.misfire.map(MisfirePolicy::name));
     out.number("max_catch_up", r.max_catch_up.map(i64::from));
     out.number("failure_threshold", r.failure_threshold.map(i64::from));

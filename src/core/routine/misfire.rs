@@ -16,10 +16,6 @@ words! {
         Overlap = "overlap",
         /// A person paused the routine.
         Paused = "paused",
-        /// A maintenance window.
-        Maintenance = "maintenance",
-        /// Another engine took the routine over.
-        Takeover = "takeover",
         /// This machine could not keep up.
         Overload = "overload",
         /// The rate limit of its host had no room.
@@ -65,7 +61,7 @@ pub struct Due {
     /// Slots to run, oldest first.
     pub run: Vec<Timestamp>,
     /// Slots that are recorded as skipped: the last of them, how many, and why.
-    pub skipped: Option<(Timestamp, u64, SkipReason)>,
+    pub skipped: Vec<(Timestamp, u64, SkipReason)>,
     /// The last slot that is dealt with hereby; unchanged when there was none.
     pub handled: Option<Timestamp>,
     /// The next slot; none: there is none any more.
@@ -98,8 +94,12 @@ pub fn due(schedule: &Schedule, rules: &Routine, now: Situation) -> Due {
     };
     let count = u64::try_from(slots.len()).unwrap_or(0) + before;
     if let Some(reason) = hindered {
+        // What hinders it now says nothing about the slots before the last one.
+        let before = schedule.last_at(last.plus_ms(-1)).filter(|_| count > 1);
+        let missed = before.map(|slot| (slot, count - 1, SkipReason::Missed));
+        let skipped = missed.into_iter().chain([(last, 1, reason)]).collect();
         return Due {
-            skipped: Some((last, count, reason)),
+            skipped,
             handled: Some(last),
             ..nothing
         };
@@ -114,7 +114,10 @@ pub fn due(schedule: &Schedule, rules: &Routine, now: Situation) -> Due {
     let before = run.first().map_or(last, |first| first.plus_ms(-1));
     let skipped_at = schedule.last_at(before).unwrap_or(last);
     Due {
-        skipped: (skipped > 0).then_some((skipped_at, skipped, SkipReason::Missed)),
+        skipped: (skipped > 0)
+            .then_some((skipped_at, skipped, SkipReason::Missed))
+            .into_iter()
+            .collect(),
         run,
         handled: Some(last),
         next,
@@ -179,9 +182,9 @@ mod tests {
             let due = due(&schedule(), &rules(policy), situation(handled, now));
             let found: Vec<i64> = due.run.iter().map(|slot| slot.0).collect();
             assert_eq!(found, run, "{policy:?} {handled:?} {now}");
-            let skips = due.skipped.map(|(slot, count, reason)| {
-                assert_eq!(reason, SkipReason::Missed);
-                (slot.0, count)
+            let skips = due.skipped.first().map(|(slot, count, reason)| {
+                assert_eq!(*reason, SkipReason::Missed);
+                (slot.0, *count)
             });
             assert_eq!(skips, skipped, "{policy:?} {handled:?} {now}");
         }
@@ -196,7 +199,10 @@ mod tests {
         let first = due(&schedule(), &rules(MisfirePolicy::All), hindered);
         assert_eq!(
             first.skipped,
-            Some((Timestamp(20_000), 2, SkipReason::Paused))
+            [
+                (Timestamp(10_000), 1, SkipReason::Missed),
+                (Timestamp(20_000), 1, SkipReason::Paused)
+            ]
         );
         assert!(first.run.is_empty());
         let again = Situation {
@@ -204,7 +210,7 @@ mod tests {
             ..hindered
         };
         let again = due(&schedule(), &rules(MisfirePolicy::All), again);
-        assert_eq!((again.skipped, again.run.len()), (None, 0));
+        assert_eq!((again.skipped.len(), again.run.len()), (0, 0));
         // Resuming does not fire at once: the missed slots are dealt with.
         let resumed = situation(first.handled.map(|t| t.0), 26_000);
         let resumed = due(&schedule(), &rules(MisfirePolicy::All), resumed);

@@ -154,7 +154,7 @@ impl Schedule {
     }
 
     /// The slots after `from` and at or before `until`: at most the last `most` of them, oldest
-    /// first, and how many there were before those (for a cron pattern counted up to 10,000).
+    /// first, and how many there were before those (for a cron pattern counted up to 1,000).
     #[must_use]
     pub fn slots(&self, from: Timestamp, until: Timestamp, most: usize) -> (Vec<Timestamp>, u64) {
         let mut slots = Vec::new();
@@ -172,7 +172,7 @@ impl Schedule {
     }
 
     fn count(&self, from: Timestamp, until: Timestamp) -> u64 {
-        const MOST: u64 = 10_000;
+        const MOST: u64 = 1000;
         match self {
             Self::Every(every) => every.count(from, until),
             Self::Cron(cron) => {

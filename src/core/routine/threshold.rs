@@ -2,8 +2,8 @@
 //! (hard), and whether it changes too often (flapping).
 //!
 //! Flapping follows the formula of Nagios: of the last 21 results the changes between neighbours
-//! are weighted from 0.8 (oldest) to 1.2 (newest) and divided by 20. A routine begins to flap at
-//! 50 % and stops below 25 %.
+//! are weighted from 0.8 (oldest) to 1.2 (newest) and divided by 20. The limits are ours: a routine
+//! begins to flap at 50 % and stops below 25 %; those of Nagios (20 and 5 %) are for retried checks.
 
 use crate::base::time::Timestamp;
 use crate::stack::routine::{FAILURE_THRESHOLD, Routine, SUCCESS_THRESHOLD};
@@ -113,9 +113,7 @@ impl RoutineHealth {
             (State::Failing, _) => limits.successes,
             _ => 1,
         };
-        let agree = (0..needed.min(RESULTS)).all(|n| self.bit(n) == self.bit(0));
-        let enough = agree && self.in_a_row() >= needed;
-        if !enough || found == self.hard {
+        if self.in_a_row() < needed || found == self.hard {
             return None;
         }
         let from = std::mem::replace(&mut self.hard, found);
@@ -238,6 +236,28 @@ mod tests {
         }
         // 25 % of the weight is left when about five old changes are.
         assert!((14..=17).contains(&calm), "{calm}");
+    }
+
+    #[test]
+    fn a_restart_changes_no_threshold() {
+        // Two failures, then another process: the third confirms.
+        let mut health = RoutineHealth::stored(State::Failing, State::Ok, Timestamp(0), 2);
+        let change = health.add(State::Failing, Timestamp(1), LIMITS);
+        assert_eq!(
+            change.map(|c| (c.from, c.to)),
+            Some((State::Ok, State::Failing))
+        );
+        let mut health = RoutineHealth::stored(State::Failing, State::Ok, Timestamp(0), 1);
+        assert_eq!(health.add(State::Failing, Timestamp(1), LIMITS), None);
+        // Failing and confirmed, then one success: the next one is the recovery.
+        let mut health = RoutineHealth::stored(State::Ok, State::Failing, Timestamp(0), 1);
+        let change = health.add(State::Ok, Timestamp(1), LIMITS);
+        assert_eq!(
+            change.map(|c| (c.from, c.to)),
+            Some((State::Failing, State::Ok))
+        );
+        let mut health = RoutineHealth::stored(State::Ok, State::Ok, Timestamp(0), 9);
+        assert_eq!(health.add(State::Failing, Timestamp(1), LIMITS), None);
     }
 
     proptest! {

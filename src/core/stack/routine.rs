@@ -88,9 +88,6 @@ pub struct Routine {
     /// Total deadline of one check, milliseconds; none: the default of its kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<i64>,
-    /// A slot begins up to this much later, milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub jitter_ms: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub misfire: Option<MisfirePolicy>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -113,7 +110,6 @@ impl Default for Routine {
             timezone: None,
             expect: Vec::new(),
             timeout_ms: None,
-            jitter_ms: None,
             misfire: None,
             max_catch_up: None,
             failure_threshold: None,

@@ -14,7 +14,6 @@ use crate::core::routine::scheduled::Scheduled;
 use crate::core::routine::shard::{key_of, shard_of};
 use crate::core::routine::threshold::{RoutineHealth, Thresholds};
 use crate::core::run::step::CallKind;
-use crate::core::stack::state::State;
 use crate::store::RoutineState;
 
 pub(super) struct RoutineEntry {
@@ -106,13 +105,9 @@ impl RoutineEntry {
 
     /// Takes over the state that another engine has written.
     pub fn restore(&mut self, stored: &RoutineState) {
-        let hard = if stored.hard {
-            stored.state
-        } else {
-            State::Unknown
-        };
         let streak = u32::try_from(stored.streak).unwrap_or(u32::MAX);
-        self.health = RoutineHealth::stored(stored.state, hard, stored.since, streak);
+        self.health = RoutineHealth::stored(stored.state, stored.confirmed, stored.since, streak);
+        self.health.flapping = stored.flapping;
         self.last_ok_at = stored.last_ok_at;
         self.last_failed_at = stored.last_failed_at;
     }

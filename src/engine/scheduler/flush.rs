@@ -265,7 +265,7 @@ fn state(entry: &RoutineEntry, result: &CheckResult) -> RoutineState {
     RoutineState {
         routine: entry.id,
         state: entry.health.soft,
-        hard: entry.health.is_hard(),
+        confirmed: entry.health.hard,
         since: entry.health.since,
         streak: i64::from(entry.health.streak),
         last_ok_at: entry.last_ok_at,

@@ -7,8 +7,8 @@ use crate::store::db::{Tx, text};
 use crate::store::{Store, StoreError};
 
 const NAME: &str = "select name from probe_routine where id = $1 and workspace_id = $2";
-const PAUSE: &str = "insert into routine_state (routine_id, state, hard, since, streak, message, flapping, paused_until, \
-     paused_by, pause_reason) values ($1, 'unknown', false, $2, 0, '', false, $3, $4, $5) \
+const PAUSE: &str = "insert into routine_state (routine_id, state, confirmed, since, streak, message, flapping, paused_until, \
+     paused_by, pause_reason) values ($1, 'unknown', 'unknown', $2, 0, '', false, $3, $4, $5) \
      on conflict (routine_id) do update set paused_until = excluded.paused_until, paused_by = excluded.paused_by, \
      pause_reason = excluded.pause_reason";
 const RESUME: &str = "update routine_state set paused_until = null, paused_by = null, pause_reason = null \

@@ -10,13 +10,13 @@ use crate::core::stack::state::State;
 use crate::store::db::{self, Tx, dialect, text};
 use crate::store::{Store, StoreError};
 
-const KEEP: &str = "insert into routine_state (routine_id, state, hard, since, streak, last_ok_at, last_failed_at, \
+const KEEP: &str = "insert into routine_state (routine_id, state, confirmed, since, streak, last_ok_at, last_failed_at, \
      message, flapping) ";
 /// A pause is not the engine's.
-const REPLACE: &str = " on conflict (routine_id) do update set state = excluded.state, hard = excluded.hard, \
+const REPLACE: &str = " on conflict (routine_id) do update set state = excluded.state, confirmed = excluded.confirmed, \
      since = excluded.since, streak = excluded.streak, last_ok_at = excluded.last_ok_at, \
      last_failed_at = excluded.last_failed_at, message = excluded.message, flapping = excluded.flapping";
-const ALL: &str = "select s.routine_id, s.state, s.hard, s.since, s.streak, s.last_ok_at, s.last_failed_at, s.message, \
+const ALL: &str = "select s.routine_id, s.state, s.confirmed, s.since, s.streak, s.last_ok_at, s.last_failed_at, s.message, \
      s.flapping, s.paused_until, s.paused_by, s.pause_reason from routine_state s join probe_routine r on r.id = s.routine_id \
      where r.workspace_id = $1 order by s.routine_id";
 const CHANGE: &str = "insert into routine_change (routine_id, at, from_state, to_state, reason, class, message) \
@@ -37,8 +37,8 @@ const BAD: &str = "bad";
 pub struct RoutineState {
     pub routine: i64,
     pub state: State,
-    /// Enough results in a row agree. Otherwise it is soft: seen, not yet confirmed.
-    pub hard: bool,
+    /// What enough results in a row agree on; another state is seen, but not yet confirmed.
+    pub confirmed: State,
     pub since: Timestamp,
     /// Results in a row with this state.
     pub streak: i64,
@@ -78,7 +78,7 @@ row! {
     struct StateRow {
         routine_id: i64,
         state: String,
-        hard: bool,
+        confirmed: String,
         since: i64,
         streak: i64,
         last_ok_at: Option<i64>,
@@ -157,7 +157,7 @@ impl TryFrom<StateRow> for RoutineState {
         Ok(Self {
             routine: row.routine_id,
             state: state(&row.state)?,
-            hard: row.hard,
+            confirmed: state(&row.confirmed)?,
             since: Timestamp(row.since),
             streak: row.streak,
             last_ok_at: row.last_ok_at.map(Timestamp),
@@ -185,7 +185,7 @@ pub(super) async fn keep(tx: &mut Tx, states: &[RoutineState]) -> Result<(), Sto
             query.push_values(part, |mut row, s| {
                 row.push_bind(s.routine)
                     .push_bind(s.state.name())
-                    .push_bind(s.hard)
+                    .push_bind(s.confirmed.name())
                     .push_bind(s.since.0)
                     .push_bind(s.streak)
                     .push_bind(s.last_ok_at.map(|at| at.0))

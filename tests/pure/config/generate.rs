@@ -448,7 +448,6 @@ fn routine(
                     timezone: zone.map(str::to_owned),
                     check,
                     expect,
-                    jitter_ms: rules.jitter_ms.filter(|_| every_ms.is_none()),
                     ..rules.clone()
                 }
             },
@@ -523,14 +522,13 @@ fn check(
 fn rules() -> impl Strategy<Value = Routine> {
     let misfire = of(select(MisfirePolicy::ALL.to_vec()));
     let numbers = (of(1..100u32), of(1..100u32), of(1..100u32));
-    (misfire, numbers, of(1..100_000i64), of(1..3_600_000i64)).prop_map(
-        |(misfire, (catch_up, failures, successes), timeout_ms, jitter_ms)| Routine {
+    (misfire, numbers, of(1..100_000i64)).prop_map(
+        |(misfire, (catch_up, failures, successes), timeout_ms)| Routine {
             misfire,
             max_catch_up: catch_up.filter(|_| misfire == Some(MisfirePolicy::All)),
             failure_threshold: failures,
             success_threshold: successes,
             timeout_ms,
-            jitter_ms,
             ..Routine::default()
         },
     )

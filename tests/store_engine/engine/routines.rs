@@ -250,7 +250,10 @@ async fn a_state_is_confirmed_after_enough_failures_and_the_answer_is_kept() {
     until_checked(&bench, "one", 4).await;
     engine.stop(true).await;
     let states = bench.store.routine_states(bench.workspace).await.unwrap();
-    assert_eq!((states[0].state, states[0].hard), (State::Failing, true));
+    assert_eq!(
+        (states[0].state, states[0].confirmed),
+        (State::Failing, State::Failing)
+    );
     assert_eq!(states[0].message, "connection refused");
     let changes = bench
         .store

@@ -194,7 +194,7 @@ fn state(routine: i64, state: State) -> RoutineState {
     RoutineState {
         routine,
         state,
-        hard: true,
+        confirmed: state,
         since: Timestamp(MONDAY),
         streak: 3,
         last_ok_at: Some(Timestamp(MONDAY - 1)),
