@@ -19,6 +19,8 @@ mod markdown;
 pub mod naming;
 pub mod page;
 mod page_name;
+mod plan_inputs;
+mod plan_words;
 mod planner;
 mod read;
 pub mod sheet;

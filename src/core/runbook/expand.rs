@@ -8,7 +8,7 @@ use super::call::Call;
 use super::definition::{Body, Does, Items, Missing, StepTemplate};
 use super::fill::Filler;
 use super::input::Values;
-use super::planner::{Words, fill_or_keep, shell_env};
+use super::plan_words::{Words, fill_or_keep, shell_env};
 use super::targets::{Resolved, configure_hint};
 use super::{Runbook, documents, scope, shell_block};
 use crate::base::outbound::HostFrom;

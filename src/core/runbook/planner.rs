@@ -1,19 +1,20 @@
 //! Makes a plan of a runbook, a request and a stack. Never fails: every obstacle becomes a block
 //! risk that says how to remove it.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::definition::{Definition, Need, Origin, RiskRule};
+use super::definition::{Definition, Origin};
 use super::expand::{Draft, Expansion, JumpTo, Nest, Shared};
 use super::fill::Filler;
-use super::input::Values;
+use super::plan_inputs::{check_inputs, declared_risks, unexpected_targets};
+use super::plan_words::Words;
 use super::targets::{Resolved, block, resolve};
+use super::used_results::used_results;
 use super::{Request, Runbook};
 use crate::base::outbound::host_words;
-use crate::base::suggest::nearest;
 use crate::command::typed_name;
 use crate::integration::Integrations;
-use crate::run::plan::placeholder::{Escape, Piece, Slot, pieces};
+use crate::run::plan::placeholder::{Piece, Slot, pieces};
 use crate::run::plan::{OnFailure, Plan, PlanStep, Risk, RiskLevel};
 use crate::run::step::StepSpec;
 use crate::stack::service::Stack;
@@ -181,154 +182,6 @@ fn jump_to(drafts: &[Draft], from: usize, to: &JumpTo) -> Option<usize> {
     }
 }
 
-/// The results that the expressions and texts of a runbook use.
-pub(super) fn used_results(definition: &Definition) -> HashSet<String> {
-    let mut used_results = HashSet::new();
-    for step in definition.all_steps() {
-        let when = step.when.iter().map(super::condition::Condition::expr);
-        let kept = step.save.values().chain(step.links.values());
-        for expr in when.chain(&step.expect).chain(kept) {
-            used_results.extend(
-                expr.uses()
-                    .into_iter()
-                    .filter(|(name, _)| name == "steps")
-                    .filter_map(|(_, step)| step),
-            );
-        }
-        super::used_results::used_results(&step.does, &mut used_results);
-    }
-    used_results
-}
-
-/// Checked values, defaults included, and a risk for every input that is wrong, missing or unknown.
-pub(super) fn check_inputs(
-    runbook: &Runbook,
-    request: &Request,
-    stack: &Stack,
-) -> (Values, Vec<Risk>) {
-    let mut values = Values::new();
-    let mut risks = Vec::new();
-    let declared = &runbook.definition.inputs;
-    for input in declared {
-        let given = request.inputs.get(&input.name);
-        let Some(value) = given.or(input.default.as_ref()) else {
-            if input.required {
-                risks.push(block(
-                    "INPUT_MISSING",
-                    format!(
-                        "{} needs {name}: say {name}=…",
-                        runbook.name,
-                        name = input.name
-                    ),
-                ));
-            }
-            continue;
-        };
-        match input.kind.check(value, stack) {
-            // Results of steps are filled in at run time at this marker; a value must not contain
-            // it.
-            Ok(right) if right.contains("{steps.") => {
-                risks.push(block(
-                    "INPUT_INVALID",
-                    format!("{}: {value:?} must not hold `{{steps.`", input.name),
-                ));
-            }
-            Ok(right) => {
-                values.insert(input.name.clone(), right);
-            }
-            Err(why) => risks.push(block(
-                "INPUT_INVALID",
-                format!("{}: {value:?} {why}", input.name),
-            )),
-        }
-    }
-    let names: Vec<&str> = declared.iter().map(|i| i.name.as_str()).collect();
-    for (name, value) in request
-        .inputs
-        .iter()
-        .filter(|(name, _)| !names.contains(&name.as_str()))
-    {
-        // The command language parses "in 10 minutes" and "tomorrow 09:00" into this input.
-        let risk = if name == "at" {
-            not_scheduled(value)
-        } else {
-            undeclared(&runbook.name, name, &names)
-        };
-        risks.push(risk);
-    }
-    (values, risks)
-}
-
-/// Blocks a mutating command that names services or an environment its runbook does not take.
-fn unexpected_targets(runbook: &Runbook, request: &Request) -> Vec<Risk> {
-    let definition = &runbook.definition;
-    let what = [
-        (
-            definition.services == Need::None && !request.services.is_empty(),
-            "services",
-        ),
-        (
-            definition.env == Need::None && request.env.is_some(),
-            "an environment",
-        ),
-    ];
-    let unexpected = what
-        .into_iter()
-        .filter(|(unexpected, _)| *unexpected && runbook.mutates);
-    unexpected
-        .map(|(_, what)| {
-            block(
-                "INPUT_UNDECLARED",
-                format!("{} does not take {what}; leave it out", runbook.name),
-            )
-        })
-        .collect()
-}
-
-fn not_scheduled(time: &str) -> Risk {
-    let message = format!(
-        "scheduling a run for later ({time}) is not in this version; leave the time out and start it then"
-    );
-    block("NOT_SCHEDULED", message)
-}
-
-fn undeclared(runbook: &str, name: &str, names: &[&str]) -> Risk {
-    let hint = match (nearest(name, names), names) {
-        (Some(near), _) => format!("did you mean {near}?"),
-        (None, []) => "it has no inputs".to_owned(),
-        (None, names) => format!("its inputs are {}", names.join(", ")),
-    };
-    block(
-        "INPUT_UNDECLARED",
-        format!("{runbook} has no input {name:?}; {hint}"),
-    )
-}
-
-pub(super) fn declared_risks(
-    definition: &Definition,
-    protected: bool,
-    values: &Values,
-    filler: &Filler<'_>,
-    declared: &Integrations,
-) -> Vec<Risk> {
-    let known = super::scope::early_values(&definition.inputs, values, protected, filler, declared);
-    let present = |rule: &RiskRule| {
-        let message = filler.phrase(&rule.message);
-        let message = match rule.when.as_ref().map(|when| when.holds(&known)) {
-            None | Some(Ok(true)) => message,
-            Some(Ok(false)) => return None,
-            // A risk that cannot be ruled out counts as present.
-            Some(Err(why)) => format!("{message} (counts as present: {why})"),
-        };
-        Some(Risk {
-            level: rule.level,
-            code: rule.code.clone(),
-            message,
-        })
-    };
-    definition.risks.iter().filter_map(present).collect()
-}
-
 fn prod_change(resolved: &Resolved<'_>) -> Risk {
     let env = resolved
         .env
@@ -345,51 +198,6 @@ fn worst_first(mut risks: Vec<Risk>) -> Vec<Risk> {
     let mut seen = BTreeSet::new();
     risks.retain(|r| seen.insert((r.code.clone(), r.message.clone())));
     risks
-}
-
-/// The values of `{services}`, `{env}` and `{target}` in titles.
-pub(super) struct Words {
-    env: Option<String>,
-    services: Option<String>,
-    target: Option<String>,
-}
-
-impl Words {
-    pub fn new(definition: &Definition, resolved: &Resolved<'_>) -> Self {
-        let env = resolved.env.map(|e| e.name.clone());
-        let names = resolved.services();
-        let services = match names.as_slice() {
-            _ if definition.services == Need::None => None,
-            [] => None,
-            _ if !resolved.named => Some("all services".to_owned()),
-            [one] => Some(one.clone()),
-            [before @ .., last] => Some(format!("{} and {last}", before.join(", "))),
-        };
-        let target = match (&services, &env) {
-            (Some(_), None) if !resolved.named => Some("everything".to_owned()),
-            (Some(_) | None, Some(env)) if !resolved.named => Some(env.clone()),
-            (Some(services), Some(env)) => Some(format!("{services} in {env}")),
-            (Some(one), None) | (None, Some(one)) => Some(one.clone()),
-            (None, None) => None,
-        };
-        Self {
-            env,
-            services,
-            target,
-        }
-    }
-
-    pub fn filler<'a>(&'a self, values: &'a Values) -> Filler<'a> {
-        Filler {
-            env: self.env.as_deref(),
-            service: None,
-            item: None,
-            item_given: false,
-            services: self.services.as_deref(),
-            target: self.target.as_deref(),
-            values: Some(values),
-        }
-    }
 }
 
 /// The title of a plan. A title that does not mention the target gets it appended.
@@ -483,31 +291,4 @@ fn longest_ms(steps: &[&PlanStep]) -> i64 {
             .saturating_add(waits)
     };
     steps.iter().map(longest).fold(0, i64::saturating_add)
-}
-
-/// The environment variables that pass target and inputs to a shell step.
-pub(super) fn shell_env(filler: &Filler<'_>) -> BTreeMap<String, String> {
-    let place = [
-        ("OPSROOM_ENV", filler.env),
-        ("OPSROOM_SERVICE", filler.service),
-        ("OPSROOM_ITEM", filler.item),
-    ];
-    let place = place
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
-    let inputs = filler.values.into_iter().flatten();
-    let inputs = inputs.map(|(name, value)| {
-        (
-            format!("OPSROOM_INPUT_{}", name.to_uppercase()),
-            value.clone(),
-        )
-    });
-    place.chain(inputs).collect()
-}
-
-/// Fills a text for people; placeholders without a value are left out.
-pub(super) fn fill_or_keep(filler: &Filler<'_>, text: &str) -> String {
-    filler
-        .fill(text, Escape::Plain)
-        .unwrap_or_else(|_| filler.phrase(text))
 }

@@ -1,12 +1,32 @@
-//! The results of earlier steps that the texts of a step use.
+//! The results of earlier steps that a runbook uses in expressions and texts.
 
 use std::collections::HashSet;
 
-use super::definition::{Does, Given};
+use super::condition::Condition;
+use super::definition::{Definition, Does, Given};
 use crate::run::plan::placeholder::{Piece, Slot, pieces};
 
+/// The results that the expressions and texts of a runbook use.
+pub(super) fn used_results(definition: &Definition) -> HashSet<String> {
+    let mut used_results = HashSet::new();
+    for step in definition.all_steps() {
+        let when = step.when.iter().map(Condition::expr);
+        let kept = step.save.values().chain(step.links.values());
+        for expr in when.chain(&step.expect).chain(kept) {
+            used_results.extend(
+                expr.uses()
+                    .into_iter()
+                    .filter(|(name, _)| name == "steps")
+                    .filter_map(|(_, step)| step),
+            );
+        }
+        used_by_texts(&step.does, &mut used_results);
+    }
+    used_results
+}
+
 /// Names of the steps whose results the texts of a step use.
-pub(super) fn used_results(does: &Does, into: &mut HashSet<String>) {
+fn used_by_texts(does: &Does, into: &mut HashSet<String>) {
     let texts: Vec<&str> = match does {
         Does::Http(r) => r
             .headers
