@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Ended, Home};
 
 /// How long something may take that a server does.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Routines that are due on one day of four years only, so that a test decides when they run. The
 /// interval of the heartbeat makes a server look for requests every few seconds.
