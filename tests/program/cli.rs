@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod routines;
+
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -1071,8 +1073,11 @@ fn unused_parts_of_a_stack_file_are_warned_about() {
             "workspace = \"acme\"\n\n[[routine]]\nname = \"r\"\nkind = \"http\"\nevery = \"5m\"\nrequest = {{ url = \"https://x.test\" }}\nexpect = \"{expect}\"\n"
         )
     };
-    home.write("stack.toml", &routine("response.status == 200"));
-    let warning = "warning: stack.toml:3: routine: the routine of this file is kept, but nothing runs routines";
+    home.write(
+        "stack.toml",
+        "workspace = \"acme\"\n\n[[routine]]\nname = \"r\"\nkind = \"heartbeat\"\nevery = \"5m\"\ngrace = \"1m\"\n",
+    );
+    let warning = "warning: stack.toml:3: routine \"r\": is kept, but this version does not run routines of kind heartbeat";
     home.run(&["check", "stack.toml"])
         .expect(0)
         .says(&[warning])

@@ -12,8 +12,11 @@ use opsroom::cli::manual::blocks::{self, Block, TextPart};
 use opsroom::cli::manual::{TOPICS, Topic, examples};
 use opsroom::control::runbook::Library;
 use opsroom::core::command::{self, ParseOutcome};
+use opsroom::core::expr::Type;
 use opsroom::core::integration::product::{Arg, Product};
+use opsroom::core::routine::scope::routine_types;
 use opsroom::core::runbook;
+use opsroom::core::stack::routine::RoutineKind;
 use opsroom::tui::keys::{Keymap, document};
 use opsroom::{cli, config};
 
@@ -244,6 +247,32 @@ fn the_stack_files_are_read_without_a_complaint() {
                 .unwrap_or_else(|problems| panic!("{problems:#?}"));
             assert_eq!(stack.services.len(), 1, "{file}");
             assert_eq!(stack.services[0].actions.len(), *actions, "{file}");
+        }
+    }
+}
+
+#[test]
+fn the_routines_of_the_manual_are_read_and_run() {
+    let file = file_of("routines");
+    let text = read(&file);
+    let found = tomls(&text);
+    assert_eq!(found.len(), 1, "{file}");
+    let around = "workspace = \"acme\"\n[[environment]]\nname = \"prod\"\n[[service]]\nname = \"web\"\nenvironments = [\"prod\"]\n";
+    let stack = format!("{around}{}", found[0]);
+    let read = config::stack::read(&file, &stack).unwrap_or_else(|e| panic!("{e:#?}"));
+    assert_eq!(read.routines.len(), 1, "{file}");
+    assert_eq!(config::stack::warnings(&file, &stack), [], "{file}");
+    for kind in RoutineKind::ALL {
+        let name = format!("`{}`", kind.name());
+        assert!(text.contains(&name), "{file} has no kind {name}");
+        let names = routine_types(kind);
+        let fields = match names.get("response") {
+            Some(Type::Map(fields)) => fields.keys().collect(),
+            _ => Vec::new(),
+        };
+        for field in names.keys().chain(fields) {
+            let field = format!("`{field}`");
+            assert!(text.contains(&field), "{file} has no {field}");
         }
     }
 }

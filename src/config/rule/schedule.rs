@@ -2,9 +2,9 @@
 
 use jiff::tz::TimeZone;
 
-use crate::core::base::time::{parse_duration, write_duration};
+use crate::core::base::time::{Timestamp, parse_duration, write_duration};
 use crate::core::base::toml_doc::quoted;
-use crate::core::routine::schedule::Cron;
+use crate::core::routine::schedule::{Cron, Schedule};
 
 /// The shortest time between two runs of a routine, milliseconds.
 pub(in crate::config) const MIN_INTERVAL_MS: i64 = 10_000;
@@ -46,16 +46,30 @@ pub(in crate::config) fn within(text: &str, least: i64, most: i64) -> Result<i64
     }
 }
 
-/// A cron pattern of five or six fields, or `@daily` and the like. One that never matches, such as
-/// February 30, is kept: it is shown as never due.
+/// Slots that are compared to find the shortest distance of a pattern with seconds: all of an hour,
+/// whose minutes have at most six slots that are far enough apart.
+const COMPARED: usize = 400;
+
+/// A cron pattern of five or six fields, or `@daily` and the like, whose slots are far enough apart.
+/// One that never matches, such as February 30, is kept: it is shown as never due.
 pub(in crate::config) fn cron(text: &str) -> Result<String, String> {
     // Zone and key change when it is due, not whether it can be read.
-    match Cron::parse(text, TimeZone::UTC, 0) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(why) => Err(format!(
+    let cron = Cron::parse(text, TimeZone::UTC, 0).map_err(|why| {
+        format!(
             "{} is not a cron pattern: {why}; write it like \"30 2 * * *\"",
             quoted(text)
+        )
+    })?;
+    let slots = Schedule::Cron(Box::new(cron)).next_slots(Timestamp(0), COMPARED);
+    let apart = slots.iter().zip(slots.iter().skip(1));
+    match apart.map(|(one, next)| next.ms_since(*one)).min() {
+        Some(shortest) if shortest < MIN_INTERVAL_MS => Err(format!(
+            "{} has slots {} apart; the least is {}",
+            quoted(text),
+            write_duration(shortest),
+            write_duration(MIN_INTERVAL_MS)
         )),
+        _ => Ok(text.to_owned()),
     }
 }
 
@@ -137,6 +151,18 @@ mod tests {
                 cron(bad).unwrap_err().contains("is not a cron pattern"),
                 "{bad}: {:?}",
                 cron(bad)
+            );
+        }
+        for (often, apart) in [
+            ("* * * * * *", "1s"),
+            ("0,5 0 3 * * *", "5s"),
+            ("0,56 0,7,8 * * * *", "4s"),
+        ] {
+            assert_eq!(
+                cron(often),
+                Err(format!(
+                    "`{often}` has slots {apart} apart; the least is 10s"
+                ))
             );
         }
     }

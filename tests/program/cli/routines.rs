@@ -1,0 +1,280 @@
+//! `opsroom routines` as a person uses it: without an engine, and with a server.
+
+use std::time::{Duration, Instant};
+
+use super::{Ended, Home};
+
+/// How long something may take that a server does.
+const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Routines that are due on one day of four years only, so that a test decides when they run. The
+/// interval of the heartbeat makes a server look for requests every few seconds.
+const STACK: &str = r#"
+workspace = "acme"
+
+[[environment]]
+name = "prod"
+
+[[service]]
+name = "web"
+environments = ["prod"]
+
+[[routine]]
+name = "web ping"
+service = "web"
+env = "prod"
+kind = "shell"
+cron = "0 0 29 2 *"
+timezone = "Europe/Berlin"
+shell = "echo fine"
+expect = 'response.output == "fine"'
+
+[[routine]]
+name = "disk"
+kind = "shell"
+cron = "0 0 29 2 *"
+shell = "echo full; exit 3"
+failure_threshold = 2
+
+[[routine]]
+name = "nightly job"
+kind = "heartbeat"
+every = "10s"
+grace = "5m"
+"#;
+
+/// A server, ended with the test.
+struct Serving(std::process::Child);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn serve(home: &Home) -> Serving {
+    let mut command = home.command(&["serve"]);
+    let command = command.stdout(std::process::Stdio::null());
+    Serving(command.stderr(std::process::Stdio::null()).spawn().unwrap())
+}
+
+/// Runs a routine as soon as the server is there to run it.
+fn run_once_served(home: &Home, name: &str) -> Ended {
+    let begun = Instant::now();
+    loop {
+        let ended = home.run(&["routines", "run", name]);
+        if !ended.stderr.contains("no engine runs routines") {
+            return ended;
+        }
+        assert!(begun.elapsed() < TIMEOUT, "{ended:#?}");
+    }
+}
+
+#[test]
+fn routines_are_listed_and_shown() {
+    let home = Home::with_stack(STACK);
+    home.run(&["routines"]).expect(0).prints(&[
+        "ROUTINE",
+        "web ping",
+        "0 0 29 2 * Europe/Berlin",
+        "not yet run",
+        "disk",
+        "nightly job",
+    ]);
+    let rows = home.json(&["routines", "--json"]);
+    let names: Vec<_> = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| &r["name"])
+        .collect();
+    assert_eq!(names, ["web ping", "disk", "nightly job"]);
+    let web = &rows[0];
+    assert_eq!(
+        (&web["kind"], &web["service"], &web["env"], &web["state"]),
+        (
+            &"shell".into(),
+            &"web".into(),
+            &"prod".into(),
+            &"unknown".into()
+        )
+    );
+    assert!(web["next"].is_i64(), "{web}");
+    assert!(rows[2]["next"].is_null(), "{rows}");
+
+    home.run(&["routines", "disk"]).expect(0).prints(&[
+        "routine disk",
+        "kind      shell: sh -c \"echo full; exit 3\"",
+        "failing after 2 in a row, ok again after 2",
+        "no check was answered",
+    ]);
+    let disk = home.json(&["routines", "disk", "--json"]);
+    assert_eq!(disk["failure_threshold"], 2);
+    assert_eq!(disk["results"], serde_json::json!([]));
+    home.run(&["run", "routines"])
+        .expect(0)
+        .prints(&["web ping", "disk"]);
+    home.run(&["run", "show web ping"])
+        .expect(0)
+        .prints(&["expect    response.output == \"fine\""]);
+
+    let empty = Home::with_stack("workspace = \"acme\"\n[[environment]]\nname = \"prod\"\n");
+    empty
+        .run(&["routines"])
+        .expect(0)
+        .prints(&["there are no routines: add [[routine]] to the stack file"]);
+}
+
+#[test]
+fn a_routine_that_is_not_there_or_cannot_run_is_refused_with_the_reason() {
+    let home = Home::with_stack(STACK);
+    for command in [
+        &["routines", "web pin"][..],
+        &["routines", "run", "web pin"],
+        &["routines", "pause", "web pin", "--for", "1h"],
+        &["routines", "resume", "web pin"],
+    ] {
+        home.run(command)
+            .expect(2)
+            .says(&["there is no routine `web pin`; did you mean `web ping`?"]);
+    }
+    home.run(&["routines", "something else"])
+        .expect(2)
+        .says(&["`opsroom routines` lists them"]);
+    home.run(&["routines", "run", "nightly job"])
+        .expect(2)
+        .says(&["nightly job cannot be run: a heartbeat routine calls nothing"]);
+    for command in [
+        &["routines", "run", "web ping"][..],
+        &["run", "run web ping now"],
+    ] {
+        home.run(command)
+            .expect(2)
+            .says(&["no engine runs routines: start opsroom serve or a console"]);
+    }
+}
+
+#[test]
+fn a_routine_is_paused_and_resumed_and_both_are_audited() {
+    let home = Home::with_stack(STACK);
+    home.run(&["routines", "resume", "disk"])
+        .expect(2)
+        .says(&["disk is not paused"]);
+    home.run(&["routines", "pause", "disk"])
+        .expect(2)
+        .says(&["--for"]);
+    home.run(&["routines", "pause", "disk", "--for", "31d"])
+        .expect(2)
+        .says(&["30 days"]);
+    home.run(&["routines", "pause", "disk", "--for", "soon"])
+        .expect(2)
+        .says(&["soon"]);
+    home.run(&[
+        "routines",
+        "pause",
+        "disk",
+        "--for",
+        "2h",
+        "--reason",
+        "disk is swapped",
+    ])
+    .expect(0)
+    .prints(&["disk is paused until 2"]);
+    home.run(&["routines", "disk"])
+        .expect(0)
+        .prints(&["paused", "by tester: disk is swapped"]);
+    let rows = home.json(&["routines", "--json"]);
+    assert_eq!(rows[1]["pause"]["reason"], "disk is swapped", "{rows}");
+    assert!(rows[0]["pause"].is_null(), "{rows}");
+    home.run(&["run", "resume disk"])
+        .expect(0)
+        .prints(&["disk goes on"]);
+    home.run(&["run", "pause web ping for 30m because \"the host moves\""])
+        .expect(0)
+        .prints(&["web ping is paused until 2"]);
+
+    for refused in [
+        &["routines", "run", "disk"][..],
+        &["routines", "pause", "disk", "--for", "1h"],
+        &["routines", "resume", "web ping"],
+    ] {
+        let args = [&["--read-only"], refused].concat();
+        home.run(&args).expect(2).says(&["read-only"]);
+    }
+    home.run(&["--read-only", "routines"])
+        .expect(0)
+        .prints(&["web ping"]);
+
+    let rows = home.json(&["audit", "--json"]);
+    let of_routines: Vec<_> = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["action"].as_str().unwrap().contains("routine"))
+        .map(|row| {
+            let text = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
+            (text("action"), text("object"), text("reason"))
+        })
+        .collect();
+    let row = |action: &str, object: &str, reason: &str| {
+        (action.to_owned(), object.to_owned(), reason.to_owned())
+    };
+    assert_eq!(
+        of_routines,
+        [
+            row("routine.pause", "routine web ping", "the host moves"),
+            row("routine.resume", "routine disk", ""),
+            row("routine.pause", "routine disk", "disk is swapped"),
+        ]
+    );
+}
+
+#[test]
+fn a_server_runs_a_routine_that_is_asked_for() {
+    let home = Home::with_stack(STACK);
+    let _server = serve(&home);
+    run_once_served(&home, "web ping")
+        .expect(0)
+        .prints(&["● web ping: exit code 0"]);
+    home.run(&["routines", "run", "disk"])
+        .expect(1)
+        .prints(&["✗ disk: exit code 3"]);
+    let ended = home
+        .run(&["routines", "run", "disk", "--reason", "once more", "--json"])
+        .expect(1);
+    let result: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(
+        (&result["routine"], &result["state"]),
+        (&"disk".into(), &"failing".into())
+    );
+    let disk = home.json(&["routines", "disk", "--json"]);
+    let results = disk["results"].as_array().unwrap();
+    assert_eq!(results.len(), 2, "{disk}");
+    for result in results {
+        assert_eq!(
+            (&result["outcome"], &result["class"], &result["code"]),
+            (&"failing".into(), &"exit".into(), &3.into())
+        );
+        assert_eq!(result["trigger"], "manual");
+    }
+    assert_eq!(disk["manual"], 2);
+    assert_eq!(
+        disk["bad"][1].as_str().map(|a| a.contains("full")),
+        Some(true)
+    );
+    home.run(&["routines", "web ping"]).expect(0).prints(&[
+        "100.00 % ok of 1 checks",
+        "Last good answer",
+        "asked for",
+    ]);
+    let audit = home.json(&["audit", "--json"]);
+    let asked: Vec<_> = audit
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["action"] == "routine.run")
+        .map(|row| row["reason"].as_str())
+        .collect();
+    assert_eq!(asked, [Some("once more"), None, None], "{audit}");
+}
