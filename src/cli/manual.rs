@@ -38,7 +38,7 @@ topics![
     "products",
     "control",
     "queue",
-    "routines",
+    "scheduling",
     "settings",
     "secrets",
     "states",

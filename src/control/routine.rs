@@ -10,7 +10,7 @@ use crate::bus::Notice;
 use crate::core::base::suggest::nearest;
 use crate::core::base::time::{Timestamp, age, human_ms};
 use crate::core::health::day::{Day, HOUR_MS};
-use crate::core::metric::rollup::Rollup;
+use crate::core::metric::rollup::{Rollup, WindowLength};
 use crate::core::metric::sample::{ProbeOutcome, Sample, Trigger};
 use crate::core::routine::class::FailureClass;
 use crate::core::routine::misfire::{SLACK_MS, SkipReason};
@@ -366,7 +366,8 @@ impl Known {
     /// The worst outcome of each of the last 24 hours.
     async fn days(&self, ids: &[i64]) -> Result<HashMap<i64, Day>, Refusal> {
         let from = self.now.plus_ms(-WINDOW_MS);
-        let windows = self.scope.hours_of_routines(ids, from, self.now).await?;
+        let (length, within) = (WindowLength::Hour, from..self.now);
+        let windows = self.scope.rollups(ids, length, &within).await?;
         let mut days: HashMap<i64, Day> = HashMap::new();
         for window in windows {
             let totals = &window.rollup.totals;
@@ -453,6 +454,8 @@ fn sheet(known: &Known, one: &Scheduled, row: RoutineRow) -> RoutineSheet {
         failure_threshold: limits.failures,
         success_threshold: limits.successes,
         next_slots: schedule
+            .ok()
+            .filter(|_| one.is_active())
             .map(|schedule| schedule.next_slots(known.now, NEXT))
             .unwrap_or_default(),
         results: Vec::new(),

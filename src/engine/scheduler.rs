@@ -126,10 +126,15 @@ impl Scheduler {
         let mut notices = self.world.bus.subscribe();
         let mut wake = self.world.signals.wake.subscribe();
         let mut sync_at = Instant::now();
+        let mut requests_at = Instant::now();
         let mut flush_at: Option<Instant> = None;
         loop {
             if Instant::now() >= sync_at {
                 sync_at = Instant::now() + self.sync_or_wait().await;
+            }
+            if Instant::now() >= requests_at {
+                requests_at = Instant::now() + self.requests_every();
+                self.take_requests().await;
             }
             self.start_due();
             if self.pending.is_empty() {
@@ -143,7 +148,7 @@ impl Scheduler {
                 continue;
             }
             let due_at = self.next_due();
-            let wake_at = [Some(sync_at), flush_at, due_at]
+            let wake_at = [Some(sync_at), Some(requests_at), flush_at, due_at]
                 .into_iter()
                 .flatten()
                 .min()
@@ -163,6 +168,15 @@ impl Scheduler {
                 },
                 Ok(()) = wake.changed() => self.take_requests().await,
             }
+        }
+    }
+
+    /// How often requests of other processes are looked for; those of this one wake it.
+    fn requests_every(&self) -> Duration {
+        if self.world.serves() {
+            Duration::from_secs(1)
+        } else {
+            Duration::from_secs(5)
         }
     }
 
@@ -327,7 +341,6 @@ impl Scheduler {
         self.clean_up();
         self.hand_over().await?;
         self.begin(&taken).await?;
-        self.take_requests().await;
         Ok(())
     }
 

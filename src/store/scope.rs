@@ -6,6 +6,7 @@
 //! never deleted, so one check before a query or a change is enough.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use crate::core::base::time::Timestamp;
 use crate::core::health::change::LastChange;
@@ -122,16 +123,15 @@ impl Scope {
             .await
     }
 
-    /// [`Store::rollups`] of each hour.
-    pub async fn hours_of_routines(
+    /// [`Store::rollups`].
+    pub async fn rollups(
         &self,
         routines: &[i64],
-        from: Timestamp,
-        to: Timestamp,
+        length: WindowLength,
+        within: &Range<Timestamp>,
     ) -> Result<Vec<RoutineWindow>, StoreError> {
-        let length = WindowLength::Hour;
         self.store
-            .rollups(self.workspace.id, routines, length, &(from..to))
+            .rollups(self.workspace.id, routines, length, within)
             .await
     }
 

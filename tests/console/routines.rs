@@ -124,7 +124,8 @@ fn routines_are_listed_the_worst_first_and_open() {
     console
         .press("Enter")
         .shows("━ mail queue ━")
-        .shows("Last bad answer");
+        .shows("Last 24 hours");
+    console.press("G").shows("Last bad answer");
     console.press("Esc").shows("Routines 6");
     console
         .press("/")

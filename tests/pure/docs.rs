@@ -253,7 +253,7 @@ fn the_stack_files_are_read_without_a_complaint() {
 
 #[test]
 fn the_routines_of_the_manual_are_read_and_run() {
-    let file = file_of("routines");
+    let file = file_of("scheduling");
     let text = read(&file);
     let found = tomls(&text);
     assert_eq!(found.len(), 1, "{file}");

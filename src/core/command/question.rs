@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::habit;
 use super::intent::Intent;
 use super::kinds;
-use super::lexer::Text;
+use super::lexer::{Kind, Text};
 use super::lexicon::lexicon;
 use super::names::Name;
 use super::reading::{Reading, Spans};
@@ -78,7 +78,11 @@ fn unknown(r: &Reading<'_>) -> Vec<String> {
             || word.starts_with(|c: char| c.is_ascii_digit() || c == '#')
     };
     let words = r.words.clone().filter(|&at| !known(at));
-    words.map(|at| r.text.raw(&(at..at + 1))).collect()
+    let words = words.map(|at| r.text.raw(&(at..at + 1)));
+    // A quotation has no words of its own, and may hold anything.
+    let quoted = r.text.tokens.iter();
+    let quoted = quoted.filter(|token| matches!(token.kind, Kind::Quoted { .. }));
+    words.chain(quoted.map(|token| token.raw.clone())).collect()
 }
 
 fn is_view(parsed: &Parsed) -> bool {
