@@ -27,7 +27,7 @@ use super::{Mode, World};
 use crate::bus::Notice;
 use crate::core::base::time::Timestamp;
 use crate::core::metric::sample::Trigger;
-use crate::core::routine::misfire::{self, Situation};
+use crate::core::routine::misfire::{self, Situation, SkipReason};
 use crate::core::runbook;
 use crate::store::{NewRoutine, Retention, StoreError};
 
@@ -459,21 +459,23 @@ impl Scheduler {
 
     /// Begins with the routines of shards that were taken: what was recorded by their last holder
     /// decides which slots are left.
-    async fn begin(&mut self, shards: &[i64]) -> Result<(), StoreError> {
+    async fn begin(&mut self, shards: &[(i64, Timestamp)]) -> Result<(), StoreError> {
         if shards.is_empty() {
             return Ok(());
         }
         let now = self.world.clock.now();
         let last = self.world.store.last_slots(self.workspace).await?;
-        let ids: Vec<i64> = self
-            .entries
-            .values()
-            .filter(|entry| shards.contains(&entry.shard))
-            .map(|entry| entry.id)
-            .collect();
-        for id in ids {
+        let dead: HashMap<i64, Timestamp> = shards.iter().copied().collect();
+        let of = |entry: &RoutineEntry| Some((entry.id, *dead.get(&entry.shard)?));
+        let ids: Vec<(i64, Timestamp)> = self.entries.values().filter_map(of).collect();
+        for (id, dead_until) in ids {
             if let Some(entry) = self.entries.get_mut(&id) {
                 entry.handled = last.get(&id).copied().map(Timestamp);
+                let uncertain = entry.uncertain(dead_until.min(now));
+                if let Some((slot, count)) = uncertain {
+                    self.pending.skip(id, slot, count, SkipReason::Takeover);
+                    entry.handled = Some(slot);
+                }
             }
             self.plan(id, now);
         }

@@ -16,12 +16,6 @@ use super::db::{self, Tx, text};
 use super::rows::{SummaryRow, all};
 use super::{Store, StoreError};
 
-/// A slot that is taken, but not yet written.
-const TAKEN: i64 = -1;
-const TAKE_SLOT: &str = "insert into pulse (workspace_id, slot, observations) values ($1, $2, $3) \
-     on conflict (workspace_id, slot) do nothing";
-const PULSE: &str = "insert into pulse (workspace_id, slot, observations) values ($1, $2, $3) \
-     on conflict (workspace_id, slot) do update set observations = excluded.observations where pulse.observations = $4";
 const INSERT: &str =
     "insert into observation (workspace_id, service, env, at, state, latency_ms, message, run_id) ";
 /// An observation that arrives late does not replace a newer one.
@@ -50,33 +44,6 @@ const HOURS: &str = "select service, env, at / $3 as hour, \
      where workspace_id = $1 and at >= $2 and state <> 'unknown' group by service, env, at / $3";
 
 impl Store {
-    /// Takes a slot, so that no other engine probes in it; false: another engine has it. A slot
-    /// that is taken but never written is missed, like any other: the next is due soon.
-    pub async fn take_slot(&self, workspace: i64, slot: Timestamp) -> Result<bool, StoreError> {
-        let mut tx = self.db.begin().await?;
-        let taken = execute!(tx, TAKE_SLOT, workspace, slot.0, TAKEN)? > 0;
-        tx.commit().await?;
-        Ok(taken)
-    }
-
-    /// Writes one pulse: all its observations in one transaction, once per (workspace, slot).
-    /// False: another engine has written it.
-    pub async fn pulse(
-        &self,
-        workspace: i64,
-        slot: Timestamp,
-        observations: &[Observation],
-    ) -> Result<bool, StoreError> {
-        let mut tx = self.db.begin().await?;
-        let count = i64::try_from(observations.len()).unwrap_or(i64::MAX);
-        if execute!(tx, PULSE, workspace, slot.0, count, TAKEN)? == 0 {
-            return Ok(false);
-        }
-        insert(&mut tx, workspace, observations).await?;
-        tx.commit().await?;
-        Ok(true)
-    }
-
     /// Writes observations made by a run.
     pub async fn observe(
         &self,

@@ -263,7 +263,7 @@ suite! {
         racing_compactors_move_every_sample_once, a_compaction_that_is_stopped_loses_nothing,
         a_damaged_row_is_reported_and_stops_no_other, downtime_is_the_time_in_failing, nothing_goes_before_it_is_counted,
         old_changes_of_state_go, a_pause_is_audited_and_outlives_flushes;
-    rest: a_pulse_is_written_once_per_slot, a_slot_is_taken_by_one, an_unreachable_target_is_unknown_and_keeps_when_it_was_seen,
+    rest: a_workspace_has_its_own_observations, an_unreachable_target_is_unknown_and_keeps_when_it_was_seen,
         summaries_count_a_window, racing_observers, the_command_bar_remembers, engines_come_and_go, audit_is_newest_first,
         audit_rows_are_filtered, a_long_message_is_cut_wherever_it_is_stored;
     scope: a_run_of_another_workspace_does_not_exist, another_workspace_is_empty;

@@ -12,12 +12,14 @@ create table routine_member (
 );
 
 -- Parts of the routines of a workspace, by the hash of their names. '': no engine has it. `term` grows with each change of the
--- holder.
+-- holder. `dead_until`: until then its last holder, which was removed, may have run slots without recording them; 0: it released
+-- the shard.
 create table routine_shard (
     workspace_id bigint not null references workspace (id),
     shard bigint not null,
     holder text not null,
     term bigint not null,
+    dead_until bigint not null,
     primary key (workspace_id, shard)
 );
 
@@ -34,3 +36,6 @@ create table routine_request (
     message text not null
 );
 create index routine_request_open on routine_request (workspace_id) where done_at is null;
+
+-- Slots of the pulse: services are probed by routines now.
+drop table if exists pulse;

@@ -20,6 +20,8 @@ words! {
         Overload = "overload",
         /// The rate limit of its host had no room.
         RateLimit = "rate_limit",
+        /// An engine that is gone may have run it, and recorded nothing.
+        Takeover = "takeover",
     }
 }
 

@@ -112,6 +112,14 @@ impl RoutineEntry {
         self.last_failed_at = stored.last_failed_at;
     }
 
+    /// The slots after the last recorded one and until `until`: the last of them and how many. Their
+    /// engine is gone and may have run them, so they are not run again.
+    pub fn uncertain(&self, until: Timestamp) -> Option<(Timestamp, u64)> {
+        let from = self.handled.filter(|_| self.scheduled.is_active())?;
+        let (slots, before) = self.schedule.slots(from, until, 1);
+        slots.last().map(|slot| (*slot, before + 1))
+    }
+
     /// Why no slot may run now.
     pub fn hindered(&self, now: Timestamp) -> Option<SkipReason> {
         if self.paused_until.is_some_and(|until| until > now) {

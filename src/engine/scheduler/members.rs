@@ -32,7 +32,8 @@ pub(super) struct Members {
 /// What changed about the shards this engine holds.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Moved {
-    pub taken: Vec<i64>,
+    /// Each with the time until which a removed holder may have run slots without recording them.
+    pub taken: Vec<(i64, Timestamp)>,
     /// Shards of another member from now on; still held until [`Members::release`].
     pub leaving: Vec<i64>,
     /// The membership was removed meanwhile: nothing that was begun under it counts.
@@ -116,7 +117,7 @@ impl Members {
         let leaving = self.held.difference(&mine).copied().collect();
         let wanted: Vec<i64> = mine.difference(&self.held).copied().collect();
         let taken = self.take(world, &wanted).await?;
-        self.held.extend(taken.iter().copied());
+        self.held.extend(taken.iter().map(|(shard, _)| *shard));
         Ok(Moved {
             taken,
             leaving,
@@ -146,7 +147,11 @@ impl Members {
         Ok(was_member)
     }
 
-    async fn take(&mut self, world: &World, wanted: &[i64]) -> Result<Vec<i64>, StoreError> {
+    async fn take(
+        &mut self,
+        world: &World,
+        wanted: &[i64],
+    ) -> Result<Vec<(i64, Timestamp)>, StoreError> {
         let begun = Instant::now();
         let Some((member, until)) = self.membership(world).filter(|_| !wanted.is_empty()) else {
             return Ok(Vec::new());

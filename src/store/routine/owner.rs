@@ -19,12 +19,11 @@ const REMOVE: &str = "delete from routine_member where workspace_id = $1 and hol
 const MEMBERS: &str = "select holder, term, rank, alive_until from routine_member where workspace_id = $1 order by holder";
 const SHARDS: &str =
     "select shard, holder from routine_shard where workspace_id = $1 and holder <> ''";
-const TAKE: &str = "insert into routine_shard (workspace_id, shard, holder, term) values ($1, $2, $3, 1) \
+const TAKE: &str = "insert into routine_shard (workspace_id, shard, holder, term, dead_until) values ($1, $2, $3, 1, 0) \
      on conflict (workspace_id, shard) do update set holder = excluded.holder, term = routine_shard.term + 1 \
-     where routine_shard.holder = ''";
-const RELEASE: &str = "update routine_shard set holder = '', term = term + 1 where workspace_id = $1 and holder = $2 and shard = $3";
-const RELEASE_ALL: &str =
-    "update routine_shard set holder = '', term = term + 1 where workspace_id = $1 and holder = $2";
+     where routine_shard.holder = '' returning dead_until";
+const RELEASE: &str = "update routine_shard set holder = '', term = term + 1, dead_until = 0 where workspace_id = $1 and holder = $2 and shard = $3";
+const RELEASE_ALL: &str = "update routine_shard set holder = '', term = term + 1, dead_until = $3 where workspace_id = $1 and holder = $2";
 
 /// An engine that runs routines of a workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +56,8 @@ impl Store {
     ) -> Result<i64, StoreError> {
         let mut tx = self.db.begin().await?;
         let term = fetch_optional!(tx, (i64,), JOIN, workspace, text(holder), rank, until.0)?;
-        execute!(tx, RELEASE_ALL, workspace, text(holder))?;
+        // What it held before, it may have run without recording it.
+        execute!(tx, RELEASE_ALL, workspace, text(holder), until.0)?;
         tx.commit().await?;
         Ok(term.map_or(0, |(term,)| term))
     }
@@ -79,7 +79,7 @@ impl Store {
         let mut tx = self.db.begin().await?;
         let (workspace, holder) = (member.workspace, text(member.holder));
         if execute!(tx, LEAVE, workspace, holder.as_ref(), member.term)? > 0 {
-            execute!(tx, RELEASE_ALL, workspace, holder.as_ref())?;
+            execute!(tx, RELEASE_ALL, workspace, holder.as_ref(), 0_i64)?;
         }
         tx.commit().await
     }
@@ -96,7 +96,7 @@ impl Store {
         let (term, until) = (member.term, member.alive_until.0);
         let removed = execute!(tx, REMOVE, workspace, holder.as_ref(), term, until)? > 0;
         if removed {
-            execute!(tx, RELEASE_ALL, workspace, holder.as_ref())?;
+            execute!(tx, RELEASE_ALL, workspace, holder.as_ref(), until)?;
         }
         tx.commit().await?;
         Ok(removed)
@@ -121,13 +121,14 @@ impl Store {
         fetch_all!(db, (i64, String), SHARDS, workspace)
     }
 
-    /// Takes those of the shards that are free, if the member is still one; returns them.
+    /// Takes those of the shards that are free, if the member is still one; returns them, each with
+    /// the time until which a removed holder may have run slots without recording them.
     pub async fn take_routine_shards(
         &self,
         member: Membership<'_>,
         wanted: &[i64],
         until: Timestamp,
-    ) -> Result<Vec<i64>, StoreError> {
+    ) -> Result<Vec<(i64, Timestamp)>, StoreError> {
         let mut tx = self.db.begin().await?;
         let mut taken = Vec::new();
         if !stay(&mut tx, member, until).await? {
@@ -137,8 +138,9 @@ impl Store {
         let mut wanted = wanted.to_vec();
         wanted.sort_unstable();
         for shard in wanted {
-            if execute!(tx, TAKE, member.workspace, shard, text(member.holder))? > 0 {
-                taken.push(shard);
+            let (workspace, holder) = (member.workspace, text(member.holder));
+            if let Some((dead,)) = fetch_optional!(tx, (i64,), TAKE, workspace, shard, holder)? {
+                taken.push((shard, Timestamp(dead)));
             }
         }
         tx.commit().await?;

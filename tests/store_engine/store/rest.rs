@@ -26,37 +26,16 @@ fn seen(service: &str, env: Option<&str>, ms: i64, state: State) -> Observation 
     }
 }
 
-pub async fn a_pulse_is_written_once_per_slot(place: Place) {
-    let pulse = [
+pub async fn a_workspace_has_its_own_observations(place: Place) {
+    let observed = [
         seen("web", Some("prod"), 5, State::Ok),
         seen("crm", None, 6, State::Degraded),
     ];
-    let racers: Vec<_> = (0..4)
-        .map(|_| {
-            let (store, workspace, pulse) = (place.store.clone(), place.workspace, pulse.clone());
-            tokio::spawn(async move { store.pulse(workspace, at(0), &pulse).await.unwrap() })
-        })
-        .collect();
-    let mut wrote = 0;
-    for racer in racers {
-        wrote += i32::from(racer.await.unwrap());
-    }
-    assert_eq!(wrote, 1);
-    assert!(
-        place
-            .store
-            .pulse(place.workspace, at(60_000), &[])
-            .await
-            .unwrap(),
-        "the next slot, with nothing to see"
-    );
-    let other = place
-        .store
-        .ensure_workspace("other", "UTC", at(0))
-        .await
-        .unwrap()
-        .id;
-    assert!(place.store.pulse(other, at(0), &pulse[..1]).await.unwrap());
+    let (store, workspace) = (&place.store, place.workspace);
+    store.observe(workspace, &observed).await.unwrap();
+    let other = store.ensure_workspace("other", "UTC", at(0)).await.unwrap();
+    let other = other.id;
+    store.observe(other, &observed[..1]).await.unwrap();
     let summaries = place.store.summaries(place.workspace, at(0)).await.unwrap();
     assert_eq!(
         summaries
@@ -66,50 +45,6 @@ pub async fn a_pulse_is_written_once_per_slot(place: Place) {
         [("crm".into(), 1), ("web in prod".into(), 1)]
     );
     assert_eq!(place.store.summaries(other, at(0)).await.unwrap().len(), 1);
-}
-
-pub async fn a_slot_is_taken_by_one(place: Place) {
-    let (store, workspace) = (&place.store, place.workspace);
-    let racers: Vec<_> = (0..8)
-        .map(|_| {
-            let store = store.clone();
-            tokio::spawn(async move { store.take_slot(workspace, at(60_000)).await.unwrap() })
-        })
-        .collect();
-    let mut taken = 0;
-    for racer in racers {
-        taken += i32::from(racer.await.unwrap());
-    }
-    assert_eq!(taken, 1);
-    assert!(
-        store
-            .pulse(workspace, at(60_000), &[seen("web", None, 5, State::Ok)])
-            .await
-            .unwrap(),
-        "it is written once"
-    );
-    assert!(
-        !store
-            .pulse(
-                workspace,
-                at(60_000),
-                &[seen("web", None, 6, State::Failing)]
-            )
-            .await
-            .unwrap()
-    );
-    assert!(!store.take_slot(workspace, at(60_000)).await.unwrap());
-    assert!(
-        store.take_slot(workspace, at(120_000)).await.unwrap(),
-        "the next slot"
-    );
-    assert_eq!(
-        store.summaries(workspace, at(0)).await.unwrap()[0]
-            .1
-            .latest
-            .state,
-        State::Ok
-    );
 }
 
 pub async fn an_unreachable_target_is_unknown_and_keeps_when_it_was_seen(place: Place) {
