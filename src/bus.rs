@@ -18,6 +18,8 @@ pub enum Notice {
     Stack,
     /// A routine was paused, resumed, or is to be run now.
     Routines,
+    /// New results of routines.
+    Results,
     /// New observations.
     Observations,
 }

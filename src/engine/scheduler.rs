@@ -42,6 +42,7 @@ const VALID_MS: (i64, i64) = (6000, 60_000);
 const CLEAN_EVERY: Duration = Duration::from_mins(10);
 /// The pause after a store error.
 const AGAIN: Duration = Duration::from_secs(1);
+const AGAIN_MS: i64 = 1000;
 /// How long checks that are under way may take when the engine stops.
 const GRACE: Duration = Duration::from_secs(2);
 /// Within this time after the start routines that are new or late begin, so that they do not all
@@ -227,8 +228,15 @@ impl Scheduler {
         let Some(entry) = self.entries.get_mut(&routine) else {
             return;
         };
-        if !self.members.holds(entry.shard) {
+        if !self.members.held.contains(&entry.shard) {
             entry.next = None;
+            return;
+        }
+        if !self.members.holds(entry.shard) {
+            // The membership could not be renewed in time: its slots are decided about once it is.
+            let again = now.plus_ms(AGAIN_MS);
+            entry.next = Some(again);
+            self.heap.push(Reverse((again, routine)));
             return;
         }
         if let Some(first) = entry.first.take() {
@@ -272,7 +280,7 @@ impl Scheduler {
             let Some(entry) = self.entries.get_mut(&task.routine) else {
                 continue;
             };
-            let of_host = self.hosts.get(&entry.host).copied().unwrap_or(0);
+            let of_host = self.hosts.get(&task.host).copied().unwrap_or(0);
             if entry.running || of_host >= AT_ONCE_PER_HOST {
                 blocked.push_back(task);
                 continue;
@@ -283,7 +291,7 @@ impl Scheduler {
             }
             entry.running = true;
             entry.queued -= 1;
-            *self.hosts.entry(entry.host.clone()).or_default() += 1;
+            *self.hosts.entry(task.host.clone()).or_default() += 1;
             self.tasks.spawn(perform::perform(self.world.clone(), task));
         }
         blocked.append(&mut self.waiting);
@@ -292,22 +300,18 @@ impl Scheduler {
 
     /// Takes the result of a check.
     fn done(&mut self, done: Done) {
+        if let Some(count) = self.hosts.get_mut(&done.host) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.hosts.remove(&done.host);
+            }
+        }
+        // It was removed from the stack meanwhile.
         let Some(entry) = self.entries.get_mut(&done.routine) else {
             return;
         };
         entry.running = false;
-        if let Some(count) = self.hosts.get_mut(&entry.host) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.hosts.remove(&entry.host);
-            }
-        }
         let starved = self.starved_until.is_some_and(|until| done.begun <= until);
-        if starved {
-            self.starved_until = self
-                .starved_until
-                .filter(|until| *until > self.world.clock.now());
-        }
         self.pending
             .result(entry, done, starved, self.world.clock.now());
     }
@@ -539,6 +543,7 @@ impl Scheduler {
             self.waiting.push_front(Task {
                 routine: id,
                 scheduled: Arc::clone(&entry.scheduled),
+                host: entry.host.clone(),
                 slot: self.world.clock.now(),
                 trigger: Trigger::Manual,
                 request: Some(request.id),

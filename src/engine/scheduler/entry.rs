@@ -91,7 +91,6 @@ impl RoutineEntry {
         Ok(Self {
             running: old.running,
             queued: old.queued,
-            host: old.host,
             // The slots until the edit are dealt with: a new interval begins now.
             handled: old.handled.map(|handled| handled.max(now)),
             paused_until: old.paused_until,
@@ -135,6 +134,7 @@ impl RoutineEntry {
         Task {
             routine: self.id,
             scheduled: Arc::clone(&self.scheduled),
+            host: self.host.clone(),
             slot,
             trigger: Trigger::Schedule,
             request: None,

@@ -33,6 +33,10 @@ const KEEP_EVERY_MS: [i64; 2] = [600_000, 30_000];
 /// How often an unchanged state of a target is written, milliseconds.
 const OBSERVE_EVERY_MS: i64 = 15_000;
 
+/// How often observations that changed no state are announced, milliseconds: consoles read the
+/// overview again each time.
+const ANNOUNCE_EVERY_MS: i64 = 30_000;
+
 /// What the next write contains.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
@@ -46,6 +50,9 @@ pub(super) struct Pending {
     /// When the state of a routine was written last.
     written: BTreeMap<i64, Timestamp>,
     observed: BTreeMap<i64, (Timestamp, State)>,
+    /// The state of a target changed since observations were announced last.
+    turned: bool,
+    announced: Option<Timestamp>,
 }
 
 impl Pending {
@@ -169,6 +176,7 @@ impl Pending {
         }) {
             return;
         }
+        self.turned |= last.is_none_or(|(_, state)| *state != result.state);
         self.observed.insert(entry.id, (now, result.state));
         self.observations.push(Observation {
             target,
@@ -196,6 +204,7 @@ impl Pending {
             evidence: std::mem::take(&mut self.evidence),
             observations: std::mem::take(&mut self.observations),
         };
+        let observed = !flush.observations.is_empty();
         let Some((member, until)) = member else {
             return Ok(false);
         };
@@ -213,7 +222,13 @@ impl Pending {
                 .finish_routine_request(id, state, &message, now)
                 .await?;
         }
-        world.bus.publish(Notice::Observations);
+        world.bus.publish(Notice::Results);
+        let due = |at: Timestamp| now.ms_since(at) >= ANNOUNCE_EVERY_MS;
+        if self.turned || (observed && self.announced.is_none_or(due)) {
+            self.turned = false;
+            self.announced = Some(now);
+            world.bus.publish(Notice::Observations);
+        }
         Ok(true)
     }
 

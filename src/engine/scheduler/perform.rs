@@ -21,6 +21,7 @@ const MAX_OUTPUT: usize = 16 * 1024;
 #[derive(Debug)]
 pub(super) struct Done {
     pub routine: i64,
+    pub host: String,
     pub slot: Timestamp,
     pub begun: Timestamp,
     /// `Err`: no check was made.
@@ -39,6 +40,8 @@ pub(super) struct Done {
 pub(super) struct Task {
     pub routine: i64,
     pub scheduled: Arc<Scheduled>,
+    /// The host it calls; '' for a local command.
+    pub host: String,
     pub slot: Timestamp,
     pub trigger: Trigger,
     pub request: Option<i64>,
@@ -71,6 +74,7 @@ pub(super) async fn perform(world: World, task: Task) -> Done {
     });
     Done {
         routine: task.routine,
+        host: task.host,
         slot: task.slot,
         begun,
         result,

@@ -220,13 +220,13 @@ impl App {
 
     fn noticed(&mut self, notice: Notice) {
         match notice {
-            Notice::Run(..) | Notice::Observations | Notice::Routines => {
+            Notice::Run(..) | Notice::Observations => {
                 self.requests.overview.wanted = true;
             }
             // The feed of each log listens to this itself.
             Notice::Entries(run, last) => self.activity.entries(run, last, self.now),
-            // Only views show steps.
-            Notice::Steps(_) => {}
+            // Only views show steps and routines.
+            Notice::Steps(_) | Notice::Results | Notice::Routines => {}
             Notice::Stack => {
                 self.requests.overview.wanted = true;
                 self.requests.catalogue.wanted = true;

@@ -67,7 +67,7 @@ impl View for RoutineScreen {
                 let body = sheet.lines(delivery.now).join("\n");
                 self.reader.show(lines(&body));
             }
-            Msg::Notice(Notice::Stack | Notice::Routines | Notice::Observations) => {
+            Msg::Notice(Notice::Stack | Notice::Routines | Notice::Results) => {
                 self.stale = true;
             }
             Msg::Routine(ticket, Err(why)) if *ticket == self.ticket => {

@@ -156,7 +156,7 @@ impl View for RoutinesScreen {
 
     fn receive(&mut self, msg: &Msg, _delivery: Delivery<'_>) -> Reaction {
         match msg {
-            Msg::Notice(Notice::Stack | Notice::Routines | Notice::Observations) => {
+            Msg::Notice(Notice::Stack | Notice::Routines | Notice::Results) => {
                 self.stale = true;
             }
             Msg::Routines(ticket, rows) if *ticket == self.ticket => {
