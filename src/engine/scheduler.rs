@@ -78,6 +78,16 @@ pub(super) async fn work(world: World) {
     }
 }
 
+/// What became of the results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flushed {
+    Written,
+    /// They are kept and written later.
+    Failed,
+    /// The membership was removed, and they are dropped.
+    Lost,
+}
+
 struct Scheduler {
     world: World,
     workspace: i64,
@@ -129,6 +139,7 @@ impl Scheduler {
         let mut sync_at = Instant::now();
         let mut requests_at = Instant::now();
         let mut flush_at: Option<Instant> = None;
+        let mut failing = false;
         loop {
             if Instant::now() >= sync_at {
                 sync_at = Instant::now() + self.sync_or_wait().await;
@@ -143,9 +154,19 @@ impl Scheduler {
             } else if flush_at.is_none() {
                 flush_at = Some(Instant::now() + self.pending.linger());
             }
-            if self.pending.is_full() || flush_at.is_some_and(|at| Instant::now() >= at) {
-                self.flush().await;
-                flush_at = None;
+            let full = self.pending.is_full() && !failing;
+            if full || flush_at.is_some_and(|at| Instant::now() >= at) {
+                match self.flush().await {
+                    Flushed::Written => (flush_at, failing) = (None, false),
+                    Flushed::Failed => {
+                        failing = true;
+                        flush_at = Some(Instant::now() + AGAIN);
+                    }
+                    Flushed::Lost => {
+                        (flush_at, failing) = (None, false);
+                        sync_at = Instant::now();
+                    }
+                }
                 continue;
             }
             let due_at = self.next_due();
@@ -158,6 +179,7 @@ impl Scheduler {
                 () = sleep_until(wake_at) => self.note_starvation(wake_at),
                 Some(done) = self.tasks.join_next() => match done {
                     Ok(done) => self.done(done),
+                    // Only a check that was aborted: panics are results.
                     Err(e) => tracing::error!("a check ended without a result: {e}"),
                 },
                 notice = notices.recv() => match notice {
@@ -306,9 +328,8 @@ impl Scheduler {
                 self.hosts.remove(&done.host);
             }
         }
-        // It was removed from the stack meanwhile.
         let Some(entry) = self.entries.get_mut(&done.routine) else {
-            return;
+            return self.pending.removed(done.request);
         };
         entry.running = false;
         let starved = self.starved_until.is_some_and(|until| done.begun <= until);
@@ -551,19 +572,23 @@ impl Scheduler {
         }
     }
 
-    async fn flush(&mut self) {
+    async fn flush(&mut self) -> Flushed {
         let begun = Instant::now();
         let membership = self.members.membership(&self.world);
         match self.pending.write(&self.world, membership).await {
-            Ok(true) => self.members.renewed(begun),
+            Ok(true) => {
+                self.members.renewed(begun);
+                Flushed::Written
+            }
             // Another engine has taken the routines over: it decides about these slots.
             Ok(false) => {
                 self.members.lost();
                 self.forget();
+                Flushed::Lost
             }
             Err(e) => {
                 tracing::warn!("results of routines were not written, trying again: {e}");
-                tokio::time::sleep(AGAIN).await;
+                Flushed::Failed
             }
         }
     }

@@ -75,6 +75,8 @@ pub struct App {
     requests: data::Requests,
     /// When the overview was last evaluated.
     evaluated_at: Option<Timestamp>,
+    /// When a view was last read again by the clock.
+    read_at: Timestamp,
     /// When the last day of all targets was last asked for.
     days_at: Timestamp,
     tickets: u64,
@@ -111,6 +113,7 @@ impl App {
             requests: data::Requests::default(),
             evaluated_at: None,
             days_at: now,
+            read_at: now,
             tickets: 0,
             away: away::Away::default(),
             mouse: mouse::MouseState::default(),
@@ -145,6 +148,7 @@ impl App {
             Msg::Tick(now) => {
                 self.now = now;
                 self.age(now);
+                self.read_again(now);
                 self.toast.take_if(|toast| toast.until <= now);
                 Vec::new()
             }
@@ -177,10 +181,10 @@ impl App {
         let period = self.overview.as_ref().map_or(MINUTE_MS, |o| o.stale_ms / 3);
         let slow = Duration::from_millis(u64::try_from(period).unwrap_or(0).clamp(1000, 60_000));
         if busy {
-            Some(Duration::from_secs(1))
-        } else {
-            Some(slow).filter(|slow| slow.as_secs() < 60)
+            return Some(Duration::from_secs(1));
         }
+        let slow = Some(slow).filter(|slow| slow.as_secs() < 60);
+        slow.into_iter().chain(self.top_view().reads_every()).min()
     }
 
     /// A run is live: the clock shows seconds and durations grow.

@@ -11,6 +11,7 @@ pub mod stack;
 pub mod welcome;
 
 use std::path::Path;
+use std::time::Duration;
 
 use ratatui::layout::{Position, Rect};
 
@@ -154,6 +155,12 @@ pub trait View {
     /// On screen: goes to the destination itself; false if that needs another view.
     fn go_to(&mut self, _destination: &Destination) -> bool {
         false
+    }
+
+    /// On screen: how often it reads again what other processes write without a notice;
+    /// none: what it shows is announced.
+    fn reads_every(&self) -> Option<Duration> {
+        None
     }
 
     /// The requests to send now.

@@ -8,6 +8,7 @@ use opsroom::core::run::lockout::LockEnd;
 use opsroom::core::stack::routine::Routine;
 use opsroom::core::stack::state::State;
 use opsroom::tui::facts::Facts;
+use opsroom::tui::msg::{Effect, Msg};
 
 use crate::screen::{Console, with_styles};
 use crate::world::{NOW, World};
@@ -167,6 +168,20 @@ fn a_routine_is_run_paused_and_resumed_from_its_menu() {
             },
         ]
     );
+}
+
+#[test]
+fn the_list_reads_again_what_other_processes_write_while_it_is_on_screen() {
+    let mut console = Console::new(World::default());
+    let reads = |console: &mut Console, ms: i64| {
+        let effects = console.send_unanswered(Msg::Tick(NOW.plus_ms(ms)));
+        let reads = |effect: &&Effect| matches!(effect, Effect::Routines(_));
+        effects.iter().filter(reads).count()
+    };
+    assert_eq!(reads(&mut console, 60_000), 0, "it is not on screen");
+    console.command("routines");
+    assert_eq!(reads(&mut console, 61_000), 1);
+    assert_eq!(reads(&mut console, 65_999), 0);
 }
 
 #[test]

@@ -414,8 +414,21 @@ fn conditions(routine: &Routine, answer: &CheckAnswer, now: Timestamp, found: &m
             Ok((false, expr)) => format!("not as expected: {}", expr.explain(&scope).join("; ")),
             Err(why) => format!("`{text}` cannot be decided: {why}"),
         };
+        let cut_short = matches!(
+            answer.reply,
+            Reply::Http {
+                truncated: true,
+                ..
+            }
+        );
+        let (class, why) = if cut_short && asks_about(text, "body") {
+            let why = format!("the body is larger than what is read, so {why}");
+            (FailureClass::TooLarge, why)
+        } else {
+            (FailureClass::Condition, why)
+        };
         found.state = State::Failing;
-        found.class = Some(FailureClass::Condition);
+        found.class = Some(class);
         found.message = format!("{}, but {why}", found.message);
         return;
     }

@@ -16,7 +16,7 @@ words! {
         Timeout = "timeout",
         /// No valid certificate, or no TLS at all.
         Tls = "tls",
-        /// The answer is larger than what is read.
+        /// The answer is larger than what is read, and a condition asks about all of it.
         TooLarge = "too_large",
         /// It sends the request elsewhere, and redirects are not followed.
         Redirect = "redirect",
@@ -26,8 +26,6 @@ words! {
         Exit = "exit",
         /// A condition does not hold, or cannot be decided.
         Condition = "condition",
-        /// No report came in time.
-        Missed = "missed",
         /// The outbound policy does not allow the call.
         Blocked = "blocked",
         /// We could not make the check: a secret or program is missing, or this machine is too busy.

@@ -95,6 +95,13 @@ impl Pending {
         self.samples.push(probed);
     }
 
+    /// The routine that a person asked for was removed from the stack meanwhile.
+    pub fn removed(&mut self, request: Option<i64>) {
+        let why = "the routine was removed".to_owned();
+        self.requests
+            .extend(request.map(|id| (id, State::Unknown, why)));
+    }
+
     /// Takes a result into account. `starved`: this machine was too busy while it was made.
     pub fn result(&mut self, entry: &mut RoutineEntry, done: Done, starved: bool, now: Timestamp) {
         let result = match &done.result {
@@ -216,11 +223,12 @@ impl Pending {
                 return Err(e);
             }
         }
-        for (id, state, message) in std::mem::take(&mut self.requests) {
-            world
+        while let Some((id, state, message)) = self.requests.first() {
+            let finished = world
                 .store
-                .finish_routine_request(id, state, &message, now)
-                .await?;
+                .finish_routine_request(*id, *state, message, now);
+            finished.await?;
+            self.requests.remove(0);
         }
         world.bus.publish(Notice::Results);
         let due = |at: Timestamp| now.ms_since(at) >= ANNOUNCE_EVERY_MS;

@@ -1,7 +1,9 @@
 //! Makes one check: its call, the end of its output, and what the answer means.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -16,6 +18,9 @@ use crate::engine::World;
 
 /// The end of a command's output that is kept, bytes.
 const MAX_OUTPUT: usize = 16 * 1024;
+
+/// The message of a check that ended in a bug of ours.
+const PANICKED: &str = "the check ended in an error of opsroom; its log file says more";
 
 /// A check that was made, or could not be.
 #[derive(Debug)]
@@ -51,7 +56,11 @@ pub(super) struct Task {
 pub(super) async fn perform(world: World, task: Task) -> Done {
     let begun = world.clock.now();
     let start = Instant::now();
-    let answered = answer(&world, &task.scheduled).await;
+    // A check that panics is a result like any other: its routine has to go on.
+    let answered = AssertUnwindSafe(answer(&world, &task.scheduled))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(CheckResult::unknown(FailureClass::Ours, PANICKED)));
     let measured = start.elapsed().as_micros();
     let now = world.clock.now();
     let redactor = world.adapters.redactor();

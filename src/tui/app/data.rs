@@ -2,6 +2,7 @@
 //! changed; the data is always read from the store.
 
 use super::bar::BarContext;
+use super::views::top_view_mut;
 use super::{App, MINUTE_MS};
 use crate::bus::Notice;
 use crate::core::base::time::Timestamp;
@@ -116,6 +117,18 @@ impl App {
         if now.ms_since(self.days_at) >= DAYS_MS {
             self.days_at = now;
             self.requests.days.wanted = true;
+        }
+    }
+
+    /// Has the view on top read again what other processes write without a notice.
+    pub(super) fn read_again(&mut self, now: Timestamp) {
+        let Some(every) = self.top_view().reads_every() else {
+            return;
+        };
+        let every = i64::try_from(every.as_millis()).unwrap_or(i64::MAX);
+        if now.ms_since(self.read_at) >= every {
+            self.read_at = now;
+            top_view_mut(&mut self.home, &mut self.screens).invalidate();
         }
     }
 

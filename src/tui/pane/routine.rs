@@ -3,6 +3,8 @@
 
 pub mod list;
 
+use std::time::Duration;
+
 use ratatui::layout::Rect;
 
 use super::reader::TextReader;
@@ -15,6 +17,9 @@ use crate::tui::keys::Action;
 use crate::tui::msg::{Effect, Msg, Ticket};
 use crate::tui::verbs;
 use crate::tui::view::canvas::Canvas;
+
+/// How often results of other processes are read while they are on screen.
+const READS_EVERY: Duration = Duration::from_secs(5);
 
 /// The view of a routine.
 #[derive(Debug, Clone)]
@@ -49,6 +54,10 @@ impl View for RoutineScreen {
 
     fn go_to(&mut self, destination: &Destination) -> bool {
         matches!(destination, Destination::Routine { name } if *name == self.name)
+    }
+
+    fn reads_every(&self) -> Option<Duration> {
+        Some(READS_EVERY)
     }
 
     fn wants(&mut self) -> Vec<Effect> {

@@ -13,7 +13,7 @@ use opsroom::core::stack::routine::{Check, RequestCheck, Routine, RoutineRequest
 use opsroom::core::stack::state::State;
 use opsroom::core::stack::{Change, Delta};
 use opsroom::engine::Engine;
-use opsroom::store::RoutinePause;
+use opsroom::store::{Membership, RoutinePause};
 
 use super::bench::*;
 
@@ -265,4 +265,55 @@ async fn a_state_is_confirmed_after_enough_failures_and_the_answer_is_kept() {
         (changes[0].from, changes[0].to),
         (State::Unknown, State::Failing)
     );
+}
+
+#[tokio::test]
+async fn a_check_that_panics_is_a_result_and_its_routine_goes_on() {
+    let script = Script::default().on("one", Act::Panic("out of cheese".to_owned()));
+    let bench = Bench::scripted(script).await;
+    declare(&bench, vec![routine("one")]).await;
+    let engine = start(&bench);
+    let samples = until_checked(&bench, "one", 3).await;
+    engine.stop(true).await;
+    assert!(
+        samples.iter().all(|s| s.outcome == ProbeOutcome::Unknown),
+        "{samples:?}"
+    );
+}
+
+#[tokio::test]
+async fn slots_that_a_removed_engine_may_have_run_are_not_run_again() {
+    on_both(async |url| {
+        let bench = Bench::scripted_on(url, Script::default()).await;
+        declare(&bench, vec![routine("one")]).await;
+        let engine = start(&bench);
+        let last = until_checked(&bench, "one", 3).await.pop().unwrap();
+        engine.stop(true).await;
+        // Another engine has taken over, and is gone without a word.
+        let (store, workspace) = (&bench.store, bench.workspace);
+        let dead_until = Clock::System.now().plus_ms(600);
+        let term = store.join_routines(workspace, "far:1:1:b:1:1", 0, dead_until);
+        let dead = Membership {
+            workspace,
+            holder: "far:1:1:b:1:1",
+            term: term.await.unwrap(),
+        };
+        let all: Vec<i64> = (0..64).collect();
+        let taken = store.take_routine_shards(dead, &all, dead_until);
+        assert_eq!(taken.await.unwrap().len(), 64);
+        while Clock::System.now() <= dead_until {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let engine = start(&bench);
+        let before = samples(&bench, "one").await.len();
+        let all = until_checked(&bench, "one", before + 2).await;
+        engine.stop(true).await;
+        let later = all.iter().filter(|s| s.slot > last.slot);
+        let (skipped, run): (Vec<&Sample>, Vec<&Sample>) =
+            later.partition(|s| s.outcome == ProbeOutcome::Skipped);
+        let takeover = SkipReason::Takeover.number();
+        assert!(skipped.iter().any(|s| s.class == takeover), "{all:?}");
+        assert!(run.iter().all(|s| s.slot > dead_until.0), "{all:?}");
+    })
+    .await;
 }

@@ -206,6 +206,22 @@ fn a_missing_value_is_a_failure_and_never_a_pass() {
 }
 
 #[test]
+fn a_condition_about_a_body_that_was_cut_is_too_large() {
+    let mut answer = http_answer(200, "{\"queue\": 1, ");
+    if let Reply::Http { truncated, .. } = &mut answer.reply {
+        *truncated = true;
+    }
+    for (condition, class) in [
+        ("response.body.queue < 5", Some(FailureClass::TooLarge)),
+        ("response.duration_ms > 100", Some(FailureClass::Condition)),
+        ("response.duration_ms < 100", None),
+    ] {
+        let found = result(&routine(http_check(), &[condition]), &answer, NOW);
+        assert_eq!(found.class, class, "{}", found.message);
+    }
+}
+
+#[test]
 fn a_query_without_series_is_an_answer() {
     let promql = |expect: &[&str]| {
         routine(

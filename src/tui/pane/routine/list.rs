@@ -1,9 +1,12 @@
 //! All routines: state, next slot, uptime and latency of the last 24 hours. `/` filters the list,
 //! `o` sorts it.
 
+use std::time::Duration;
+
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use super::READS_EVERY;
 use crate::bus::Notice;
 use crate::core::base::time::Timestamp;
 use crate::core::stack::state::State;
@@ -144,6 +147,10 @@ impl View for RoutinesScreen {
             self.filter.insert(text);
             self.sync();
         }
+    }
+
+    fn reads_every(&self) -> Option<Duration> {
+        Some(READS_EVERY)
     }
 
     fn wants(&mut self) -> Vec<Effect> {
