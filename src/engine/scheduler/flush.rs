@@ -133,7 +133,8 @@ impl Pending {
             soft != entry.health.soft || change.is_some() || flapping != entry.health.flapping;
         let written = self.written.get(&entry.id).copied();
         let stale = written.is_none_or(|at| now.ms_since(at) >= STATE_EVERY_MS);
-        if differs || stale {
+        // Until it is confirmed, the number of results in a row has to survive a restart.
+        if differs || stale || !entry.health.is_hard() {
             self.written.insert(entry.id, now);
             self.states.insert(entry.id, state(entry, &result));
         }

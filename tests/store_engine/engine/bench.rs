@@ -19,7 +19,7 @@ use opsroom::store::{NewRun, Store};
 use tokio::sync::broadcast::Receiver;
 
 /// Timeout of every wait; a test that reaches it has failed.
-const MAX_WAIT: Duration = Duration::from_secs(30);
+pub const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// Asks again until `so` holds; a test for which it never does has failed.
 pub async fn until(so: impl AsyncFn() -> bool) {

@@ -67,16 +67,26 @@ async fn samples(bench: &Bench, name: &str) -> Vec<Sample> {
 
 /// Waits until the routine has that many results of checks.
 async fn until_checked(bench: &Bench, name: &str, times: usize) -> Vec<Sample> {
-    loop {
-        let samples = samples(bench, name).await;
-        let checked = samples
-            .iter()
-            .filter(|s| s.outcome != ProbeOutcome::Skipped);
-        if checked.count() >= times {
-            return samples;
+    until_samples(bench, name, times, |s| s.outcome != ProbeOutcome::Skipped).await
+}
+
+async fn until_samples(
+    bench: &Bench,
+    name: &str,
+    times: usize,
+    counts: impl Fn(&Sample) -> bool,
+) -> Vec<Sample> {
+    let wait = async {
+        loop {
+            let samples = samples(bench, name).await;
+            if samples.iter().filter(|s| counts(s)).count() >= times {
+                return samples;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    };
+    let found = tokio::time::timeout(MAX_WAIT, wait).await;
+    found.unwrap_or_else(|_| panic!("{name} has not {times} results"))
 }
 
 fn start(bench: &Bench) -> Engine {
@@ -146,14 +156,8 @@ async fn a_paused_routine_records_its_slots_and_does_not_fire_when_it_is_resumed
         .unwrap();
     bench.bus.publish(opsroom::bus::Notice::Routines);
     let paused = SkipReason::Paused.number();
-    loop {
-        let samples = samples(&bench, "one").await;
-        let skipped = |s: &&Sample| s.outcome == ProbeOutcome::Skipped && s.class == paused;
-        if samples.iter().filter(skipped).count() >= 2 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let skipped = |s: &Sample| s.outcome == ProbeOutcome::Skipped && s.class == paused;
+    until_samples(&bench, "one", 2, skipped).await;
     let now = Clock::System.now();
     assert!(
         bench
@@ -316,4 +320,40 @@ async fn slots_that_a_removed_engine_may_have_run_are_not_run_again() {
         assert!(run.iter().all(|s| s.slot > dead_until.0), "{all:?}");
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_restart_changes_no_threshold() {
+    let ok = Reply::Http {
+        status: 200,
+        headers: std::collections::BTreeMap::new(),
+        body: String::new(),
+        truncated: false,
+        ms: 1,
+    };
+    let failed = Reply::unreachable("connection refused");
+    let script = Script::default()
+        .on("one", Act::Reply(ok))
+        .on("one", Act::Reply(failed));
+    let bench = Bench::scripted(script).await;
+    let patient = Routine {
+        failure_threshold: Some(90),
+        ..routine("one")
+    };
+    declare(&bench, vec![patient]).await;
+    let state = async || {
+        let states = bench.store.routine_states(bench.workspace).await.unwrap();
+        let state = &states[0];
+        assert_eq!((state.state, state.confirmed), (State::Failing, State::Ok));
+        state.streak
+    };
+    let engine = start(&bench);
+    until_checked(&bench, "one", 4).await;
+    engine.stop(true).await;
+    let before = state().await;
+    assert!(before >= 3, "{before}");
+    let engine = start(&bench);
+    until_checked(&bench, "one", 7).await;
+    engine.stop(true).await;
+    assert!(state().await >= before + 2, "{before}");
 }
