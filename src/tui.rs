@@ -15,6 +15,7 @@ pub mod keys;
 pub mod link;
 pub mod logs;
 pub mod msg;
+mod named_list;
 pub mod pane;
 pub mod perform;
 pub mod picker;

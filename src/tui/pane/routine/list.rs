@@ -8,18 +8,18 @@ use ratatui::text::{Line, Span};
 
 use super::READS_EVERY;
 use crate::bus::Notice;
-use crate::core::base::time::Timestamp;
+use crate::core::base::text;
+use crate::core::base::time::{Timestamp, age};
 use crate::core::stack::state::State;
-use crate::tui::filter::Filter;
 use crate::tui::frame::Frame;
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, Msg, RoutineRow, Ticket};
+use crate::tui::named_list::{Look, NamedList, NamedRow};
 use crate::tui::pane::stack::hour_symbol;
 use crate::tui::pane::{Delivery, Destination, Opening, Reaction, Scene, View};
-use crate::tui::picker::{Picker, first_visible};
+use crate::tui::popup::menu::Menu;
 use crate::tui::verbs;
-use crate::tui::view::canvas::{Canvas, column, row, safe};
-use crate::tui::view::layout;
+use crate::tui::view::canvas::{Canvas, column, safe};
 
 /// Columns of the heat strip: one an hour.
 const STRIP: usize = 24;
@@ -36,12 +36,7 @@ const LONGEST_NAME: usize = 32;
 #[derive(Debug, Clone)]
 pub struct RoutinesScreen {
     ticket: Ticket,
-    rows: Option<Vec<RoutineRow>>,
-    filter: Filter,
-    picker: Picker<String>,
-    stale: bool,
-    in_flight: bool,
-    error: Option<String>,
+    list: NamedList<RoutineRow>,
 }
 
 impl RoutinesScreen {
@@ -50,32 +45,16 @@ impl RoutinesScreen {
     pub fn open(opening: &Opening<'_>) -> Self {
         Self {
             ticket: opening.ticket,
-            rows: None,
-            filter: Filter::default(),
-            picker: Picker::default(),
-            stale: true,
-            in_flight: false,
-            error: None,
+            list: NamedList::default(),
         }
     }
+}
 
-    /// The worst first, then those that are late, then by name.
-    fn shown(&self) -> Vec<&RoutineRow> {
-        let wanted = self.filter.text().to_lowercase();
-        let holds = |row: &&RoutineRow| search_text(row).to_lowercase().contains(&wanted);
-        let mut rows: Vec<&RoutineRow> = self.rows.iter().flatten().filter(holds).collect();
-        rows.sort_by_key(|row| (rank(row), row.overdue_since.is_none(), row.name.clone()));
-        rows
-    }
-
-    fn keys(&self) -> Vec<String> {
-        self.shown().iter().map(|row| row.name.clone()).collect()
-    }
-
-    fn sync(&mut self) {
-        let keys = self.keys();
-        self.picker.sync(&keys);
-    }
+/// The worst first, then those that are late, then by name.
+fn sorted(rows: &[RoutineRow]) -> Vec<RoutineRow> {
+    let mut rows = rows.to_vec();
+    rows.sort_by_cached_key(|row| (rank(row), row.overdue_since.is_none(), row.name.clone()));
+    rows
 }
 
 fn rank(row: &RoutineRow) -> u8 {
@@ -88,65 +67,47 @@ fn rank(row: &RoutineRow) -> u8 {
     }
 }
 
-fn search_text(row: &RoutineRow) -> String {
-    let place = [&row.service, &row.env];
-    let place: Vec<&str> = place.into_iter().filter_map(|p| p.as_deref()).collect();
-    format!(
-        "{} {} {} {}",
-        row.name,
-        row.kind,
-        row.state_word(),
-        place.join(" ")
-    )
+impl NamedRow for RoutineRow {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn search_text(&self) -> String {
+        let place = [&self.service, &self.env];
+        let place: Vec<&str> = place.into_iter().filter_map(|p| p.as_deref()).collect();
+        format!(
+            "{} {} {} {}",
+            self.name,
+            self.kind,
+            self.state_word(),
+            place.join(" ")
+        )
+    }
+
+    fn opens(name: String) -> Destination {
+        Destination::Routine { name }
+    }
+
+    fn verbs(name: &str) -> Menu {
+        verbs::of_routine(name)
+    }
 }
 
 impl View for RoutinesScreen {
     fn context(&self) -> Context {
-        if self.filter.is_typing() {
-            Context::Text
-        } else {
-            Context::Reader
-        }
+        self.list.context()
     }
 
     fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
-        if self.filter.is_typing() && self.filter.act(action) {
-            self.sync();
-            return Reaction::Done;
-        }
-        match (action, self.picker.key()) {
-            (Action::Find, _) => self.filter.open(),
-            (Action::Open, Some(name)) => {
-                return Reaction::Open(Destination::Routine { name: name.clone() });
-            }
-            (Action::Verbs, Some(name)) => {
-                return Reaction::Popup(verbs::of_routine(name).into());
-            }
-            (Action::CopyLine, Some(name)) => {
-                return Reaction::Ask(Effect::Copy(safe(name)));
-            }
-            _ => {
-                let keys = self.keys();
-                let page = layout::rows(scene.body).saturating_sub(1);
-                if !self.picker.act(action, &keys, page) {
-                    return Reaction::Ignored;
-                }
-            }
-        }
-        Reaction::Done
+        self.list.act(action, scene)
     }
 
     fn back(&mut self, _scene: Scene<'_>) -> bool {
-        let was = self.filter.clear();
-        self.sync();
-        was
+        self.list.back()
     }
 
     fn insert(&mut self, text: &str, _scene: Scene<'_>) {
-        if self.filter.is_typing() {
-            self.filter.insert(text);
-            self.sync();
-        }
+        self.list.insert(text);
     }
 
     fn reads_every(&self) -> Option<Duration> {
@@ -154,25 +115,21 @@ impl View for RoutinesScreen {
     }
 
     fn wants(&mut self) -> Vec<Effect> {
-        if self.in_flight || !std::mem::take(&mut self.stale) {
-            return Vec::new();
-        }
-        self.in_flight = true;
-        vec![Effect::Routines(self.ticket)]
+        let wanted = self.list.wants();
+        wanted
+            .then_some(Effect::Routines(self.ticket))
+            .into_iter()
+            .collect()
     }
 
     fn receive(&mut self, msg: &Msg, _delivery: Delivery<'_>) -> Reaction {
         match msg {
             Msg::Notice(Notice::Stack | Notice::Routines | Notice::Results) => {
-                self.stale = true;
+                self.list.invalidate();
             }
             Msg::Routines(ticket, rows) if *ticket == self.ticket => {
-                self.in_flight = false;
-                match rows {
-                    Ok(rows) => (self.rows, self.error) = (Some(rows.clone()), None),
-                    Err(why) => self.error = Some(why.clone()),
-                }
-                self.sync();
+                let rows = rows.as_deref().map(sorted).map_err(Clone::clone);
+                self.list.receive(rows);
             }
             _ => return Reaction::Ignored,
         }
@@ -180,18 +137,16 @@ impl View for RoutinesScreen {
     }
 
     fn invalidate(&mut self) {
-        self.stale = true;
+        self.list.invalidate();
     }
 
     fn draw(&self, frame: Frame<'_>, area: Rect, canvas: &mut Canvas<'_>) {
         let theme = canvas.theme;
-        let shown = self.shown();
+        let shown = self.list.shown();
         let late = shown.iter().filter(|r| r.overdue_since.is_some()).count();
         let failing = shown.iter().filter(|r| rank(r) == 0).count();
-        let mut title = vec![Span::styled(
-            format!(" Routines {} ", shown.len()),
-            theme.strong(),
-        )];
+        let title = format!(" Routines {} ", shown.len());
+        let mut title = vec![Span::styled(title, theme.strong())];
         if failing > 0 {
             title.push(Span::styled(
                 format!("✗ {failing} failing "),
@@ -204,38 +159,26 @@ impl View for RoutinesScreen {
                 theme.attention(),
             ));
         }
-        let mark = Span::styled(self.filter.mark(), theme.attention());
-        let inner = canvas.pane(area, Line::from(title), &mark.into(), true);
-        if shown.is_empty() {
-            let none = match (&self.error, &self.rows) {
-                (Some(why), _) => why.clone(),
-                (None, None) => "reading …".to_owned(),
-                (None, Some(rows)) if rows.is_empty() => {
-                    "there are no routines: add [[routine]] to the stack file".to_owned()
-                }
-                (None, Some(_)) => format!("no routine holds `{}`", self.filter.text()),
-            };
-            return canvas.line(inner, &Line::raw(safe(&none)));
-        }
-        let widths = Widths::of(&shown, inner.width);
-        canvas.line(inner, &Line::styled(widths.head(), theme.dim()));
-        let list = Rect {
-            y: inner.y + 1,
-            height: inner.height.saturating_sub(1),
-            ..inner
+        let longest = longest_name(self.list.all());
+        let look = Look {
+            title: Line::from(title),
+            thing: "routine",
+            none: "there are no routines: add [[routine]] to the stack file",
+            head: &|width| Widths::of(longest, width).head(),
+            line: &|entry, width| line(entry, frame, &Widths::of(longest, width)),
         };
-        let first = first_visible(self.picker.index(), shown.len(), usize::from(list.height));
-        for (y, (i, entry)) in (list.y..list.bottom()).zip(shown.iter().enumerate().skip(first)) {
-            canvas.line(row(list, y), &line(entry, frame, &widths));
-            if i == self.picker.index() {
-                canvas.select(row(list, y), true);
-            }
-        }
+        self.list.draw(area, canvas, &look);
     }
 
     fn crumb(&self) -> String {
         "routines".to_owned()
     }
+}
+
+/// The width of the longest name of all rows, so that a filter moves nothing.
+fn longest_name(rows: &[RoutineRow]) -> usize {
+    let widths = rows.iter().map(|row| text::width(&safe(&row.name)));
+    widths.max().unwrap_or(0)
 }
 
 struct Widths {
@@ -246,12 +189,11 @@ struct Widths {
 }
 
 impl Widths {
-    fn of(rows: &[&RoutineRow], width: u16) -> Self {
+    fn of(longest: usize, width: u16) -> Self {
         let (kind, strip) = (width >= WITH_KIND, width >= WITH_STRIP);
-        let longest = rows.iter().map(|row| safe(&row.name).chars().count()).max();
         let others = OTHERS + if kind { KIND } else { 0 } + if strip { STRIP + 1 } else { 0 };
         let room = usize::from(width).saturating_sub(others);
-        let name = longest.unwrap_or(0).clamp(7, LONGEST_NAME);
+        let name = longest.clamp(7, LONGEST_NAME);
         Self {
             name,
             kind,
@@ -341,10 +283,7 @@ const fn state_symbol(row: &RoutineRow) -> &'static str {
 
 fn due_span(row: &RoutineRow, now: Timestamp) -> String {
     match &row.pause {
-        Some(pause) => format!(
-            "paused {}",
-            crate::core::base::time::age(pause.until.ms_since(now).max(0))
-        ),
+        Some(pause) => format!("paused {}", age(pause.until.ms_since(now).max(0))),
         None => row.due_word(now),
     }
 }

@@ -1,21 +1,22 @@
 //! All runbooks: kind, whether they change something, last run. `/` filters the list.
 
+use std::cell::OnceCell;
+
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use crate::bus::Notice;
 use crate::core::base::text;
 use crate::core::base::time::age;
-use crate::tui::filter::Filter;
 use crate::tui::frame::Frame;
 use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, Msg, RunbookRow, Ticket};
+use crate::tui::named_list::{Look, NamedList, NamedRow};
 use crate::tui::pane::{Delivery, Destination, Opening, Reaction, Scene, View};
-use crate::tui::picker::{Picker, first_visible};
+use crate::tui::popup::menu::Menu;
 use crate::tui::theme::{run_symbol, run_word};
 use crate::tui::verbs;
-use crate::tui::view::canvas::{Canvas, column, row, safe};
-use crate::tui::view::layout;
+use crate::tui::view::canvas::{Canvas, column, safe};
 
 /// Columns of a row besides name and title, with the spaces after those.
 const OTHERS: usize = 48;
@@ -27,12 +28,7 @@ const LONGEST_NAME: usize = 32;
 #[derive(Debug, Clone)]
 pub struct RunbooksScreen {
     ticket: Ticket,
-    rows: Option<Vec<RunbookRow>>,
-    filter: Filter,
-    picker: Picker<String>,
-    stale: bool,
-    in_flight: bool,
-    error: Option<String>,
+    list: NamedList<RunbookRow>,
 }
 
 impl RunbooksScreen {
@@ -41,116 +37,69 @@ impl RunbooksScreen {
     pub fn open(opening: &Opening<'_>) -> Self {
         Self {
             ticket: opening.ticket,
-            rows: None,
-            filter: Filter::default(),
-            picker: Picker::default(),
-            stale: true,
-            in_flight: false,
-            error: None,
+            list: NamedList::default(),
         }
-    }
-
-    fn shown(&self) -> Vec<&RunbookRow> {
-        let wanted = self.filter.text().to_lowercase();
-        let holds = |row: &&RunbookRow| search_text(row).to_lowercase().contains(&wanted);
-        self.rows.iter().flatten().filter(holds).collect()
-    }
-
-    fn keys(&self) -> Vec<String> {
-        self.shown()
-            .iter()
-            .map(|row| row.entry.name.clone())
-            .collect()
-    }
-
-    fn sync(&mut self) {
-        let keys = self.keys();
-        self.picker.sync(&keys);
     }
 }
 
-fn search_text(row: &RunbookRow) -> String {
-    let entry = &row.entry;
-    format!(
-        "{} {} {} {} {}",
-        entry.name,
-        entry.title,
-        entry.kind,
-        entry.file,
-        entry.phrases.join(" ")
-    )
+impl NamedRow for RunbookRow {
+    fn name(&self) -> &str {
+        &self.entry.name
+    }
+
+    fn search_text(&self) -> String {
+        let entry = &self.entry;
+        format!(
+            "{} {} {} {} {}",
+            entry.name,
+            entry.title,
+            entry.kind,
+            entry.file,
+            entry.phrases.join(" ")
+        )
+    }
+
+    fn opens(name: String) -> Destination {
+        Destination::Runbook { name }
+    }
+
+    fn verbs(name: &str) -> Menu {
+        verbs::of_runbook(name)
+    }
 }
 
 impl View for RunbooksScreen {
     fn context(&self) -> Context {
-        if self.filter.is_typing() {
-            Context::Text
-        } else {
-            // It has no marks and one order.
-            Context::Reader
-        }
+        self.list.context()
     }
 
     fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
-        if self.filter.is_typing() && self.filter.act(action) {
-            self.sync();
-            return Reaction::Done;
-        }
-        match (action, self.picker.key()) {
-            (Action::Find, _) => self.filter.open(),
-            (Action::Open, Some(name)) => {
-                return Reaction::Open(Destination::Runbook { name: name.clone() });
-            }
-            (Action::Verbs, Some(name)) => {
-                return Reaction::Popup(verbs::of_runbook(name).into());
-            }
-            (Action::CopyLine, Some(name)) => {
-                return Reaction::Ask(Effect::Copy(safe(name)));
-            }
-            _ => {
-                let keys = self.keys();
-                let page = layout::rows(scene.body).saturating_sub(1);
-                if !self.picker.act(action, &keys, page) {
-                    return Reaction::Ignored;
-                }
-            }
-        }
-        Reaction::Done
+        self.list.act(action, scene)
     }
 
     fn back(&mut self, _scene: Scene<'_>) -> bool {
-        let was = self.filter.clear();
-        self.sync();
-        was
+        self.list.back()
     }
 
     fn insert(&mut self, text: &str, _scene: Scene<'_>) {
-        if self.filter.is_typing() {
-            self.filter.insert(text);
-            self.sync();
-        }
+        self.list.insert(text);
     }
 
     fn wants(&mut self) -> Vec<Effect> {
-        if self.in_flight || !std::mem::take(&mut self.stale) {
-            return Vec::new();
-        }
-        self.in_flight = true;
-        vec![Effect::Runbooks(self.ticket)]
+        let wanted = self.list.wants();
+        wanted
+            .then_some(Effect::Runbooks(self.ticket))
+            .into_iter()
+            .collect()
     }
 
     fn receive(&mut self, msg: &Msg, _delivery: Delivery<'_>) -> Reaction {
         match msg {
-            Msg::Notice(Notice::Run(_, status)) if status.is_terminal() => self.stale = true,
+            Msg::Notice(Notice::Run(_, status)) if status.is_terminal() => self.list.invalidate(),
             // Also when the runbooks were read again.
-            Msg::Notice(Notice::Stack) => self.stale = true,
+            Msg::Notice(Notice::Stack) => self.list.invalidate(),
             Msg::Runbooks(ticket, rows) if *ticket == self.ticket => {
-                self.in_flight = false;
-                match rows {
-                    Ok(rows) => (self.rows, self.error) = (Some(rows.clone()), None),
-                    Err(why) => self.error = Some(why.clone()),
-                }
-                self.sync();
+                self.list.receive(rows.clone());
             }
             _ => return Reaction::Ignored,
         }
@@ -158,43 +107,29 @@ impl View for RunbooksScreen {
     }
 
     fn invalidate(&mut self) {
-        self.stale = true;
+        self.list.invalidate();
     }
 
     fn draw(&self, frame: Frame<'_>, area: Rect, canvas: &mut Canvas<'_>) {
-        let theme = canvas.theme;
-        let shown = self.shown();
-        let title = Span::styled(format!(" Runbooks {} ", shown.len()), theme.strong());
-        let mark = Span::styled(self.filter.mark(), theme.attention());
-        let inner = canvas.pane(area, title.into(), &mark.into(), true);
-        if shown.is_empty() {
-            let none = match (&self.error, &self.rows) {
-                (Some(why), _) => why.clone(),
-                (None, None) => "reading …".to_owned(),
-                (None, Some(_)) => format!("no runbook holds `{}`", self.filter.text()),
-            };
-            return canvas.line(inner, &Line::raw(safe(&none)));
-        }
-        let widths = Widths::of(self.rows.as_deref().unwrap_or_default(), inner.width);
-        let head = format!(
-            "  {}{:<8} {:<7} last run",
-            widths.text("runbook", "title"),
-            "kind",
-            "changes",
-        );
-        canvas.line(inner, &Line::styled(head, theme.dim()));
-        let list = Rect {
-            y: inner.y + 1,
-            height: inner.height.saturating_sub(1),
-            ..inner
+        let title = format!(" Runbooks {} ", self.list.shown().len());
+        let measured = OnceCell::new();
+        let widths = |width| *measured.get_or_init(|| Widths::of(self.list.all(), width));
+        let head = |width| {
+            format!(
+                "  {}{:<8} {:<7} last run",
+                widths(width).text("runbook", "title"),
+                "kind",
+                "changes",
+            )
         };
-        let first = first_visible(self.picker.index(), shown.len(), usize::from(list.height));
-        for (y, (i, entry)) in (list.y..list.bottom()).zip(shown.iter().enumerate().skip(first)) {
-            canvas.line(row(list, y), &line(entry, frame, widths));
-            if i == self.picker.index() {
-                canvas.select(row(list, y), true);
-            }
-        }
+        let look = Look {
+            title: Span::styled(title, canvas.theme.strong()).into(),
+            thing: "runbook",
+            none: "there are no runbooks",
+            head: &head,
+            line: &|entry, width| line(entry, frame, widths(width)),
+        };
+        self.list.draw(area, canvas, &look);
     }
 
     fn crumb(&self) -> String {
