@@ -44,40 +44,38 @@ pub(super) async fn perform(
     cancel: CancellationToken,
 ) -> Reply {
     let start = Instant::now();
-    let answer = async {
-        match timeout(deadline(timeout_ms), connect(call, policy, start)).await {
-            Ok(Ok(reply) | Err(reply)) => reply,
-            Err(_) => Reply::TimedOut {
-                after_ms: elapsed_ms(start),
-            },
-        }
-    };
-    tokio::select! {
-        biased;
-        () = cancel.cancelled() => cancelled(),
-        reply = answer => reply,
-    }
+    within(timeout_ms, cancel, connect(call, policy, start)).await
 }
 
 /// Resolves a name with the system's resolver.
 pub(super) async fn resolve(host: &str, timeout_ms: i64, cancel: CancellationToken) -> Reply {
     let start = Instant::now();
     let answer = async {
-        match timeout(deadline(timeout_ms), lookup(host, 0)).await {
-            Ok(Ok(found)) => Reply::Resolved {
-                addresses: found.iter().map(|a| a.ip().to_string()).collect(),
-                ms: elapsed_ms(start),
-            },
-            Ok(Err(reply)) => reply,
-            Err(_) => Reply::TimedOut {
-                after_ms: elapsed_ms(start),
-            },
-        }
+        let found = lookup(host, 0).await?;
+        Ok(Reply::Resolved {
+            addresses: found.iter().map(|a| a.ip().to_string()).collect(),
+            ms: elapsed_ms(start),
+        })
     };
+    within(timeout_ms, cancel, answer).await
+}
+
+/// The answer, unless the deadline passes or the call is cancelled first.
+async fn within(
+    timeout_ms: i64,
+    cancel: CancellationToken,
+    answer: impl Future<Output = Result<Reply, Reply>>,
+) -> Reply {
+    let start = Instant::now();
     tokio::select! {
         biased;
         () = cancel.cancelled() => cancelled(),
-        reply = answer => reply,
+        answer = timeout(deadline(timeout_ms), answer) => match answer {
+            Ok(Ok(reply) | Err(reply)) => reply,
+            Err(_) => Reply::TimedOut {
+                after_ms: elapsed_ms(start),
+            },
+        },
     }
 }
 

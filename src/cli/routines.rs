@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::out::Out;
 use super::run::act::{self, Terms};
+use super::run::lock::EndArgs;
 use super::session::Start;
 use super::stop::{Code, Stop};
 use crate::control::Control;
 use crate::control::routine::RoutineRow;
 use crate::core::base::time::{Timestamp, human_ms};
 use crate::core::run::act::{Act, Acted};
-use crate::core::run::lockout::LockEnd;
 use crate::core::stack::state::State;
 
 /// How long the result of a routine that was asked for is waited for.
@@ -48,17 +48,8 @@ enum RoutineAct {
     Pause {
         #[arg(value_name = "NAME")]
         name: String,
-        /// How long: 30m, 2h, 3d; at most 30 days
-        #[arg(
-            long = "for",
-            value_name = "DURATION",
-            conflicts_with = "until",
-            required_unless_present = "until"
-        )]
-        duration: Option<String>,
-        /// Until when: 18:00, tomorrow 09:00, 2026-11-21 or 2026-11-21T09:00:00Z (UTC)
-        #[arg(long, value_name = "WHEN")]
-        until: Option<String>,
+        #[command(flatten)]
+        end: EndArgs,
         /// Why; shown with the routine
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
@@ -95,13 +86,11 @@ pub(super) async fn perform(args: &RoutinesArgs, start: &Start) -> Result<Code, 
         }
         Some(RoutineAct::Pause {
             name,
-            duration,
-            until,
+            end,
             reason,
             json,
         }) => {
-            let (duration, until) = (duration.as_deref(), until.as_deref());
-            let end = LockEnd::read(duration, until, start.clock.now()).map_err(Stop::Usage)?;
+            let end = end.read(start.clock.now())?;
             let control = start.open_cli().await?;
             let pause = Act::PauseRoutine {
                 routine: name.clone(),

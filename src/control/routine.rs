@@ -1,4 +1,7 @@
-//! Routines for people: the list, one with its history, and acts on them.
+//! Routines for people: the list, and one with its history.
+
+mod act;
+mod text;
 
 use std::collections::HashMap;
 
@@ -6,9 +9,8 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::{Control, Refusal};
-use crate::bus::Notice;
 use crate::core::base::suggest::nearest;
-use crate::core::base::time::{Timestamp, age, human_ms};
+use crate::core::base::time::Timestamp;
 use crate::core::health::day::{Day, HOUR_MS};
 use crate::core::metric::rollup::{Rollup, WindowLength};
 use crate::core::metric::sample::{ProbeOutcome, Sample, Trigger};
@@ -16,8 +18,6 @@ use crate::core::routine::class::FailureClass;
 use crate::core::routine::misfire::{SLACK_MS, SkipReason};
 use crate::core::routine::schedule::Schedule;
 use crate::core::routine::scheduled::Scheduled;
-use crate::core::run::act::Acted;
-use crate::core::run::lockout::LockEnd;
 use crate::core::runbook;
 use crate::core::stack::service::Stack;
 use crate::core::stack::state::State;
@@ -55,21 +55,13 @@ pub struct RoutineRow {
     pub next: Option<Timestamp>,
     /// A slot that should have been run by now.
     pub overdue_since: Option<Timestamp>,
-    pub pause: Option<Pause>,
+    pub pause: Option<RoutinePause>,
     /// Of the last 24 hours.
     pub numbers: Numbers,
     /// The worst outcome of each of the last 24 hours, the oldest first; none: no check.
     pub hours: Vec<Option<State>>,
     /// Why it is never due.
     pub problem: Option<String>,
-}
-
-/// Until when a routine is paused, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Pause {
-    pub until: Timestamp,
-    pub by: String,
-    pub reason: String,
 }
 
 /// Counts and latencies of a window.
@@ -229,7 +221,7 @@ impl Control {
     pub async fn routine(&self, name: &str) -> Result<RoutineSheet, Refusal> {
         let known = self.known_routines().await?;
         let scheduled = self.routine_named(&known.stack, name)?;
-        let id = known.ids.get(&scheduled.name).copied();
+        let id = known.ids.get(scheduled.name()).copied();
         let summaries = match id {
             Some(id) => {
                 let from = known.now.plus_ms(-WINDOW_MS);
@@ -267,10 +259,10 @@ impl Control {
     /// The routine of that name, of the stack file or the probe of a service.
     fn routine_named(&self, stack: &Stack, name: &str) -> Result<Scheduled, Refusal> {
         let mut all = self.scheduled(stack);
-        if let Some(found) = all.iter().position(|one| one.name == name) {
+        if let Some(found) = all.iter().position(|one| one.name() == name) {
             return Ok(all.swap_remove(found));
         }
-        let names: Vec<&str> = all.iter().map(|one| one.name.as_str()).collect();
+        let names: Vec<&str> = all.iter().map(Scheduled::name).collect();
         let hint = match nearest(name, &names) {
             Some(near) => format!("; did you mean `{near}`?"),
             None => "; `opsroom routines` lists them".to_owned(),
@@ -278,83 +270,6 @@ impl Control {
         Err(Refusal::Invalid(format!(
             "there is no routine `{name}`{hint}"
         )))
-    }
-
-    pub(super) async fn run_routine(
-        &self,
-        name: &str,
-        reason: Option<&str>,
-    ) -> Result<Acted, Refusal> {
-        let stack = self.refresh().await?;
-        let routine = self.routine_named(&stack, name)?;
-        if !routine.is_active() {
-            let kind = routine.kind();
-            return Err(Refusal::Invalid(format!(
-                "{name} cannot be run: a {kind} routine calls nothing"
-            )));
-        }
-        let (scope, now) = (self.scope().await?, self.0.clock.now());
-        let members = scope.routine_members().await?;
-        if !members.iter().any(|member| member.alive_until >= now) {
-            return Err(Refusal::Invalid(
-                "no engine runs routines: start opsroom serve or a console".to_owned(),
-            ));
-        }
-        let reason = self.clean_reason(reason);
-        let by = (self.0.settings.actor.as_str(), reason.as_deref());
-        let request = scope.request_routine(&routine.name, by, now).await?;
-        self.wake();
-        self.0.bus.publish(Notice::Routines);
-        Ok(Acted::RoutineRequested {
-            routine: routine.name,
-            request,
-        })
-    }
-
-    /// The result of a run of a routine that was asked for; none: there is none yet.
-    pub async fn routine_result(&self, request: i64) -> Result<Option<(State, String)>, Refusal> {
-        let scope = self.scope().await?;
-        Ok(scope.routine_request_result(request).await?)
-    }
-
-    pub(super) async fn pause_routine(
-        &self,
-        name: &str,
-        end: LockEnd,
-        reason: Option<&str>,
-    ) -> Result<Acted, Refusal> {
-        let now = self.0.clock.now();
-        let until = end.at(now).map_err(Refusal::Invalid)?;
-        let (routine, id, scope) = self.numbered(name).await?;
-        let pause = RoutinePause {
-            until,
-            by: self.0.settings.actor.clone(),
-            reason: self.clean_reason(reason).unwrap_or_default(),
-        };
-        scope.pause_routine(id, &pause, now).await?;
-        self.wake();
-        self.0.bus.publish(Notice::Routines);
-        Ok(Acted::RoutinePaused { routine, until })
-    }
-
-    pub(super) async fn resume_routine(&self, name: &str) -> Result<Acted, Refusal> {
-        let (routine, id, scope) = self.numbered(name).await?;
-        let actor = &self.0.settings.actor;
-        if !scope.resume_routine(id, actor, self.0.clock.now()).await? {
-            return Err(Refusal::Invalid(format!("{routine} is not paused")));
-        }
-        self.wake();
-        self.0.bus.publish(Notice::Routines);
-        Ok(Acted::RoutineResumed(routine))
-    }
-
-    async fn numbered(&self, name: &str) -> Result<(String, i64, Scope), Refusal> {
-        let stack = self.refresh().await?;
-        let routine = self.routine_named(&stack, name)?;
-        let scope = self.scope().await?;
-        let new = (routine.name.as_str(), routine.kind());
-        let id = scope.routine_number(new, self.0.clock.now()).await?;
-        Ok((routine.name, id, scope))
     }
 }
 
@@ -389,7 +304,7 @@ impl Known {
         summaries: &HashMap<i64, RoutineSummary>,
         days: &HashMap<i64, Day>,
     ) -> RoutineRow {
-        let id = self.ids.get(&one.name);
+        let id = self.ids.get(one.name());
         let state = id.and_then(|id| self.states.get(id));
         let last = id.and_then(|id| self.last.get(id)).copied().map(Timestamp);
         let numbers = id
@@ -399,17 +314,12 @@ impl Known {
         let schedule = one.schedule(&self.stack.timezone, zone);
         let paused = state
             .and_then(|s| s.pause.clone())
-            .filter(|pause| pause.until > self.now)
-            .map(|pause| Pause {
-                until: pause.until,
-                by: pause.by,
-                reason: pause.reason,
-            });
+            .filter(|pause| pause.until > self.now);
         let active = one.is_active();
         let schedule = schedule.as_ref();
         let next = schedule.ok().filter(|_| active);
         RoutineRow {
-            name: one.name.clone(),
+            name: one.name().to_owned(),
             kind: one.kind(),
             service: one.rules.service.clone(),
             env: one.rules.env.clone(),
@@ -463,172 +373,5 @@ fn sheet(known: &Known, one: &Scheduled, row: RoutineRow) -> RoutineSheet {
         changes: Vec::new(),
         good: None,
         bad: None,
-    }
-}
-
-impl RoutineRow {
-    /// The state in a word, with what is not yet confirmed: `failing (1 of 3)`.
-    #[must_use]
-    pub fn state_word(&self) -> String {
-        let name = self.state.name();
-        match (&self.pause, self.last_slot) {
-            (Some(_), _) => "paused".to_owned(),
-            (None, None) => "not yet run".to_owned(),
-            _ if self.flapping => format!("{name}, flapping"),
-            _ if self.hard || self.state == State::Unknown => name.to_owned(),
-            _ => format!("{name}, unconfirmed"),
-        }
-    }
-
-    /// When it is due: `in 2 min`, `overdue 5 min`, `never`.
-    #[must_use]
-    pub fn due_word(&self, now: Timestamp) -> String {
-        match (self.overdue_since, self.next) {
-            (Some(since), _) => format!("overdue {}", age(now.ms_since(since).max(0))),
-            (None, Some(next)) => match next.ms_since(now).max(0) / 1000 {
-                seconds @ 0..60 => format!("in {seconds} s"),
-                seconds => format!("in {}", age(seconds * 1000)),
-            },
-            (None, None) => "never".to_owned(),
-        }
-    }
-}
-
-impl Numbers {
-    /// `99.95 % of 1,440 checks, p50 12 ms, p95 40 ms, p99 55 ms`.
-    #[must_use]
-    pub fn describe(&self) -> String {
-        let Some(uptime) = self.uptime_pct else {
-            return "no check was answered".to_owned();
-        };
-        let ms = |name: &str, value: Option<f64>| {
-            value.map_or_else(String::new, |ms| format!(", {name} {ms:.1} ms"))
-        };
-        format!(
-            "{uptime:.2} % ok of {} checks{}{}{}",
-            self.samples,
-            ms("p50", self.p50_ms),
-            ms("p95", self.p95_ms),
-            ms("p99", self.p99_ms),
-        )
-    }
-}
-
-impl RoutineResult {
-    /// One line: time, outcome, why, latency.
-    #[must_use]
-    pub fn describe(&self) -> String {
-        let latency = self.latency_us.map_or_else(
-            || "–".to_owned(),
-            |us| format!("{:.1} ms", f64::from(us) / 1000.0),
-        );
-        let late = if self.lag_ms > 0 {
-            format!("  {} late", human_ms(i64::from(self.lag_ms)))
-        } else {
-            String::new()
-        };
-        let code = match (self.code, self.outcome) {
-            (0, _) => String::new(),
-            (n, "skipped") => format!(" {n} slots"),
-            (n, _) => format!(" {n}"),
-        };
-        let manual = if self.trigger == Trigger::Manual.name() {
-            "  asked for"
-        } else {
-            ""
-        };
-        let class = self.class.map(|c| format!(" {c}")).unwrap_or_default();
-        format!(
-            "{}  {:<9}{code}{class}  {latency}{late}{manual}",
-            self.slot.rfc3339(),
-            self.outcome
-        )
-    }
-}
-
-impl RoutineSheet {
-    /// As lines for people. Texts of other programs are not escaped.
-    #[must_use]
-    pub fn lines(&self, now: Timestamp) -> Vec<String> {
-        let row = &self.row;
-        let mut lines = vec![
-            format!(
-                "{} {}  {}",
-                row.state.symbol(),
-                row.state_word(),
-                row.message
-            ),
-            format!("kind      {}: {}", row.kind, self.call),
-            format!("when      {}, next {}", row.when, row.due_word(now)),
-            format!(
-                "counts    failing after {} in a row, ok again after {}",
-                self.failure_threshold, self.success_threshold
-            ),
-        ];
-        let place = [&row.service, &row.env];
-        let place: Vec<&str> = place.into_iter().filter_map(|p| p.as_deref()).collect();
-        if !place.is_empty() {
-            lines.push(format!("of        {}", place.join(" in ")));
-        }
-        lines.extend(row.since.map(|since| {
-            format!(
-                "since     {} ({})",
-                since.rfc3339(),
-                age(now.ms_since(since).max(0))
-            )
-        }));
-        lines.extend(row.pause.as_ref().map(|pause| {
-            let why = if pause.reason.is_empty() { "" } else { ": " };
-            let (by, until) = (&pause.by, pause.until.rfc3339());
-            format!("paused    until {until} by {by}{why}{}", pause.reason)
-        }));
-        lines.extend(row.problem.iter().map(|why| format!("problem   {why}")));
-        lines.extend(self.expect.iter().map(|e| format!("expect    {e}")));
-        self.history(&mut lines);
-        lines
-    }
-
-    fn history(&self, lines: &mut Vec<String>) {
-        let numbers = &self.row.numbers;
-        lines.extend([
-            String::new(),
-            "Last 24 hours".to_owned(),
-            format!("  {}", numbers.describe()),
-            format!(
-                "  failing for {}, {} unknown, {} skipped",
-                human_ms(numbers.failing_ms),
-                numbers.unknown,
-                numbers.skipped
-            ),
-            String::new(),
-            "Next".to_owned(),
-        ]);
-        match self.next_slots.as_slice() {
-            [] => lines.push("  never".to_owned()),
-            slots => lines.extend(slots.iter().map(|slot| format!("  {}", slot.rfc3339()))),
-        }
-        lines.extend([String::new(), "Changes".to_owned()]);
-        if self.changes.is_empty() {
-            lines.push("  none yet".to_owned());
-        }
-        lines.extend(self.changes.iter().map(|change| {
-            let (from, to) = (change.from.name(), change.to.name());
-            format!(
-                "  {}  {from} → {to}  {}",
-                change.at.rfc3339(),
-                change.message
-            )
-        }));
-        lines.extend([String::new(), "Results, the newest first".to_owned()]);
-        lines.extend(self.results.iter().map(|r| format!("  {}", r.describe())));
-        for (title, kept) in [
-            ("Last good answer", &self.good),
-            ("Last bad answer", &self.bad),
-        ] {
-            if let Some((at, answer)) = kept {
-                lines.extend([String::new(), format!("{title}, {}", at.rfc3339())]);
-                lines.extend(answer.lines().map(|line| format!("  {line}")));
-            }
-        }
     }
 }

@@ -1,11 +1,12 @@
 //! The scheduler: runs the routines of a workspace in their slots, and writes their results.
 //!
-//! One task per engine. It holds a part of the routines (`members.rs`), computes when the next one
+//! One task per engine. It holds a part of the routines (`members.rs`, `holdings.rs`), computes when the next one
 //! is due and sleeps until then. A check is a task of its own (`perform.rs`), so that a slow one
 //! delays no other. Results are written together, at most once a second (`flush.rs`).
 
 mod entry;
 mod flush;
+mod holdings;
 mod members;
 mod perform;
 
@@ -21,33 +22,24 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::entry::RoutineEntry;
 use self::flush::Pending;
-use self::members::{Members, Moved};
+use self::holdings::VALID_MS;
+use self::members::Members;
 use self::perform::{Done, Task};
 use super::{Mode, World};
 use crate::bus::Notice;
 use crate::core::base::time::Timestamp;
 use crate::core::metric::sample::Trigger;
-use crate::core::routine::misfire::{self, Situation, SkipReason};
-use crate::core::runbook;
-use crate::store::{NewRoutine, Retention, StoreError};
+use crate::core::routine::misfire::{self, Situation};
 
 /// Checks under way at once.
 const AT_ONCE: usize = 256;
 /// Checks of one host under way at once.
 const AT_ONCE_PER_HOST: usize = 32;
-/// Validity of a membership, milliseconds: at least, and at most. In between it is the shortest
-/// interval of the routines, so that a takeover misses at most one slot.
-const VALID_MS: (i64, i64) = (6000, 60_000);
-/// How often results are compacted.
-const CLEAN_EVERY: Duration = Duration::from_mins(10);
 /// The pause after a store error.
 const AGAIN: Duration = Duration::from_secs(1);
 const AGAIN_MS: i64 = 1000;
 /// How long checks that are under way may take when the engine stops.
 const GRACE: Duration = Duration::from_secs(2);
-/// Within this time after the start routines that are new or late begin, so that they do not all
-/// begin at once, milliseconds.
-const SPREAD_MS: i64 = 5000;
 /// A scheduler that wakes up later than this after it wanted to is starved, milliseconds: timeouts
 /// during that time say nothing about the other side.
 const STARVED_MS: i64 = 500;
@@ -337,207 +329,6 @@ impl Scheduler {
             .result(entry, done, starved, self.world.clock.now());
     }
 
-    /// Renews the membership and rereads what may have changed; returns when to do it again.
-    async fn sync_or_wait(&mut self) -> Duration {
-        match self.sync().await {
-            Ok(()) => self.members.renew_after(),
-            Err(e) => {
-                tracing::warn!("routines cannot be read: {e}");
-                AGAIN
-            }
-        }
-    }
-
-    async fn sync(&mut self) -> Result<(), StoreError> {
-        self.reload().await?;
-        let shortest = self.entries.values().map(|e| e.interval_ms).min();
-        self.members
-            .set_validity(shortest.unwrap_or(VALID_MS.1).clamp(VALID_MS.0, VALID_MS.1));
-        let rank = i64::from(self.world.serves());
-        let Moved {
-            taken,
-            leaving,
-            lost,
-        } = self.members.sync(&self.world, rank).await?;
-        if lost {
-            self.forget();
-        }
-        self.leaving = leaving;
-        self.clean_up();
-        self.hand_over().await?;
-        self.begin(&taken).await?;
-        Ok(())
-    }
-
-    /// Compacts and expires results, by the holder of the first shard, beside everything else.
-    fn clean_up(&mut self) {
-        let finished = self
-            .cleaning
-            .as_ref()
-            .is_none_or(AbortOnDropHandle::is_finished);
-        if !self.members.holds(0) || !finished || Instant::now() < self.clean_at {
-            return;
-        }
-        self.clean_at = Instant::now() + CLEAN_EVERY;
-        let (store, now) = (self.world.store.clone(), self.world.clock.now());
-        self.cleaning = Some(AbortOnDropHandle::new(tokio::spawn(async move {
-            let done = async {
-                store.compact_probes(now).await?;
-                store.retain_probes(now, &Retention::default()).await
-            };
-            if let Err(e) = done.await {
-                tracing::warn!("results of routines were not compacted: {e}");
-            }
-        })));
-    }
-
-    /// Reads the stack, the pauses, and gives new routines a number.
-    async fn reload(&mut self) -> Result<(), StoreError> {
-        let stack = self.world.store.stack(self.workspace).await?;
-        let scheduled = runbook::scheduled(&stack, self.probe_ms);
-        let names: Vec<NewRoutine> = scheduled
-            .iter()
-            .filter(|s| !self.by_name.contains_key(&s.name))
-            .map(|s| NewRoutine {
-                name: s.name.clone(),
-                kind: s.kind().to_owned(),
-            })
-            .collect();
-        let now = self.world.clock.now();
-        if !names.is_empty() {
-            let known = self
-                .world
-                .store
-                .ensure_routines(self.workspace, &names, now);
-            self.by_name = known.await?;
-        }
-        let mut kept = HashMap::with_capacity(scheduled.len());
-        let mut changed = Vec::new();
-        for one in scheduled {
-            let Some(id) = self.by_name.get(&one.name).copied() else {
-                continue;
-            };
-            let entry = match self.entries.remove(&id) {
-                Some(entry) if *entry.scheduled == one => entry,
-                old => {
-                    changed.push(id);
-                    match RoutineEntry::new(id, one, &stack.timezone, old, now) {
-                        Ok(entry) => entry,
-                        Err(why) => {
-                            tracing::warn!("{why}");
-                            continue;
-                        }
-                    }
-                }
-            };
-            kept.insert(id, entry);
-        }
-        // What is left was removed from the stack. Its results are kept.
-        let gone: Vec<String> = self
-            .entries
-            .drain()
-            .map(|(_, entry)| entry.scheduled.name.clone())
-            .collect();
-        self.entries = kept;
-        if !gone.is_empty() {
-            for name in &gone {
-                self.by_name.remove(name);
-            }
-            self.world
-                .store
-                .remove_routines(self.workspace, &gone, now)
-                .await?;
-        }
-        self.read_pauses().await?;
-        for id in changed {
-            self.plan(id, now);
-        }
-        Ok(())
-    }
-
-    async fn read_pauses(&mut self) -> Result<(), StoreError> {
-        for state in self.world.store.routine_states(self.workspace).await? {
-            if let Some(entry) = self.entries.get_mut(&state.routine) {
-                entry.paused_until = state.pause.as_ref().map(|pause| pause.until);
-                if !self.members.held.contains(&entry.shard) {
-                    entry.restore(&state);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives up the shards of another engine whose checks are done.
-    async fn hand_over(&mut self) -> Result<(), StoreError> {
-        let busy = |shard: &i64| {
-            self.entries
-                .values()
-                .any(|e| e.shard == *shard && (e.running || e.queued > 0))
-        };
-        let free: Vec<i64> = self.leaving.iter().copied().filter(|s| !busy(s)).collect();
-        if free.is_empty() {
-            return Ok(());
-        }
-        self.flush().await;
-        self.members.release(&self.world, &free).await
-    }
-
-    /// Begins with the routines of shards that were taken: what was recorded by their last holder
-    /// decides which slots are left.
-    async fn begin(&mut self, shards: &[(i64, Timestamp)]) -> Result<(), StoreError> {
-        if shards.is_empty() {
-            return Ok(());
-        }
-        let now = self.world.clock.now();
-        let last = self.world.store.last_slots(self.workspace).await?;
-        let dead: HashMap<i64, Timestamp> = shards.iter().copied().collect();
-        let of = |entry: &RoutineEntry| Some((entry.id, *dead.get(&entry.shard)?));
-        let ids: Vec<(i64, Timestamp)> = self.entries.values().filter_map(of).collect();
-        for (id, dead_until) in ids {
-            if let Some(entry) = self.entries.get_mut(&id) {
-                entry.handled = last.get(&id).copied().map(Timestamp);
-                let uncertain = entry.uncertain(dead_until.min(now));
-                if let Some((slot, count)) = uncertain {
-                    self.pending.skip(id, slot, count, SkipReason::Takeover);
-                    entry.handled = Some(slot);
-                }
-            }
-            self.plan(id, now);
-        }
-        Ok(())
-    }
-
-    /// When to look at a routine first. New ones and late ones begin soon, but not all at once.
-    fn plan(&mut self, id: i64, now: Timestamp) {
-        let Some(entry) = self.entries.get_mut(&id) else {
-            return;
-        };
-        entry.first = None;
-        entry.next = None;
-        if !entry.scheduled.is_active() || !self.members.holds(entry.shard) {
-            return;
-        }
-        let soon = now.plus_ms(entry.spread(SPREAD_MS));
-        let regular = entry.schedule.next_after(entry.handled.unwrap_or(now));
-        entry.next = match (entry.handled, regular) {
-            // A first check of what has an interval; a pattern waits for its time.
-            (None, _) if entry.scheduled.rules.cron.is_none() => {
-                let first = entry
-                    .schedule
-                    .next_after(now)
-                    .map_or(soon, |next| next.min(soon));
-                entry.handled = Some(first.plus_ms(-1));
-                entry.first = Some(first);
-                Some(first)
-            }
-            (_, Some(next)) if next <= now => Some(soon),
-            (_, next) => next,
-        };
-        if let Some(next) = entry.next {
-            self.heap.push(Reverse((next, id)));
-        }
-    }
-
     /// Runs that people asked for.
     async fn take_requests(&mut self) {
         let Ok(requests) = self.world.store.routine_requests(self.workspace).await else {
@@ -641,8 +432,8 @@ mod tests {
             every_ms: Some(10_000),
             ..Routine::default()
         };
-        let scheduled = Scheduled::declared(&routine);
-        let mut entry = RoutineEntry::new(7, scheduled, "UTC", None, now).unwrap();
+        let declared = Scheduled::declared(&routine);
+        let mut entry = RoutineEntry::new(7, declared, "UTC", None, now).unwrap();
         entry.handled = Some(now.plus_ms(-60_000));
         let shard = entry.shard;
         scheduler.entries.insert(7, entry);

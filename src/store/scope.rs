@@ -39,6 +39,7 @@ use super::{
 };
 
 const OWN: &str = "select id from run where id = $1 and workspace_id = $2";
+const OWN_ROUTINE: &str = "select id from probe_routine where id = $1 and workspace_id = $2";
 
 /// One workspace of a store. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -142,6 +143,15 @@ impl Scope {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<Sample>, StoreError> {
+        let mut db = self.store.db.read().await?;
+        let own = fetch_optional!(db, (i64,), OWN_ROUTINE, routine, self.workspace.id)?;
+        drop(db);
+        if own.is_none() {
+            return Err(StoreError::NotFound(format!(
+                "routine number {routine} in workspace {}",
+                self.workspace.name
+            )));
+        }
         self.store.samples(routine, from, to).await
     }
 

@@ -1,12 +1,11 @@
 //! The list of routines and one of them: what they show, and the keys that act on them.
 
-use opsroom::control::routine::{
-    Numbers, Pause, RoutineResult, RoutineRow, RoutineSheet, StateChange,
-};
+use opsroom::control::routine::{Numbers, RoutineResult, RoutineRow, RoutineSheet, StateChange};
 use opsroom::core::run::act::Act;
 use opsroom::core::run::lockout::LockEnd;
 use opsroom::core::stack::routine::Routine;
 use opsroom::core::stack::state::State;
+use opsroom::store::RoutinePause;
 use opsroom::tui::facts::Facts;
 use opsroom::tui::msg::{Effect, Msg};
 
@@ -71,7 +70,7 @@ pub fn rows() -> Vec<RoutineRow> {
             ..row("disk", State::Ok, "exit code 0 in 3 ms")
         },
         RoutineRow {
-            pause: Some(Pause {
+            pause: Some(RoutinePause {
                 until: NOW.plus_ms(HOUR_MS),
                 by: "bo".to_owned(),
                 reason: "the host moves".to_owned(),

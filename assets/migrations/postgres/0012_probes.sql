@@ -43,16 +43,16 @@ create table probe_chunk (
 create index probe_chunk_by_routine on probe_chunk (routine_id, from_ms);
 create index probe_chunk_by_level on probe_chunk (level, from_ms);
 
--- Counts and latencies of the routines of one page (their numbers divided by 64) in one hour or day of UTC.
+-- Counts and latencies of the routines of one bundle (their numbers divided by 64) in one hour or day of UTC.
 create table probe_rollup (
     id bigint generated always as identity primary key,
     workspace_id bigint not null references workspace (id),
     level text not null,
     from_ms bigint not null,
-    page bigint not null,
+    bundle bigint not null,
     routines bigint not null,
     bytes bytea not null,
-    unique (workspace_id, level, from_ms, page)
+    unique (workspace_id, level, from_ms, bundle)
 );
 
 -- `state`: what the last probe found; `confirmed`: what enough probes in a row agree on. A pause is of a person, the rest of the engine.

@@ -5,6 +5,7 @@ use crate::cli::out::Out;
 use crate::cli::run::act::{self, Terms};
 use crate::cli::session::Start;
 use crate::cli::stop::{Code, Stop};
+use crate::core::base::time::Timestamp;
 use crate::core::run::act::Act;
 use crate::core::run::lockout::{LockEnd, Lockable, Lockout};
 use crate::core::run::plan::Target;
@@ -14,17 +15,8 @@ use crate::core::run::plan::Target;
 pub struct LockArgs {
     #[command(flatten)]
     of: OfArgs,
-    /// How long: 30m, 2h, 3d; at most 30 days
-    #[arg(
-        long = "for",
-        value_name = "DURATION",
-        conflicts_with = "until",
-        required_unless_present = "until"
-    )]
-    duration: Option<String>,
-    /// Until when: 18:00, tomorrow 09:00, 2026-11-21 or 2026-11-21T09:00:00Z (UTC)
-    #[arg(long, value_name = "WHEN")]
-    until: Option<String>,
+    #[command(flatten)]
+    end: EndArgs,
     /// Why; shown to everyone who tries to start something
     #[arg(long, value_name = "TEXT", required = true)]
     reason: String,
@@ -52,6 +44,29 @@ pub struct LocksArgs {
     /// One JSON array
     #[arg(long)]
     pub(in crate::cli) json: bool,
+}
+
+/// When a lock or a pause ends.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct EndArgs {
+    /// How long: 30m, 2h, 3d; at most 30 days
+    #[arg(
+        long = "for",
+        value_name = "DURATION",
+        conflicts_with = "until",
+        required_unless_present = "until"
+    )]
+    duration: Option<String>,
+    /// Until when: 18:00, tomorrow 09:00, 2026-11-21 or 2026-11-21T09:00:00Z (UTC)
+    #[arg(long, value_name = "WHEN")]
+    until: Option<String>,
+}
+
+impl EndArgs {
+    pub(in crate::cli) fn read(&self, now: Timestamp) -> Result<LockEnd, Stop> {
+        let (duration, until) = (self.duration.as_deref(), self.until.as_deref());
+        LockEnd::read(duration, until, now).map_err(Stop::Usage)
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -85,8 +100,7 @@ impl OfArgs {
 }
 
 pub(in crate::cli) async fn lock(args: &LockArgs, start: &Start) -> Result<Code, Stop> {
-    let (duration, until) = (args.duration.as_deref(), args.until.as_deref());
-    let end = LockEnd::read(duration, until, start.clock.now()).map_err(Stop::Usage)?;
+    let end = args.end.read(start.clock.now())?;
     let control = start.open_cli().await?;
     let lock = Act::Lock {
         of: args.of.lockable(),

@@ -55,6 +55,33 @@ macro_rules! serde_by_word {
     };
 }
 
+/// An enum of [`words!`] as a number in the store: its place from 1, so that its variants are append
+/// only. 0 stands for none.
+#[macro_export]
+macro_rules! stored_by_place {
+    ($($kind:ident),+) => {
+        $(
+            impl $kind {
+                /// Its number in the store; 0 stands for none.
+                #[must_use]
+                pub fn number(self) -> u8 {
+                    let place = Self::ALL.iter().position(|one| *one == self);
+                    place
+                        .and_then(|n| u8::try_from(n + 1).ok())
+                        .unwrap_or_default()
+                }
+
+                /// The variant of that number.
+                #[must_use]
+                pub fn from_number(number: u8) -> Option<Self> {
+                    let place = usize::from(number).checked_sub(1)?;
+                    Self::ALL.get(place).copied()
+                }
+            }
+        )+
+    };
+}
+
 #[cfg(test)]
 mod tests {
     words! {

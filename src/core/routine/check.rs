@@ -1,30 +1,26 @@
 //! What a routine calls, and what it makes of the answer.
 
+mod call;
+mod evidence;
 mod promql;
 mod values;
 
-use crate::base::header;
-use crate::base::outbound::HostFrom;
+pub use call::{call, timeout_ms};
+pub use evidence::evidence;
+
 use crate::base::text::cut;
 use crate::base::time::{Timestamp, human_ms};
 use crate::expr::Expr;
 use crate::routine::class::FailureClass;
 use crate::run::plan::PlanStep;
 use crate::run::step::shell::Shell;
-use crate::run::step::sql::Sql;
-use crate::run::step::{
-    Call, CallKind, Cause, ConnectCall, HttpCall, Reply, SecretHeader, StepSpec, Verdict,
-};
-use crate::stack::routine::{Check, Routine, RoutineRequest};
+use crate::run::step::{Cause, Reply, StepSpec, Verdict};
+use crate::stack::routine::{Check, Routine};
 use crate::stack::shell::ShellCommand;
 use crate::stack::state::State;
 
 /// The deadline of a check without one of its own, milliseconds.
 pub const TIMEOUT_MS: i64 = 10_000;
-/// Rows that a statement of a routine may return.
-const MAX_ROWS: u32 = 1000;
-/// The longest part of an answer that is kept, characters.
-const MAX_KEPT: usize = 2000;
 /// The longest message, characters.
 const MAX_MESSAGE: usize = 500;
 
@@ -71,103 +67,6 @@ impl CheckResult {
             code: 0,
         }
     }
-}
-
-/// The call of a routine; none for kinds that wait for a report.
-#[must_use]
-pub fn call(routine: &Routine) -> Option<Call> {
-    let kind = match &routine.check {
-        Check::Http(_) | Check::Webhook(_) | Check::Collect(_) => {
-            CallKind::Http(request_call(routine.check.request()?))
-        }
-        Check::Tcp { address } => CallKind::Connect(connection(address, None)),
-        Check::Tls {
-            address,
-            server_name,
-            ..
-        } => {
-            let own = host_and_port(address).0;
-            let name = server_name.as_deref().unwrap_or(own);
-            CallKind::Connect(connection(address, Some(name)))
-        }
-        Check::Dns { host } => CallKind::Resolve { host: host.clone() },
-        Check::Shell { command, secrets } => shell_call(command.clone(), secrets.clone()),
-        Check::Unit { unit } => {
-            let argv = [
-                "systemctl",
-                "show",
-                "--property=LoadState,ActiveState,SubState,Result",
-            ];
-            let words = argv.into_iter().chain(["--", unit.as_str()]);
-            shell_call(
-                ShellCommand::Argv(words.map(str::to_owned).collect()),
-                Vec::new(),
-            )
-        }
-        Check::Sql { database, query } => CallKind::Sql(Sql {
-            database: database.clone(),
-            place: String::new(),
-            statement: query.clone(),
-            params: Vec::new(),
-            mutates: false,
-            max_rows: MAX_ROWS,
-        }),
-        Check::Promql {
-            url,
-            query,
-            secret_ref,
-        } => CallKind::Http(promql::call(url, query, secret_ref.as_deref())),
-        Check::Heartbeat { .. } | Check::Manual { .. } => return None,
-    };
-    Some(Call {
-        kind,
-        timeout_ms: timeout_ms(routine),
-    })
-}
-
-/// The total deadline of a check, milliseconds.
-#[must_use]
-pub fn timeout_ms(routine: &Routine) -> i64 {
-    let of_request = || routine.check.request().and_then(|r| r.timeout_ms);
-    routine.timeout_ms.or_else(of_request).unwrap_or(TIMEOUT_MS)
-}
-
-fn request_call(request: &RoutineRequest) -> HttpCall {
-    HttpCall {
-        method: request.method.clone(),
-        url: request.url.clone(),
-        host: HostFrom::File,
-        headers: request.headers.clone(),
-        body: request.body.clone(),
-        secrets: bearer(request.secret_ref.as_deref()),
-    }
-}
-
-fn bearer(secret: Option<&str>) -> Vec<SecretHeader> {
-    secret.map(SecretHeader::bearer).into_iter().collect()
-}
-
-fn connection(address: &str, tls_name: Option<&str>) -> ConnectCall {
-    let (host, port) = host_and_port(address);
-    ConnectCall {
-        host: host.to_owned(),
-        port,
-        tls_name: tls_name.map(str::to_owned),
-    }
-}
-
-/// The parts of `host:port`, which was checked when the file was read.
-fn host_and_port(address: &str) -> (&str, u16) {
-    let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
-    (host, port.parse().unwrap_or(0))
-}
-
-fn shell_call(command: ShellCommand, secrets: Vec<String>) -> CallKind {
-    let shell = Shell {
-        secrets,
-        ..Shell::new(command)
-    };
-    StepSpec::Shell(shell).call(TIMEOUT_MS).kind
 }
 
 /// Evaluates an answer: first the answer itself, then the conditions of the routine.
@@ -432,62 +331,6 @@ fn conditions(routine: &Routine, answer: &CheckAnswer, now: Timestamp, found: &m
         found.message = format!("{}, but {why}", found.message);
         return;
     }
-}
-
-/// The part of an answer that is kept to be read later: status, headers and the beginning of the
-/// body, or the output. Redacting it is the caller's duty.
-#[must_use]
-pub fn evidence(answer: &CheckAnswer) -> String {
-    let text = match &answer.reply {
-        Reply::Http {
-            status,
-            headers,
-            body,
-            truncated,
-            ..
-        } => {
-            let plain = headers
-                .iter()
-                .filter(|(name, _)| header::check_stored(name).is_ok());
-            let headers: String = plain.map(|(k, v)| format!("{k}: {v}\n")).collect();
-            let cut_short = if *truncated {
-                "\n(the body is longer)"
-            } else {
-                ""
-            };
-            format!("HTTP {status}\n{headers}\n{body}{cut_short}")
-        }
-        Reply::Connected {
-            address,
-            certificates,
-            ..
-        } => {
-            let lines = certificates.iter().map(|c| {
-                format!(
-                    "{} (by {}) from {} to {}\n",
-                    c.subject,
-                    c.issuer,
-                    c.not_before.rfc3339(),
-                    c.not_after.rfc3339()
-                )
-            });
-            format!("{address}\n{}", lines.collect::<String>())
-        }
-        Reply::Resolved { addresses, .. } => addresses.join("\n"),
-        Reply::Rows(rows) => {
-            let lines = rows.rows.iter().take(20).map(|row| {
-                let cells: Vec<String> = row.iter().map(ToString::to_string).collect();
-                format!("{}\n", cells.join(" | "))
-            });
-            format!(
-                "{}\n{}",
-                rows.columns.join(" | "),
-                lines.collect::<String>()
-            )
-        }
-        _ => answer.output.clone(),
-    };
-    cut(&text, MAX_KEPT)
 }
 
 #[cfg(test)]

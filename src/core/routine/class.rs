@@ -1,6 +1,6 @@
 //! Why a check did not succeed, as one word to count and filter by.
 
-use crate::{serde_by_word, words};
+use crate::{serde_by_word, stored_by_place, words};
 
 words! {
     /// The class of a failure. Stored as a number: append only.
@@ -34,24 +34,9 @@ words! {
 }
 
 serde_by_word!(FailureClass);
+stored_by_place!(FailureClass);
 
 impl FailureClass {
-    /// Its number in the probe store; 0 stands for none.
-    #[must_use]
-    pub fn number(self) -> u8 {
-        let place = Self::ALL.iter().position(|class| *class == self);
-        place
-            .and_then(|n| u8::try_from(n + 1).ok())
-            .unwrap_or_default()
-    }
-
-    /// The class of that number.
-    #[must_use]
-    pub fn from_number(number: u8) -> Option<Self> {
-        let place = usize::from(number).checked_sub(1)?;
-        Self::ALL.get(place).copied()
-    }
-
     /// Whether the failure says nothing about the other side: the state is unknown.
     #[must_use]
     pub const fn is_ours(self) -> bool {

@@ -4,7 +4,7 @@
 use crate::base::time::Timestamp;
 use crate::routine::schedule::Schedule;
 use crate::stack::routine::{MAX_CATCH_UP, MisfirePolicy, Routine};
-use crate::words;
+use crate::{stored_by_place, words};
 
 words! {
     /// Why a slot passed without a check. Stored as a number: append only.
@@ -25,23 +25,7 @@ words! {
     }
 }
 
-impl SkipReason {
-    /// Its number in the probe store; 0 stands for none.
-    #[must_use]
-    pub fn number(self) -> u8 {
-        let place = Self::ALL.iter().position(|reason| *reason == self);
-        place
-            .and_then(|n| u8::try_from(n + 1).ok())
-            .unwrap_or_default()
-    }
-
-    /// The reason of that number.
-    #[must_use]
-    pub fn from_number(number: u8) -> Option<Self> {
-        let place = usize::from(number).checked_sub(1)?;
-        Self::ALL.get(place).copied()
-    }
-}
+stored_by_place!(SkipReason);
 
 /// A slot is on time when it is looked at no later than this, milliseconds, or half its interval if
 /// that is shorter.

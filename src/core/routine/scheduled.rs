@@ -15,8 +15,6 @@ use crate::stack::routine::{Check, Routine};
 /// A routine and what it does.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scheduled {
-    /// Its name in the store: that of the stack file, or `probe web in prod`.
-    pub name: String,
     /// The target whose state it decides; only probes of services have one.
     pub target: Option<Target>,
     pub work: Work,
@@ -40,7 +38,6 @@ impl Scheduled {
     #[must_use]
     pub fn declared(routine: &Routine) -> Self {
         Self {
-            name: routine.name.clone(),
             target: None,
             work: Work::Check,
             rules: routine.clone(),
@@ -51,18 +48,23 @@ impl Scheduled {
     #[must_use]
     pub fn probe(target: Target, step: Result<PlanStep, String>, every_ms: i64) -> Self {
         let rules = Routine {
-            name: probe_name(&target),
+            name: format!("probe {target}"),
             service: Some(target.service.clone()),
             env: target.env.clone(),
             every_ms: Some(every_ms),
             ..Routine::default()
         };
         Self {
-            name: rules.name.clone(),
             target: Some(target),
             work: step.map_or_else(Work::Unmade, |step| Work::Probe(Box::new(step))),
             rules,
         }
+    }
+
+    /// Its name in the store: that of the stack file, or `probe web in prod`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.rules.name
     }
 
     /// What its list entry calls its kind.
@@ -136,8 +138,8 @@ impl Scheduled {
         default: &str,
         zone: impl Fn(&str) -> Result<TimeZone, String>,
     ) -> Result<Schedule, String> {
-        let key = key_of(&self.name);
-        let why = |why: String| format!("routine {} is not run: {why}", self.name);
+        let key = key_of(self.name());
+        let why = |why: String| format!("routine {} is not run: {why}", self.name());
         match (&self.rules.cron, self.rules.every_ms) {
             (Some(pattern), _) => {
                 let name = self.rules.timezone.as_deref().unwrap_or(default);
@@ -166,10 +168,4 @@ impl Scheduled {
     pub fn is_active(&self) -> bool {
         self.work != Work::Check || self.rules.kind().is_run()
     }
-}
-
-/// The name of the routine that probes a target.
-#[must_use]
-pub fn probe_name(target: &Target) -> String {
-    format!("probe {target}")
 }

@@ -791,7 +791,7 @@ fn deadlines_are_honest() {
 #[test]
 fn probes_are_every_target_that_can_be_probed() {
     let probes = scheduled(&stack(), 60_000);
-    let names: Vec<_> = probes.iter().map(|s| s.name.as_str()).collect();
+    let names: Vec<_> = probes.iter().map(Scheduled::name).collect();
     assert_eq!(
         names,
         [
@@ -805,7 +805,11 @@ fn probes_are_every_target_that_can_be_probed() {
         Work::Probe(step) => (step.name.clone(), step.probe && step.idempotent),
         other => panic!("{other:?}"),
     };
-    assert!(probes.iter().all(|s| of_step(s) == (s.name.clone(), true)));
+    assert!(
+        probes
+            .iter()
+            .all(|s| of_step(s) == (s.name().to_owned(), true))
+    );
     assert!(scheduled(&stack(), 0).is_empty(), "probing is off");
 }
 

@@ -57,7 +57,7 @@ impl RoutineEntry {
         old: Option<Self>,
         now: Timestamp,
     ) -> Result<Self, String> {
-        let key = key_of(&scheduled.name);
+        let key = key_of(scheduled.name());
         let schedule =
             scheduled.schedule(zone, |name| TimeZone::get(name).map_err(|e| e.to_string()))?;
         let interval_ms = schedule.interval_ms(now);
@@ -67,7 +67,7 @@ impl RoutineEntry {
             .unwrap_or_default();
         let base = Self {
             id,
-            shard: shard_of(&scheduled.name),
+            shard: shard_of(scheduled.name()),
             limits: Thresholds::from(&scheduled.rules),
             scheduled: Arc::new(scheduled),
             schedule,

@@ -1,6 +1,5 @@
-//! Rollups in their bundles, whose numbers are in the column `page`. A bundle is read, merged and
-//! written within one transaction that holds the workspace,
-//! so that no two compactions change one bundle at a time.
+//! Rollups in their bundles. A bundle is read, merged and written within one transaction that holds
+//! the workspace, so that no two compactions change one bundle at a time.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +13,9 @@ use crate::store::db::{Db, Tx};
 /// Changes nothing, but locks the row until the transaction ends.
 const HOLD: &str = "update workspace set timezone = timezone where id = $1";
 const READ: &str = "select bytes from probe_rollup \
-     where workspace_id = $1 and level = $2 and from_ms = $3 and page = $4";
-const WRITE: &str = "insert into probe_rollup (workspace_id, level, from_ms, page, routines, bytes) \
-     values ($1, $2, $3, $4, $5, $6) on conflict (workspace_id, level, from_ms, page) \
+     where workspace_id = $1 and level = $2 and from_ms = $3 and bundle = $4";
+const WRITE: &str = "insert into probe_rollup (workspace_id, level, from_ms, bundle, routines, bytes) \
+     values ($1, $2, $3, $4, $5, $6) on conflict (workspace_id, level, from_ms, bundle) \
      do update set routines = excluded.routines, bytes = excluded.bytes";
 
 /// Which bundle: of which workspace, of the windows of which length that begin when, milliseconds.

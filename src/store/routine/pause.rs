@@ -1,5 +1,7 @@
 //! A person pauses a routine for a time, with a reason, and resumes it.
 
+use serde::Serialize;
+
 use crate::core::base::time::Timestamp;
 use crate::core::run::act::audit_word;
 use crate::store::access::{self, Decision};
@@ -15,7 +17,7 @@ const RESUME: &str = "update routine_state set paused_until = null, paused_by = 
      where routine_id = $1 and paused_until is not null";
 
 /// Until when a routine makes no probes, and why. It ends by its time; nothing has to remove it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RoutinePause {
     pub until: Timestamp,
     pub by: String,

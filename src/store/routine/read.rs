@@ -18,7 +18,7 @@ const SAMPLES: &str = "select routine_id as routine, bytes from probe_chunk \
      where workspace_id = (select workspace_id from probe_routine where id = $1) and until_ms >= $3 and from_ms < $4";
 /// Windows that begin before $4; samples that are not compacted until the end of the last, $7.
 const WINDOWS: &str = "select from_ms, bytes, 0 as journal from probe_rollup \
-     where workspace_id = $1 and level = $2 and from_ms >= $3 and from_ms < $4 and page >= $5 and page <= $6 \
+     where workspace_id = $1 and level = $2 and from_ms >= $3 and from_ms < $4 and bundle >= $5 and bundle <= $6 \
      union all select from_ms, bytes, 1 as journal from probe_batch \
      where workspace_id = $1 and until_ms >= $3 and from_ms < $7";
 

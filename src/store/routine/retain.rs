@@ -18,7 +18,7 @@ const CHUNKS: &str = "select c.id, r.workspace_id, c.from_ms, c.routine_id, \
      c.ok + c.degraded + c.failing + c.unknown + c.skipped from probe_chunk c \
      join probe_routine r on r.id = c.routine_id where c.level = 'day' and c.until_ms < $1 \
      order by c.from_ms / 86400000, c.routine_id, c.id";
-const HOUR_BUNDLES: &str = "select id, workspace_id, from_ms, page from probe_rollup \
+const HOUR_BUNDLES: &str = "select id, workspace_id, from_ms, bundle from probe_rollup \
      where level = 'hour' and from_ms < $1 order by from_ms, id";
 const DAY_BUNDLES: &str =
     "select id from probe_rollup where level = 'day' and from_ms < $1 order by from_ms, id";

@@ -14,9 +14,9 @@ use crate::store::{Store, StoreError};
 
 /// Days from $2, hours from $3 until there, and everything that is not compacted yet.
 const PIECES: &str = "select bytes, 0 as journal from probe_rollup \
-     where workspace_id = $1 and level = 'day' and from_ms >= $2 and page >= $4 and page <= $5 \
+     where workspace_id = $1 and level = 'day' and from_ms >= $2 and bundle >= $4 and bundle <= $5 \
      union all select bytes, 0 as journal from probe_rollup \
-     where workspace_id = $1 and level = 'hour' and from_ms >= $3 and from_ms < $2 and page >= $4 and page <= $5 \
+     where workspace_id = $1 and level = 'hour' and from_ms >= $3 and from_ms < $2 and bundle >= $4 and bundle <= $5 \
      union all select bytes, 1 as journal from probe_batch where workspace_id = $1 and until_ms >= $3";
 const TURNS: &str = "select c.routine_id, c.at, c.from_state, c.to_state from routine_change c \
      join probe_routine r on r.id = c.routine_id where r.workspace_id = $1 and c.at >= $2 \

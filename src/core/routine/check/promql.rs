@@ -7,7 +7,8 @@
 
 use serde_json::Value as Json;
 
-use super::{CheckResult, bearer, unexpected};
+use super::call::bearer;
+use super::{CheckResult, unexpected};
 use crate::base::outbound::HostFrom;
 use crate::expr::Value;
 use crate::routine::class::FailureClass;

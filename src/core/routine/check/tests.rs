@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::run::step::Certificate;
-use crate::stack::routine::RequestCheck;
+use crate::run::step::{CallKind, Certificate};
+use crate::stack::routine::{RequestCheck, RoutineRequest};
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 const DAY_MS: i64 = 86_400_000;

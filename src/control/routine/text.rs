@@ -1,0 +1,173 @@
+//! Routines and their results as lines for people.
+
+use super::{Numbers, RoutineResult, RoutineRow, RoutineSheet};
+use crate::core::base::time::{Timestamp, age, human_ms};
+use crate::core::metric::sample::Trigger;
+use crate::core::stack::state::State;
+
+impl RoutineRow {
+    /// The state in a word, with what is not yet confirmed: `failing (1 of 3)`.
+    #[must_use]
+    pub fn state_word(&self) -> String {
+        let name = self.state.name();
+        match (&self.pause, self.last_slot) {
+            (Some(_), _) => "paused".to_owned(),
+            (None, None) => "not yet run".to_owned(),
+            _ if self.flapping => format!("{name}, flapping"),
+            _ if self.hard || self.state == State::Unknown => name.to_owned(),
+            _ => format!("{name}, unconfirmed"),
+        }
+    }
+
+    /// When it is due: `in 2 min`, `overdue 5 min`, `never`.
+    #[must_use]
+    pub fn due_word(&self, now: Timestamp) -> String {
+        match (self.overdue_since, self.next) {
+            (Some(since), _) => format!("overdue {}", age(now.ms_since(since).max(0))),
+            (None, Some(next)) => match next.ms_since(now).max(0) / 1000 {
+                seconds @ 0..60 => format!("in {seconds} s"),
+                seconds => format!("in {}", age(seconds * 1000)),
+            },
+            (None, None) => "never".to_owned(),
+        }
+    }
+}
+
+impl Numbers {
+    /// `99.95 % of 1,440 checks, p50 12 ms, p95 40 ms, p99 55 ms`.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let Some(uptime) = self.uptime_pct else {
+            return "no check was answered".to_owned();
+        };
+        let ms = |name: &str, value: Option<f64>| {
+            value.map_or_else(String::new, |ms| format!(", {name} {ms:.1} ms"))
+        };
+        format!(
+            "{uptime:.2} % ok of {} checks{}{}{}",
+            self.samples,
+            ms("p50", self.p50_ms),
+            ms("p95", self.p95_ms),
+            ms("p99", self.p99_ms),
+        )
+    }
+}
+
+impl RoutineResult {
+    /// One line: time, outcome, why, latency.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let latency = self.latency_us.map_or_else(
+            || "–".to_owned(),
+            |us| format!("{:.1} ms", f64::from(us) / 1000.0),
+        );
+        let late = if self.lag_ms > 0 {
+            format!("  {} late", human_ms(i64::from(self.lag_ms)))
+        } else {
+            String::new()
+        };
+        let code = match (self.code, self.outcome) {
+            (0, _) => String::new(),
+            (n, "skipped") => format!(" {n} slots"),
+            (n, _) => format!(" {n}"),
+        };
+        let manual = if self.trigger == Trigger::Manual.name() {
+            "  asked for"
+        } else {
+            ""
+        };
+        let class = self.class.map(|c| format!(" {c}")).unwrap_or_default();
+        format!(
+            "{}  {:<9}{code}{class}  {latency}{late}{manual}",
+            self.slot.rfc3339(),
+            self.outcome
+        )
+    }
+}
+
+impl RoutineSheet {
+    /// As lines for people. Texts of other programs are not escaped.
+    #[must_use]
+    pub fn lines(&self, now: Timestamp) -> Vec<String> {
+        let row = &self.row;
+        let mut lines = vec![
+            format!(
+                "{} {}  {}",
+                row.state.symbol(),
+                row.state_word(),
+                row.message
+            ),
+            format!("kind      {}: {}", row.kind, self.call),
+            format!("when      {}, next {}", row.when, row.due_word(now)),
+            format!(
+                "counts    failing after {} in a row, ok again after {}",
+                self.failure_threshold, self.success_threshold
+            ),
+        ];
+        let place = [&row.service, &row.env];
+        let place: Vec<&str> = place.into_iter().filter_map(|p| p.as_deref()).collect();
+        if !place.is_empty() {
+            lines.push(format!("of        {}", place.join(" in ")));
+        }
+        lines.extend(row.since.map(|since| {
+            format!(
+                "since     {} ({})",
+                since.rfc3339(),
+                age(now.ms_since(since).max(0))
+            )
+        }));
+        lines.extend(row.pause.as_ref().map(|pause| {
+            let why = if pause.reason.is_empty() { "" } else { ": " };
+            let (by, until) = (&pause.by, pause.until.rfc3339());
+            format!("paused    until {until} by {by}{why}{}", pause.reason)
+        }));
+        lines.extend(row.problem.iter().map(|why| format!("problem   {why}")));
+        lines.extend(self.expect.iter().map(|e| format!("expect    {e}")));
+        self.history(&mut lines);
+        lines
+    }
+
+    fn history(&self, lines: &mut Vec<String>) {
+        let numbers = &self.row.numbers;
+        lines.extend([
+            String::new(),
+            "Last 24 hours".to_owned(),
+            format!("  {}", numbers.describe()),
+            format!(
+                "  failing for {}, {} unknown, {} skipped",
+                human_ms(numbers.failing_ms),
+                numbers.unknown,
+                numbers.skipped
+            ),
+            String::new(),
+            "Next".to_owned(),
+        ]);
+        match self.next_slots.as_slice() {
+            [] => lines.push("  never".to_owned()),
+            slots => lines.extend(slots.iter().map(|slot| format!("  {}", slot.rfc3339()))),
+        }
+        lines.extend([String::new(), "Changes".to_owned()]);
+        if self.changes.is_empty() {
+            lines.push("  none yet".to_owned());
+        }
+        lines.extend(self.changes.iter().map(|change| {
+            let (from, to) = (change.from.name(), change.to.name());
+            format!(
+                "  {}  {from} → {to}  {}",
+                change.at.rfc3339(),
+                change.message
+            )
+        }));
+        lines.extend([String::new(), "Results, the newest first".to_owned()]);
+        lines.extend(self.results.iter().map(|r| format!("  {}", r.describe())));
+        for (title, kept) in [
+            ("Last good answer", &self.good),
+            ("Last bad answer", &self.bad),
+        ] {
+            if let Some((at, answer)) = kept {
+                lines.extend([String::new(), format!("{title}, {}", at.rfc3339())]);
+                lines.extend(answer.lines().map(|line| format!("  {line}")));
+            }
+        }
+    }
+}
