@@ -634,8 +634,14 @@ async fn a_terminated_server_finishes_its_active_runs() {
 async fn a_server_terminated_twice_interrupts_its_run_with_an_unknown_outcome() {
     let home = Home::new().await;
     let mut server = home.serve().await;
-    let id = home.submit(shell("sleep 60")).await;
-    home.until(id, |r| r.status == RunStatus::Running).await;
+    let flag = home.path("flag");
+    let id = home
+        .submit(shell(&format!("touch {flag}; exec sleep 60")))
+        .await;
+    // Running alone is too early: an engine that stops before the step has begun returns the run.
+    while !std::path::Path::new(&flag).exists() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     server.signal(Signal::TERM);
     let mut tries = 0;
     while server.0.try_wait().unwrap().is_none() {

@@ -159,6 +159,7 @@ struct Field {
     stalls: Vec<(Timestamp, Timestamp)>,
     /// Locks of a person that have not ended.
     locks: Vec<lockouts::InForce>,
+    past_locks: Vec<lockouts::Past>,
     /// Requests that must be closed at the first time if they began before the second: their engine
     /// was stopped and lost them.
     to_close: Vec<(Instant, String, Instant)>,
@@ -264,6 +265,7 @@ impl Field {
             hurt: HashSet::new(),
             stalls: Vec::new(),
             locks: Vec::new(),
+            past_locks: Vec::new(),
             to_close: Vec::new(),
             progress: judge::Progress::default(),
             leases: judge::LeasesSeen::default(),

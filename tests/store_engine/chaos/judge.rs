@@ -264,6 +264,7 @@ impl Field {
         let steps = retry(async || self.store.steps(run.id).await)
             .await
             .unwrap();
+        self.check_lockouts(run)?;
         self.check_deaths(run, &entries)?;
         check_writers(run, &entries)?;
         check_secrets(run, &entries, &steps)?;

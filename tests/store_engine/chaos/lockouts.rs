@@ -1,5 +1,6 @@
 //! Locks of a person on services and on the runbook, set and ended while engines are killed. While one
-//! is in force, a run that was queued when it was set, or since, must not leave a mark.
+//! is in force, a run that was queued when it was set must not leave a mark, and a run submitted since
+//! must not start.
 
 use std::collections::HashMap;
 
@@ -32,12 +33,18 @@ pub struct InForce {
     waiting: Option<Vec<usize>>,
 }
 
-impl InForce {
-    fn stops(&self, run: &Run) -> bool {
-        match &self.of {
-            Lockable::Target(target) => run.plan.services.contains(&target.service),
-            Lockable::Runbook(name) => run.plan.runbook == *name,
-        }
+/// A lock that is over.
+pub struct Past {
+    of: Lockable,
+    set_at: Timestamp,
+    /// It was in force until then, at least.
+    over: Timestamp,
+}
+
+fn stops(of: &Lockable, run: &Run) -> bool {
+    match of {
+        Lockable::Target(target) => run.plan.services.contains(&target.service),
+        Lockable::Runbook(name) => run.plan.runbook == *name,
     }
 }
 
@@ -54,15 +61,23 @@ impl Field {
                 lock.waiting = None;
             }
         } else {
-            self.check_locks(&marks, live, now)?;
+            self.check_waiting(&marks, now)?;
         }
-        self.locks.retain(|lock| lock.until > now);
         let (due, kept) = std::mem::take(&mut self.locks)
             .into_iter()
             .partition(|lock| lock.unlock_at <= now);
         self.locks = kept;
         let due: Vec<InForce> = due;
         for lock in due {
+            let over = lock.until.min(Clock::System.now());
+            self.past_locks.push(Past {
+                of: lock.of.clone(),
+                set_at: lock.set_at,
+                over,
+            });
+            if lock.until <= now {
+                continue;
+            }
             let of = [lock.of];
             retry(async || {
                 let at = Clock::System.now();
@@ -88,7 +103,7 @@ impl Field {
             if lock.waiting.is_some() || read_at.ms_since(lock.set_at) < CLAIM_MS {
                 continue;
             }
-            let waits = |run: &&Run| run.status == RunStatus::Queued && lock.stops(run);
+            let waits = |run: &&Run| run.status == RunStatus::Queued && stops(&lock.of, run);
             let numbers = live
                 .iter()
                 .filter(waits)
@@ -104,17 +119,9 @@ impl Field {
     }
 
     /// No run that waits for the end of a lock has left a mark. `now`: after the marks were read.
-    fn check_locks(&self, marks: &HashMap<String, usize>, live: &[Run], now: Timestamp) -> Verdict {
+    fn check_waiting(&self, marks: &HashMap<String, usize>, now: Timestamp) -> Verdict {
         for lock in self.locks.iter().filter(|lock| lock.until > now) {
-            let Some(waiting) = &lock.waiting else {
-                continue;
-            };
-            let since = live
-                .iter()
-                .filter(|run| lock.stops(run))
-                .filter_map(|run| self.by_id.get(&run.id))
-                .filter(|n| **n >= lock.before);
-            for n in waiting.iter().chain(since) {
+            for n in lock.waiting.iter().flatten() {
                 if let Some(mark) = first_mark(marks, *n) {
                     let what = format!(
                         "run {} left the mark {mark} while {} was locked from {} until {}",
@@ -128,6 +135,38 @@ impl Field {
             }
         }
         Ok(())
+    }
+
+    /// An ended run did not start while a lock was in force that had been set before it was submitted.
+    pub(super) fn check_lockouts(&self, run: &Run) -> Verdict {
+        let Some(started) = run.started_at else {
+            return Ok(());
+        };
+        let in_force = self
+            .locks
+            .iter()
+            .map(|lock| (&lock.of, lock.set_at, lock.until));
+        let over = self
+            .past_locks
+            .iter()
+            .map(|lock| (&lock.of, lock.set_at, lock.over));
+        let broken = in_force.chain(over).find(|(of, set_at, until)| {
+            stops(of, run) && run.requested_at > *set_at && started < *until
+        });
+        match broken {
+            Some((of, set_at, until)) => Err((
+                "lockouts",
+                format!(
+                    "run {}, submitted at {}, started at {} though {of} was locked from {} until {}",
+                    run.id,
+                    run.requested_at.rfc3339(),
+                    started.rfc3339(),
+                    set_at.rfc3339(),
+                    until.rfc3339()
+                ),
+            )),
+            None => Ok(()),
+        }
     }
 
     async fn lock_one(&mut self) {
