@@ -1,13 +1,8 @@
-//! What home shows beside the overview: the last day of all targets, what needs a person, and how
-//! the person has set home.
-
-use std::collections::HashMap;
+//! What home shows beside the overview: what needs a person, and how the person has set home.
 
 use super::run::orders::approval;
 use super::{Control, LeftOver, Refusal};
-use crate::core::health::day::Day;
 use crate::core::run::need::{NeedReason, RunNeed};
-use crate::core::run::plan::Target;
 use crate::core::run::step::StepSpec;
 use crate::core::run::summary::RunSummary;
 use crate::core::run::{RunId, RunStatus, StepStatus};
@@ -15,20 +10,10 @@ use crate::store::Scope;
 
 pub use crate::store::HomeView;
 
-/// The length of the day that [`Control::days`] reads, milliseconds.
-const DAY_MS: i64 = 24 * 3_600_000;
 /// At most this many waiting runs are read with their plans.
 const READ: usize = 20;
 
 impl Control {
-    /// Latency and hours of the last day of all targets. It reads every observation of the day.
-    pub async fn days(&self) -> Result<HashMap<Target, Day>, Refusal> {
-        match self.known_scope() {
-            Some(scope) => Ok(scope.days(self.0.clock.now().plus_ms(-DAY_MS)).await?),
-            None => Ok(HashMap::new()),
-        }
-    }
-
     /// How the person has set home.
     pub async fn home_view(&self) -> Result<HomeView, Refusal> {
         match self.known_scope() {

@@ -1,11 +1,13 @@
 //! The data of the home screen, read in one go.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Control, EnginePlace, LeftOver, Refusal, RunFilter, not_listed};
 use crate::core::base::time::Timestamp;
 use crate::core::health::change::LastChange;
 use crate::core::health::check::score::{self, Score};
+use crate::core::health::day::Day;
 use crate::core::health::observation::{TargetState, TargetSummary, current_state};
 use crate::core::run::breaker::Breaker;
 use crate::core::run::need::RunNeed;
@@ -22,8 +24,10 @@ pub struct Overview {
     pub workspace: String,
     pub store_kind: String,
     pub stack: Arc<Stack>,
-    /// Newest observation and 24 h window per target; a target without one is `unknown`.
+    /// Newest observation per target; a target without one is `unknown`.
     pub states: Vec<(Target, TargetSummary)>,
+    /// The last 24 hours of each target. Read apart, by [`Control::days`]; empty until then.
+    pub days: Arc<HashMap<Target, Day>>,
     pub score: Option<Score>,
     /// An observation older than this is stale, milliseconds.
     pub stale_ms: i64,
@@ -44,8 +48,6 @@ pub struct Overview {
     pub problems: Vec<String>,
 }
 
-/// Window of the uptime figures, milliseconds.
-const WINDOW_MS: i64 = 24 * 3_600_000;
 /// This many slots may be missed before an observation is stale.
 const STALE_PULSES: i64 = 3;
 /// At most this many targets that cannot be probed are listed by name.
@@ -92,7 +94,7 @@ impl Control {
         }
         overview.engine = engine;
         if let Some(scope) = self.known_scope() {
-            overview.states = scope.summaries(now.plus_ms(-WINDOW_MS)).await?;
+            overview.states = scope.summaries().await?;
             let filter = RunFilter {
                 limit: 50,
                 ..RunFilter::default()
@@ -220,7 +222,7 @@ mod tests {
             message: "no answer".to_owned(),
             run: None,
         };
-        (target, TargetSummary::of(latest, 1, 1))
+        (target, TargetSummary::of(latest))
     }
 
     fn probed(name: &str) -> Service {
@@ -337,8 +339,6 @@ mod tests {
                 latest,
                 seen: None,
                 since: Timestamp(0),
-                samples: 0,
-                up: 0,
             };
             (target, summary)
         };

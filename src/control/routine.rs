@@ -11,13 +11,14 @@ use serde::Serialize;
 use super::{Control, Refusal};
 use crate::core::base::suggest::nearest;
 use crate::core::base::time::Timestamp;
-use crate::core::health::day::{Day, HOUR_MS};
+use crate::core::health::day::Day;
 use crate::core::metric::rollup::{Rollup, WindowLength};
 use crate::core::metric::sample::{ProbeOutcome, Sample, Trigger};
 use crate::core::routine::class::FailureClass;
 use crate::core::routine::misfire::{SLACK_MS, SkipReason};
 use crate::core::routine::schedule::Schedule;
-use crate::core::routine::scheduled::Scheduled;
+use crate::core::routine::scheduled::{Scheduled, probe_name};
+use crate::core::run::plan::{Target, targets_of};
 use crate::core::runbook;
 use crate::core::stack::service::Stack;
 use crate::core::stack::state::State;
@@ -198,6 +199,26 @@ impl Control {
             .collect())
     }
 
+    /// The last 24 hours of each target of the stack that was probed.
+    pub async fn days(&self) -> Result<HashMap<Target, Day>, Refusal> {
+        let Some(scope) = self.known_scope() else {
+            return Ok(HashMap::new());
+        };
+        let stack = self.refresh().await?;
+        let numbers = scope.routines().await?;
+        let numbers: HashMap<String, i64> = numbers.into_iter().map(|r| (r.name, r.id)).collect();
+        let targets: HashMap<i64, Target> = stack
+            .services
+            .iter()
+            .flat_map(targets_of)
+            .filter_map(|target| Some((*numbers.get(&probe_name(&target))?, target)))
+            .collect();
+        let ids: Vec<i64> = targets.keys().copied().collect();
+        let mut days = days(&scope, &ids, self.0.clock.now()).await?;
+        let day = |(id, target)| Some((target, days.remove(&id)?));
+        Ok(targets.into_iter().filter_map(day).collect())
+    }
+
     fn scheduled(&self, stack: &Stack) -> Vec<Scheduled> {
         runbook::scheduled(stack, self.0.settings.pulse_ms)
     }
@@ -273,29 +294,27 @@ impl Control {
     }
 }
 
+/// The last 24 hours of these routines, and the rest of the hour in which they begin.
+async fn days(scope: &Scope, ids: &[i64], now: Timestamp) -> Result<HashMap<i64, Day>, Refusal> {
+    let from = Timestamp(WindowLength::Hour.begin(now.0 - WINDOW_MS));
+    let windows = scope.rollups(ids, WindowLength::Hour, &(from..now)).await?;
+    let of_routine = windows.chunk_by(|one, other| one.routine == other.routine);
+    Ok(of_routine
+        .map(|hours| {
+            let rollups: Vec<(i64, &Rollup)> =
+                hours.iter().map(|w| (w.from_ms, &w.rollup)).collect();
+            (hours[0].routine, Day::of(&rollups))
+        })
+        .collect())
+}
+
 fn zone(name: &str) -> Result<TimeZone, String> {
     TimeZone::get(name).map_err(|e| e.to_string())
 }
 
 impl Known {
-    /// The worst outcome of each of the last 24 hours.
     async fn days(&self, ids: &[i64]) -> Result<HashMap<i64, Day>, Refusal> {
-        let from = self.now.plus_ms(-WINDOW_MS);
-        let (length, within) = (WindowLength::Hour, from..self.now);
-        let windows = self.scope.rollups(ids, length, &within).await?;
-        let mut days: HashMap<i64, Day> = HashMap::new();
-        for window in windows {
-            let totals = &window.rollup.totals;
-            let worst = match (totals.failing, totals.degraded, totals.ok) {
-                (1.., _, _) => State::Failing,
-                (_, 1.., _) => State::Degraded,
-                (_, _, 1..) => State::Ok,
-                _ => continue,
-            };
-            let day = days.entry(window.routine).or_default();
-            day.hours.insert(window.from_ms / HOUR_MS, worst);
-        }
-        Ok(days)
+        days(&self.scope, ids, self.now).await
     }
 
     fn row(

@@ -7,6 +7,7 @@
 //! be killed at any point, and compaction simply goes on the next time.
 
 mod bundles;
+mod by_hand;
 mod compact;
 mod flush;
 mod last;
@@ -20,6 +21,7 @@ mod retain;
 mod states;
 mod summary;
 
+pub(super) use by_hand::sample_by_hand;
 pub use compact::Compacted;
 pub use flush::Flush;
 pub use names::{KnownRoutine, NewRoutine};

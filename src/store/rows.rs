@@ -324,8 +324,6 @@ row! {
         seen_at: Option<i64>,
         seen_state: Option<String>,
         state_since: i64,
-        samples: i64,
-        up: i64,
     }
 }
 
@@ -357,8 +355,6 @@ impl TryFrom<SummaryRow> for (Target, TargetSummary) {
                 latest,
                 seen,
                 since: Timestamp(row.state_since),
-                samples: row.samples,
-                up: row.up,
             },
         ))
     }

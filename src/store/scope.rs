@@ -10,7 +10,6 @@ use std::ops::Range;
 
 use crate::core::base::time::Timestamp;
 use crate::core::health::change::LastChange;
-use crate::core::health::day::Day;
 use crate::core::health::observation::TargetSummary;
 use crate::core::metric::rollup::WindowLength;
 use crate::core::metric::sample::Sample;
@@ -100,6 +99,11 @@ impl Scope {
             .get(name)
             .copied()
             .ok_or_else(|| StoreError::NotFound(format!("routine {name}")))
+    }
+
+    /// How many results of these routines are kept.
+    pub async fn result_count(&self, routines: &[String]) -> Result<i64, StoreError> {
+        self.store.result_count(self.workspace.id, routines).await
     }
 
     /// [`Store::routine_states`].
@@ -488,16 +492,8 @@ impl Scope {
     }
 
     /// [`Store::summaries`].
-    pub async fn summaries(
-        &self,
-        from: Timestamp,
-    ) -> Result<Vec<(Target, TargetSummary)>, StoreError> {
-        self.store.summaries(self.workspace.id, from).await
-    }
-
-    /// [`Store::days`].
-    pub async fn days(&self, since: Timestamp) -> Result<HashMap<Target, Day>, StoreError> {
-        self.store.days(self.workspace.id, since).await
+    pub async fn summaries(&self) -> Result<Vec<(Target, TargetSummary)>, StoreError> {
+        self.store.summaries(self.workspace.id).await
     }
 
     /// [`Store::last_changes`].

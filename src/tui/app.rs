@@ -11,6 +11,7 @@ mod log;
 mod mouse;
 mod views;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +32,9 @@ use super::view::layout;
 use crate::control::run::left_over;
 use crate::core::base::time::Timestamp;
 use crate::core::command::Catalogue;
+use crate::core::health::day::Day;
 use crate::core::run::RunId;
+use crate::core::run::plan::Target;
 use crate::core::run::summary::RunSummary;
 
 /// One line about the last event.
@@ -79,6 +82,8 @@ pub struct App {
     read_at: Timestamp,
     /// When the last day of all targets was last asked for.
     days_at: Timestamp,
+    /// The last 24 hours of each target, also before there is an overview.
+    days: Arc<HashMap<Target, Day>>,
     tickets: u64,
     away: away::Away,
     mouse: mouse::MouseState,
@@ -113,6 +118,7 @@ impl App {
             requests: data::Requests::default(),
             evaluated_at: None,
             days_at: now,
+            days: Arc::default(),
             read_at: now,
             tickets: 0,
             away: away::Away::default(),

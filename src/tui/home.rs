@@ -1,7 +1,7 @@
 //! Home: the services, the health score and a live log; any of them on the whole screen. The view
 //! under all others.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
@@ -21,7 +21,6 @@ use super::view::canvas::{Canvas, fit, safe};
 use super::view::layout::{self, HomeAreas, THREE_COLUMNS, WIDE};
 use super::viewer::Viewer;
 use crate::core::base::time::Timestamp;
-use crate::core::health::day::Day;
 use crate::core::health::matrix::{Matrix, MatrixData, RowOrder, RowSort, ServiceRow};
 use crate::core::run::act::Acted;
 use crate::core::run::need::{Looked, NeedReason, RunNeed, open_needs};
@@ -60,7 +59,6 @@ pub struct Home {
     matrix: Matrix,
     /// Indices of the rows that pass the filter.
     shown: Vec<usize>,
-    days: HashMap<Target, Day>,
     /// How the person has set home; kept in the store.
     view: HomeView,
     /// It was changed and has to be kept.
@@ -191,6 +189,7 @@ impl Home {
             stack: &overview.stack,
             states: &overview.states,
             changes: &overview.changes,
+            days: &overview.days,
             now,
             max_age_ms: overview.stale_ms,
         };
@@ -366,7 +365,6 @@ impl Home {
             shown: &self.shown,
             sort: self.view.sort,
             marked: &self.marked,
-            days: &self.days,
             filter: &self.filter,
             selected: self.stack.index(),
         }
@@ -548,7 +546,6 @@ impl View for Home {
                 self.sync(overview, overview.at);
                 self.choose_log(overview, delivery.logs);
             }
-            Msg::Days(Ok(days)) => self.days.clone_from(days),
             // What was changed since the request counts.
             Msg::HomeView(Ok(kept)) => {
                 if self.view.sort == RowSort::default() {

@@ -148,7 +148,7 @@ pub enum Effect {
     Reload,
     Remembered,
     Remember(String),
-    /// The last day of all targets: reads every observation of it, so it is sent rarely.
+    /// The last day of all targets.
     Days,
     HomeView,
     KeepHomeView(HomeView),

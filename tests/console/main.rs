@@ -2487,7 +2487,7 @@ fn the_screen_ages_by_itself_and_is_read_again_from_time_to_time() {
     assert_eq!(console.send_unanswered(Msg::Tick(NOW.plus_ms(50_000))), []);
     assert_eq!(
         console.send_unanswered(Msg::Tick(NOW.plus_ms(16 * 60_000))),
-        [Effect::Overview]
+        [Effect::Overview, Effect::Days]
     );
     console.shows("0 ✗ critical").shows("0 of 4 seen");
 }

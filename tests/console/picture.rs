@@ -4,6 +4,7 @@
 
 #![expect(clippy::expect_used, reason = "a broken stack file fails the test")]
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::Path;
@@ -13,6 +14,7 @@ use opsroom::bus::Notice;
 use opsroom::config;
 use opsroom::config::palette::{self, Palette};
 use opsroom::core::base::sgr::Colour;
+use opsroom::core::health::day::{Day, HOUR_MS};
 use opsroom::core::health::observation::{Observation, TargetSummary};
 use opsroom::core::run::event::{Entry, EntryBody, Level, Stream};
 use opsroom::core::run::plan::Target;
@@ -218,6 +220,7 @@ fn demo_world() -> World {
     let mut world = World::at_rest();
     let stack = demo_stack();
     world.overview.states = states(&stack);
+    world.overview.days = Arc::new(days(&world.overview.states));
     world.overview.stack = Arc::new(stack);
     world.overview.update_score(NOW);
     "check staging".clone_into(&mut world.overview.runs[1].title);
@@ -259,11 +262,29 @@ fn states(stack: &Stack) -> Vec<(Target, TargetSummary)> {
                 message: message.to_owned(),
                 run: None,
             };
-            let up = if state == State::Failing { 1391 } else { 1438 };
-            states.push((target, TargetSummary::of(latest, 1440, up)));
+            states.push((target, TargetSummary::of(latest)));
         }
     }
     states
+}
+
+fn days(states: &[(Target, TargetSummary)]) -> HashMap<Target, Day> {
+    let hour = NOW.0 / HOUR_MS;
+    let day = |summary: &TargetSummary| {
+        let (state, failing) = match summary.latest.state {
+            State::Failing => (State::Failing, 49.0),
+            state => (state, 2.0),
+        };
+        Day {
+            samples: 1440,
+            uptime_pct: Some(100.0 - failing * 100.0 / 1440.0),
+            p95_ms: summary.latest.latency_ms.map(|ms| ms + ms / 4),
+            hours: (0..24)
+                .map(|ago| (hour - ago, if ago < 2 { state } else { State::Ok }))
+                .collect(),
+        }
+    };
+    states.iter().map(|(t, s)| (t.clone(), day(s))).collect()
 }
 
 /// The log of the deploy.

@@ -86,6 +86,7 @@ impl Default for World {
                 store_kind: "sqlite".to_owned(),
                 stack: Arc::new(stack()),
                 states: states(),
+                days: Arc::new(days()),
                 score: Some(score()),
                 stale_ms: 15 * 60_000,
                 left_over: Vec::new(),
@@ -178,7 +179,7 @@ impl World {
             }]),
             Effect::Reload => Msg::Reloaded(Ok(12)),
             Effect::Remembered => Msg::Remembered(Ok(self.history.clone())),
-            Effect::Days => Msg::Days(Ok(days())),
+            Effect::Days => Msg::Days(Ok((*self.overview.days).clone())),
             Effect::HomeView => Msg::HomeView(Ok(self.home_view)),
             Effect::Remember(_) | Effect::KeepHomeView(_) => Msg::Noted(Ok(())),
             Effect::Detail(run) if run > RunId(42) => {
@@ -504,7 +505,7 @@ pub fn stack() -> Stack {
 }
 
 fn states() -> Vec<(Target, TargetSummary)> {
-    let of = |service: &str, env: &str, state, ago: i64, samples, up, message: &str| {
+    let of = |service: &str, env: &str, state, ago: i64, message: &str| {
         let target = Target {
             service: service.to_owned(),
             env: Some(env.to_owned()),
@@ -519,36 +520,18 @@ fn states() -> Vec<(Target, TargetSummary)> {
         };
         let summary = TargetSummary {
             since: latest.at.plus_ms(-13 * 60_000),
-            ..TargetSummary::of(latest, samples, up)
+            ..TargetSummary::of(latest)
         };
         (target, summary)
     };
     vec![
-        of(
-            "web",
-            "staging",
-            State::Ok,
-            9_000,
-            1440,
-            1440,
-            "HTTP 200 in 41 ms",
-        ),
-        of(
-            "web",
-            "prod",
-            State::Ok,
-            9_000,
-            14_400,
-            14_397,
-            "HTTP 200 in 41 ms",
-        ),
+        of("web", "staging", State::Ok, 9_000, "HTTP 200 in 41 ms"),
+        of("web", "prod", State::Ok, 9_000, "HTTP 200 in 41 ms"),
         of(
             "billing worker",
             "prod",
             State::Degraded,
             7 * 3_600_000,
-            412,
-            408,
             "HTTP 200 in 640 ms, slower than 500 ms",
         ),
         of(
@@ -556,8 +539,6 @@ fn states() -> Vec<(Target, TargetSummary)> {
             "staging",
             State::Failing,
             9_000,
-            100,
-            40,
             "HTTP 500 in 12 ms",
         ),
     ]
@@ -588,16 +569,32 @@ fn changes() -> Vec<LastChange> {
 
 fn days() -> HashMap<Target, Day> {
     let hour = NOW.0 / HOUR_MS;
-    let day = |p95_ms, worst| Day {
+    let day = |(samples, up): (u32, u32), p95_ms, worst| Day {
+        samples: samples.into(),
+        uptime_pct: Some(f64::from(up) * 100.0 / f64::from(samples)),
         p95_ms,
         hours: (0..20)
             .map(|ago| (hour - ago, if ago % 9 == 0 { worst } else { State::Ok }))
             .collect(),
     };
+    let billing = Day {
+        hours: BTreeMap::new(),
+        ..day((412, 408), None, State::Ok)
+    };
     HashMap::from([
-        (target("web", "prod"), day(Some(48), State::Ok)),
-        (target("web", "staging"), day(Some(1240), State::Degraded)),
-        (target("search", "staging"), day(None, State::Failing)),
+        (
+            target("web", "prod"),
+            day((14_400, 14_397), Some(48), State::Ok),
+        ),
+        (
+            target("web", "staging"),
+            day((1440, 1440), Some(1240), State::Degraded),
+        ),
+        (target("billing worker", "prod"), billing),
+        (
+            target("search", "staging"),
+            day((100, 40), None, State::Failing),
+        ),
     ])
 }
 

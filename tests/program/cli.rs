@@ -577,7 +577,7 @@ fn apply_without_a_terminal_requires_yes_and_deletes_only_with_prune() {
         assert!(
             ended
                 .stdout
-                .contains("(runs: 1 ended; routines: web-up; 1 observation)"),
+                .contains("(runs: 1 ended; routines: web-up; 1 result)"),
             "{ended:#?}"
         );
     }
@@ -610,7 +610,7 @@ fn apply_without_a_terminal_requires_yes_and_deletes_only_with_prune() {
         lines[1..5],
         [
             "- environment prod (routines: web-up)",
-            "- service web (runs: 1 ended; routines: web-up; 1 observation)",
+            "- service web (runs: 1 ended; routines: web-up; 1 result)",
             "- routine web-up",
             "+ contact Ana"
         ]

@@ -256,7 +256,7 @@ suite! {
         an_attempt_ends_once;
     home: a_state_has_a_beginning, earlier_states_get_their_beginning, the_last_change_of_a_service_is_a_run_or_an_edit,
         runs_of_concern_wait_were_interrupted_or_failed, the_last_change_is_the_run_that_started_last,
-        of_the_runs_that_wait_the_oldest_are_found, a_day_has_latency_and_hours, each_person_has_a_home;
+        of_the_runs_that_wait_the_oldest_are_found, observations_of_earlier_versions_become_samples, each_person_has_a_home;
     stack: an_applied_stack_reads_the_same, a_stack_that_changed_meanwhile_is_refused_whole, racing_appliers,
         workspaces_are_made_once, dependents_of_an_object_are_counted;
     probes: routines_keep_their_numbers, a_flush_is_written_whole_or_not_at_all, compaction_changes_no_answer,
@@ -264,7 +264,7 @@ suite! {
         a_damaged_row_is_reported_and_stops_no_other, downtime_is_the_time_in_failing, nothing_goes_before_it_is_counted,
         old_changes_of_state_go, a_pause_is_audited_and_outlives_flushes;
     rest: a_workspace_has_its_own_observations, an_unreachable_target_is_unknown_and_keeps_when_it_was_seen,
-        summaries_count_a_window, racing_observers, the_command_bar_remembers, engines_come_and_go, audit_is_newest_first,
+        an_observation_is_the_newest_and_a_sample, racing_observers, the_command_bar_remembers, engines_come_and_go, audit_is_newest_first,
         audit_rows_are_filtered, a_long_message_is_cut_wherever_it_is_stored;
     scope: a_run_of_another_workspace_does_not_exist, another_workspace_is_empty;
     entry: a_read_only_process_changes_nothing, a_blocked_or_unconfirmed_plan_is_not_started,

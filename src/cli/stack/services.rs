@@ -1,5 +1,7 @@
 //! `opsroom services`: the inventory with the latest state of every target.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::cli::out::Out;
@@ -48,15 +50,18 @@ struct Looked<'a> {
     age_ms: Option<i64>,
     /// Why it is in that state.
     detail: String,
-    /// Percent of the last 24 hours' observations that were not failing; absent without any.
+    /// Percent of the probes of the last 24 hours that were not failing; absent without any.
     uptime_pct: Option<f64>,
+    /// How many these are.
+    samples: u64,
     #[serde(flatten)]
     summary: Option<&'a TargetSummary>,
 }
 
 pub(in crate::cli) async fn perform(args: &ServicesArgs, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
-    let overview = control.overview().await?;
+    let mut overview = control.overview().await?;
+    overview.days = Arc::new(control.days().await?);
     let (simulated, read_only) = (control.settings().simulated, control.settings().read_only);
     control.close(false).await;
     let services = chosen(args, &overview.stack)?;
@@ -135,6 +140,7 @@ fn listed<'a>(
         .filter(|env| only.is_none() || *env == only)
         .map(|env| {
             let summary = summary(overview, service, env);
+            let day = overview.days.get(&target(service, env));
             let current_state = overview.current_state(&target(service, env), overview.at);
             Looked {
                 env,
@@ -144,7 +150,8 @@ fn listed<'a>(
                     .seen_at
                     .map(|at| overview.at.ms_since(at).max(0)),
                 detail: current_state.detail,
-                uptime_pct: summary.and_then(TargetSummary::uptime_pct),
+                uptime_pct: day.and_then(|day| day.uptime_pct),
+                samples: day.map_or(0, |day| day.samples),
                 summary,
             }
         })
@@ -163,7 +170,8 @@ fn rows(service: &Service, only: Option<&str>, overview: &Overview) -> Vec<[Stri
         let summary = summary(overview, service, env);
         let current_state = overview.current_state(&target(service, env), overview.at);
         let state = current_state.state;
-        let uptime = summary.and_then(TargetSummary::uptime_pct);
+        let day = overview.days.get(&target(service, env));
+        let uptime = day.and_then(|day| day.uptime_pct);
         let seen = summary.map(|s| match state {
             State::Unknown => current_state.detail,
             _ => format!(

@@ -3,8 +3,10 @@
 
 use crate::bus::Notice;
 use crate::control::{Control, Refusal};
+use crate::core::routine::scheduled::probe_name;
+use crate::core::run::plan::targets_of;
 use crate::core::stack::service::Stack;
-use crate::core::stack::{self, Attached, Change, Deletion, apply_to, routines_of};
+use crate::core::stack::{self, Attached, Change, Deletion, Owner, apply_to, routines_of};
 
 /// The changes of applying a stack. Applying makes exactly these, or refuses when the store has
 /// changed since.
@@ -74,10 +76,16 @@ impl Control {
         let mut deletions = Vec::new();
         for change in gone {
             let attached = match (&scope, change.owner()) {
-                (Some(scope), Some(owner)) => Attached {
-                    routines: routines_of(&before, &owner),
-                    ..scope.attached(&owner).await?
-                },
+                (Some(scope), Some(owner)) => {
+                    let routines = routines_of(&before, &owner);
+                    let mut with_results = probes_of(&before, &owner);
+                    with_results.extend_from_slice(&routines);
+                    Attached {
+                        routines,
+                        results: scope.result_count(&with_results).await?,
+                        ..scope.attached(&owner).await?
+                    }
+                }
                 _ => Attached::default(),
             };
             deletions.push(Deletion { change, attached });
@@ -109,4 +117,14 @@ impl Control {
         self.0.bus.publish(Notice::Stack);
         Ok(())
     }
+}
+
+/// Names of the probes of a service, or of all services in an environment.
+fn probes_of(stack: &Stack, owner: &Owner) -> Vec<String> {
+    let targets = stack.services.iter().flat_map(targets_of);
+    let of = targets.filter(|target| match owner {
+        Owner::Service(name) => target.service == *name,
+        Owner::Environment(name) => target.env.as_ref() == Some(name),
+    });
+    of.map(|target| probe_name(&target)).collect()
 }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use crate::base::time::Timestamp;
 use crate::health::change::LastChange;
 use crate::health::check::score::is_protected;
+use crate::health::day::Day;
 use crate::health::observation::{TargetState, TargetSummary, current_state};
 use crate::run::plan::{Target, targets_of};
 use crate::stack::service::{Service, Stack, Tier, Verb};
@@ -171,6 +172,7 @@ pub struct MatrixData<'a> {
     pub stack: &'a Stack,
     pub states: &'a [(Target, TargetSummary)],
     pub changes: &'a [LastChange],
+    pub days: &'a HashMap<Target, Day>,
     pub now: Timestamp,
     /// An observation older than this does not count, milliseconds.
     pub max_age_ms: i64,
@@ -281,7 +283,7 @@ fn cell(
         protected: is_protected(data.stack, target),
         probed: summary.is_some() || probe.is_some(),
         now: current_state(summary, data.now, data.max_age_ms),
-        uptime_pct: summary.and_then(TargetSummary::uptime_pct),
+        uptime_pct: data.days.get(target).and_then(|day| day.uptime_pct),
     }
 }
 

@@ -21,7 +21,7 @@ pub struct Observation {
     pub run: Option<RunId>,
 }
 
-/// The stored state of a target: the newest observation and a window of the last 24 hours.
+/// The stored state of a target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TargetSummary {
     pub latest: Observation,
@@ -29,9 +29,6 @@ pub struct TargetSummary {
     pub seen: Option<Seen>,
     /// The first observation of the unbroken row of observations in the state of `latest`.
     pub since: Timestamp,
-    /// Answered observations in the window and how many of them were not failing.
-    pub samples: i64,
-    pub up: i64,
 }
 
 /// Time and state of the last answered probe of a target.
@@ -108,7 +105,7 @@ pub fn current_state(
 impl TargetSummary {
     /// The summary of a target whose newest observation is also the last answered one.
     #[must_use]
-    pub fn of(latest: Observation, samples: i64, up: i64) -> Self {
+    pub fn of(latest: Observation) -> Self {
         let seen = Some(Seen {
             at: latest.at,
             state: latest.state,
@@ -118,18 +115,6 @@ impl TargetSummary {
             since: latest.at,
             latest,
             seen,
-            samples,
-            up,
         }
-    }
-
-    /// Percent of observations in the window that were not failing.
-    #[must_use]
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "counts of a day stay far below 2^52"
-    )]
-    pub fn uptime_pct(&self) -> Option<f64> {
-        (self.samples > 0).then(|| self.up as f64 * 100.0 / self.samples as f64)
     }
 }

@@ -3,6 +3,7 @@
 use super::Damaged;
 use super::bytes::Reader;
 use super::codec::{Effort, put_column, read_column};
+use crate::stack::state::State;
 use crate::words;
 
 words! {
@@ -17,6 +18,17 @@ words! {
         Unknown = "unknown",
         /// The slot passed without a probe; `class` of the sample is the reason.
         Skipped = "skipped",
+    }
+}
+
+impl From<State> for ProbeOutcome {
+    fn from(state: State) -> Self {
+        match state {
+            State::Ok => Self::Ok,
+            State::Degraded => Self::Degraded,
+            State::Failing => Self::Failing,
+            State::Unknown => Self::Unknown,
+        }
     }
 }
 

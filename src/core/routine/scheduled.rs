@@ -12,6 +12,12 @@ use crate::run::step::shell::Shell;
 use crate::run::step::{Call, StepSpec};
 use crate::stack::routine::{Check, Routine};
 
+/// The name of the routine that probes a target: `probe web in prod`.
+#[must_use]
+pub fn probe_name(target: &Target) -> String {
+    format!("probe {target}")
+}
+
 /// A routine and what it does.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scheduled {
@@ -48,7 +54,7 @@ impl Scheduled {
     #[must_use]
     pub fn probe(target: Target, step: Result<PlanStep, String>, every_ms: i64) -> Self {
         let rules = Routine {
-            name: format!("probe {target}"),
+            name: probe_name(&target),
             service: Some(target.service.clone()),
             env: target.env.clone(),
             every_ms: Some(every_ms),
@@ -61,7 +67,7 @@ impl Scheduled {
         }
     }
 
-    /// Its name in the store: that of the stack file, or `probe web in prod`.
+    /// Its name in the store: that of the stack file, or [`probe_name`].
     #[must_use]
     pub fn name(&self) -> &str {
         &self.rules.name

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Change, Delta};
 use crate::stack::service::Stack;
 
-/// An object of a stack that runs and observations belong to.
+/// An object of a stack that runs and results belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
     Service(String),
@@ -20,7 +20,8 @@ pub struct Attached {
     pub running: i64,
     pub queued: i64,
     pub breakers: i64,
-    pub observations: i64,
+    /// Results of its routines and probes.
+    pub results: i64,
     /// Names of the routines that work on it.
     pub routines: Vec<String>,
 }
@@ -78,7 +79,7 @@ pub fn routines_of(stack: &Stack, owner: &Owner) -> Vec<String> {
     of.map(|routine| routine.name.clone()).collect()
 }
 
-/// `3 runs ended, 1 running, 2 queued; routine web-up; 1 breaker; 4000 observations`; empty when
+/// `3 runs ended, 1 running, 2 queued; routine web-up; 1 breaker; 4000 results`; empty when
 /// nothing depends on it.
 impl std::fmt::Display for Attached {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -100,10 +101,7 @@ impl std::fmt::Display for Attached {
         if !self.routines.is_empty() {
             parts.push(format!("routines: {}", self.routines.join(", ")));
         }
-        for (count, what) in [
-            (self.breakers, "breaker"),
-            (self.observations, "observation"),
-        ] {
+        for (count, what) in [(self.breakers, "breaker"), (self.results, "result")] {
             if count > 0 {
                 parts.push(format!("{count} {what}{}", plural(count)));
             }
@@ -177,12 +175,12 @@ mod tests {
             ended: 3,
             queued: 1,
             breakers: 1,
-            observations: 20,
+            results: 20,
             ..Attached::default()
         };
         assert_eq!(
             attached.to_string(),
-            "runs: 3 ended, 1 queued; 1 breaker; 20 observations"
+            "runs: 3 ended, 1 queued; 1 breaker; 20 results"
         );
         let routines = Attached {
             routines: vec!["a".to_owned(), "b".to_owned()],

@@ -273,12 +273,7 @@ fn sample(done: &Done, result: &CheckResult) -> Sample {
         slot: done.slot.0,
         lag_ms: u32::try_from(lag).unwrap_or(u32::MAX),
         latency_us: done.latency_us,
-        outcome: match result.state {
-            State::Ok => ProbeOutcome::Ok,
-            State::Degraded => ProbeOutcome::Degraded,
-            State::Failing => ProbeOutcome::Failing,
-            State::Unknown => ProbeOutcome::Unknown,
-        },
+        outcome: result.state.into(),
         code: result.code,
         class: result.class.map_or(0, FailureClass::number),
         trigger: done.trigger,

@@ -70,6 +70,7 @@ impl Scheduler {
         let (store, now) = (self.world.store.clone(), self.world.clock.now());
         self.cleaning = Some(AbortOnDropHandle::new(tokio::spawn(async move {
             let done = async {
+                store.import_observations(now).await?;
                 store.compact_probes(now).await?;
                 store.retain_probes(now, &Retention::default()).await
             };

@@ -55,14 +55,28 @@ impl Store {
 }
 
 async fn write(tx: &mut Tx, workspace: i64, flush: &Flush) -> Result<(), StoreError> {
-    if let Some(wrong) = flush.samples.iter().find(|p| p.sample.slot < 0) {
+    append(tx, workspace, &flush.samples, flush.at).await?;
+    states::keep(tx, &flush.states).await?;
+    states::record(tx, &flush.changes).await?;
+    states::keep_answers(tx, &flush.evidence).await?;
+    crate::store::health::remember_latest(tx, workspace, &flush.observations).await
+}
+
+/// Appends samples to the journal.
+pub(super) async fn append(
+    tx: &mut Tx,
+    workspace: i64,
+    samples: &[Probed],
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    if let Some(wrong) = samples.iter().find(|p| p.sample.slot < 0) {
         let why = format!(
             "a result of routine {} has a time before 1970; set the clock of this machine",
             wrong.routine
         );
         return Err(StoreError::Database(why));
     }
-    for part in flush.samples.chunks(MAX_BLOCK) {
+    for part in samples.chunks(MAX_BLOCK) {
         let slots = || part.iter().map(|p| p.sample.slot);
         let (Some(from), Some(until), Some(bytes)) =
             (slots().min(), slots().max(), batch::pack(part))
@@ -70,10 +84,7 @@ async fn write(tx: &mut Tx, workspace: i64, flush: &Flush) -> Result<(), StoreEr
             continue;
         };
         let n = count(part.len() as u64);
-        execute!(tx, INSERT, workspace, flush.at.0, from, until, n, bytes)?;
+        execute!(tx, INSERT, workspace, at.0, from, until, n, bytes)?;
     }
-    states::keep(tx, &flush.states).await?;
-    states::record(tx, &flush.changes).await?;
-    states::keep_answers(tx, &flush.evidence).await?;
-    crate::store::health::insert(tx, workspace, &flush.observations).await
+    Ok(())
 }

@@ -14,20 +14,14 @@ const RUNS_OF_ENV: &str =
 const BREAKERS_OF_SERVICE: &str =
     "select count(*) from breaker where workspace_id = $1 and service = $2";
 const BREAKERS_OF_ENV: &str = "select count(*) from breaker where workspace_id = $1 and env = $2";
-const SEEN_OF_SERVICE: &str =
-    "select count(*) from observation where workspace_id = $1 and service = $2";
-const SEEN_OF_ENV: &str = "select count(*) from observation where workspace_id = $1 and env = $2";
 
 impl Store {
-    /// Counts the data of a service or an environment. Reads a whole index: for the rare case of a
-    /// deletion.
+    /// Counts the runs and breakers of a service or an environment. Reads a whole index: for the
+    /// rare case of a deletion.
     pub async fn attached(&self, workspace: i64, owner: &Owner) -> Result<Attached, StoreError> {
-        let (name, [runs, breakers, seen]) = match owner {
-            Owner::Service(name) => (
-                name,
-                [RUNS_OF_SERVICE, BREAKERS_OF_SERVICE, SEEN_OF_SERVICE],
-            ),
-            Owner::Environment(name) => (name, [RUNS_OF_ENV, BREAKERS_OF_ENV, SEEN_OF_ENV]),
+        let (name, [runs, breakers]) = match owner {
+            Owner::Service(name) => (name, [RUNS_OF_SERVICE, BREAKERS_OF_SERVICE]),
+            Owner::Environment(name) => (name, [RUNS_OF_ENV, BREAKERS_OF_ENV]),
         };
         let mut db = self.db.read().await?;
         let mut attached = Attached::default();
@@ -40,8 +34,6 @@ impl Store {
         }
         attached.breakers = fetch_optional!(db, (i64,), breakers, workspace, text(name))?
             .map_or(0, |(count,)| count);
-        attached.observations =
-            fetch_optional!(db, (i64,), seen, workspace, text(name))?.map_or(0, |(count,)| count);
         Ok(attached)
     }
 }

@@ -1,12 +1,17 @@
 //! Handles answers and notices, and tracks open requests. A notice only says that something
 //! changed; the data is always read from the store.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use super::bar::BarContext;
 use super::views::top_view_mut;
 use super::{App, MINUTE_MS};
 use crate::bus::Notice;
 use crate::core::base::time::Timestamp;
+use crate::core::health::day::Day;
 use crate::core::run::act::Act;
+use crate::core::run::plan::Target;
 use crate::core::run::{Run, RunId};
 use crate::logfile::source::LogUpdate;
 use crate::tui::home::Pane;
@@ -14,7 +19,7 @@ use crate::tui::msg::{Effect, Msg, Overview, PlanCard, Ticket};
 use crate::tui::popup::Popup;
 
 /// The interval at which the last day of all targets is read.
-const DAYS_MS: i64 = 30 * MINUTE_MS;
+const DAYS_MS: i64 = MINUTE_MS;
 
 /// One kind of request: at most one in flight; sent again if something changed in the meantime.
 #[derive(Debug, Clone)]
@@ -133,7 +138,10 @@ impl App {
     }
 
     /// Hands a message to popups and views, and takes what concerns the console itself.
-    pub(super) fn handle(&mut self, msg: Msg) -> Vec<Effect> {
+    pub(super) fn handle(&mut self, mut msg: Msg) -> Vec<Effect> {
+        if let Msg::Overview(Ok(overview)) = &mut msg {
+            overview.days = Arc::clone(&self.days);
+        }
         let (taken, mut effects) = self.popups_receive(&msg);
         let reaction = self.views_receive(&msg);
         effects.extend(self.react(reaction));
@@ -168,12 +176,7 @@ impl App {
                 self.requests.history.in_flight = false;
                 self.history = result.unwrap_or_default();
             }
-            Msg::Days(result) => {
-                self.requests.days.in_flight = false;
-                if let Err(why) = result {
-                    self.show_error(format!("the last day could not be read: {why}"));
-                }
-            }
+            Msg::Days(result) => self.receive_days(result),
             Msg::HomeView(_) => {
                 self.requests.home_view.in_flight = false;
                 if let Some(overview) = &self.overview {
@@ -221,6 +224,18 @@ impl App {
             | Msg::Tick(_) => {}
         }
         Vec::new()
+    }
+
+    fn receive_days(&mut self, days: Result<HashMap<Target, Day>, String>) {
+        self.requests.days.in_flight = false;
+        match days {
+            Ok(days) => self.days = Arc::new(days),
+            Err(why) => self.show_error(format!("the last day could not be read: {why}")),
+        }
+        if let Some(overview) = &mut self.overview {
+            overview.days = Arc::clone(&self.days);
+            self.home.sync(overview, self.now);
+        }
     }
 
     /// The overview, and views of this run, have to be read again.

@@ -1,6 +1,6 @@
 //! The services at home: one row a service, one column an environment, then the facts that fit.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 pub mod service;
 pub mod target;
@@ -101,7 +101,6 @@ pub struct StackTable<'a> {
     pub sort: RowSort,
     /// Names of the marked services.
     pub marked: &'a BTreeSet<String>,
-    pub days: &'a HashMap<Target, Day>,
     pub filter: &'a Filter,
     pub selected: usize,
 }
@@ -235,7 +234,7 @@ pub fn draw(
         let cells = RowCells {
             row: service,
             marked: table.marked.contains(&service.service),
-            day: table.days.get(&service.target()),
+            day: overview.days.get(&service.target()),
             now: frame.now,
             widths: &widths,
             theme,
@@ -501,13 +500,16 @@ fn empty(overview: &Overview, filter: &str, theme: Theme) -> Vec<Line<'static>> 
 #[must_use]
 pub fn facts(
     summary: Option<&TargetSummary>,
+    day: Option<&Day>,
     current_state: &TargetState,
     now: Timestamp,
 ) -> String {
     let Some(s) = summary else {
         return "no observation yet".to_owned();
     };
-    let up = format!("up {} % 24 h n={}", uptime(s.uptime_pct()), s.samples);
+    let blank = Day::default();
+    let day = day.unwrap_or(&blank);
+    let up = format!("up {} % 24 h n={}", uptime(day.uptime_pct), day.samples);
     if current_state.state == State::Unknown {
         return format!("{} · {up}", safe(&current_state.detail));
     }

@@ -485,8 +485,7 @@ async fn probes_store_observations() {
             get(Phase::Verify, "plain"),
         ]))
         .await;
-    let since = opsroom::core::base::time::Timestamp(0);
-    let mut seen = bench.store.summaries(bench.workspace, since).await.unwrap();
+    let mut seen = bench.store.summaries(bench.workspace).await.unwrap();
     seen.sort_by(|a, b| a.0.cmp(&b.0));
     let states: Vec<_> = seen
         .iter()

@@ -455,12 +455,7 @@ async fn a_missing_secret_fails_the_step_before_anything_is_called() {
             .any(|line| line.contains("GET http://127.0.0.1:9/ (secret TOKEN)")),
         "{log:#?}"
     );
-    let at = Clock::System.now();
-    let seen = bench
-        .store
-        .summaries(bench.workspace, at.plus_ms(-60_000))
-        .await
-        .unwrap();
+    let seen = bench.store.summaries(bench.workspace).await.unwrap();
     assert!(
         seen.is_empty(),
         "a call that was not made says nothing about the target: {seen:?}"

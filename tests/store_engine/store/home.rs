@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use opsroom::core::base::time::Timestamp;
-use opsroom::core::health::day::HOUR_MS;
 use opsroom::core::health::matrix::{RowOrder, RowSort};
 use opsroom::core::health::observation::Observation;
+use opsroom::core::metric::sample::{ProbeOutcome, Sample, Trigger};
 use opsroom::core::run::plan::{Plan, Target};
 use opsroom::core::run::{RunId, RunStatus, Transition};
 use opsroom::core::stack::service::{Service, Stack};
@@ -32,7 +32,7 @@ fn seen(service: &str, ms: i64, state: State) -> Observation {
 }
 
 async fn since(place: &Place, store: &Store) -> Vec<(String, Timestamp)> {
-    let found = store.summaries(place.workspace, at(0)).await.unwrap();
+    let found = store.summaries(place.workspace).await.unwrap();
     let since = |(target, summary): (Target, _)| {
         let summary: opsroom::core::health::observation::TargetSummary = summary;
         (target.service, summary.since)
@@ -84,6 +84,12 @@ pub async fn earlier_states_get_their_beginning(place: Place) {
     ] {
         let one = [seen(service, ms, state)];
         place.store.observe(place.workspace, &one).await.unwrap();
+        let (workspace, at, state) = (place.workspace, one[0].at.0, state.name());
+        let row = format!(
+            "insert into observation (workspace_id, service, env, at, state, message)
+             values ({workspace}, '{service}', 'prod', {at}, '{state}', '')"
+        );
+        sql(&place.url, &row).await;
     }
     let changing = Plan {
         mutates: true,
@@ -360,36 +366,55 @@ pub async fn runs_of_concern_wait_were_interrupted_or_failed(place: Place) {
     assert_eq!(place.store.runs_of_concern(other).await.unwrap(), []);
 }
 
-pub async fn a_day_has_latency_and_hours(place: Place) {
-    let hour = |n: i64| Timestamp(n * HOUR_MS);
-    let one = |at: Timestamp, state, latency_ms| Observation {
-        at,
-        latency_ms,
-        ..seen("web", 0, state)
+pub async fn observations_of_earlier_versions_become_samples(place: Place) {
+    use ProbeOutcome::{Degraded, Failing, Ok, Unknown};
+    use Trigger::{Manual, Schedule};
+    let other = place.store.ensure_workspace("other", "UTC", at(0)).await;
+    let (workspace, other) = (place.workspace, other.unwrap().id);
+    let run = place.submit(plan("check")).await.id.0;
+    let rows = format!(
+        "insert into observation (workspace_id, service, env, at, state, latency_ms, message, run_id) values
+         ({workspace}, 'web', 'prod', 5000, 'ok', 41, '', null),
+         ({workspace}, 'web', 'prod', 9000, 'failing', null, '', {run}),
+         ({workspace}, 'crm', '', 6000, 'unknown', null, '', null),
+         ({workspace}, 'crm', '', -6000, 'ok', 1, 'before 1970', null),
+         ({other}, 'web', 'prod', 7000, 'degraded', 90000, '', null)"
+    );
+    sql(&place.url, &rows).await;
+    let store = &place.store;
+    assert_eq!(store.import_observations(at(9000)).await.unwrap(), 5);
+    assert_eq!(store.import_observations(at(9000)).await.unwrap(), 0);
+    let kept = async |workspace: i64, name: &str| {
+        let routines = store.routines(workspace).await.unwrap();
+        let routine = routines.iter().find(|r| r.name == name).unwrap();
+        let all = store.samples(routine.id, Timestamp(0), Timestamp(99_000));
+        let sample = |s: Sample| (s.slot, s.latency_us, s.outcome, s.trigger);
+        all.await
+            .unwrap()
+            .into_iter()
+            .map(sample)
+            .collect::<Vec<_>>()
     };
-    let mut all: Vec<_> = (1..=100)
-        .map(|ms| one(hour(500).plus_ms(ms), State::Ok, Some(ms)))
-        .collect();
-    all.push(one(hour(501), State::Failing, None));
-    all.push(one(hour(501).plus_ms(1), State::Ok, Some(7)));
-    all.push(one(hour(502), State::Unknown, None));
-    all.push(one(hour(503), State::Degraded, None));
-    all.push(one(hour(499), State::Failing, Some(90_000)));
-    place.store.observe(place.workspace, &all).await.unwrap();
-    let days = place.store.days(place.workspace, hour(500)).await.unwrap();
-    assert_eq!(days.len(), 1);
-    let day = &days[&all[0].target];
-    assert_eq!(day.p95_ms, Some(95));
     assert_eq!(
-        day.last(5, hour(503)).collect::<Vec<_>>(),
+        kept(workspace, "probe web in prod").await,
         [
-            None,
-            Some(State::Ok),
-            Some(State::Failing),
-            None,
-            Some(State::Degraded)
+            (5000, Some(41_000), Ok, Schedule),
+            (9000, None, Failing, Manual)
         ]
     );
+    assert_eq!(
+        kept(workspace, "probe crm").await,
+        [(6000, None, Unknown, Schedule)]
+    );
+    assert_eq!(
+        kept(other, "probe web in prod").await,
+        [(7000, Some(90_000_000), Degraded, Schedule)]
+    );
+    let names = ["probe web in prod".to_owned(), "none".to_owned()];
+    assert_eq!(store.result_count(workspace, &names).await.unwrap(), 2);
+    store.compact_probes(at(9_999_000_000)).await.unwrap();
+    assert_eq!(store.result_count(workspace, &names).await.unwrap(), 2);
+    assert_eq!(store.result_count(workspace, &[]).await.unwrap(), 0);
 }
 
 pub async fn each_person_has_a_home(place: Place) {

@@ -432,11 +432,17 @@ pub async fn the_overview_is_what_the_store_has(place: Place) {
     assert_eq!(overview.runs[0].id, RunId(52), "newest first");
     let (seen, summary) = &overview.states[0];
     assert_eq!((seen, summary.latest.state), (&target, State::Ok));
+    let days = control.days().await.unwrap();
+    let day = &days[&target];
     assert_eq!(
-        (summary.samples, summary.up),
-        (2, 1),
+        (days.len(), day.samples, day.uptime_pct),
+        (1, 2, Some(50.0)),
         "of the last 24 hours"
     );
+    assert_eq!(day.p95_ms, Some(5));
+    let now = Clock::System.now();
+    let hours: Vec<_> = day.last(24, now).flatten().collect();
+    assert_eq!(hours, [State::Failing, State::Ok]);
     assert_eq!(overview.current_state(&target, now).state, State::Ok);
     assert!(overview.score.is_some());
     let advice = "no on-call contacts: add [[contact]] to the stack file";

@@ -2,6 +2,8 @@
 
 use opsroom::core::base::message::MAX_BYTES;
 use opsroom::core::health::observation::{Observation, Seen, TargetSummary};
+use opsroom::core::metric::DAY_MS;
+use opsroom::core::metric::sample::{ProbeOutcome, Sample, Trigger};
 use opsroom::core::run::breaker::BreakerKey;
 use opsroom::core::run::plan::{Plan, Target};
 use opsroom::core::run::{StepStatus, Transition};
@@ -26,6 +28,14 @@ fn seen(service: &str, env: Option<&str>, ms: i64, state: State) -> Observation 
     }
 }
 
+/// The samples of a routine.
+async fn samples_of(place: &Place, name: &str) -> Vec<Sample> {
+    let routines = place.store.routines(place.workspace).await.unwrap();
+    let routine = routines.iter().find(|r| r.name == name).unwrap();
+    let (from, to) = (at(0), at(DAY_MS));
+    place.store.samples(routine.id, from, to).await.unwrap()
+}
+
 pub async fn a_workspace_has_its_own_observations(place: Place) {
     let observed = [
         seen("web", Some("prod"), 5, State::Ok),
@@ -36,15 +46,15 @@ pub async fn a_workspace_has_its_own_observations(place: Place) {
     let other = store.ensure_workspace("other", "UTC", at(0)).await.unwrap();
     let other = other.id;
     store.observe(other, &observed[..1]).await.unwrap();
-    let summaries = place.store.summaries(place.workspace, at(0)).await.unwrap();
+    let summaries = place.store.summaries(place.workspace).await.unwrap();
     assert_eq!(
         summaries
             .iter()
-            .map(|(target, s)| (target.to_string(), s.samples))
+            .map(|(target, _)| target.to_string())
             .collect::<Vec<_>>(),
-        [("crm".into(), 1), ("web in prod".into(), 1)]
+        ["crm", "web in prod"]
     );
-    assert_eq!(place.store.summaries(other, at(0)).await.unwrap().len(), 1);
+    assert_eq!(place.store.summaries(other).await.unwrap().len(), 1);
 }
 
 pub async fn an_unreachable_target_is_unknown_and_keeps_when_it_was_seen(place: Place) {
@@ -55,15 +65,12 @@ pub async fn an_unreachable_target_is_unknown_and_keeps_when_it_was_seen(place: 
         .await
         .unwrap();
     let summary = |all: Vec<(Target, TargetSummary)>| all.into_iter().next().unwrap().1;
-    let never = summary(store.summaries(workspace, at(0)).await.unwrap());
-    assert_eq!(
-        (never.latest.state, never.seen, never.samples),
-        (State::Unknown, None, 0)
-    );
+    let never = summary(store.summaries(workspace).await.unwrap());
+    assert_eq!((never.latest.state, never.seen), (State::Unknown, None));
     for (ms, state) in [(2, State::Ok), (3, State::Unknown), (4, State::Unknown)] {
         store.observe(workspace, &[web(ms, state)]).await.unwrap();
     }
-    let lost = summary(store.summaries(workspace, at(0)).await.unwrap());
+    let lost = summary(store.summaries(workspace).await.unwrap());
     assert_eq!(
         (
             lost.latest.state,
@@ -79,16 +86,11 @@ pub async fn an_unreachable_target_is_unknown_and_keeps_when_it_was_seen(place: 
             state: State::Ok
         })
     );
-    assert_eq!(
-        (lost.samples, lost.up),
-        (1, 1),
-        "a probe that could not be made is no sample"
-    );
     store
         .observe(workspace, &[web(5, State::Failing)])
         .await
         .unwrap();
-    let back = summary(store.summaries(workspace, at(0)).await.unwrap());
+    let back = summary(store.summaries(workspace).await.unwrap());
     assert_eq!(
         back.seen,
         Some(Seen {
@@ -98,9 +100,9 @@ pub async fn an_unreachable_target_is_unknown_and_keeps_when_it_was_seen(place: 
     );
 }
 
-pub async fn summaries_count_a_window(place: Place) {
+pub async fn an_observation_is_the_newest_and_a_sample(place: Place) {
     let (store, workspace) = (&place.store, place.workspace);
-    assert!(store.summaries(workspace, at(0)).await.unwrap().is_empty());
+    assert!(store.summaries(workspace).await.unwrap().is_empty());
     let run = place.submit(plan("healthcheck")).await.id;
     let prod = |ms, state| seen("web", Some("prod"), ms, state);
     let by_run = Observation {
@@ -122,7 +124,7 @@ pub async fn summaries_count_a_window(place: Place) {
         .await
         .unwrap();
     store.observe(workspace, &[]).await.unwrap();
-    let summaries = store.summaries(workspace, at(150)).await.unwrap();
+    let summaries = store.summaries(workspace).await.unwrap();
     assert_eq!(summaries.len(), 1);
     let (target, summary) = &summaries[0];
     assert_eq!(*target, by_run.target);
@@ -133,16 +135,24 @@ pub async fn summaries_count_a_window(place: Place) {
             ..by_run
         }
     );
+    let kept = samples_of(&place, "probe web in prod").await;
+    let kept: Vec<_> = kept
+        .iter()
+        .map(|s| (s.slot - at(0).0, s.latency_us, s.outcome, s.trigger))
+        .collect();
+    let sample = |ms: u32, outcome| {
+        let latency = (ms != 300).then_some(ms * 1000);
+        (i64::from(ms), latency, outcome, Trigger::Manual)
+    };
     assert_eq!(
-        (summary.samples, summary.up),
-        (4, 3),
-        "150, 200, 250 failing, 300"
-    );
-    let empty = &store.summaries(workspace, at(5000)).await.unwrap()[0].1;
-    assert_eq!(
-        (empty.samples, empty.up, empty.latest.at),
-        (0, 0, at(300)),
-        "known, but not in the window"
+        kept,
+        [
+            sample(100, ProbeOutcome::Failing),
+            sample(150, ProbeOutcome::Ok),
+            sample(200, ProbeOutcome::Ok),
+            sample(250, ProbeOutcome::Failing),
+            sample(300, ProbeOutcome::Degraded),
+        ]
     );
 }
 
@@ -164,11 +174,12 @@ pub async fn racing_observers(place: Place) {
     for observer in observers {
         observer.await.unwrap();
     }
-    let summaries = place.store.summaries(place.workspace, at(0)).await.unwrap();
-    assert!(
-        summaries.len() == 8 && summaries.iter().all(|(_, s)| s.samples == 40),
-        "{summaries:?}"
-    );
+    let summaries = place.store.summaries(place.workspace).await.unwrap();
+    assert_eq!(summaries.len(), 8);
+    for n in 0..8 {
+        let kept = samples_of(&place, &format!("probe s{n} in prod")).await;
+        assert_eq!(kept.len(), 40, "s{n}");
+    }
 }
 
 pub async fn the_command_bar_remembers(place: Place) {
@@ -463,7 +474,7 @@ pub async fn a_long_message_is_cut_wherever_it_is_stored(place: Place) {
     kept.extend(store.run(claim.run).await.unwrap().message);
     kept.extend(
         store
-            .summaries(place.workspace, at(0))
+            .summaries(place.workspace)
             .await
             .unwrap()
             .into_iter()

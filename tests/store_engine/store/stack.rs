@@ -354,7 +354,7 @@ pub async fn dependents_of_an_object_are_counted(place: Place) {
         running: 1,
         queued: 1,
         breakers: 1,
-        observations: 1,
+        results: 0,
         routines: Vec::new(),
     };
     let store = &place.store;
@@ -370,7 +370,6 @@ pub async fn dependents_of_an_object_are_counted(place: Place) {
     }
     let runs_only = Attached {
         breakers: 0,
-        observations: 0,
         ..counted
     };
     assert_eq!(

@@ -513,7 +513,7 @@ mod tests {
             message,
             run: None,
         };
-        TargetSummary::of(latest, 1, 1)
+        TargetSummary::of(latest)
     }
 
     #[test]

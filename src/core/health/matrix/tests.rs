@@ -54,7 +54,7 @@ fn seen(service: &str, env: &str, state: State) -> (Target, TargetSummary) {
         message: "HTTP 200".to_owned(),
         run: None,
     };
-    (target, TargetSummary::of(latest, 2, 1))
+    (target, TargetSummary::of(latest))
 }
 
 fn change(service: &str, at: i64) -> LastChange {
@@ -74,10 +74,20 @@ fn matrix(
     sort: RowSort,
 ) -> (Matrix, Vec<String>) {
     let stack = stack();
+    // Half of the probes of each observed target failed.
+    let half = |(target, _): &(Target, TargetSummary)| {
+        let day = Day {
+            samples: 2,
+            uptime_pct: Some(50.0),
+            ..Day::default()
+        };
+        (target.clone(), day)
+    };
     let data = MatrixData {
         stack: &stack,
         states,
         changes,
+        days: &states.iter().map(half).collect(),
         now: NOW,
         max_age_ms: 1000,
     };

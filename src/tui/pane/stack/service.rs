@@ -230,7 +230,7 @@ fn states(out: &mut Out, overview: &Overview, service: &Service, scene: Scene<'_
         let name = target.env.as_deref().map_or("everywhere", |e| e);
         let why = match (summary, service.action(Verb::Probe, target.env.as_deref())) {
             (None, None) => "no probe configured".to_owned(),
-            (s, _) => facts(s, &current_state, scene.now),
+            (s, _) => facts(s, overview.days.get(&target), &current_state, scene.now),
         };
         let since = current_state
             .since
