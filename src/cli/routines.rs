@@ -57,6 +57,24 @@ enum RoutineAct {
         #[arg(long)]
         json: bool,
     },
+    /// Report how a heartbeat or a task of a person went
+    #[command(visible_alias = "done")]
+    Report {
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Details, for the history
+        #[arg(value_name = "TEXT")]
+        note: Option<String>,
+        /// It failed
+        #[arg(long, conflicts_with = "degraded")]
+        failing: bool,
+        /// It succeeded with problems
+        #[arg(long)]
+        degraded: bool,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// End the pause of a routine
     Resume {
         #[arg(value_name = "NAME")]
@@ -98,6 +116,25 @@ pub(super) async fn perform(args: &RoutinesArgs, start: &Start) -> Result<Code, 
                 reason: reason.clone(),
             };
             act::perform(&control, pause, terms(*json)).await
+        }
+        Some(RoutineAct::Report {
+            name,
+            note,
+            failing,
+            degraded,
+            json,
+        }) => {
+            let control = start.open_cli().await?;
+            let report = Act::ReportRoutine {
+                routine: name.clone(),
+                state: match (failing, degraded) {
+                    (true, _) => State::Failing,
+                    (_, true) => State::Degraded,
+                    _ => State::Ok,
+                },
+                note: note.clone(),
+            };
+            act::perform(&control, report, terms(*json)).await
         }
         Some(RoutineAct::Resume { name, json }) => {
             let control = start.open_cli().await?;

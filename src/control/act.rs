@@ -57,6 +57,11 @@ impl Control {
                 reason,
             } => self.pause_routine(&routine, end, reason.as_deref()).await,
             Act::ResumeRoutine { routine, .. } => self.resume_routine(&routine).await,
+            Act::ReportRoutine {
+                routine,
+                state,
+                note,
+            } => self.report_routine(&routine, state, note.as_deref()).await,
             Act::ResetBreaker {
                 target,
                 env,

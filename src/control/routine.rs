@@ -16,6 +16,7 @@ use crate::core::metric::rollup::{Rollup, WindowLength};
 use crate::core::metric::sample::{ProbeOutcome, Sample, Trigger};
 use crate::core::routine::class::FailureClass;
 use crate::core::routine::misfire::{SLACK_MS, SkipReason};
+use crate::core::routine::report::due_after;
 use crate::core::routine::schedule::Schedule;
 use crate::core::routine::scheduled::{Scheduled, probe_name};
 use crate::core::run::plan::{Target, targets_of};
@@ -349,7 +350,7 @@ impl Known {
             since: state.map(|s| s.since),
             message: state.map(|s| s.message.clone()).unwrap_or_default(),
             last_slot: last,
-            next: next.and_then(|schedule| schedule.next_after(self.now)),
+            next: self.next(one, schedule.ok(), state),
             overdue_since: next
                 .filter(|_| paused.is_none())
                 .and_then(|schedule| overdue(schedule, last, self.now)),
@@ -361,6 +362,24 @@ impl Known {
                 .unwrap_or_default(),
             problem: schedule.err().cloned(),
         }
+    }
+}
+
+impl Known {
+    /// The next slot; of a routine that waits for reports, when the next one is due.
+    fn next(
+        &self,
+        one: &Scheduled,
+        schedule: Option<&Schedule>,
+        state: Option<&RoutineState>,
+    ) -> Option<Timestamp> {
+        let schedule = schedule?;
+        if one.is_active() {
+            return schedule.next_after(self.now);
+        }
+        let state = state.filter(|_| one.is_reported())?;
+        let last = state.last_ok_at.max(state.last_failed_at);
+        due_after(schedule, &one.rules, last.unwrap_or(state.since))
     }
 }
 

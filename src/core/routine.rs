@@ -3,6 +3,7 @@
 pub mod check;
 pub mod class;
 pub mod misfire;
+pub mod report;
 pub mod schedule;
 pub mod scheduled;
 pub mod scope;

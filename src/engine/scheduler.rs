@@ -9,6 +9,7 @@ mod flush;
 mod holdings;
 mod members;
 mod perform;
+mod reports;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -253,6 +254,9 @@ impl Scheduler {
             self.heap.push(Reverse((again, routine)));
             return;
         }
+        if entry.scheduled.is_reported() {
+            return self.decide_report(routine, now);
+        }
         if let Some(first) = entry.first.take() {
             entry.handled = Some(now);
             entry.next = entry.schedule.next_after(now);
@@ -341,7 +345,12 @@ impl Scheduler {
             let Some(entry) = self.entries.get_mut(&id) else {
                 continue;
             };
-            if !self.members.holds(entry.shard) || !entry.scheduled.is_active() {
+            let takes = if request.report.is_some() {
+                entry.scheduled.is_reported()
+            } else {
+                entry.scheduled.is_active()
+            };
+            if !self.members.holds(entry.shard) || !takes {
                 continue;
             }
             let taken = self
@@ -349,6 +358,10 @@ impl Scheduler {
                 .store
                 .take_routine_request(request.id, &self.world.holder);
             if !matches!(taken.await, Ok(true)) {
+                continue;
+            }
+            if request.report.is_some() {
+                self.take_report(id, request);
                 continue;
             }
             entry.queued += 1;

@@ -13,6 +13,7 @@ use crate::core::health::change::LastChange;
 use crate::core::health::observation::TargetSummary;
 use crate::core::metric::rollup::WindowLength;
 use crate::core::metric::sample::Sample;
+use crate::core::routine::report::RoutineReport;
 use crate::core::run::approval::{Tally, Vote};
 use crate::core::run::artifact::{Artifact, RunLink};
 use crate::core::run::breaker::{Breaker, BreakerKey};
@@ -178,6 +179,18 @@ impl Scope {
     /// [`Store::routine_members`].
     pub async fn routine_members(&self) -> Result<Vec<RoutineMember>, StoreError> {
         self.store.routine_members(self.workspace.id).await
+    }
+
+    /// [`Store::report_routine`].
+    pub async fn report_routine(
+        &self,
+        routine: &str,
+        by: (&str, &RoutineReport),
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.store
+            .report_routine(self.workspace.id, routine, by, now)
+            .await
     }
 
     /// [`Store::request_routine`].

@@ -335,6 +335,7 @@ impl World {
                 until: end.at(NOW).unwrap_or(NOW),
             },
             Act::ResumeRoutine { routine, .. } => Acted::RoutineResumed(routine),
+            Act::ReportRoutine { routine, state, .. } => Acted::RoutineReported { routine, state },
             Act::ResetBreaker { target, .. } => {
                 let keys = [BreakerKey {
                     target: None,

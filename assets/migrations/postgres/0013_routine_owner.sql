@@ -23,13 +23,16 @@ create table routine_shard (
     primary key (workspace_id, shard)
 );
 
--- Runs of a routine that a person asked for. `state` and `message` are the result; '' until `done_at`.
+-- What people and programs ask the holder of a routine for: with a `report` (a state) to take it, else a run now. `state` and
+-- `message` are the result; '' until `done_at`.
 create table routine_request (
     id bigint generated always as identity primary key,
     workspace_id bigint not null references workspace (id),
     routine text not null,
     actor text not null,
     at bigint not null,
+    report text not null,
+    note text not null,
     taken_by text not null,
     done_at bigint,
     state text not null,

@@ -2,6 +2,7 @@
 
 use crate::bus::Notice;
 use crate::control::{Control, Refusal};
+use crate::core::routine::report::RoutineReport;
 use crate::core::run::act::Acted;
 use crate::core::run::lockout::LockEnd;
 use crate::core::stack::state::State;
@@ -17,8 +18,13 @@ impl Control {
         let routine = self.routine_named(&stack, name)?;
         if !routine.is_active() {
             let kind = routine.kind();
+            let report = if routine.is_reported() {
+                "; a report is all it waits for: opsroom routines report NAME"
+            } else {
+                ""
+            };
             return Err(Refusal::Invalid(format!(
-                "{name} cannot be run: a {kind} routine calls nothing"
+                "{name} cannot be run: a {kind} routine calls nothing{report}"
             )));
         }
         let (scope, now) = (self.scope().await?, self.0.clock.now());
@@ -74,6 +80,38 @@ impl Control {
         self.wake();
         self.0.bus.publish(Notice::Routines);
         Ok(Acted::RoutineResumed(routine))
+    }
+
+    /// Keeps the report until the engine that holds the routine takes it.
+    pub(in crate::control) async fn report_routine(
+        &self,
+        name: &str,
+        state: State,
+        note: Option<&str>,
+    ) -> Result<Acted, Refusal> {
+        let stack = self.refresh().await?;
+        let routine = self.routine_named(&stack, name)?;
+        if !routine.is_reported() {
+            let kind = routine.kind();
+            return Err(Refusal::Invalid(format!(
+                "{name} takes no reports: a {kind} routine checks by itself"
+            )));
+        }
+        let report = RoutineReport {
+            state,
+            message: self.clean_reason(note).unwrap_or_default(),
+        };
+        let (scope, now) = (self.scope().await?, self.0.clock.now());
+        let actor = self.0.settings.actor.as_str();
+        scope
+            .report_routine(routine.name(), (actor, &report), now)
+            .await?;
+        self.wake();
+        self.0.bus.publish(Notice::Routines);
+        Ok(Acted::RoutineReported {
+            routine: routine.name().to_owned(),
+            state,
+        })
     }
 
     async fn numbered(&self, name: &str) -> Result<(String, i64, Scope), Refusal> {

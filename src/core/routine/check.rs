@@ -59,9 +59,15 @@ impl CheckResult {
     /// A check that could not be made, for a reason of ours.
     #[must_use]
     pub fn unknown(class: FailureClass, message: &str) -> Self {
+        Self::reported(State::Unknown, Some(class), message)
+    }
+
+    /// A result without a call.
+    #[must_use]
+    pub fn reported(state: State, class: Option<FailureClass>, message: &str) -> Self {
         Self {
-            state: State::Unknown,
-            class: Some(class),
+            state,
+            class,
             message: cut(message, MAX_MESSAGE),
             latency_ms: None,
             code: 0,

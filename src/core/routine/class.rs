@@ -30,6 +30,10 @@ words! {
         Blocked = "blocked",
         /// We could not make the check: a secret or program is missing, or this machine is too busy.
         Ours = "ours",
+        /// A program or person reported a failure.
+        Reported = "reported",
+        /// There was no report in time.
+        Missing = "missing",
     }
 }
 

@@ -172,6 +172,12 @@ impl Scheduled {
     /// Whether the scheduler calls something in its slots; the others wait for reports.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        self.work != Work::Check || self.rules.kind().is_run()
+        self.work != Work::Check || (self.rules.kind().is_run() && !self.is_reported())
+    }
+
+    /// Whether it waits for reports of a program or a person.
+    #[must_use]
+    pub fn is_reported(&self) -> bool {
+        self.work == Work::Check && self.rules.kind().is_reported()
     }
 }

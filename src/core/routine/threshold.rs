@@ -25,9 +25,15 @@ pub struct Thresholds {
 
 impl From<&Routine> for Thresholds {
     fn from(rules: &Routine) -> Self {
+        // A report is no measurement that may be wrong: one counts.
+        let (failures, successes) = if rules.kind().is_reported() {
+            (1, 1)
+        } else {
+            (FAILURE_THRESHOLD, SUCCESS_THRESHOLD)
+        };
         Self {
-            failures: rules.failure_threshold.unwrap_or(FAILURE_THRESHOLD),
-            successes: rules.success_threshold.unwrap_or(SUCCESS_THRESHOLD),
+            failures: rules.failure_threshold.unwrap_or(failures),
+            successes: rules.success_threshold.unwrap_or(successes),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::run::lockout::{LockEnd, Lockable};
 use crate::run::orders::{Ending, Order};
 use crate::run::resume::Decision;
 use crate::run::{Run, RunId, RunStatus};
+use crate::stack::state::State;
 
 /// The actions in the audit log of acts that are not orders ([`Order::audit_word`]).
 pub mod audit_word {
@@ -28,6 +29,7 @@ pub mod audit_word {
     pub const RUN_ROUTINE: &str = "routine.run";
     pub const PAUSE_ROUTINE: &str = "routine.pause";
     pub const RESUME_ROUTINE: &str = "routine.resume";
+    pub const REPORT_ROUTINE: &str = "routine.report";
 }
 
 /// One act of a person. `R` is the run it is about; `()` while that run is not known yet.
@@ -117,6 +119,12 @@ pub enum Act<R = RunId> {
         routine: String,
         reason: Option<String>,
     },
+    /// Report how a heartbeat or a task of a person went. `note`: details.
+    ReportRoutine {
+        routine: String,
+        state: State,
+        note: Option<String>,
+    },
 }
 
 /// What a person has to see and confirm before an act.
@@ -197,6 +205,15 @@ impl<R> Act<R> {
                 reason,
             },
             Self::ResumeRoutine { routine, reason } => Act::ResumeRoutine { routine, reason },
+            Self::ReportRoutine {
+                routine,
+                state,
+                note,
+            } => Act::ReportRoutine {
+                routine,
+                state,
+                note,
+            },
         }
     }
 
@@ -217,7 +234,8 @@ impl<R> Act<R> {
             | Self::ResetBreaker { .. }
             | Self::RunRoutine { .. }
             | Self::PauseRoutine { .. }
-            | Self::ResumeRoutine { .. } => None,
+            | Self::ResumeRoutine { .. }
+            | Self::ReportRoutine { .. } => None,
         }
     }
 
@@ -238,7 +256,8 @@ impl<R> Act<R> {
             | Self::ResetBreaker { reason, .. }
             | Self::RunRoutine { reason, .. }
             | Self::PauseRoutine { reason, .. }
-            | Self::ResumeRoutine { reason, .. } => {
+            | Self::ResumeRoutine { reason, .. }
+            | Self::ReportRoutine { note: reason, .. } => {
                 reason.as_deref().filter(|reason| !reason.trim().is_empty())
             }
         }
@@ -262,7 +281,8 @@ impl<R> Act<R> {
             | Self::ResetBreaker { reason, .. }
             | Self::RunRoutine { reason, .. }
             | Self::PauseRoutine { reason, .. }
-            | Self::ResumeRoutine { reason, .. } => *reason = why,
+            | Self::ResumeRoutine { reason, .. }
+            | Self::ReportRoutine { note: reason, .. } => *reason = why,
         }
         self
     }
@@ -284,7 +304,8 @@ impl<R> Act<R> {
             | Self::ResetBreaker { .. }
             | Self::RunRoutine { .. }
             | Self::PauseRoutine { .. }
-            | Self::ResumeRoutine { .. } => {}
+            | Self::ResumeRoutine { .. }
+            | Self::ReportRoutine { .. } => {}
         }
         self
     }
@@ -305,7 +326,8 @@ impl<R> Act<R> {
             | Self::ResetBreaker { .. }
             | Self::RunRoutine { .. }
             | Self::PauseRoutine { .. }
-            | Self::ResumeRoutine { .. } => Confirmation::None,
+            | Self::ResumeRoutine { .. }
+            | Self::ReportRoutine { .. } => Confirmation::None,
         }
     }
 
@@ -343,6 +365,7 @@ impl<R> Act<R> {
             Self::RunRoutine { .. } => audit_word::RUN_ROUTINE,
             Self::PauseRoutine { .. } => audit_word::PAUSE_ROUTINE,
             Self::ResumeRoutine { .. } => audit_word::RESUME_ROUTINE,
+            Self::ReportRoutine { .. } => audit_word::REPORT_ROUTINE,
         }
     }
 }
@@ -370,6 +393,7 @@ impl Act {
             Self::Lock { .. } => format!("nothing was locked: {why}"),
             Self::RunRoutine { routine, .. } => format!("{routine} was not run: {why}"),
             Self::PauseRoutine { routine, .. } => format!("{routine} was not paused: {why}"),
+            Self::ReportRoutine { routine, .. } => format!("{routine}: not reported: {why}"),
             Self::Unlock { .. } | Self::ResetBreaker { .. } | Self::ResumeRoutine { .. } => {
                 why.to_owned()
             }
@@ -418,6 +442,10 @@ pub enum Acted {
         until: Timestamp,
     },
     RoutineResumed(String),
+    RoutineReported {
+        routine: String,
+        state: State,
+    },
 }
 
 impl Acted {
@@ -437,7 +465,8 @@ impl Acted {
             | Self::BreakersClosed(_)
             | Self::RoutineRequested { .. }
             | Self::RoutinePaused { .. }
-            | Self::RoutineResumed(_) => None,
+            | Self::RoutineResumed(_)
+            | Self::RoutineReported { .. } => None,
         }
     }
 
@@ -485,6 +514,9 @@ impl Acted {
                 format!("{routine} is paused until {}", until.rfc3339())
             }
             Self::RoutineResumed(routine) => format!("{routine} goes on"),
+            Self::RoutineReported { routine, state } => {
+                format!("{routine}: reported as {}", state.name())
+            }
         }
     }
 }

@@ -30,10 +30,16 @@ words! {
 serde_by_word!(RoutineKind);
 
 impl RoutineKind {
-    /// Whether the scheduler runs it; the others are only kept.
+    /// Whether this version does anything with it; otherwise it is only kept.
     #[must_use]
     pub const fn is_run(self) -> bool {
-        !matches!(self, Self::Heartbeat | Self::Manual | Self::Collect)
+        !matches!(self, Self::Collect)
+    }
+
+    /// Whether it calls nothing, but waits for reports.
+    #[must_use]
+    pub const fn is_reported(self) -> bool {
+        matches!(self, Self::Heartbeat | Self::Manual)
     }
 }
 
@@ -175,7 +181,7 @@ pub enum Check {
     Unit {
         unit: String,
     },
-    /// Another program reports; a slot without a report within the grace time is a failure.
+    /// Another program reports; a report that does not come within the grace time is a failure.
     Heartbeat {
         grace_ms: i64,
     },

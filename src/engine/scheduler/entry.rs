@@ -39,6 +39,8 @@ pub(super) struct RoutineEntry {
     pub limits: Thresholds,
     pub last_ok_at: Option<Timestamp>,
     pub last_failed_at: Option<Timestamp>,
+    /// Of a routine that waits for reports: the last report, or the last one that was missing.
+    pub reported_at: Timestamp,
     /// When an answer was kept last: a good one, a bad one.
     pub kept_at: [Option<Timestamp>; 2],
     key: u64,
@@ -82,6 +84,7 @@ impl RoutineEntry {
             health: RoutineHealth::new(now),
             last_ok_at: None,
             last_failed_at: None,
+            reported_at: now,
             kept_at: [None, None],
             key,
         };
@@ -97,6 +100,7 @@ impl RoutineEntry {
             health: old.health,
             last_ok_at: old.last_ok_at,
             last_failed_at: old.last_failed_at,
+            reported_at: old.reported_at,
             kept_at: old.kept_at,
             ..base
         })
@@ -109,6 +113,8 @@ impl RoutineEntry {
         self.health.flapping = stored.flapping;
         self.last_ok_at = stored.last_ok_at;
         self.last_failed_at = stored.last_failed_at;
+        let last = self.last_ok_at.max(self.last_failed_at);
+        self.reported_at = last.unwrap_or(stored.since);
     }
 
     /// The slots after the last recorded one and until `until`: the last of them and how many. Their

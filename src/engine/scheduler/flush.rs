@@ -134,7 +134,7 @@ impl Pending {
         let written = self.written.get(&entry.id).copied();
         let stale = written.is_none_or(|at| now.ms_since(at) >= STATE_EVERY_MS);
         // Until it is confirmed, the number of results in a row has to survive a restart.
-        if differs || stale || !entry.health.is_hard() {
+        if differs || stale || !entry.health.is_hard() || entry.scheduled.is_reported() {
             self.written.insert(entry.id, now);
             self.states.insert(entry.id, state(entry, &result));
         }
@@ -144,6 +144,12 @@ impl Pending {
         self.observe(entry, &result, now);
         self.requests
             .extend(done.request.map(|id| (id, result.state, result.message)));
+    }
+
+    /// Keeps since when a routine waits for its first report.
+    pub fn awaits(&mut self, entry: &RoutineEntry) {
+        let none = CheckResult::reported(State::Unknown, None, "no report yet");
+        self.states.insert(entry.id, state(entry, &none));
     }
 
     fn keep_answer(

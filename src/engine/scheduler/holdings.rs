@@ -203,7 +203,13 @@ impl Scheduler {
         };
         entry.first = None;
         entry.next = None;
-        if !entry.scheduled.is_active() || !self.members.holds(entry.shard) {
+        if !self.members.holds(entry.shard) {
+            return;
+        }
+        if entry.scheduled.is_reported() {
+            return self.plan_report(id);
+        }
+        if !entry.scheduled.is_active() {
             return;
         }
         let soon = now.plus_ms(entry.spread(SPREAD_MS));

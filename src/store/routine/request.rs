@@ -1,25 +1,34 @@
-//! Runs of routines that people ask for. The engine that holds the routine performs them.
+//! What people and programs ask the engine that holds a routine for: a run of it now, or to take a
+//! report.
 
 use crate::core::base::time::Timestamp;
+use crate::core::routine::report::RoutineReport;
 use crate::core::run::act::audit_word;
 use crate::core::stack::state::State;
 use crate::store::access::{self, Decision};
 use crate::store::db::{self, text};
 use crate::store::{Store, StoreError};
 
-const ASK: &str = "insert into routine_request (workspace_id, routine, actor, at, taken_by, state, message) \
-     values ($1, $2, $3, $4, '', '', '') returning id";
-const OPEN: &str = "select id, routine, actor from routine_request where workspace_id = $1 and done_at is null order by id";
+const ASK: &str = "insert into routine_request (workspace_id, routine, actor, at, report, note, taken_by, state, message) \
+     values ($1, $2, $3, $4, '', '', '', '', '') returning id";
+const REPORT: &str = "insert into routine_request (workspace_id, routine, actor, at, report, note, taken_by, state, message) \
+     values ($1, $2, $3, $4, $5, $6, '', '', '')";
+const OPEN: &str = "select id, routine, actor, at, report, note from routine_request \
+     where workspace_id = $1 and done_at is null order by id";
 const TAKE: &str =
     "update routine_request set taken_by = $2 where id = $1 and taken_by = '' and done_at is null";
 const DONE: &str = "update routine_request set done_at = $2, state = $3, message = $4 where id = $1 and done_at is null";
 const RESULT: &str = "select state, message from routine_request where workspace_id = $1 and id = $2 and done_at is not null";
-/// A run of a routine that a person asked for and that no engine has finished.
+
+/// A request about a routine that no engine has finished.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoutineRequested {
     pub id: i64,
     pub routine: String,
     pub actor: String,
+    pub at: Timestamp,
+    /// The report to take; without one the routine is to be run.
+    pub report: Option<RoutineReport>,
 }
 
 impl Store {
@@ -56,14 +65,43 @@ impl Store {
         Ok(id.map_or(0, |(id,)| id))
     }
 
+    /// Keeps a report about the routine for the engine that holds it.
+    pub async fn report_routine(
+        &self,
+        workspace: i64,
+        routine: &str,
+        (actor, report): (&str, &RoutineReport),
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        execute!(
+            tx,
+            REPORT,
+            workspace,
+            text(routine),
+            text(actor),
+            now.0,
+            report.state.name(),
+            db::message(&report.message)
+        )?;
+        tx.commit().await
+    }
+
     /// Requests that are not done, oldest first.
     pub async fn routine_requests(
         &self,
         workspace: i64,
     ) -> Result<Vec<RoutineRequested>, StoreError> {
         let mut db = self.db.read().await?;
-        let rows = fetch_all!(db, (i64, String, String), OPEN, workspace)?;
-        let request = |(id, routine, actor)| RoutineRequested { id, routine, actor };
+        type Row = (i64, String, String, i64, String, String);
+        let rows = fetch_all!(db, Row, OPEN, workspace)?;
+        let request = |(id, routine, actor, at, state, message): Row| RoutineRequested {
+            id,
+            routine,
+            actor,
+            at: Timestamp(at),
+            report: State::from_name(&state).map(|state| RoutineReport { state, message }),
+        };
         Ok(rows.into_iter().map(request).collect())
     }
 

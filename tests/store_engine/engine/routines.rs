@@ -7,7 +7,9 @@ use opsroom::adapter::{Act, Script, ScriptedAnswer};
 use opsroom::clock::Clock;
 use opsroom::core::base::time::Timestamp;
 use opsroom::core::metric::sample::{ProbeOutcome, Sample, Trigger};
+use opsroom::core::routine::class::FailureClass;
 use opsroom::core::routine::misfire::SkipReason;
+use opsroom::core::routine::report::RoutineReport;
 use opsroom::core::run::step::Reply;
 use opsroom::core::stack::routine::{Check, RequestCheck, Routine, RoutineRequest};
 use opsroom::core::stack::state::State;
@@ -358,4 +360,89 @@ async fn a_restart_changes_no_threshold() {
     until_checked(&bench, "one", 7).await;
     engine.stop(true).await;
     assert!(state().await >= before + 2, "{before}");
+}
+
+/// A heartbeat each 400 ms with as much grace; reports are looked for 6 seconds long.
+#[tokio::test]
+async fn reports_are_results_and_a_missing_one_is_a_failure() {
+    on_both(async |url| {
+        let bench = Bench::scripted_on(url, Script::default()).await;
+        let backup = Routine {
+            check: Check::Heartbeat { grace_ms: 400 },
+            every_ms: Some(400),
+            ..routine("backup")
+        };
+        let task = Routine {
+            check: Check::Manual {
+                task: "test the pager".to_owned(),
+            },
+            every_ms: Some(3_600_000),
+            ..routine("pager")
+        };
+        declare(&bench, vec![backup, task]).await;
+        let report = async |name: &str, state, message: &str| {
+            let report = RoutineReport {
+                state,
+                message: message.to_owned(),
+            };
+            let by = ("cron@db1", &report);
+            let now = Clock::System.now();
+            let kept = bench.store.report_routine(bench.workspace, name, by, now);
+            kept.await.unwrap();
+            now
+        };
+        // Before there is an engine: the time of the report counts.
+        let done_at = report("pager", State::Ok, "heard it").await;
+        let engine = start(&bench);
+        let found =
+            until_samples(&bench, "backup", 1, |s| s.outcome == ProbeOutcome::Failing).await;
+        assert_eq!(
+            found.len(),
+            1,
+            "what was missed until then is one failure: {found:?}"
+        );
+        let missing = FailureClass::Missing.number();
+        assert_eq!(
+            (found[0].class, found[0].trigger),
+            (missing, Trigger::Schedule)
+        );
+        report("backup", State::Ok, "").await;
+        let found = until_samples(&bench, "backup", 1, |s| s.outcome == ProbeOutcome::Ok).await;
+        assert!(
+            found
+                .iter()
+                .any(|s| s.outcome == ProbeOutcome::Ok && s.trigger == Trigger::Schedule)
+        );
+        report("backup", State::Failing, "disk full").await;
+        let reported = FailureClass::Reported.number();
+        until_samples(&bench, "backup", 1, |s| s.class == reported).await;
+        let done = until_samples(&bench, "pager", 1, |s| s.outcome == ProbeOutcome::Ok).await;
+        assert_eq!(
+            (done[0].slot, done[0].trigger),
+            (done_at.0, Trigger::Manual)
+        );
+        engine.stop(true).await;
+
+        let ids = [
+            number(&bench, "backup").await.unwrap(),
+            number(&bench, "pager").await.unwrap(),
+        ];
+        let states = bench.store.routine_states(bench.workspace).await.unwrap();
+        let state = |id| states.iter().find(|s| s.routine == id).unwrap();
+        assert_eq!(state(ids[1]).last_ok_at, Some(done_at));
+        assert!(state(ids[1]).message.contains("heard it"), "{states:?}");
+        assert!(state(ids[0]).confirmed == State::Failing, "{states:?}");
+        let changes = bench.store.routine_changes(bench.workspace, ids[0], 10);
+        let changes = changes.await.unwrap();
+        let turns: Vec<_> = changes.iter().rev().map(|c| (c.from, c.to)).collect();
+        let wanted = [
+            (State::Unknown, State::Failing),
+            (State::Failing, State::Ok),
+            (State::Ok, State::Failing),
+        ];
+        assert_eq!(turns[..3], wanted, "{changes:?}");
+        let open = bench.store.routine_requests(bench.workspace).await.unwrap();
+        assert!(open.is_empty(), "{open:?}");
+    })
+    .await;
 }

@@ -2,6 +2,7 @@
 
 use opsroom::core::base::time::Timestamp;
 use opsroom::core::metric::sample::{Probed, Sample};
+use opsroom::core::routine::report::RoutineReport;
 use opsroom::core::stack::state::State;
 use opsroom::store::{Flush, Membership, NewRoutine};
 
@@ -215,6 +216,19 @@ pub async fn a_routine_that_is_asked_for_is_taken_once(place: Place) {
         None
     );
     assert!(store.routine_requests(workspace).await.unwrap().is_empty());
+    let report = RoutineReport {
+        state: State::Degraded,
+        message: "slow".to_owned(),
+    };
+    let by = ("cron", &report);
+    scope.report_routine("ping", by, at(7)).await.unwrap();
+    store
+        .report_routine(workspace + 1, "ping", by, at(7))
+        .await
+        .unwrap_err();
+    let open = store.routine_requests(workspace).await.unwrap();
+    assert_eq!((open.len(), open[0].at), (1, at(7)));
+    assert_eq!(open[0].report.as_ref(), Some(&report));
     let audit = store.audit(workspace, 5).await.unwrap();
     assert_eq!(
         (

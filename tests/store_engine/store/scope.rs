@@ -291,7 +291,8 @@ fn acts(run: RunId, hash: &str) -> Vec<Act> {
             | Act::ResetBreaker { .. }
             | Act::RunRoutine { .. }
             | Act::PauseRoutine { .. }
-            | Act::ResumeRoutine { .. } => panic!("not about a run"),
+            | Act::ResumeRoutine { .. }
+            | Act::ReportRoutine { .. } => panic!("not about a run"),
         }
     }
     all
