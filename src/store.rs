@@ -22,9 +22,9 @@ pub use access::AuditFilter;
 pub use db::changes::{Changes, Glimpse};
 pub use home::HomeView;
 pub use routine::{
-    Compacted, Evidence, Expired, Flush, KnownRoutine, Membership, NewRoutine, Retention,
-    RoutineChange, RoutineMember, RoutinePause, RoutineRequested, RoutineState, RoutineSummary,
-    RoutineWindow,
+    Compacted, Evidence, Expired, Flush, KnownRoutine, Membership, NewRoutine, ProbeSize,
+    Retention, RoutineChange, RoutineMember, RoutinePause, RoutineRequested, RoutineState,
+    RoutineSummary, RoutineWindow,
 };
 pub use run::artifacts::NewArtifact;
 pub use run::claim::{Claimer, QueuePosition};

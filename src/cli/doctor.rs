@@ -12,6 +12,7 @@ use super::stop::{Code, Stop};
 use crate::control::integration::{self, Answer};
 use crate::control::{Control, Refusal};
 use crate::core::base::time::human_ms;
+use crate::core::run::artifact::human_bytes;
 use crate::tui::check_terminal;
 
 /// Check the terminal, settings, secrets and store
@@ -352,6 +353,9 @@ async fn contents(report: &mut Report, control: &Control, start: &Start) {
         "engines",
         overview.engine.sentence(control.settings().read_only),
     );
+    if !overview.workspace.is_empty() {
+        routines(report, control).await;
+    }
     if let Some(last) = overview.runs.first() {
         let age = human_ms(start.clock.now().ms_since(last.requested_at));
         report.fact(
@@ -362,4 +366,40 @@ async fn contents(report: &mut Report, control: &Control, start: &Start) {
     for problem in &overview.problems {
         report.bad("problem", problem.clone());
     }
+}
+
+/// Whether routines run and keep up, and how much their results take.
+async fn routines(report: &mut Report, control: &Control) {
+    let (schedulers, size) = match control.schedulers().await {
+        Ok(found) => found,
+        Err(refusal) => return report.bad("routines", refusal.to_string()),
+    };
+    for one in &schedulers {
+        let load = one.load.unwrap_or_default();
+        let facts = format!(
+            "{}: {} routines, {:.1} checks/s, begun at most {} late, {} waiting",
+            one.engine,
+            load.routines,
+            load.rate(),
+            human_ms(load.lag_ms),
+            load.waiting
+        );
+        match &one.problem {
+            Some(why) => report.bad("routines", format!("{facts}: {why}")),
+            None => report.good("routines", facts),
+        }
+    }
+    if schedulers.is_empty() {
+        report.fact("routines", "no engine runs them");
+    }
+    let (all, day) = (human_bytes(size.bytes), human_bytes(size.day_bytes));
+    report.fact(
+        "results",
+        format!(
+            "{} kept in {all}, {} of them in {day} yesterday; {} for hours and days",
+            size.results,
+            size.day_results,
+            human_bytes(size.rollup_bytes)
+        ),
+    );
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::routine::watch;
 use super::{Control, EnginePlace, LeftOver, Refusal, RunFilter, not_listed};
 use crate::core::base::time::Timestamp;
 use crate::core::health::change::LastChange;
@@ -111,6 +112,10 @@ impl Control {
             overview
                 .problems
                 .splice(first..first, not_probed(&stack, &overview.states));
+            if overview.engine != EnginePlace::Nowhere {
+                let members = scope.routine_members().await?;
+                overview.problems.extend(watch::problems(&members, now));
+            }
             overview.left_over = self.left_over().await?;
             overview.needs = self.needs(&scope, &overview.left_over).await?;
             overview.changes = scope.last_changes().await?;

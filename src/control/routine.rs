@@ -2,6 +2,7 @@
 
 mod act;
 mod text;
+pub mod watch;
 
 use std::collections::HashMap;
 

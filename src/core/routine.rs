@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod class;
+pub mod load;
 pub mod misfire;
 pub mod report;
 pub mod schedule;

@@ -30,7 +30,8 @@ use super::{Mode, World};
 use crate::bus::Notice;
 use crate::core::base::time::Timestamp;
 use crate::core::metric::sample::Trigger;
-use crate::core::routine::misfire::{self, Situation};
+use crate::core::routine::load::LoadCounter;
+use crate::core::routine::misfire::{self, Situation, SkipReason};
 
 /// Checks under way at once.
 const AT_ONCE: usize = 256;
@@ -100,6 +101,7 @@ struct Scheduler {
     /// Shards that go to another engine once their checks are done.
     leaving: Vec<i64>,
     starved_until: Option<Timestamp>,
+    load: LoadCounter,
     clean_at: Instant,
     cleaning: Option<AbortOnDropHandle<()>>,
 }
@@ -107,6 +109,7 @@ struct Scheduler {
 impl Scheduler {
     fn new(world: World, workspace: i64, probe_ms: i64) -> Self {
         let members = Members::new(&world, workspace, VALID_MS.1);
+        let load = LoadCounter::new(world.clock.now());
         Self {
             world,
             workspace,
@@ -121,6 +124,7 @@ impl Scheduler {
             pending: Pending::default(),
             leaving: Vec::new(),
             starved_until: None,
+            load,
             clean_at: Instant::now(),
             cleaning: None,
         }
@@ -232,14 +236,15 @@ impl Scheduler {
             }
             self.heap.pop();
             if self.is_current(at, routine) {
-                self.decide(routine, now);
+                self.decide(routine, (at, now));
             }
         }
         self.start_waiting();
     }
 
-    /// Decides about the slots of a routine up to now, and when to look at it again.
-    fn decide(&mut self, routine: i64, now: Timestamp) {
+    /// Decides about the slots of a routine up to now, and when to look at it again. `planned`: when
+    /// it was to be looked at.
+    fn decide(&mut self, routine: i64, (planned, now): (Timestamp, Timestamp)) {
         let Some(entry) = self.entries.get_mut(&routine) else {
             return;
         };
@@ -267,7 +272,7 @@ impl Scheduler {
                 self.pending.skip(routine, first, 1, reason);
             } else {
                 entry.queued += 1;
-                self.waiting.push_back(entry.task(first));
+                self.waiting.push_back(entry.task(first, planned));
             }
             return;
         }
@@ -279,12 +284,19 @@ impl Scheduler {
         let due = misfire::due(&entry.schedule, &entry.scheduled.rules, situation);
         entry.handled = due.handled.or(Some(now));
         entry.next = due.next;
-        let tasks: Vec<Task> = due.run.iter().map(|slot| entry.task(*slot)).collect();
+        let tasks: Vec<Task> = due
+            .run
+            .iter()
+            .map(|slot| entry.task(*slot, planned))
+            .collect();
         entry.queued += tasks.len();
         if let Some(next) = due.next {
             self.heap.push(Reverse((next, routine)));
         }
         for (slot, count, reason) in due.skipped {
+            if reason == SkipReason::Overload {
+                self.load.skipped(count);
+            }
             self.pending.skip(routine, slot, count, reason);
         }
         self.waiting.extend(tasks);
@@ -293,6 +305,7 @@ impl Scheduler {
     /// Starts waiting checks, as far as there is room. While one waits, later slots of its routine
     /// are recorded as skipped: what is made is not made twice to catch up.
     fn start_waiting(&mut self) {
+        let now = self.world.clock.now();
         let mut blocked = VecDeque::new();
         while let Some(task) = self.waiting.pop_front() {
             let Some(entry) = self.entries.get_mut(&task.routine) else {
@@ -310,6 +323,7 @@ impl Scheduler {
             entry.running = true;
             entry.queued -= 1;
             *self.hosts.entry(task.host.clone()).or_default() += 1;
+            self.load.begun(now.ms_since(task.planned));
             self.tasks.spawn(perform::perform(self.world.clone(), task));
         }
         blocked.append(&mut self.waiting);
@@ -345,12 +359,12 @@ impl Scheduler {
             let Some(entry) = self.entries.get_mut(&id) else {
                 continue;
             };
-            let takes = if request.report.is_some() {
+            let fits = if request.report.is_some() {
                 entry.scheduled.is_reported()
             } else {
                 entry.scheduled.is_active()
             };
-            if !self.members.holds(entry.shard) || !takes {
+            if !self.members.holds(entry.shard) || !fits {
                 continue;
             }
             let taken = self
@@ -370,6 +384,7 @@ impl Scheduler {
                 scheduled: Arc::clone(&entry.scheduled),
                 host: entry.host.clone(),
                 slot: self.world.clock.now(),
+                planned: self.world.clock.now(),
                 trigger: Trigger::Manual,
                 request: Some(request.id),
             });
@@ -455,7 +470,7 @@ mod tests {
             if renewed {
                 scheduler.members.renewed(Instant::now());
             }
-            scheduler.decide(7, now);
+            scheduler.decide(7, (now, now));
             (scheduler.entries[&7].next, scheduler.waiting.len())
         };
         assert_eq!(decide(false, false), (None, 0), "another engine has it");

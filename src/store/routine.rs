@@ -18,6 +18,7 @@ mod pause;
 mod read;
 mod request;
 mod retain;
+mod size;
 mod states;
 mod summary;
 
@@ -30,6 +31,7 @@ pub use pause::RoutinePause;
 pub use read::RoutineWindow;
 pub use request::RoutineRequested;
 pub use retain::{Expired, Retention};
+pub use size::ProbeSize;
 pub use states::{Evidence, RoutineChange, RoutineState};
 pub use summary::RoutineSummary;
 

@@ -33,7 +33,7 @@ use crate::core::stack::state::State;
 
 use super::{
     AuditFilter, Ballot, Beginning, Evidence, Found, Glimpse, HomeView, KnownRoutine, LeftOver,
-    Listed, NewLock, NewRoutine, NewRun, Orderer, Resumer, RoutineChange, RoutineMember,
+    Listed, NewLock, NewRoutine, NewRun, Orderer, ProbeSize, Resumer, RoutineChange, RoutineMember,
     RoutinePause, RoutineState, RoutineSummary, RoutineWindow, RunFilter, Store, StoreError,
     Workspace,
 };
@@ -179,6 +179,11 @@ impl Scope {
     /// [`Store::routine_members`].
     pub async fn routine_members(&self) -> Result<Vec<RoutineMember>, StoreError> {
         self.store.routine_members(self.workspace.id).await
+    }
+
+    /// [`Store::probe_size`].
+    pub async fn probe_size(&self, now: Timestamp) -> Result<ProbeSize, StoreError> {
+        self.store.probe_size(self.workspace.id, now).await
     }
 
     /// [`Store::report_routine`].

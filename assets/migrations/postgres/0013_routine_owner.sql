@@ -8,6 +8,8 @@ create table routine_member (
     -- Members of a lower rank run nothing while one of a higher rank is alive.
     rank bigint not null,
     alive_until bigint not null,
+    -- Whether it keeps up, as JSON; '' before it was counted.
+    load text not null default '',
     primary key (workspace_id, holder)
 );
 

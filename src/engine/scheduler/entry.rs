@@ -136,12 +136,13 @@ impl RoutineEntry {
         (self.queued > 0).then_some(SkipReason::Overload)
     }
 
-    pub fn task(&self, slot: Timestamp) -> Task {
+    pub fn task(&self, slot: Timestamp, planned: Timestamp) -> Task {
         Task {
             routine: self.id,
             scheduled: Arc::clone(&self.scheduled),
             host: self.host.clone(),
             slot,
+            planned,
             trigger: Trigger::Schedule,
             request: None,
         }

@@ -11,6 +11,7 @@ use super::entry::RoutineEntry;
 use super::members::Moved;
 use super::{AGAIN, Scheduler};
 use crate::core::base::time::Timestamp;
+use crate::core::routine::load::SchedulerLoad;
 use crate::core::routine::misfire::SkipReason;
 use crate::core::runbook;
 use crate::store::{NewRoutine, Retention, StoreError};
@@ -42,11 +43,17 @@ impl Scheduler {
         self.members
             .set_validity(shortest.unwrap_or(VALID_MS.1).clamp(VALID_MS.0, VALID_MS.1));
         let rank = i64::from(self.world.serves());
+        let held = |e: &&RoutineEntry| self.members.holds(e.shard);
+        let load = SchedulerLoad {
+            routines: self.entries.values().filter(held).count() as u64,
+            waiting: self.waiting.len() as u64,
+            ..self.load.read(self.world.clock.now())
+        };
         let Moved {
             taken,
             leaving,
             lost,
-        } = self.members.sync(&self.world, rank).await?;
+        } = self.members.sync(&self.world, rank, &load).await?;
         if lost {
             self.forget();
         }

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use tokio::time::{Duration, Instant};
 
 use crate::core::base::time::Timestamp;
+use crate::core::routine::load::SchedulerLoad;
 use crate::core::routine::shard::{SHARDS, owner};
 use crate::engine::sweep::Steadiness;
 use crate::engine::{World, identity};
@@ -90,9 +91,14 @@ impl Members {
 
     /// Renews the membership, or joins; removes members that are gone; takes free shards that
     /// belong to this engine.
-    pub async fn sync(&mut self, world: &World, rank: i64) -> Result<Moved, StoreError> {
+    pub async fn sync(
+        &mut self,
+        world: &World,
+        rank: i64,
+        load: &SchedulerLoad,
+    ) -> Result<Moved, StoreError> {
         let steady = self.steadiness.is_steady(world.clock, self.valid_ms / 3);
-        let lost = self.stay_or_join(world, rank).await?;
+        let lost = self.stay_or_join(world, rank, load).await?;
         let mut members = world.store.routine_members(self.workspace).await?;
         let gone = |m: &RoutineMember| m.holder != *world.holder && is_gone(world, m, steady);
         for member in members.iter().filter(|m| gone(m)) {
@@ -126,11 +132,16 @@ impl Members {
     }
 
     /// Whether the membership was removed meanwhile.
-    async fn stay_or_join(&mut self, world: &World, rank: i64) -> Result<bool, StoreError> {
+    async fn stay_or_join(
+        &mut self,
+        world: &World,
+        rank: i64,
+        load: &SchedulerLoad,
+    ) -> Result<bool, StoreError> {
         let begun = Instant::now();
         let was_member = self.term.is_some();
         if let Some((member, until)) = self.membership(world) {
-            if world.store.stay_in_routines(member, until).await? {
+            if world.store.stay_in_routines(member, until, load).await? {
                 self.renewed(begun);
                 return Ok(false);
             }

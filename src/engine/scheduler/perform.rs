@@ -48,6 +48,8 @@ pub(super) struct Task {
     /// The host it calls; '' for a local command.
     pub host: String,
     pub slot: Timestamp,
+    /// When it was to begin.
+    pub planned: Timestamp,
     pub trigger: Trigger,
     pub request: Option<i64>,
 }

@@ -6,6 +6,7 @@
 //! is the fence. A shard is free only after its holder has released it, or was removed.
 
 use crate::core::base::time::Timestamp;
+use crate::core::routine::load::SchedulerLoad;
 use crate::store::db::{Tx, text};
 use crate::store::{Store, StoreError};
 
@@ -13,10 +14,12 @@ const JOIN: &str = "insert into routine_member (workspace_id, holder, term, rank
      on conflict (workspace_id, holder) do update set term = routine_member.term + 1, rank = excluded.rank, \
      alive_until = excluded.alive_until returning term";
 const STAY: &str = "update routine_member set alive_until = $4 where workspace_id = $1 and holder = $2 and term = $3";
+const LOAD: &str =
+    "update routine_member set load = $4 where workspace_id = $1 and holder = $2 and term = $3";
 const LEAVE: &str =
     "delete from routine_member where workspace_id = $1 and holder = $2 and term = $3";
 const REMOVE: &str = "delete from routine_member where workspace_id = $1 and holder = $2 and term = $3 and alive_until = $4";
-const MEMBERS: &str = "select holder, term, rank, alive_until from routine_member where workspace_id = $1 order by holder";
+const MEMBERS: &str = "select holder, term, rank, alive_until, load from routine_member where workspace_id = $1 order by holder";
 const SHARDS: &str =
     "select shard, holder from routine_shard where workspace_id = $1 and holder <> ''";
 const TAKE: &str = "insert into routine_shard (workspace_id, shard, holder, term, dead_until) values ($1, $2, $3, 1, 0) \
@@ -34,6 +37,8 @@ pub struct RoutineMember {
     /// Members of a lower rank run nothing while one of a higher rank is alive.
     pub rank: i64,
     pub alive_until: Timestamp,
+    /// Whether it keeps up; none: not counted yet.
+    pub load: Option<SchedulerLoad>,
 }
 
 /// The right of one member to write results.
@@ -62,14 +67,21 @@ impl Store {
         Ok(term.map_or(0, |(term,)| term))
     }
 
-    /// Renews a membership; false: it was removed, and nothing was changed.
+    /// Renews a membership, and says whether the member keeps up; false: it was removed, and nothing
+    /// was changed.
     pub async fn stay_in_routines(
         &self,
         member: Membership<'_>,
         until: Timestamp,
+        load: &SchedulerLoad,
     ) -> Result<bool, StoreError> {
         let mut tx = self.db.begin().await?;
         let stayed = stay(&mut tx, member, until).await?;
+        if stayed {
+            let (workspace, holder, term) = (member.workspace, text(member.holder), member.term);
+            let load = serde_json::to_string(load).unwrap_or_default();
+            execute!(tx, LOAD, workspace, holder.as_ref(), term, load)?;
+        }
         tx.commit().await?;
         Ok(stayed)
     }
@@ -104,13 +116,15 @@ impl Store {
 
     /// All members, also those that are gone.
     pub async fn routine_members(&self, workspace: i64) -> Result<Vec<RoutineMember>, StoreError> {
+        type Row = (String, i64, i64, i64, String);
         let mut db = self.db.read().await?;
-        let rows = fetch_all!(db, (String, i64, i64, i64), MEMBERS, workspace)?;
-        let member = |(holder, term, rank, until)| RoutineMember {
+        let rows = fetch_all!(db, Row, MEMBERS, workspace)?;
+        let member = |(holder, term, rank, until, load): Row| RoutineMember {
             holder,
             term,
             rank,
             alive_until: Timestamp(until),
+            load: serde_json::from_str(&load).ok(),
         };
         Ok(rows.into_iter().map(member).collect())
     }

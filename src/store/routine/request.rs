@@ -92,8 +92,8 @@ impl Store {
         &self,
         workspace: i64,
     ) -> Result<Vec<RoutineRequested>, StoreError> {
-        let mut db = self.db.read().await?;
         type Row = (i64, String, String, i64, String, String);
+        let mut db = self.db.read().await?;
         let rows = fetch_all!(db, Row, OPEN, workspace)?;
         let request = |(id, routine, actor, at, state, message): Row| RoutineRequested {
             id,

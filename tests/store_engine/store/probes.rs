@@ -452,7 +452,20 @@ pub async fn nothing_goes_before_it_is_counted(place: Place) {
     let ids = routines(&place, 2).await;
     let all = results(&ids, MONDAY, MONDAY + 2 * DAY_MS);
     write(&place, &all).await;
+    let size = async |day: i64| {
+        let now = Timestamp(MONDAY + day * DAY_MS);
+        place.store.probe_size(place.workspace, now).await.unwrap()
+    };
+    let count = i64::try_from(all.len()).unwrap();
+    assert_eq!(
+        (size(1).await.results, size(1).await.rollup_bytes),
+        (count, 0)
+    );
     compact(&place, MONDAY + 3 * DAY_MS).await;
+    let (first, last) = (size(1).await, size(3).await);
+    assert_eq!((first.results, first.day_results), (count, count / 2));
+    assert!(0 < first.day_bytes && first.day_bytes < first.bytes);
+    assert!(first.rollup_bytes > 0 && last.day_results == 0, "{last:?}");
     let now = Timestamp(MONDAY + 3 * DAY_MS);
     let retain = async |keep: &Retention| place.store.retain_probes(now, keep).await.unwrap();
     let dry = Retention {

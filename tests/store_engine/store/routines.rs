@@ -2,6 +2,7 @@
 
 use opsroom::core::base::time::Timestamp;
 use opsroom::core::metric::sample::{Probed, Sample};
+use opsroom::core::routine::load::SchedulerLoad;
 use opsroom::core::routine::report::RoutineReport;
 use opsroom::core::stack::state::State;
 use opsroom::store::{Flush, Membership, NewRoutine};
@@ -64,7 +65,12 @@ pub async fn a_removed_member_writes_nothing(place: Place) {
         (term, 1, at(15))
     );
     // It renews its membership after it was read: it is not gone.
-    assert!(store.stay_in_routines(a, at(30)).await.unwrap());
+    let load = SchedulerLoad {
+        lag_ms: 12,
+        ..SchedulerLoad::default()
+    };
+    assert_eq!(seen[0].load, None);
+    assert!(store.stay_in_routines(a, at(30), &load).await.unwrap());
     assert!(
         !store
             .remove_routine_member(place.workspace, &seen[0])
@@ -72,13 +78,19 @@ pub async fn a_removed_member_writes_nothing(place: Place) {
             .unwrap()
     );
     let seen = store.routine_members(place.workspace).await.unwrap();
+    assert_eq!(seen[0].load, Some(load));
     assert!(
         store
             .remove_routine_member(place.workspace, &seen[0])
             .await
             .unwrap()
     );
-    assert!(!store.stay_in_routines(a, at(40)).await.unwrap());
+    assert!(
+        !store
+            .stay_in_routines(a, at(40), &SchedulerLoad::default())
+            .await
+            .unwrap()
+    );
     assert!(!flush(&place, a, 6).await);
     assert!(
         store

@@ -20,7 +20,7 @@ use opsroom::core::run::resume::Decision;
 use opsroom::core::run::{RunId, RunStatus, StepStatus, Transition};
 use opsroom::core::stack::diff;
 use opsroom::core::stack::service::{Environment, Service, Stack};
-use opsroom::store::{HomeView, NewArtifact, NewLock};
+use opsroom::store::{HomeView, NewArtifact, NewLock, ProbeSize};
 
 use super::{Place, at, event, plan};
 
@@ -60,6 +60,7 @@ const ABOUT_A_WORKSPACE: &[&str] = &[
     "routine",
     "routine_result",
     "routines",
+    "schedulers",
     "runs",
     "runbook",
     "runbooks",
@@ -473,6 +474,8 @@ pub async fn another_workspace_is_empty(place: Place) {
     assert!(other.routines().await.unwrap().is_empty());
     assert!(other.routine("web ping").await.is_err());
     assert_eq!(other.routine_result(1).await.unwrap(), None);
+    let (schedulers, size) = other.schedulers().await.unwrap();
+    assert_eq!((schedulers.len(), size), (0, ProbeSize::default()));
     let reset = Act::ResetBreaker {
         target: "web".to_owned(),
         env: None,
