@@ -440,12 +440,9 @@ impl Control {
         match plan.confirm_word() {
             Some(word) if !typed.is_some_and(|typed| is_confirmed(&word, typed)) => {
                 let link = plan.confirm_link();
-                let env = link.map(|link| match &link.env {
-                    Some(env) => env.clone(),
-                    None => link.protected_envs.join(", "),
-                });
+                let places = link.map(|link| link.protected_places().join(", "));
                 Err(Refusal::Unconfirmed {
-                    env: env.unwrap_or_default(),
+                    env: places.unwrap_or_default(),
                     word,
                 })
             }

@@ -176,6 +176,21 @@ fn a_protected_environment_requires_its_word() {
     assert_eq!(typed, Some(Some("Prod  WEB".to_owned())));
 }
 
+/// Such as those which only a called runbook changes.
+#[test]
+fn a_card_names_protected_environments_beyond_its_own() {
+    let reaching = Plan {
+        protected_envs: vec!["prod".to_owned()],
+        ..plan("staging", true)
+    };
+    let mut console = Console::new(World::with_plan(reaching));
+    console
+        .command("deploy web to staging")
+        .shows(" PROD  Plan: deploy web")
+        .shows("staging, reaches prod (protected)")
+        .shows("type `prod web` to confirm:");
+}
+
 #[test]
 fn a_paste_confirms_nothing() {
     let mut console = Console::new(World::with_plan(plan("prod", true)));

@@ -481,10 +481,10 @@ impl Dialog for Card {
         let room = usize::from(height).saturating_sub(foot + 2).max(1);
         let top = self.top.min(lines.len().saturating_sub(room));
         let plan = &self.card.plan;
-        let env = plan.env.as_deref().filter(|_| plan.protected);
-        let title: Vec<Span<'_>> = env
+        let title: Vec<Span<'_>> = plan
+            .protected_places()
+            .iter()
             .map(|env| badge(env, theme))
-            .into_iter()
             .chain([Span::styled(
                 format!(" Plan: {} ", safe(&plan.title)),
                 theme.strong(),
