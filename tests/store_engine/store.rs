@@ -229,7 +229,7 @@ suite! {
         a_routine_that_is_asked_for_is_taken_once;
     lockouts: a_locked_target_keeps_changing_runs_in_the_queue, a_locked_runbook_keeps_its_runs_in_the_queue,
         a_lock_is_audited_and_replaced_only_by_its_author, a_stopped_run_keeps_no_place_before_others,
-        targets_are_locked_once_in_one_order, racing_people_end_a_lock_once;
+        a_stopped_run_keeps_no_place_in_its_lane, targets_are_locked_once_in_one_order, racing_people_end_a_lock_once;
     notes: notes_are_entries_also_after_the_end, a_link_is_an_artifact_with_an_entry;
     table: every_pair_of_state_and_transition;
     resume: an_unknown_outcome_requires_a_decision, targets_are_taken_all_or_none_and_given_back,
