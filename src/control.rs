@@ -297,8 +297,8 @@ impl Control {
                 (last, changed(&scope, &plan).await?)
             }
         };
-        let queue = self.waits(&plan).await?;
-        lockout::add_risks(&mut plan, &self.lockouts().await?);
+        let queue = self.blockers(&plan).await?;
+        lockout::set_risks(&mut plan, &self.lockouts().await?);
         Ok(PlanCard {
             plan,
             last,
@@ -331,6 +331,8 @@ impl Control {
         self.admit(&plan, typed)?;
         self.not_locked(&plan).await?;
         self.holds_no_secret(&plan)?;
+        let mut plan = plan;
+        lockout::set_risks(&mut plan, &[]);
         let new = NewRun {
             workspace: scope.workspace().id,
             plan,

@@ -822,6 +822,14 @@ fn a_locked_target_blocks_every_door_until_it_is_unlocked() {
         .expect(0)
         .prints(&["unlocked: runbook cutover"]);
     home.run(&["run", "cut over web in dev", "--yes"]).expect(0);
+    // A run that is done again shows the locks of now, before it asks for anything.
+    home.run(&["run", "lock runbook cutover for 1h because \"again\""])
+        .expect(0);
+    home.run(&["retry", "2"])
+        .expect(2)
+        .says(&["risk         block LOCKED: runbook cutover", "again"]);
+    home.run(&["run", "unlock runbook cutover"]).expect(0);
+    home.run(&["retry", "2", "--yes"]).expect(0);
     home.run(&["unlock", "web", "--env", "dev"])
         .expect(0)
         .prints(&["unlocked: web in dev"]);

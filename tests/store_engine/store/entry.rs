@@ -1531,12 +1531,13 @@ pub async fn a_plan_made_before_the_end_of_a_lock_is_started_after_it(place: Pla
         services: vec!["web".to_owned()],
         ..empty("deploy")
     };
-    lockout::add_risks(&mut stopped, &control.lockouts().await.unwrap());
+    lockout::set_risks(&mut stopped, &control.lockouts().await.unwrap());
     assert_eq!(stopped.blocks().count(), 1);
     let locked = refused(control.submit(stopped.clone(), None, None).await);
     assert!(locked.contains("web in staging, locked by ana"), "{locked}");
     control.act(Act::Unlock { of, reason: None }).await.unwrap();
-    control.submit(stopped.clone(), None, None).await.unwrap();
+    let run = control.submit(stopped.clone(), None, None).await.unwrap();
+    assert_eq!(run.plan.blocks().count(), 0, "nothing locked it");
     stopped.risks.push(Risk {
         level: RiskLevel::Block,
         code: "OTHER".to_owned(),
