@@ -1820,6 +1820,7 @@ fn need(run: i64, reason: NeedReason, minutes: i64) -> RunNeed {
         reason,
         since: NOW.plus_ms(-minutes * 60_000),
         run: RunId(run),
+        step: None,
         title: Some(format!("deploy {run}")),
     }
 }
@@ -2341,10 +2342,7 @@ fn an_idle_console_requests_nothing_and_ticks_by_the_minute() {
     assert_eq!(console.send_unanswered(Msg::Tick(NOW.plus_ms(20_000))), []);
     assert_eq!(console.text(), before, "nothing changes within a minute");
     let mut live = Console::new(World::default());
-    assert_eq!(
-        live.app.wants_tick(),
-        Some(Duration::from_secs(1))
-    );
+    assert_eq!(live.app.wants_tick(), Some(Duration::from_secs(1)));
     live.shows("21:04:11Z");
 }
 
