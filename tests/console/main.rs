@@ -2550,6 +2550,8 @@ fn snapshots() {
             (80, 24),
         ),
         ("help_80x24", "?", true, (80, 24)),
+        ("find_80x24", ", s", true, (80, 24)),
+        ("find_200x50", ", s", true, (200, 50)),
     ] {
         let facts = Facts {
             simulated: true,
