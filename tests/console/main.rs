@@ -2659,6 +2659,26 @@ fn runs_of_a_person_and_of_a_kind_are_requested_as_such() {
 }
 
 #[test]
+fn the_count_of_a_list_is_kept() {
+    let mut console = Console::new(World::default());
+    console
+        .command("last 1 runs")
+        .shows("Runs 1 last 1")
+        .hides("#40");
+    console
+        .send(Msg::Lagged)
+        .shows("Runs 1 last 1")
+        .hides("#40");
+    console.command("runs").shows("#40");
+    console.command("last 7 changes");
+    let asked = console.wanted.iter().find_map(|effect| match effect {
+        Effect::Audit { filter, .. } => Some(filter.limit),
+        _ => None,
+    });
+    assert_eq!(asked, Some(7));
+}
+
+#[test]
 fn a_shell_command_that_changes_something_runs_nothing() {
     for text in [
         "kubectl delete pod web",

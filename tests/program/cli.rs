@@ -2582,6 +2582,13 @@ fn a_phrase_that_looks_prints_its_data_and_works_read_only() {
     }
     let runs = home.json(&["runs", "--json"]);
     assert_eq!(runs.as_array().unwrap().len(), 1, "looking starts no run");
+    home.run(&["run", "check web in staging"]).expect(0);
+    let listed = |phrase: &str| {
+        let rows = home.json(&["run", phrase, "--json"]);
+        rows.as_array().unwrap().len()
+    };
+    assert_eq!((listed("runs"), listed("last 1 runs")), (2, 1));
+    assert_eq!((listed("changes") > 1, listed("last 1 changes")), (true, 1));
     let none = home.run(&["runs", "--actor", "bo"]).expect(0);
     assert!(!none.stdout.contains("check web"), "{none:?}");
     service.stop();
