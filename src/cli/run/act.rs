@@ -90,7 +90,7 @@ async fn confirm_plan(
 }
 
 /// The text typed to confirm, if one is required. Risks that block are left to `submit`, which
-/// refuses them, except a lock: it may have ended by then, and nobody has confirmed.
+/// refuses them, except a lock: it may have ended by then, and no person has confirmed.
 pub(in crate::cli) async fn consent(
     plan: &Plan,
     yes: bool,
