@@ -297,8 +297,8 @@ impl Control {
                 (last, changed(&scope, &plan).await?)
             }
         };
-        let queue = self.waits(&plan).await?;
-        lockout::add_risks(&mut plan, &self.lockouts().await?);
+        let queue = self.blockers(&plan).await?;
+        lockout::set_risks(&mut plan, &self.lockouts().await?);
         Ok(PlanCard {
             plan,
             last,
@@ -331,6 +331,8 @@ impl Control {
         self.admit(&plan, typed)?;
         self.not_locked(&plan).await?;
         self.holds_no_secret(&plan)?;
+        let mut plan = plan;
+        lockout::set_risks(&mut plan, &[]);
         let new = NewRun {
             workspace: scope.workspace().id,
             plan,
@@ -440,12 +442,9 @@ impl Control {
         match plan.confirm_word() {
             Some(word) if !typed.is_some_and(|typed| is_confirmed(&word, typed)) => {
                 let link = plan.confirm_link();
-                let env = link.map(|link| match &link.env {
-                    Some(env) => env.clone(),
-                    None => link.protected_envs.join(", "),
-                });
+                let places = link.map(|link| link.protected_places().join(", "));
                 Err(Refusal::Unconfirmed {
-                    env: env.unwrap_or_default(),
+                    env: places.unwrap_or_default(),
                     word,
                 })
             }

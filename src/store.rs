@@ -18,7 +18,7 @@ mod run;
 mod scope;
 mod stack;
 
-pub use access::AuditFilter;
+pub use access::{AuditFilter, Written};
 pub use db::changes::{Changes, Glimpse};
 pub use home::HomeView;
 pub use routine::{

@@ -41,6 +41,7 @@ pub(super) async fn print(
         return Err(Stop::Usage(why_not(parsed)));
     };
     let input = |name: &str| parsed.inputs.get(name).cloned();
+    let limit = input("limit").and_then(|count| count.parse().ok());
     let actor = input("actor").map(|actor| match actor.as_str() {
         "me" => control.settings().actor.clone(),
         _ => actor,
@@ -83,7 +84,7 @@ pub(super) async fn print(
                 env: parsed.env.clone(),
                 actor,
                 since: input("since"),
-                limit: 20,
+                limit: limit.unwrap_or(20),
                 json,
             };
             runs::perform(&args, start).await
@@ -104,7 +105,7 @@ pub(super) async fn print(
                 run: run.map(Which::Number),
                 service,
                 env: parsed.env.clone(),
-                limit: 50,
+                limit: limit.unwrap_or(50),
                 json,
             };
             audit::perform(&args, start).await

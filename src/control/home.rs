@@ -43,6 +43,7 @@ impl Control {
                 reason: NeedReason::LeftOver,
                 since: waits.queued_at,
                 run: waits.run,
+                step: None,
                 title: waits.title.clone(),
             })
             .collect();
@@ -57,35 +58,34 @@ impl Control {
         Ok(needs)
     }
 
-    /// The waiting runs with a step that the person may answer.
+    /// The steps of waiting runs that the person may answer.
     async fn questions(&self, scope: &Scope, waiting: &[RunId]) -> Result<Vec<RunNeed>, Refusal> {
         let mut needs = Vec::new();
         for run in scope.whole_runs(waiting).await?.runs {
             let steps = scope.steps(run.id).await?;
-            let step = steps.iter().find(|s| s.status == StepStatus::Waiting);
-            let Some(step) = step else { continue };
-            let spec = run
-                .plan
-                .numbered_step(step.index)
-                .map(|(step, _)| &step.spec);
-            let reason = match spec {
-                Some(StepSpec::Manual(_)) => NeedReason::Question,
-                Some(StepSpec::Approve(_)) => {
-                    let asked = approval(scope, &run, &steps).await?;
-                    let question = asked.as_ref().and_then(|asked| asked.question(&run));
-                    if question.is_none_or(|q| q.may(&self.0.settings.actor).is_err()) {
-                        continue;
+            let asked = approval(scope, &run, &steps).await?;
+            for step in steps.iter().filter(|s| s.status == StepStatus::Waiting) {
+                let spec = run.plan.numbered_step(step.index);
+                let reason = match spec.map(|(step, _)| &step.spec) {
+                    Some(StepSpec::Manual(_)) => NeedReason::Question,
+                    Some(StepSpec::Approve(_)) => {
+                        let own = asked.as_ref().filter(|asked| asked.step == step.index);
+                        let question = own.and_then(|asked| asked.question(&run));
+                        if question.is_none_or(|q| q.may(&self.0.settings.actor).is_err()) {
+                            continue;
+                        }
+                        NeedReason::Approval
                     }
-                    NeedReason::Approval
-                }
-                _ => continue,
-            };
-            needs.push(RunNeed {
-                reason,
-                since: step.started_at.unwrap_or(run.requested_at),
-                run: run.id,
-                title: Some(run.plan.title.clone()),
-            });
+                    _ => continue,
+                };
+                needs.push(RunNeed {
+                    reason,
+                    since: step.started_at.unwrap_or(run.requested_at),
+                    run: run.id,
+                    step: Some(step.index),
+                    title: Some(run.plan.title.clone()),
+                });
+            }
         }
         Ok(needs)
     }
@@ -102,6 +102,7 @@ fn ended_need(run: RunSummary) -> RunNeed {
         reason,
         since: run.finished_at.unwrap_or(run.requested_at),
         run: run.id,
+        step: None,
         title: Some(run.title),
     }
 }

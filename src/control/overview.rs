@@ -11,6 +11,7 @@ use crate::core::health::check::score::{self, Score};
 use crate::core::health::day::Day;
 use crate::core::health::observation::{TargetState, TargetSummary, current_state};
 use crate::core::run::breaker::Breaker;
+use crate::core::run::lockout::Lockout;
 use crate::core::run::need::RunNeed;
 use crate::core::run::plan::{Target, targets_of};
 use crate::core::run::summary::RunSummary;
@@ -42,6 +43,8 @@ pub struct Overview {
     pub needs: Vec<RunNeed>,
     /// The last changes of services.
     pub changes: Vec<LastChange>,
+    /// Locks of people that have not ended.
+    pub locks: Vec<Lockout>,
     /// Circuit breakers that are open or have counted failures.
     pub breakers: Vec<Breaker>,
     /// Problems of the console itself: no engine, targets that cannot be probed, runbooks that did
@@ -120,6 +123,7 @@ impl Control {
             overview.needs = self.needs(&scope, &overview.left_over).await?;
             overview.changes = scope.last_changes().await?;
             overview.breakers = scope.breakers().await?;
+            overview.locks = scope.lockouts(now).await?;
             overview.workspace.clone_from(&scope.workspace().name);
             overview.update_score(now);
         }

@@ -100,13 +100,17 @@ impl Watcher {
             .map(|g| (g.run, (g.status, g.last_seq)))
             .collect();
         let live = foreign.clone().any(|g| g.status.is_held());
-        let (audit, applied) = match own {
-            None => (None, false),
+        let (audit, (applied, locked)) = match own {
+            None => (None, (false, false)),
             Some(own) => self.audit(own, seen.as_ref()).await?,
         };
         if applied {
             self.bus.publish(Notice::Stack);
         }
+        if locked {
+            self.bus.publish(Notice::Observations);
+        }
+        let applied = applied || locked;
         // Runs from before the watch began are no news.
         let Some(before) = seen.replace(Seen { runs, audit }) else {
             return Ok(applied || live);
@@ -145,20 +149,21 @@ impl Watcher {
         })
     }
 
-    /// The workspace with the newest row of its audit log, and whether a stack was applied since the
-    /// last poll.
+    /// The workspace with the newest row of its audit log, and whether a stack was applied, or a lock
+    /// set or ended, since the last poll.
     async fn audit(
         &self,
         own: OwnWorkspace,
         seen: Option<&Seen>,
-    ) -> Result<(Option<(i64, i64)>, bool), StoreError> {
+    ) -> Result<(Option<(i64, i64)>, (bool, bool)), StoreError> {
         let before = seen
             .and_then(|seen| seen.audit)
             .filter(|(workspace, _)| *workspace == own.id)
             .map(|(_, id)| id);
-        let (newest, applied) = self.store.applied_after(own.id, before).await?;
+        let written = self.store.written_after(own.id, before).await?;
         let appeared = own.appeared && before.is_none();
-        Ok((Some((own.id, newest)), applied || appeared))
+        let news = (written.stack || appeared, written.locks);
+        Ok((Some((own.id, written.newest)), news))
     }
 }
 
@@ -192,12 +197,13 @@ mod tests {
     use crate::control::ProcessKind;
     use crate::control::testing::{empty, opened};
     use crate::core::run::event::{EntryBody, Level, NewEntry};
+    use crate::core::run::lockout::{LockEnd, Lockable};
     use crate::core::run::plan::Plan;
     use crate::core::run::queue::Lanes;
     use crate::core::stack::service::Contact;
     use crate::core::stack::{Change, Delta};
     use crate::engine::EngineConfig;
-    use crate::store::NewRun;
+    use crate::store::{NewLock, NewRun};
 
     async fn queue(store: &Store, workspace: i64) -> RunId {
         let new = NewRun {
@@ -373,6 +379,33 @@ mod tests {
         store.apply(own, &contact("cy"), "ben", now).await.unwrap();
         assert!(watcher.poll(&mut seen).await.unwrap());
         assert_eq!(news(&mut bus), [Notice::Stack]);
+        assert!(!watcher.poll(&mut seen).await.unwrap());
+        assert_eq!(news(&mut bus), []);
+    }
+
+    #[tokio::test]
+    async fn a_lock_of_another_process_is_published_when_it_is_set_and_when_it_ends() {
+        let control = opened(ProcessKind::Cli).await;
+        let store = control.0.store.for_engines().clone();
+        let (now, own) = (Clock::System.now(), control.workspace().unwrap().id);
+        let watcher = watcher(&control);
+        let (mut seen, mut bus) = (None, watcher.bus.subscribe());
+        watcher.poll(&mut seen).await.unwrap();
+        assert_eq!(news(&mut bus), []);
+        let of = [Lockable::Runbook("deploy".to_owned())];
+        let lock = NewLock {
+            of: &of,
+            end: LockEnd::For(60_000),
+            until: now.plus_ms(60_000),
+            actor: "ben",
+            reason: "migration",
+        };
+        store.lock(own, lock, now).await.unwrap();
+        assert!(watcher.poll(&mut seen).await.unwrap());
+        assert_eq!(news(&mut bus), [Notice::Observations]);
+        store.unlock(own, &of, ("ben", None), now).await.unwrap();
+        assert!(watcher.poll(&mut seen).await.unwrap());
+        assert_eq!(news(&mut bus), [Notice::Observations]);
         assert!(!watcher.poll(&mut seen).await.unwrap());
         assert_eq!(news(&mut bus), []);
     }

@@ -3,6 +3,7 @@
 use sqlx::QueryBuilder;
 
 use crate::core::base::time::Timestamp;
+use crate::core::run::act::audit_word;
 use crate::core::run::{AuditRow, RunId};
 
 use super::db::{Tx, text, text_opt};
@@ -15,11 +16,11 @@ const NEWEST: &str = "select id, at, actor, action, object, before, after, reaso
      where workspace_id = $1 order by id desc limit $2";
 const ROWS: &str =
     "select id, at, actor, action, object, before, after, reason from audit where workspace_id = ";
-/// The newest row; the newest after $2, and the newest of those that is of an applied stack. Each
-/// reads the end of an index.
+/// The newest row; the newest after $2, and the newest of those that is of an applied stack, or of a
+/// lock. Each reads the end of an index.
 const NEWEST_ID: &str = "select coalesce(max(id), 0) from audit where workspace_id = $1";
-const AFTER: &str = "select coalesce(max(id), $2), coalesce(max(case when action = $3 then id end), 0) \
-     from audit where workspace_id = $1 and id > $2";
+const AFTER: &str = "select coalesce(max(id), $2), coalesce(max(case when action = $3 then id end), 0), \
+     coalesce(max(case when action in ($4, $5) then id end), 0) from audit where workspace_id = $1 and id > $2";
 /// The action of the rows of an applied stack.
 pub(super) const APPLY: &str = "stack.apply";
 /// The number of the run a row is about; null when it is about something else. A step's row is
@@ -40,6 +41,17 @@ pub struct AuditFilter {
     pub limit: u32,
 }
 
+/// What rows of the audit log are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Written {
+    /// The number of the newest row.
+    pub newest: i64,
+    /// An applied stack.
+    pub stack: bool,
+    /// Locks that people have set or ended.
+    pub locks: bool,
+}
+
 impl Store {
     /// The newest `limit` rows, newest first.
     pub async fn audit(&self, workspace: i64, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
@@ -48,21 +60,37 @@ impl Store {
         Ok(rows.into_iter().map(AuditRow::from).collect())
     }
 
-    /// The number of the newest row, and whether a row after `after` is of an applied stack; without
-    /// `after` none is. A row that is committed after one with a higher number can be missed.
-    pub async fn applied_after(
+    /// The newest row, and what the rows after `after` are of; without `after` of nothing. A row that
+    /// is committed after one with a higher number can be missed.
+    pub async fn written_after(
         &self,
         workspace: i64,
         after: Option<i64>,
-    ) -> Result<(i64, bool), StoreError> {
+    ) -> Result<Written, StoreError> {
         let mut db = self.db.read().await?;
         let Some(after) = after else {
             let newest = fetch_optional!(db, (i64,), NEWEST_ID, workspace)?;
-            return Ok((newest.unwrap_or_default().0, false));
+            return Ok(Written {
+                newest: newest.unwrap_or_default().0,
+                ..Written::default()
+            });
         };
-        let row = fetch_optional!(db, (i64, i64), AFTER, workspace, after, APPLY)?;
-        let (newest, applied) = row.unwrap_or((after, 0));
-        Ok((newest, applied > 0))
+        let row = fetch_optional!(
+            db,
+            (i64, i64, i64),
+            AFTER,
+            workspace,
+            after,
+            APPLY,
+            audit_word::LOCK,
+            audit_word::UNLOCK
+        )?;
+        let (newest, applied, locked) = row.unwrap_or((after, 0, 0));
+        Ok(Written {
+            newest,
+            stack: applied > 0,
+            locks: locked > 0,
+        })
     }
 
     /// Rows that pass the filter, newest first.

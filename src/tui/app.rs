@@ -154,6 +154,7 @@ impl App {
             Msg::Tick(now) => {
                 self.now = now;
                 self.age(now);
+                self.end_locks(now);
                 self.read_again(now);
                 self.toast.take_if(|toast| toast.until <= now);
                 Vec::new()
@@ -178,12 +179,14 @@ impl App {
         )
     }
 
-    /// How often to tick: every second while a run is live or a toast is shown, else once a minute
+    /// How often to tick: every second while a run is live, a toast is shown or a lock may end under a
+    /// plan card, else once a minute
     /// or as often as states become stale.
     #[must_use]
     pub fn wants_tick(&self) -> Option<Duration> {
+        let locked = !self.popups.is_empty() && self.overview.iter().any(|o| !o.locks.is_empty());
         let busy = !layout::is_too_small(self.size)
-            && (self.shows_seconds() || self.toast.is_some() || self.away.waits());
+            && (self.shows_seconds() || self.toast.is_some() || self.away.waits() || locked);
         let period = self.overview.as_ref().map_or(MINUTE_MS, |o| o.stale_ms / 3);
         let slow = Duration::from_millis(u64::try_from(period).unwrap_or(0).clamp(1000, 60_000));
         if busy {

@@ -35,7 +35,7 @@ pub struct OpenLog {
 const PAGE: u32 = 2000;
 /// Poll interval after a store error, and where other processes' writes send no notices.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// Poll interval where notices are sent, in case one is lost.
+/// Poll interval where notices are sent, in case one is lost, and of runs that have ended.
 const POLL_FALLBACK: Duration = Duration::from_secs(15);
 
 impl OpenLog {
@@ -227,18 +227,8 @@ impl Feed {
     /// Waits until something is added to a run that has ended; false: nothing more will be shown.
     /// A subcommand does not wait: it gets notices only of its own process's writes.
     async fn wait_added(&self, notices: &mut Receiver<Notice>) -> bool {
-        if self.control.settings().door == ProcessKind::Cli {
-            return false;
-        }
-        loop {
-            match notices.recv().await {
-                Ok(Notice::Entries(run, seq)) if run == self.run && seq > self.after => {
-                    return true;
-                }
-                Ok(_) | Err(RecvFailed::Lagged(_)) => {}
-                Err(RecvFailed::Closed) => return false,
-            }
-        }
+        self.control.settings().door != ProcessKind::Cli
+            && added(self.run, self.after, notices).await
     }
 
     /// Waits until the log is on screen.
@@ -278,6 +268,23 @@ impl Feed {
         )
         .await;
     }
+}
+
+/// Waits until entries of the run may be in the store after `after`: a notice says so, notices were
+/// lost, or the poll interval is over, as other processes write to an ended run without one. False:
+/// there will be no more notices.
+async fn added(run: RunId, after: i64, notices: &mut Receiver<Notice>) -> bool {
+    let news = async {
+        loop {
+            match notices.recv().await {
+                Ok(Notice::Entries(of, seq)) if of == run && seq > after => return true,
+                Ok(_) => {}
+                Err(RecvFailed::Lagged(_)) => return true,
+                Err(RecvFailed::Closed) => return false,
+            }
+        }
+    };
+    timeout(POLL_FALLBACK, news).await.unwrap_or(true)
 }
 
 #[cfg(test)]

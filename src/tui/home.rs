@@ -109,7 +109,7 @@ impl Home {
     pub(super) fn look_at(&mut self, destination: &Destination, now: Timestamp) {
         match destination {
             // A filtered list may not show the failed runs.
-            Destination::Runs { filter } if filter.is_everything() => {
+            Destination::Runs { filter } if filter.is_everything() && filter.limit == 0 => {
                 self.view.looked_at = Some(now);
                 self.changed = true;
             }

@@ -79,8 +79,8 @@ pub enum Msg {
     FoundRun(Ticket, Result<ChosenRun, String>),
     /// A plan card, for the preview or for the card itself, depending on the ticket.
     Planned(Ticket, Result<Box<PlanCard>, String>),
-    /// The runs and rules that block a plan.
-    Blockers(Ticket, Result<Vec<String>, String>),
+    /// The locks that hold, and the runs and rules that block a plan.
+    Blockers(Ticket, Result<(Vec<Lockout>, Vec<String>), String>),
     Submitted(Ticket, Result<Box<Run>, String>),
     /// The result of [`Effect::Act`].
     Acted(Option<Ticket>, Result<Vec<Acted>, Box<NotActed>>),
@@ -199,7 +199,7 @@ pub enum Effect {
         inputs: Vec<(String, String)>,
         raw_text: String,
     },
-    /// The runs and rules that block a plan now.
+    /// The locks that hold now, and the runs and rules that block a plan now.
     Blockers {
         ticket: Ticket,
         plan: Box<Plan>,

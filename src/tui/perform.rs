@@ -14,6 +14,8 @@ use crate::clock::Clock;
 use crate::control::{Control, Refusal};
 use crate::core::run::RunId;
 use crate::core::run::act::{Act, Acted};
+use crate::core::run::lockout::Lockout;
+use crate::core::run::plan::Plan;
 use crate::logfile::source::LogUpdate;
 
 /// Performs the console's effects and holds its open logs.
@@ -165,7 +167,7 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
             Msg::Planned(ticket, with_text(card.map(Box::new)))
         }
         Effect::Blockers { ticket, plan } => {
-            Msg::Blockers(ticket, with_text(control.blockers(&plan).await))
+            Msg::Blockers(ticket, with_text(blockers(&plan, control).await))
         }
         Effect::Submit {
             ticket,
@@ -192,6 +194,10 @@ async fn act(acts: Vec<Act>, control: &Control) -> Result<Vec<Acted>, Box<NotAct
         }
     }
     Ok(acted)
+}
+
+async fn blockers(plan: &Plan, control: &Control) -> Result<(Vec<Lockout>, Vec<String>), Refusal> {
+    Ok((control.lockouts().await?, control.blockers(plan).await?))
 }
 
 fn with_text<T>(result: Result<T, Refusal>) -> Result<T, String> {

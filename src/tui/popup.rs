@@ -25,6 +25,7 @@ use super::msg::{Effect, LeftOver, Msg, PlanCard, Ticket};
 use super::view::canvas::Canvas;
 use crate::core::command::Parsed;
 use crate::core::run::RunId;
+use crate::core::run::lockout::Lockout;
 
 /// Declares the popups: the enum of all of them, and the access to them as [`Dialog`].
 macro_rules! popups {
@@ -159,6 +160,9 @@ pub trait Dialog {
     fn receive(&mut self, _msg: &Msg) -> Option<Outcome> {
         None
     }
+
+    /// Takes the locks of people that hold now.
+    fn set_locks(&mut self, _locks: &[Lockout]) {}
 
     /// It lists the keys.
     fn is_help(&self) -> bool {

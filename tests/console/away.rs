@@ -79,6 +79,7 @@ fn need(run: i64, reason: NeedReason) -> RunNeed {
         reason,
         since: NOW,
         run: RunId(run),
+        step: None,
         title: Some("deploy web → staging".to_owned()),
     }
 }
@@ -105,6 +106,22 @@ fn a_person_elsewhere_is_notified_when_a_run_asks() {
         sent(&console),
         ["run #41 deploy web → staging waits for approval, under 1 min"]
     );
+}
+
+#[test]
+fn the_next_question_of_a_run_is_notified_of_too() {
+    let mut console = console();
+    console.send(Msg::Focus(false));
+    let question = |step| RunNeed {
+        step: Some(step),
+        ..need(41, NeedReason::Question)
+    };
+    for (ms, step) in [(0, 1), (5000, 1), (10_000, 2)] {
+        console.world.overview.needs = vec![question(step)];
+        changed(&mut console, ms);
+    }
+    let asks = "run #41 deploy web → staging waits for an answer, under 1 min";
+    assert_eq!(sent(&console), [asks, asks], "once for each step");
 }
 
 #[test]

@@ -19,6 +19,7 @@ fn need(run: i64, reason: NeedReason) -> RunNeed {
         reason,
         since: NOW.plus_ms(-60_000),
         run: RunId(run),
+        step: None,
         title: Some(format!("deploy {run}")),
     }
 }

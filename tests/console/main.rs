@@ -14,6 +14,7 @@ mod screen;
 mod world;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use opsroom::bus::Notice;
@@ -174,6 +175,21 @@ fn a_protected_environment_requires_its_word() {
         _ => None,
     });
     assert_eq!(typed, Some(Some("Prod  WEB".to_owned())));
+}
+
+/// Such as those which only a called runbook changes.
+#[test]
+fn a_card_names_protected_environments_beyond_its_own() {
+    let reaching = Plan {
+        protected_envs: vec!["prod".to_owned()],
+        ..plan("staging", true)
+    };
+    let mut console = Console::new(World::with_plan(reaching));
+    console
+        .command("deploy web to staging")
+        .shows(" PROD  Plan: deploy web")
+        .shows("staging, reaches prod (protected)")
+        .shows("type `prod web` to confirm:");
 }
 
 #[test]
@@ -1449,6 +1465,80 @@ fn a_target_is_locked_and_the_locks_are_listed() {
         .shows("web in staging, locked by ben until");
 }
 
+fn lock_of_web(until: Timestamp) -> Lockout {
+    Lockout {
+        of: Lockable::Target(Target {
+            service: "web".to_owned(),
+            env: Some("staging".to_owned()),
+        }),
+        actor: "ben".to_owned(),
+        reason: "migration".to_owned(),
+        at: NOW,
+        until,
+    }
+}
+
+/// Such as one that another process set or ended: the overview is read again.
+fn now_locked(console: &mut Console, locks: Vec<Lockout>) -> &mut Console {
+    console.world.overview.locks = locks;
+    console.send(Msg::Notice(Notice::Observations))
+}
+
+#[test]
+fn a_card_is_refused_while_a_lock_holds_and_only_then() {
+    let until = NOW.plus_ms(60_000);
+    let mut console = Console::new(World::default());
+    console
+        .command("deploy web to staging")
+        .shows("Start")
+        .press("y");
+    now_locked(&mut console, vec![lock_of_web(until)])
+        .shows("cannot be started: LOCKED: web in staging, locked by ben until")
+        .hides("Start")
+        .press("y")
+        .hides("Start");
+    now_locked(&mut console, Vec::new())
+        .shows("the lock has ended; look, then start")
+        .hides("LOCKED");
+    // It ends by its time, too, without a notice.
+    now_locked(&mut console, vec![lock_of_web(until)]).hides("Start");
+    console.world.overview.locks.clear();
+    assert_eq!(console.app.wants_tick(), Some(Duration::from_secs(1)));
+    console
+        .send(Msg::Tick(NOW.plus_ms(59_999)))
+        .hides("Start")
+        .send_unanswered(Msg::Tick(until));
+    console
+        .shows("the lock has ended; look, then start")
+        .press("Enter");
+    assert_eq!(console.submitted(), 0, "Enter alone starts no change");
+    console.command("deploy web to staging").press("y Enter");
+    assert_eq!(console.submitted(), 1);
+    let stored = console.wanted.iter().find_map(|effect| match effect {
+        Effect::Submit { plan, .. } => Some(plan.blocks().count()),
+        _ => None,
+    });
+    assert_eq!(stored, Some(0));
+}
+
+#[test]
+fn a_run_is_not_done_again_under_a_lock() {
+    let mut world = World::at_rest();
+    world.detail.run.status = RunStatus::Failed;
+    world.overview.locks = vec![lock_of_web(NOW.plus_ms(60_000))];
+    let mut console = Console::new(world);
+    console
+        .command("retry run 41")
+        .press("y Enter")
+        .shows("cannot be started: LOCKED: web in staging, locked by ben until")
+        .hides("Start");
+    assert!(console.acts().is_empty());
+    now_locked(&mut console, Vec::new())
+        .shows("the lock has ended")
+        .press("y Enter");
+    assert_eq!(console.acts().len(), 1);
+}
+
 #[test]
 fn a_run_gets_notes_and_links_and_shows_them() {
     let mut world = World::at_rest();
@@ -1730,6 +1820,7 @@ fn need(run: i64, reason: NeedReason, minutes: i64) -> RunNeed {
         reason,
         since: NOW.plus_ms(-minutes * 60_000),
         run: RunId(run),
+        step: None,
         title: Some(format!("deploy {run}")),
     }
 }
@@ -2251,10 +2342,7 @@ fn an_idle_console_requests_nothing_and_ticks_by_the_minute() {
     assert_eq!(console.send_unanswered(Msg::Tick(NOW.plus_ms(20_000))), []);
     assert_eq!(console.text(), before, "nothing changes within a minute");
     let mut live = Console::new(World::default());
-    assert_eq!(
-        live.app.wants_tick(),
-        Some(std::time::Duration::from_secs(1))
-    );
+    assert_eq!(live.app.wants_tick(), Some(Duration::from_secs(1)));
     live.shows("21:04:11Z");
 }
 
@@ -2462,6 +2550,8 @@ fn snapshots() {
             (80, 24),
         ),
         ("help_80x24", "?", true, (80, 24)),
+        ("find_80x24", ", s", true, (80, 24)),
+        ("find_200x50", ", s", true, (200, 50)),
     ] {
         let facts = Facts {
             simulated: true,
@@ -2566,6 +2656,26 @@ fn runs_of_a_person_and_of_a_kind_are_requested_as_such() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn the_count_of_a_list_is_kept() {
+    let mut console = Console::new(World::default());
+    console
+        .command("last 1 runs")
+        .shows("Runs 1 last 1")
+        .hides("#40");
+    console
+        .send(Msg::Lagged)
+        .shows("Runs 1 last 1")
+        .hides("#40");
+    console.command("runs").shows("#40");
+    console.command("last 7 changes");
+    let asked = console.wanted.iter().find_map(|effect| match effect {
+        Effect::Audit { filter, .. } => Some(filter.limit),
+        _ => None,
+    });
+    assert_eq!(asked, Some(7));
 }
 
 #[test]

@@ -245,6 +245,24 @@ fn things_are_found_by_some_of_their_characters() {
 }
 
 #[test]
+fn on_a_large_screen_the_search_is_as_tall_as_its_hits_and_its_top_stays() {
+    let mut console = Console::with(world(), Facts::default(), true, (200, 50));
+    let rows = |console: &Console| {
+        let screen = console.text();
+        let row = |text: &str| screen.lines().position(|line| line.contains(text));
+        let (top, bottom) = (row("Find: commands"), row("┗━━"));
+        (top.unwrap(), bottom.unwrap() - top.unwrap())
+    };
+    console.press(", c");
+    let (top, all) = rows(&console);
+    assert_eq!(all, 24 + 2, "no taller, whatever there is");
+    console.type_text("rollback").shows("roll back");
+    let (same, few) = rows(&console);
+    assert_eq!(same, top);
+    assert!(few < all, "{few}");
+}
+
+#[test]
 fn an_earlier_line_is_found_and_not_run() {
     let mut console = Console::new(World::default());
     console

@@ -95,6 +95,7 @@ impl Default for World {
                 runs: vec![(&run).into(), (&older).into()],
                 engine: EnginePlace::Here,
                 breakers: Vec::new(),
+                locks: Vec::new(),
                 problems: Vec::new(),
             },
             card: PlanCard {
@@ -277,7 +278,10 @@ impl World {
                     })),
                 )
             }
-            Effect::Blockers { ticket, .. } => Msg::Blockers(ticket, Ok(self.card.queue.clone())),
+            Effect::Blockers { ticket, .. } => {
+                let found = (self.overview.locks.clone(), self.card.queue.clone());
+                Msg::Blockers(ticket, Ok(found))
+            }
             Effect::Submit { ticket, plan, .. } => {
                 let new = Run {
                     plan: *plan,

@@ -822,6 +822,14 @@ fn a_locked_target_blocks_every_door_until_it_is_unlocked() {
         .expect(0)
         .prints(&["unlocked: runbook cutover"]);
     home.run(&["run", "cut over web in dev", "--yes"]).expect(0);
+    // A run that is done again shows the locks of now, before it asks for anything.
+    home.run(&["run", "lock runbook cutover for 1h because \"again\""])
+        .expect(0);
+    home.run(&["retry", "2"])
+        .expect(2)
+        .says(&["risk         block LOCKED: runbook cutover", "again"]);
+    home.run(&["run", "unlock runbook cutover"]).expect(0);
+    home.run(&["retry", "2", "--yes"]).expect(0);
     home.run(&["unlock", "web", "--env", "dev"])
         .expect(0)
         .prints(&["unlocked: web in dev"]);
@@ -2574,6 +2582,13 @@ fn a_phrase_that_looks_prints_its_data_and_works_read_only() {
     }
     let runs = home.json(&["runs", "--json"]);
     assert_eq!(runs.as_array().unwrap().len(), 1, "looking starts no run");
+    home.run(&["run", "check web in staging"]).expect(0);
+    let listed = |phrase: &str| {
+        let rows = home.json(&["run", phrase, "--json"]);
+        rows.as_array().unwrap().len()
+    };
+    assert_eq!((listed("runs"), listed("last 1 runs")), (2, 1));
+    assert_eq!((listed("changes") > 1, listed("last 1 changes")), (true, 1));
     let none = home.run(&["runs", "--actor", "bo"]).expect(0);
     assert!(!none.stdout.contains("check web"), "{none:?}");
     service.stop();

@@ -229,7 +229,7 @@ suite! {
         a_routine_that_is_asked_for_is_taken_once;
     lockouts: a_locked_target_keeps_changing_runs_in_the_queue, a_locked_runbook_keeps_its_runs_in_the_queue,
         a_lock_is_audited_and_replaced_only_by_its_author, a_stopped_run_keeps_no_place_before_others,
-        targets_are_locked_once_in_one_order, racing_people_end_a_lock_once;
+        a_stopped_run_keeps_no_place_in_its_lane, targets_are_locked_once_in_one_order, racing_people_end_a_lock_once;
     notes: notes_are_entries_also_after_the_end, a_link_is_an_artifact_with_an_entry;
     table: every_pair_of_state_and_transition;
     resume: an_unknown_outcome_requires_a_decision, targets_are_taken_all_or_none_and_given_back,
@@ -267,7 +267,8 @@ suite! {
         an_observation_is_the_newest_and_a_sample, racing_observers, the_command_bar_remembers, engines_come_and_go, audit_is_newest_first,
         audit_rows_are_filtered, a_long_message_is_cut_wherever_it_is_stored;
     scope: a_run_of_another_workspace_does_not_exist, another_workspace_is_empty;
-    entry: a_read_only_process_changes_nothing, a_blocked_or_unconfirmed_plan_is_not_started,
+    entry: a_read_only_process_changes_nothing, every_open_question_of_a_run_is_a_need,
+        a_blocked_or_unconfirmed_plan_is_not_started,
         a_run_keeps_who_asked_for_it_where_and_why, a_plan_or_a_stack_that_holds_a_secret_is_refused_with_its_place,
         a_question_is_answered_with_its_word_or_with_no, an_order_is_announced_and_a_skip_needs_a_reason,
         an_approval_is_shown_with_its_votes_and_deadline, a_person_does_not_start_what_only_they_could_approve,

@@ -8,6 +8,7 @@ use crate::cli::stop::{Code, Stop, print_message};
 use crate::control::{Control, PlanCard, Refusal, RunDetail, StoreError};
 use crate::core::run::act::{Act, Acted, Confirmation};
 use crate::core::run::approval::{Tally, VoteError};
+use crate::core::run::lockout;
 use crate::core::run::orders::{Ending, Order};
 use crate::core::run::plan::Plan;
 use crate::core::run::step::shell::shell_word;
@@ -62,13 +63,14 @@ async fn confirm_plan(
     terms: Terms<'_>,
 ) -> Result<Option<String>, Stop> {
     let detail = control.run(run).await?;
-    let (plan, about) = match act {
+    let (mut plan, about) = match act {
         Act::Retry { again, .. } => {
             let planned = again.plan(&detail.run, &detail.steps);
             planned.map_err(|why| Stop::Usage(format!("run {run}: {why}")))?
         }
         _ => (detail.run.plan, Vec::new()),
     };
+    lockout::set_risks(&mut plan, &control.lockouts().await?);
     let queue = match act {
         Act::Retry { .. } => control.blockers(&plan).await?,
         _ => Vec::new(),
@@ -88,13 +90,18 @@ async fn confirm_plan(
 }
 
 /// The text typed to confirm, if one is required. Risks that block are left to `submit`, which
-/// refuses them.
+/// refuses them, except a lock: it may have ended by then, and no person has confirmed.
 pub(in crate::cli) async fn consent(
     plan: &Plan,
     yes: bool,
     confirm: Option<&String>,
 ) -> Result<Option<String>, Stop> {
-    if plan.blocks().next().is_some() {
+    let refused = plan.blocks().next();
+    if let Some(risk) = plan.blocks().find(|risk| risk.code == lockout::LOCKED) {
+        let (code, message) = (risk.code.clone(), risk.message.clone());
+        return Err(Refusal::Blocked { code, message }.into());
+    }
+    if refused.is_some() {
         return Ok(confirm.cloned());
     }
     match plan.confirm_word() {

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use crate::control::{Control, Refusal, RunFilter};
 use crate::core::run::concurrency::group_effect;
-use crate::core::run::lockout::Lockout;
 use crate::core::run::plan::Plan;
 use crate::core::run::queue::{Lane, Lock, Queued, rank};
 use crate::core::run::summary::RunSummary;
@@ -95,21 +94,9 @@ impl Control {
             .find(|queued| queued.run == run.id))
     }
 
-    /// What stands in the way of a run of this plan now, one line each: locks of people, which block
-    /// it, and what it would wait for.
+    /// What a run of this plan would wait for now, one line each. Locks of people are risks of the
+    /// plan.
     pub async fn blockers(&self, plan: &Plan) -> Result<Vec<String>, Refusal> {
-        let locks = self.lockouts().await?;
-        let stops = |lock: &&Lockout| plan.links().into_iter().any(|link| lock.stops(link));
-        let stopping = locks.iter().filter(stops);
-        let mut lines: Vec<String> = stopping
-            .map(|lock| format!("cannot be started: {lock}"))
-            .collect();
-        lines.extend(self.waits(plan).await?);
-        Ok(lines)
-    }
-
-    /// What a run of this plan would wait for now, one line each.
-    pub(in crate::control) async fn waits(&self, plan: &Plan) -> Result<Vec<String>, Refusal> {
         let mut lines = Vec::new();
         let Some(scope) = self.known_scope() else {
             return Ok(lines);

@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::habit;
-use super::intent::Intent;
+use super::intent::{HEALTHCHECK, Intent};
 use super::kinds;
 use super::lexer::{Kind, Text};
 use super::lexicon::lexicon;
@@ -36,13 +36,16 @@ pub(super) fn answer(
     let spans = Spans::new(&words, catalogue);
     let all = 0..words.words.len();
     let r = Reading::new(&words, catalogue, lexicon(), &spans, all);
-    let Some(asks) = asked(&r).filter(|_| !habit::begins_own(&[text], catalogue)) else {
+    let changes = read.mutates || read.then.iter().any(|link| link.mutates);
+    let asks = asked(&r).or_else(|| (!changes && asks_state(&r)).then_some(Asks::Past));
+    let Some(asks) = asks.filter(|_| !habit::begins_own(&[text], catalogue)) else {
         return read;
     };
-    let changes = read.mutates || read.then.iter().any(|link| link.mutates);
     let unread = matches!(read.outcome, ParseOutcome::Suggest | ParseOutcome::Question);
     let about = About::of(&r, &read);
-    let past_runs = unread && asks == Asks::Past && about.kind.is_some();
+    // "how is the backup doing" asks for its run, not for the state of services.
+    let past_runs =
+        (unread || read.intent == HEALTHCHECK.name) && asks == Asks::Past && about.kind.is_some();
     if !changes && !past_runs {
         return read;
     }
@@ -116,6 +119,12 @@ fn asked(r: &Reading<'_>) -> Option<Asks> {
     None
 }
 
+/// "is the deploy done": a question about the runs of that kind, when nothing in it changes anything.
+fn asks_state(r: &Reading<'_>) -> bool {
+    let first = r.words.clone().next().map(|at| r.word(at));
+    matches!(first, Some("is" | "are"))
+}
+
 /// What a question is about.
 struct About {
     /// The built-in runbook.
@@ -168,7 +177,7 @@ impl About {
         let time = r
             .words
             .clone()
-            .find_map(|at| r.time_at(at).map(|(n, ..)| r.text.raw(&(at..at + n))));
+            .find_map(|at| r.time_at(at).map(|(_, time, _)| time));
         let numbered = read.inputs.get("run").filter(|_| self.kind.is_none());
         let looks = [
             numbered.map(|run| format!("show run {run}")),

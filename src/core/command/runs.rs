@@ -6,6 +6,9 @@ use super::kinds::{self, Form};
 use super::pattern::Words;
 use super::reading::Reading;
 
+/// The longest list that is asked for by its length.
+const MOST_LISTED: u32 = 1000;
+
 impl Reading<'_> {
     /// The first mention of a run: its words and "41", "last" or "`last_failed`".
     pub fn find_run(&self) -> Option<(Range<usize>, String)> {
@@ -108,18 +111,41 @@ impl Reading<'_> {
         })
     }
 
-    /// "last 5 deploys": a list begins with the newest anyway, so the count is not kept.
-    pub fn skip_count(&mut self) {
-        let counts = |r: &Self, at: usize| {
-            let last = at > r.words.start
-                && matches!(r.word(at - 1), "last" | "latest" | "recent" | "previous");
-            let listed = at + 1 < r.words.end
-                && (r.word(at + 1) == "runs" || kinds::of(r.word(at + 1)).is_some());
-            last && listed && r.is_number(at)
+    /// "last 5 deploys", "the 3 latest failed runs", "last ten changes": how many are listed.
+    pub fn take_count(&mut self) {
+        const NEWEST: [&str; 5] = ["last", "latest", "newest", "recent", "previous"];
+        const LISTED: [&str; 6] = ["runs", "jobs", "failures", "changes", "edits", "entries"];
+        let newest = |at: usize| at < self.words.end && NEWEST.contains(&self.word(at));
+        let listed = |at: usize| {
+            let noun = |at: usize| {
+                let word = (at < self.words.end).then(|| self.word(at));
+                word.is_some_and(|word| LISTED.contains(&word) || kinds::of(word).is_some())
+            };
+            noun(at) || noun(self.after_status(at))
         };
-        if let Some(at) = self.find_free(counts) {
-            self.soften(at);
+        let found = self.words.clone().find_map(|at| {
+            let count = self.count_at(at)?;
+            let after = at > self.words.start && newest(at - 1) && listed(at + 1);
+            let before = newest(at + 1) && listed(at + 2);
+            (after || before).then_some((at, count, if after { at - 1 } else { at + 1 }))
+        });
+        if let Some((at, count, newest)) = found {
+            if self.is_free(newest) {
+                self.soften(newest);
+            }
+            self.set_input("limit", count.to_string(), &(at..at + 1));
         }
+    }
+
+    /// A number of rows to list, in digits or as a word.
+    fn count_at(&self, at: usize) -> Option<u32> {
+        if !self.is_number(at) || self.spans.at(at).is_some() {
+            return None;
+        }
+        let word = self.word(at);
+        let count = word.parse().ok();
+        let count = count.or_else(|| self.lexicon.numbers.get(word).copied())?;
+        (1..=MOST_LISTED).contains(&count).then_some(count)
     }
 
     /// "errors in the last run": the word of the verb is also the level.

@@ -131,7 +131,8 @@ pub(super) fn read_only_commands(r: &Reading<'_>) -> Vec<String> {
             if can_check {
                 out.push(format!("check {service}{}", place.unwrap_or_default()));
             }
-            out.extend([format!("show {service}"), format!("runs of {service}")]);
+            let looks = ["show ", "runs of ", "logs of "];
+            out.extend(looks.map(|look| format!("{look}{service}")));
         }
         None => match env {
             Some(env) if can_check => {

@@ -142,9 +142,11 @@ impl Reading<'_> {
             let next = self.after_status(at + 1);
             let is_next = |of: &[&str]| next < self.words.end && of.contains(&self.word(next));
             let owns = self.owner_at(at).is_some();
-            let listed = LISTS.contains(&self.word(at)) && self.is_lone_person(at + 1);
+            // "runs ana", "runs of ana".
+            let of = usize::from(next < self.words.end && self.is(at + 1, &["of", "from"]));
+            let listed = LISTS.contains(&self.word(at)) && self.is_lone_person(at + 1 + of);
             let found = if listed {
-                Some(at + 1)
+                Some(at + 1 + of)
             } else if matches!(self.word(at), "by" | "did") && next < self.words.end {
                 self.is_person(next).then_some(next)
             } else if self.word(at) == "my" && is_next(&LISTS) {
@@ -174,7 +176,7 @@ impl Reading<'_> {
     }
 
     /// The next word after words for a status: "my failed runs".
-    fn after_status(&self, at: usize) -> usize {
+    pub fn after_status(&self, at: usize) -> usize {
         let is_status = |word: &str| {
             let mut statuses = self.lexicon.statuses.iter();
             statuses.any(|(words, _)| words.len() == 1 && words[0] == word)

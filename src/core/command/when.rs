@@ -2,7 +2,7 @@
 //! smallest unit.
 
 use super::lexicon::Lexicon;
-use super::pattern::Words;
+use super::pattern::{Words, join};
 use super::reading::Reading;
 
 /// Seconds per unit, in the spelling of the answer; the first four are the ones answers use.
@@ -182,7 +182,7 @@ impl Reading<'_> {
                 (p, f) if p > f => Tense::Past,
                 _ => Tense::Future,
             };
-            return Some((n, self.typed(at, n), tense));
+            return Some((n, self.spelt(at, n), tense));
         }
         let lead = usize::from(matches!(self.key(at), "next" | "last" | "this" | "coming"));
         if at + lead < self.words.end && self.lexicon.weekdays.contains(self.key(at + lead)) {
@@ -223,6 +223,16 @@ impl Reading<'_> {
     }
 
     /// Words as typed; those for days in lower case.
+    /// Words as typed, or as they are read where they are spelt otherwise: "last nights".
+    fn spelt(&self, at: usize, n: usize) -> String {
+        let (typed, read) = (self.typed(at, n), join(self, at, n));
+        if typed.eq_ignore_ascii_case(&read) || read.contains(['\'', '’']) {
+            typed
+        } else {
+            read
+        }
+    }
+
     fn typed(&self, at: usize, n: usize) -> String {
         let raw = self.text.raw(&(at..at + n));
         // "today's runs"

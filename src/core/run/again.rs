@@ -6,6 +6,7 @@ mod targets;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::run::lockout;
 use crate::run::orders::SKIPPED_BY;
 use crate::run::plan::{OnFailure, Plan, PlanStep};
 use crate::run::step::StepSpec;
@@ -40,6 +41,13 @@ impl Again {
     /// # Errors
     /// Why the run cannot be done again like this.
     pub fn plan(self, run: &Run, steps: &[RunStep]) -> Result<(Plan, Vec<String>), String> {
+        let (mut plan, about) = self.plan_of_then(run, steps)?;
+        // A lock of that time says nothing about now.
+        lockout::set_risks(&mut plan, &[]);
+        Ok((plan, about))
+    }
+
+    fn plan_of_then(self, run: &Run, steps: &[RunStep]) -> Result<(Plan, Vec<String>), String> {
         match self {
             Self::All => Ok((run.plan.clone(), Vec::new())),
             Self::FromFailed => {

@@ -123,8 +123,10 @@ impl Lockout {
     }
 }
 
-/// Adds the locks to the risks of the links of a plan that they stop.
-pub fn add_risks(plan: &mut Plan, locks: &[Lockout]) {
+/// Makes these locks risks of the links of a plan that they stop, in place of those of earlier
+/// locks.
+pub fn set_risks(plan: &mut Plan, locks: &[Lockout]) {
+    plan.risks.retain(|risk| risk.code != LOCKED);
     let stopping: Vec<Risk> = locks
         .iter()
         .filter(|lock| lock.stops(plan))
@@ -132,7 +134,7 @@ pub fn add_risks(plan: &mut Plan, locks: &[Lockout]) {
         .collect();
     plan.risks.splice(0..0, stopping);
     for link in &mut plan.then {
-        add_risks(link, locks);
+        set_risks(link, locks);
     }
 }
 
@@ -186,13 +188,18 @@ mod tests {
             then: vec![plan("prod", true)],
             ..plan("staging", true)
         };
-        add_risks(&mut chain, &[lock(target(Some("prod")))]);
+        // Once more changes nothing.
+        for _ in 0..2 {
+            set_risks(&mut chain, &[lock(target(Some("prod")))]);
+        }
         assert!(chain.risks.is_empty());
         let blocks: Vec<_> = chain.blocks().map(|risk| risk.message.as_str()).collect();
         assert_eq!(
             blocks,
             ["web in prod, locked by ana until 2026-11-18T12:06:40.000Z: migration"]
         );
+        set_risks(&mut chain, &[]);
+        assert_eq!(chain.blocks().count(), 0, "the lock has ended");
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub struct RunNeed {
     /// When it began to.
     pub since: Timestamp,
     pub run: RunId,
+    /// The number of the step that asks.
+    pub step: Option<u32>,
     /// Absent for a run that was not read.
     pub title: Option<String>,
 }
@@ -71,7 +73,7 @@ pub struct Looked<'a> {
 }
 
 /// The needs to show, most urgent first, of one kind the oldest first; failed runs only as long as
-/// they were not looked at.
+/// they were not looked at. Several questions of a run are one need here: the run shows them all.
 #[must_use]
 pub fn open_needs<'a>(needs: &'a [RunNeed], looked: Looked<'_>) -> Vec<&'a RunNeed> {
     let seen = |need: &RunNeed| {
@@ -80,6 +82,8 @@ pub fn open_needs<'a>(needs: &'a [RunNeed], looked: Looked<'_>) -> Vec<&'a RunNe
     };
     let mut open: Vec<&RunNeed> = needs.iter().filter(|need| !seen(need)).collect();
     open.sort_by_key(|need| (need.reason, need.since, need.run));
+    let mut listed = BTreeSet::new();
+    open.retain(|need| listed.insert((need.reason, need.run)));
     open
 }
 
@@ -92,8 +96,26 @@ mod tests {
             reason,
             since: Timestamp(since * 60_000),
             run: RunId(run),
+            step: None,
             title: Some("deploy web → prod".to_owned()),
         }
+    }
+
+    #[test]
+    fn several_questions_of_a_run_are_listed_once() {
+        let question = |run, step| RunNeed {
+            step: Some(step),
+            ..need(run, NeedReason::Question, i64::from(step))
+        };
+        let needs = [question(7, 2), question(7, 1), question(8, 3)];
+        let opened = BTreeSet::new();
+        let looked = Looked {
+            at: Timestamp(0),
+            opened: &opened,
+        };
+        let open = open_needs(&needs, looked);
+        let listed: Vec<_> = open.iter().map(|need| (need.run.0, need.step)).collect();
+        assert_eq!(listed, [(7, Some(1)), (8, Some(3))], "the oldest question");
     }
 
     #[test]

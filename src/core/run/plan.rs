@@ -44,9 +44,10 @@ pub struct Plan {
     /// Canonical service names, resolved (never `*`).
     pub services: Vec<String>,
     pub mutates: bool,
-    /// The environment is protected: starting asks for [`Plan::confirm_word`] typed out.
+    /// A protected environment is involved: starting asks for [`Plan::confirm_word`] typed out.
     pub protected: bool,
-    /// Without an environment of its own: the protected ones of its targets.
+    /// The protected environments, unless the plan's own is the only one: those of its targets and
+    /// of what called runbooks change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub protected_envs: Vec<String>,
     pub inputs: BTreeMap<String, String>,

@@ -142,7 +142,8 @@ pub struct Queued {
     #[serde(skip)]
     pub run: RunId,
     pub lane: Lane,
-    /// Queued runs of its lane that are before it, in any workspace.
+    /// Queued runs of its lane that come before it, in any workspace; none that waits for a person to
+    /// start it or for the end of a lock.
     pub ahead: i64,
     pub waits_for: Vec<Blocked>,
     /// Locks of people that keep it waiting.

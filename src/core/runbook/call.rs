@@ -107,11 +107,17 @@ pub(super) fn expand(
         }
         apply_on_failure(caller, call, draft);
     }
-    drafts.extend(inner);
     // Cleanup steps are bounded by their own timeouts: those of the runbook have often passed when
     // they run.
     expansion.nest.within = Vec::new();
-    finally.extend(expansion.last_drafts());
+    let last = expansion.last_drafts();
+    let changes = |drafts: &[Draft]| drafts.iter().any(|draft| draft.step.spec.mutates());
+    if mutates(runbook, caller.library) || changes(&inner) || changes(&last) {
+        let targets = resolved.targets.iter().map(|(_, target)| target.clone());
+        caller.shared.reach(targets);
+    }
+    drafts.extend(inner);
+    finally.extend(last);
 }
 
 /// The `on_failure` of the calling step applies to every step that would stop the run.

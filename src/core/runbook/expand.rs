@@ -2,7 +2,7 @@
 //! Collects the risks.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::call::Call;
 use super::definition::{Body, Does, Items, Missing, StepTemplate};
@@ -47,11 +47,21 @@ pub(super) struct Shared {
     risks: RefCell<Vec<Risk>>,
     groups: Cell<u32>,
     steps: Cell<usize>,
+    reached: RefCell<BTreeSet<Target>>,
 }
 
 impl Shared {
     pub fn risk(&self, risk: Risk) {
         self.risks.borrow_mut().push(risk);
+    }
+
+    /// The targets of a called runbook that changes something.
+    pub fn reach(&self, targets: impl Iterator<Item = Target>) {
+        self.reached.borrow_mut().extend(targets);
+    }
+
+    pub fn reached(&self) -> BTreeSet<Target> {
+        self.reached.borrow().clone()
     }
 
     pub fn group(&self) -> u32 {

@@ -8,16 +8,16 @@ use super::expand::{Draft, Expansion, JumpTo, Nest, Shared};
 use super::fill::Filler;
 use super::plan_inputs::{check_inputs, declared_risks, unexpected_targets};
 use super::plan_words::Words;
-use super::targets::{Resolved, block, resolve};
+use super::targets::{block, resolve};
 use super::used_results::used_results;
-use super::{Request, Runbook};
+use super::{Request, Runbook, stack_approval};
 use crate::base::outbound::host_words;
 use crate::command::typed_name;
 use crate::integration::Integrations;
 use crate::run::plan::placeholder::{Piece, Slot, pieces};
 use crate::run::plan::{OnFailure, Plan, PlanStep, Risk, RiskLevel};
 use crate::run::step::StepSpec;
-use crate::stack::service::Stack;
+use crate::stack::service::{Environment, Stack};
 
 const DEFAULT_TIMEOUT_MS: i64 = 30 * 60_000;
 
@@ -34,7 +34,6 @@ pub(super) fn plan(
     let mut resolved = resolve(definition, request, stack);
     risks.append(&mut resolved.risks);
     risks.extend(unexpected_targets(runbook, request));
-    let protected = resolved.is_protected(stack);
     let words = Words::new(definition, &resolved);
     let shared = Shared::default();
     let expansion = Expansion {
@@ -42,7 +41,7 @@ pub(super) fn plan(
         resolved: &resolved,
         values: &values,
         stack,
-        protected,
+        protected: resolved.is_protected(stack),
         words: &words,
         library,
         declared,
@@ -60,7 +59,7 @@ pub(super) fn plan(
     risks.extend(expansion.risks(&request.inputs));
     risks.extend(declared_risks(
         definition,
-        protected,
+        expansion.protected,
         &values,
         &words.filler(&values),
         declared,
@@ -71,16 +70,19 @@ pub(super) fn plan(
     });
     let mut all_drafts = drafts.iter().chain(&finally);
     let changes = all_drafts.any(|draft| draft.step.spec.mutates());
+    let reached = shared.reached();
+    let protected_places = resolved.protected_places(&reached, stack);
+    let protected = !protected_places.is_empty();
     let mutates = runbook.mutates || super::call::mutates(runbook, library) || changes;
     // Before the approvals that the stack file demands, which are no work of the runbook.
     let is_empty = drafts.is_empty();
     if mutates {
-        let demanded = super::stack_approval::demand(&mut drafts, &finally, &resolved, stack);
-        risks.extend(demanded);
+        let all = (&resolved, &reached);
+        risks.extend(stack_approval::demand(&mut drafts, &finally, all, stack));
     }
     let (steps, finally, undo) = numbered(drafts, finally, &mut risks);
     if mutates && protected {
-        risks.push(prod_change(&resolved));
+        risks.push(prod_change(&protected_places));
     }
     if definition.origin == Origin::Reference {
         let message = format!(
@@ -105,7 +107,7 @@ pub(super) fn plan(
         services: resolved.services(),
         mutates,
         protected,
-        protected_envs: resolved.protected_envs(stack),
+        protected_envs: beyond_its_own(protected_places, resolved.env),
         risks: worst_first(risks),
         integrations: integrations(&all),
         timeout_ms: definition
@@ -182,14 +184,20 @@ fn jump_to(drafts: &[Draft], from: usize, to: &JumpTo) -> Option<usize> {
     }
 }
 
-fn prod_change(resolved: &Resolved<'_>) -> Risk {
-    let env = resolved
-        .env
-        .map_or("a protected environment", |e| e.name.as_str());
+/// None, if the environment of the plan is all that is protected.
+fn beyond_its_own(places: Vec<String>, own: Option<&Environment>) -> Vec<String> {
+    match (places.as_slice(), own) {
+        ([one], Some(own)) if *one == own.name => Vec::new(),
+        _ => places,
+    }
+}
+
+fn prod_change(places: &[String]) -> Risk {
+    let are = if places.len() == 1 { "is" } else { "are" };
     Risk {
         level: RiskLevel::Warn,
         code: "PROD_CHANGE".to_owned(),
-        message: format!("changes {env}, which is protected"),
+        message: format!("changes {}, which {are} protected", places.join(" and ")),
     }
 }
 

@@ -394,6 +394,74 @@ fn a_called_runbook_becomes_its_steps() {
     assert!(lone.blocks().any(|r| r.code == "UNKNOWN_RUNBOOK"));
 }
 
+/// A plan of a runbook without targets in `env`, which calls one that takes all services
+/// wherever they run.
+fn calling_everywhere(env: Option<&str>, called: &str) -> Plan {
+    let head = |name: &str, env: &str, services: &str| {
+        format!(
+            "name = \"{name}\"\ntitle = \"{name}\"\nversion = \"1\"\nenv = \"{env}\"\n\
+             services = \"{services}\"\n"
+        )
+    };
+    let runbook = |text: String| parse("x.toml", &text).unwrap_or_else(|p| panic!("{p:#?}"));
+    let top = runbook(format!(
+        "{}mutates = false\n[[step]]\nname = \"call\"\nphase = \"action\"\nrunbook = \"sub\"\n",
+        head("top", "optional", "none")
+    ));
+    let sub = runbook(format!(
+        "{}{called}[[step]]\nname = \"pause\"\nphase = \"action\"\nwait = \"1s\"\n",
+        head("sub", "none", "optional")
+    ));
+    let prod = Environment {
+        approve: Some(crate::stack::service::ApprovalRule {
+            need: 2,
+            from: vec![],
+        }),
+        ..stack().environments.remove(0)
+    };
+    let staging = Environment {
+        name: "staging".to_owned(),
+        ..Environment::default()
+    };
+    let stack = Stack {
+        environments: vec![staging, prod],
+        services: vec![crate::stack::service::Service {
+            name: "web".to_owned(),
+            environments: vec!["staging".to_owned(), "prod".to_owned()],
+            ..crate::stack::service::Service::default()
+        }],
+        ..Stack::default()
+    };
+    let request = Request {
+        env: env.map(str::to_owned),
+        ..Request::default()
+    };
+    let library = [top.clone(), sub];
+    plan_in(&top, &request, &stack, &library, &Integrations::default())
+}
+
+#[test]
+fn a_plan_is_protected_when_only_a_called_runbook_changes_a_protected_environment() {
+    for env in [None, Some("staging")] {
+        let plan = calling_everywhere(env, "mutates = true\n");
+        assert_eq!(plan.blocks().count(), 0, "{:?}", plan.risks);
+        assert!(plan.protected, "{env:?}");
+        assert_eq!(plan.protected_places(), ["prod"]);
+        assert_eq!(plan.confirm_word().as_deref(), Some("prod top"), "{env:?}");
+        let warned = plan.risks.iter().find(|risk| risk.code == "PROD_CHANGE");
+        let message = warned.map(|risk| risk.message.as_str());
+        assert_eq!(message, Some("changes prod, which is protected"));
+        let asked: Vec<u32> = plan.approvals().map(|(_, ask)| ask.need).collect();
+        assert_eq!(asked, [2], "the rule of prod");
+    }
+    let own = calling_everywhere(Some("prod"), "mutates = true\n");
+    assert_eq!(own.protected_places(), ["prod"]);
+    assert_eq!(own.confirm_word().as_deref(), Some("prod top"));
+    let look = calling_everywhere(None, "mutates = false\n");
+    assert!(!look.protected && look.confirm_word().is_none());
+    assert!(!look.needs_approval());
+}
+
 #[test]
 fn a_runbook_called_by_a_finally_step_runs_its_own_finally_steps() {
     let runbook = |name: &str, body: &str| {

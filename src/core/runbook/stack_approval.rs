@@ -15,12 +15,12 @@ use crate::stack::service::{ApprovalRule, Stack};
 /// How long people have for an answer, milliseconds.
 const WITHIN_MS: i64 = 24 * 3_600_000;
 
-/// Adds the approvals that the stack demands for a change of these targets, and of those of any
-/// step, before all other steps.
+/// Adds the approvals that the stack demands for a change of these targets, of those that called
+/// runbooks change, and of those of any step, before all other steps.
 pub(super) fn demand(
     drafts: &mut Vec<Draft>,
     finally: &[Draft],
-    resolved: &Resolved<'_>,
+    (resolved, reached): (&Resolved<'_>, &BTreeSet<Target>),
     stack: &Stack,
 ) -> Vec<Risk> {
     let all = drafts.iter().chain(finally);
@@ -28,7 +28,7 @@ pub(super) fn demand(
     let mut changed = Changed::new(
         resolved.env.map(|env| env.name.as_str()),
         &resolved.services(),
-        all.filter_map(|step| step.target.as_ref()),
+        all.filter_map(|step| step.target.as_ref()).chain(reached),
     );
     let places = resolved.targets.iter().filter_map(|(_, t)| t.env.clone());
     changed.environments.extend(places);
@@ -65,7 +65,9 @@ pub fn lacks_approval(plan: &Plan, stack: &Stack) -> Option<String> {
         return None;
     }
     let targets = plan.numbered().filter_map(|(_, step)| step.target.as_ref());
-    let changed = Changed::new(plan.env.as_deref(), &plan.services, targets);
+    let mut changed = Changed::new(plan.env.as_deref(), &plan.services, targets);
+    let reached = plan.protected_envs.iter().cloned();
+    changed.environments.extend(reached);
     let asked = first_approvals(plan.steps.iter());
     // Each rule by itself: how rules are merged depends on what else is changed.
     rules(&changed, stack)
@@ -467,7 +469,12 @@ mod tests {
                 lacks_approval(&plan(&drafts), &stack).as_deref(),
                 Some("web")
             );
-            demand(&mut drafts, &finally, &Resolved::default(), &stack);
+            demand(
+                &mut drafts,
+                &finally,
+                (&Resolved::default(), &BTreeSet::new()),
+                &stack,
+            );
             assert_eq!(drafts[0].step.name, "approval for web");
             assert_eq!(lacks_approval(&plan(&drafts), &stack), None);
         }

@@ -1,5 +1,7 @@
 //! Which services in which environments a request is about.
 
+use std::collections::BTreeSet;
+
 use super::Request;
 use super::definition::{Definition, Need};
 use super::find::{find_environment, find_service};
@@ -35,16 +37,18 @@ impl Resolved<'_> {
             .any(|(_, t)| t.env != self.targets[0].1.env)
     }
 
-    /// The protected environments of its targets, when it has no environment of its own.
-    pub fn protected_envs(&self, stack: &Stack) -> Vec<String> {
-        let of_targets = |name: &str| {
-            self.targets
-                .iter()
-                .any(|(_, t)| t.env.as_deref() == Some(name))
+    /// The protected environments of the plan, of its targets and of those that called runbooks
+    /// change.
+    pub fn protected_places(&self, reached: &BTreeSet<Target>, stack: &Stack) -> Vec<String> {
+        let own = self.targets.iter().map(|(_, target)| target);
+        let targets = || own.clone().chain(reached);
+        let involved = |env: &Environment| {
+            self.env.is_some_and(|own| own.name == env.name)
+                || targets().any(|t| t.env.as_deref() == Some(env.name.as_str()))
         };
         let protected = stack.environments.iter().filter(|env| env.protected);
         protected
-            .filter(|env| self.env.is_none() && of_targets(&env.name))
+            .filter(|env| involved(env))
             .map(|env| env.name.clone())
             .collect()
     }

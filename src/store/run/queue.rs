@@ -12,25 +12,47 @@ use crate::store::db::text;
 use crate::store::run::locks::columns;
 use crate::store::{Store, StoreError, rows};
 
-/// Lanes span all workspaces, as engines claim from all.
-const PLACES: &str = "select id, lane, ahead from (select id, workspace_id, lane, \
-     row_number() over (partition by lane order by rank, id) - 1 as ahead from run where status = 'queued') as place \
-     where workspace_id = $1 and id >= $2 and id <= $3 order by id";
+/// The queued run `$run` comes before later ones at `$now`: it waits neither for a person to start it
+/// nor for the end of a person's lock. An engine whose heartbeat had expired when another engine last
+/// sent one takes nothing.
+macro_rules! comes {
+    ($run:literal, $now:literal) => {
+        concat!(
+            "((",
+            $run,
+            ".queued_by = '' or exists (select 1 from engine p ",
+            "where p.alive_until >= (select max(seen_at) from engine) and (p.holder = ",
+            $run,
+            ".queued_by or p.adopts_from <= ",
+            $run,
+            ".queued_at)))",
+            not_stopped!($run, $now),
+            ")",
+        )
+    };
+}
+
+/// Lanes span all workspaces, as engines claim from all. A run that does not come yet is before no
+/// other.
+const PLACES: &str = concat!(
+    "select id, lane, ahead from (select id, workspace_id, lane, coalesce(sum(comes) over \
+     (partition by lane order by rank, id rows between unbounded preceding and 1 preceding), 0) as ahead \
+     from (select q.id, q.workspace_id, q.lane, q.rank, case when ",
+    comes!("q", "$4"),
+    " then 1 else 0 end as comes from run q where q.status = 'queued') as waiting) as place \
+     where workspace_id = $1 and id >= $2 and id <= $3 order by id"
+);
 /// An active run holds its locks, so every other run that needs them is queued, and it is counted
-/// apart. Runs that wait for a person to start them, or for the end of a person's lock, block no other
-/// run: an engine whose
-/// heartbeat had expired when another engine last sent one does not count.
+/// apart.
 const WANTED: &str = concat!(
     "select w.run_id, w.service, w.env, w.holder, w.ahead from (select t.run_id, t.service, t.env, \
      l.run_id as holder, row_number() over (partition by t.service, t.env, t.run_id = coalesce(l.run_id, 0) \
      order by t.rank, t.run_id) - 1 as ahead \
      from run_target t join run q on q.id = t.run_id \
      left join run_lock l on l.workspace_id = t.workspace_id and l.service = t.service and l.env = t.env \
-     where t.workspace_id = $1 and (q.status <> 'queued' or ((q.queued_by = '' \
-     or exists (select 1 from engine p where p.alive_until >= (select max(seen_at) from engine) \
-     and (p.holder = q.queued_by or p.adopts_from <= q.queued_at)))",
-    not_stopped!("q", "$4"),
-    ")) and (t.service, t.env) in (select m.service, m.env from run_target m \
+     where t.workspace_id = $1 and (q.status <> 'queued' or ",
+    comes!("q", "$4"),
+    ") and (t.service, t.env) in (select m.service, m.env from run_target m \
      where m.workspace_id = $1 and m.run_id >= $2 and m.run_id <= $3)) w join run r on r.id = w.run_id \
      where w.run_id >= $2 and w.run_id <= $3 and r.status = 'queued' order by w.run_id, w.service, w.env"
 );
@@ -39,11 +61,9 @@ const HOLDER: &str =
 const BEFORE: &str = concat!(
     "select count(*) from run_target t join run q on q.id = t.run_id \
      where t.workspace_id = $1 and t.service = $2 and t.env = $3 and t.rank <= $4 and t.run_id <> $5 \
-     and (q.status <> 'queued' or ((q.queued_by = '' \
-     or exists (select 1 from engine p where p.alive_until >= (select max(seen_at) from engine) \
-     and (p.holder = q.queued_by or p.adopts_from <= q.queued_at)))",
-    not_stopped!("q", "$6"),
-    "))"
+     and (q.status <> 'queued' or ",
+    comes!("q", "$6"),
+    ")"
 );
 
 impl Store {
@@ -55,7 +75,15 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<Queued>, StoreError> {
         let mut db = self.db.read().await?;
-        let places = fetch_all!(db, (i64, String, i64), PLACES, workspace, first.0, last.0)?;
+        let places = fetch_all!(
+            db,
+            (i64, String, i64),
+            PLACES,
+            workspace,
+            first.0,
+            last.0,
+            now.0
+        )?;
         if places.is_empty() {
             return Ok(Vec::new());
         }

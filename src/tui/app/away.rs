@@ -3,7 +3,7 @@
 use super::App;
 use crate::core::base::time::Timestamp;
 use crate::core::run::RunStatus;
-use crate::core::run::need::NeedReason;
+use crate::core::run::need::{NeedReason, RunNeed};
 use crate::core::run::summary::RunSummary;
 use crate::tui::msg::{Effect, Overview};
 use crate::tui::pane::Screen;
@@ -46,13 +46,12 @@ impl Away {
             .iter()
             .map(|run| format!("run {} {} {}", run.id, run_word(run.status), run.title));
         self.news.extend(lines);
-        let is_new = |reason, run| {
-            let mut known = before.needs.iter();
-            !known.any(|need| (need.reason, need.run) == (reason, run))
-        };
+        // The next question of a run is news, too.
+        let key = |need: &RunNeed| (need.reason, need.run, need.step);
+        let is_new = |new: &RunNeed| before.needs.iter().all(|need| key(need) != key(new));
         let asks = now.needs.iter().filter(|need| {
             let asks = !matches!(need.reason, NeedReason::Failed | NeedReason::LeftOver);
-            asks && is_new(need.reason, need.run) && ended.iter().all(|run| run.id != need.run)
+            asks && is_new(need) && ended.iter().all(|run| run.id != need.run)
         });
         self.news
             .extend(asks.map(|need| format!("run {}", need.describe(now.at))));

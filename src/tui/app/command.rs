@@ -20,6 +20,11 @@ use crate::tui::pane::Destination;
 /// Rows of the audit log shown at once; `opsroom audit --limit` shows more.
 const AUDIT_ROWS: u32 = 500;
 
+/// How many rows were asked for.
+fn limit(parsed: &Parsed) -> Option<u32> {
+    parsed.inputs.get("limit")?.parse().ok()
+}
+
 impl App {
     pub(super) fn taken(&mut self, taken: Taken) -> Vec<Effect> {
         match taken {
@@ -215,6 +220,7 @@ impl App {
                 runbook: parsed.inputs.get("kind").cloned(),
                 actor: self.actor_of(parsed),
                 since,
+                limit: limit(parsed).unwrap_or_default(),
                 ..RunFilter::default()
             },
         });
@@ -244,7 +250,7 @@ impl App {
             service: parsed.services.first().filter(|name| *name != "*").cloned(),
             env: parsed.env.clone(),
             actor: self.actor_of(parsed),
-            limit: AUDIT_ROWS,
+            limit: limit(parsed).unwrap_or(AUDIT_ROWS),
         };
         let ticket = self.ticket();
         self.requests.auditing = Some(ticket);

@@ -11,6 +11,7 @@ use crate::bus::Notice;
 use crate::core::base::time::Timestamp;
 use crate::core::health::day::Day;
 use crate::core::run::act::Act;
+use crate::core::run::lockout::Lockout;
 use crate::core::run::plan::Target;
 use crate::core::run::{Run, RunId};
 use crate::logfile::source::LogUpdate;
@@ -291,7 +292,27 @@ impl App {
             self.away.compare(before, &overview);
         }
         self.activity.list(&overview.runs, overview.at);
+        self.tell_locks(&overview.locks);
         self.overview = Some(overview);
+    }
+
+    /// Locks end by their time, without a notice.
+    pub(super) fn end_locks(&mut self, now: Timestamp) {
+        let Some(overview) = self.overview.as_mut() else {
+            return;
+        };
+        let before = overview.locks.len();
+        overview.locks.retain(|lock| lock.until > now);
+        if overview.locks.len() < before {
+            let locks = overview.locks.clone();
+            self.tell_locks(&locks);
+        }
+    }
+
+    fn tell_locks(&mut self, locks: &[Lockout]) {
+        for popup in &mut self.popups {
+            popup.dialog_mut().set_locks(locks);
+        }
     }
 
     fn read_bar_again(&mut self) {

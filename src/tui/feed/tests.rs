@@ -1,8 +1,9 @@
-//! Tests of the feed on a real store: resumed and missing runs.
+//! Tests of the feed on a real store: resumed and missing runs; and of its wait for additions.
 
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use super::*;
+use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::control::{AdapterContext, Settings};
 use crate::core::run::act::Act;
@@ -131,4 +132,30 @@ async fn the_log_of_a_missing_run_ends_at_once() {
     assert_eq!(until(&events, |shown| shown.ended).lines, 0);
     drop(log);
     control.close(false).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ended_run_is_read_again_after_lost_notices_and_at_the_poll_interval() {
+    let (run, bus) = (RunId(41), Bus::default());
+    let mut notices = bus.subscribe();
+    let within =
+        async |limit: Duration, notices: &mut _| timeout(limit, added(run, 7, notices)).await.ok();
+    let soon = POLL_FALLBACK / 2;
+    bus.publish(Notice::Entries(RunId(40), 9));
+    bus.publish(Notice::Entries(run, 7));
+    assert_eq!(within(soon, &mut notices).await, None, "nothing new of it");
+    bus.publish(Notice::Entries(run, 8));
+    assert_eq!(within(soon, &mut notices).await, Some(true));
+    for _ in 0..2000 {
+        bus.publish(Notice::Results);
+    }
+    assert_eq!(
+        within(soon, &mut notices).await,
+        Some(true),
+        "some are lost"
+    );
+    let quiet = &mut bus.subscribe();
+    assert_eq!(within(POLL_FALLBACK * 2, quiet).await, Some(true));
+    drop(bus);
+    assert_eq!(within(soon, quiet).await, Some(false));
 }

@@ -13,6 +13,7 @@ use super::{Dialog, Outcome};
 use crate::core::command::Parsed;
 use crate::core::run::act::Act;
 use crate::core::run::again::Again;
+use crate::core::run::lockout::{self, Lockout};
 use crate::core::run::plan::{Plan, is_confirmed};
 use crate::core::run::{Run, RunId};
 use crate::tui::facts::Facts;
@@ -80,12 +81,7 @@ impl Card {
             message: None,
             retry_of: None,
         };
-        new.focus = match &new.confirm {
-            _ if !new.can_start() => Focus::Cancel,
-            Some(_) => Focus::Confirm,
-            None if new.card.plan.changes_something() => Focus::Cancel,
-            None => Focus::Start,
-        };
+        new.focus = new.safe_focus();
         new.message = new.is_forbidden().then(|| new.why_not());
         new
     }
@@ -171,11 +167,14 @@ impl Card {
         }
     }
 
-    /// Takes the runs and rules that block the plan now.
-    fn set_blockers(&mut self, queue: Result<Vec<String>, String>) {
+    /// Takes the locks, runs and rules that block the plan now.
+    fn set_blockers(&mut self, found: Result<(Vec<Lockout>, Vec<String>), String>) {
         self.busy = None;
-        match queue {
-            Ok(queue) => self.card.queue = queue,
+        match found {
+            Ok((locks, queue)) => {
+                self.set_locks(&locks);
+                self.card.queue = queue;
+            }
             Err(why) => {
                 self.message = Some(format!("what stands in its way could not be read: {why}"));
             }
@@ -185,6 +184,16 @@ impl Card {
     /// The run could not be started.
     fn refused(&mut self, why: &str) {
         (self.busy, self.message) = (None, Some(format!("nothing was started: {why}")));
+    }
+
+    /// The element where Enter starts no change.
+    fn safe_focus(&self) -> Focus {
+        match &self.confirm {
+            _ if !self.can_start() => Focus::Cancel,
+            Some(_) => Focus::Confirm,
+            None if self.card.plan.changes_something() => Focus::Cancel,
+            None => Focus::Start,
+        }
     }
 
     /// Only the confirmation is missing.
@@ -452,7 +461,7 @@ impl Dialog for Card {
         let waits_for = |ticket: &Ticket| busy == Some(*ticket);
         match msg {
             Msg::Planned(ticket, card) if waits_for(ticket) => self.replanned(card.clone()),
-            Msg::Blockers(ticket, queue) if waits_for(ticket) => self.set_blockers(queue.clone()),
+            Msg::Blockers(ticket, found) if waits_for(ticket) => self.set_blockers(found.clone()),
             Msg::Submitted(ticket, Ok(_)) | Msg::Acted(Some(ticket), Ok(_))
                 if waits_for(ticket) =>
             {
@@ -463,6 +472,23 @@ impl Dialog for Card {
             _ => return None,
         }
         Some(Outcome::Stay)
+    }
+
+    fn set_locks(&mut self, locks: &[Lockout]) {
+        let blocks = |card: &PlanCard| card.plan.blocks().cloned().collect::<Vec<_>>();
+        let before = blocks(&self.card);
+        lockout::set_risks(&mut self.card.plan, locks);
+        if blocks(&self.card) == before {
+            return;
+        }
+        if !matches!(self.focus, Focus::Input(_)) {
+            self.focus = self.safe_focus();
+        }
+        self.message = Some(if self.can_start() {
+            "the lock has ended; look, then start".to_owned()
+        } else {
+            self.why_not()
+        });
     }
 
     fn draw(&self, facts: &Facts, _keys: &Keymap, canvas: &mut Canvas<'_>) {
@@ -481,10 +507,10 @@ impl Dialog for Card {
         let room = usize::from(height).saturating_sub(foot + 2).max(1);
         let top = self.top.min(lines.len().saturating_sub(room));
         let plan = &self.card.plan;
-        let env = plan.env.as_deref().filter(|_| plan.protected);
-        let title: Vec<Span<'_>> = env
+        let title: Vec<Span<'_>> = plan
+            .protected_places()
+            .iter()
             .map(|env| badge(env, theme))
-            .into_iter()
             .chain([Span::styled(
                 format!(" Plan: {} ", safe(&plan.title)),
                 theme.strong(),

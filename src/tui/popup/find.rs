@@ -100,6 +100,11 @@ pub struct Find {
 const BESIDE: u16 = 100;
 /// Rows of the preview below the list.
 const BELOW: u16 = 4;
+/// On lower screens it has the whole height; on others as many rows of hits as there are, within these
+/// limits.
+const ROOMY: u16 = 30;
+const FEWEST: usize = 8;
+const MOST: usize = 24;
 
 impl Find {
     /// The search among all things of a kind.
@@ -198,17 +203,38 @@ impl Find {
     }
 
     fn draw_preview(&self, area: Rect, canvas: &mut Canvas<'_>) {
-        let Some(found) = self.selected() else {
-            return;
-        };
-        let width = usize::from(area.width).saturating_sub(2);
-        let lines: Vec<Line<'_>> = found
-            .about
-            .iter()
-            .flat_map(|line| wrapped(line, width))
+        let lines = self.preview(area.width).into_iter();
+        let lines: Vec<Line<'_>> = lines
             .map(|line| Line::styled(format!(" {line}"), canvas.theme.dim()))
             .collect();
         canvas.lines(area, &lines);
+    }
+
+    fn preview(&self, width: u16) -> Vec<String> {
+        let width = usize::from(width).saturating_sub(2);
+        let about = self.selected().into_iter().flat_map(|found| &found.about);
+        about.flat_map(|line| wrapped(line, width)).collect()
+    }
+
+    /// Its height for the hits on this screen, and for all things.
+    fn heights(&self, width: u16, screen: u16) -> (u16, u16) {
+        let whole = screen.saturating_sub(2);
+        if screen < ROOMY {
+            return (whole, whole);
+        }
+        let (preview, below) = if width >= BESIDE {
+            (self.preview(width / 2).len(), 0)
+        } else {
+            (0, BELOW)
+        };
+        let height = |rows: usize| {
+            let rows = rows.max(preview).clamp(FEWEST, MOST);
+            // Frame and field.
+            let rows = u16::try_from(rows).unwrap_or(u16::MAX);
+            rows.saturating_add(3 + below).min(whole)
+        };
+        let hits = height(self.shown.len());
+        (hits, hits.max(height(self.all.len())))
     }
 }
 
@@ -269,8 +295,9 @@ impl Dialog for Find {
         let screen = canvas.area();
         let of = format!(" {} of {} ", self.shown.len(), self.all.len());
         let title = Span::styled(format!(" Find: {} ", self.kind.name()), theme.strong());
-        let height = screen.height.saturating_sub(2);
-        let inner = canvas.window(140.min(screen.width), height, title.into(), &of.into());
+        let width = screen.width.min(140);
+        let heights = self.heights(width, screen.height);
+        let inner = canvas.growing_window(width, heights, title.into(), &of.into());
         let label = Span::raw(" find: ");
         canvas.field(row(inner, inner.y), label, &self.field, true, "");
         let below = Rect {

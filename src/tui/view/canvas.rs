@@ -246,11 +246,24 @@ impl<'a> Canvas<'a> {
 
     /// Paints an empty framed box of at most this size, centred.
     pub fn window(&mut self, width: u16, height: u16, title: Line<'_>, mark: &Line<'_>) -> Rect {
+        self.growing_window(width, (height, height), title, mark)
+    }
+
+    /// The same, with its top where a window of the second height would have it, so that it does not
+    /// move when the first changes.
+    pub fn growing_window(
+        &mut self,
+        width: u16,
+        (height, tallest): (u16, u16),
+        title: Line<'_>,
+        mark: &Line<'_>,
+    ) -> Rect {
         let screen = self.buffer.area;
-        let (width, height) = (width.min(screen.width), height.min(screen.height));
+        let tallest = tallest.min(screen.height);
+        let (width, height) = (width.min(screen.width), height.min(tallest));
         let area = Rect {
             x: screen.x + (screen.width - width) / 2,
-            y: screen.y + (screen.height - height) / 2,
+            y: screen.y + (screen.height - tallest) / 2,
             width,
             height,
         };

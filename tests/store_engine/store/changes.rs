@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use opsroom::core::run::lockout::{LockEnd, Lockable};
 use opsroom::core::run::{RunStatus, Transition};
 use opsroom::core::stack::service::Contact;
 use opsroom::core::stack::{Change, Delta};
-use opsroom::store::Store;
+use opsroom::store::{NewLock, Store};
 
 use super::{Place, at, event, line, plan};
 
@@ -65,19 +66,35 @@ pub async fn writes_of_others_are_noticed(place: Place) {
         position: 0,
     });
     let newest = async |after| {
-        let found = place.store.applied_after(place.workspace, after).await;
-        found.unwrap()
+        let found = place.store.written_after(place.workspace, after).await;
+        let found = found.unwrap();
+        (found.newest, found.stack, found.locks)
     };
-    let (before, _) = newest(None).await;
-    assert_eq!(newest(Some(before)).await, (before, false));
+    let (before, _, _) = newest(None).await;
+    assert_eq!(newest(Some(before)).await, (before, false, false));
     other
         .apply(place.workspace, &[contact], "ana", at(40))
         .await
         .unwrap();
     wait_for_change(&mut changes).await;
-    let (after, applied) = newest(Some(before)).await;
-    assert!(after > before && applied);
-    assert_eq!(newest(Some(after)).await, (after, false));
-    assert_eq!(newest(None).await, (after, false));
+    let (after, applied, locked) = newest(Some(before)).await;
+    assert!(after > before && applied && !locked);
+    assert_eq!(newest(Some(after)).await, (after, false, false));
+    assert_eq!(newest(None).await, (after, false, false));
+    let of = [Lockable::Runbook("deploy".to_owned())];
+    let lock = NewLock {
+        of: &of,
+        end: LockEnd::For(1000),
+        until: at(1000),
+        actor: "ana",
+        reason: "migration",
+    };
+    other.lock(place.workspace, lock, at(50)).await.unwrap();
+    let (set, applied, locked) = newest(Some(after)).await;
+    assert!(set > after && !applied && locked);
+    let by = ("ana", None);
+    let ended = other.unlock(place.workspace, &of, by, at(60)).await;
+    assert_eq!(ended.unwrap(), of);
+    assert!(newest(Some(set)).await.2, "its end is told too");
     other.close().await;
 }

@@ -20,6 +20,7 @@ use opsroom::core::run::approval::Tally;
 use opsroom::core::run::breaker::BreakerKey;
 use opsroom::core::run::concurrency::{Concurrency, Policy};
 use opsroom::core::run::lockout::{self, LockEnd, Lockable};
+use opsroom::core::run::need::{NeedReason, RunNeed};
 use opsroom::core::run::orders::{Ending, Order, Pace};
 use opsroom::core::run::plan::{Plan, PlanStep, Risk, RiskLevel, Rules, Target, plan_hash};
 use opsroom::core::run::priority::Priority;
@@ -262,6 +263,39 @@ async fn ended(place: &Place, plan: Plan, how: Transition) -> RunId {
         .await
         .unwrap();
     run
+}
+
+pub async fn every_open_question_of_a_run_is_a_need(place: Place) {
+    let ask = |name: &str| {
+        let ask = StepSpec::Manual(Manual {
+            prompt: name.to_owned(),
+        });
+        PlanStep::new(name, Phase::Action, ask, 60_000)
+    };
+    let asking = Plan {
+        steps: vec![ask("one"), ask("two")],
+        ..plan("deploy")
+    };
+    let run = place.submit(asking).await.id;
+    let claim = waiting(&place, run).await;
+    let control = open(settings(&place)).await;
+    let asked = async || {
+        let needs = control.overview().await.unwrap().needs;
+        let of = |need: &RunNeed| (need.reason, need.run, need.step);
+        needs.iter().map(of).collect::<Vec<_>>()
+    };
+    let first = (NeedReason::Question, run, Some(0));
+    assert_eq!(asked().await, [first]);
+    let step = |number, status| {
+        let now = Clock::System.now();
+        place.store.step(claim, number, status, 1, None, &[], now)
+    };
+    step(1, StepStatus::Waiting).await.unwrap();
+    let second = (NeedReason::Question, run, Some(1));
+    assert_eq!(asked().await, [first, second]);
+    step(0, StepStatus::Succeeded).await.unwrap();
+    assert_eq!(asked().await, [second]);
+    control.close(false).await;
 }
 
 pub async fn a_read_only_process_changes_nothing(place: Place) {
@@ -1531,12 +1565,13 @@ pub async fn a_plan_made_before_the_end_of_a_lock_is_started_after_it(place: Pla
         services: vec!["web".to_owned()],
         ..empty("deploy")
     };
-    lockout::add_risks(&mut stopped, &control.lockouts().await.unwrap());
+    lockout::set_risks(&mut stopped, &control.lockouts().await.unwrap());
     assert_eq!(stopped.blocks().count(), 1);
     let locked = refused(control.submit(stopped.clone(), None, None).await);
     assert!(locked.contains("web in staging, locked by ana"), "{locked}");
     control.act(Act::Unlock { of, reason: None }).await.unwrap();
-    control.submit(stopped.clone(), None, None).await.unwrap();
+    let run = control.submit(stopped.clone(), None, None).await.unwrap();
+    assert_eq!(run.plan.blocks().count(), 0, "nothing locked it");
     stopped.risks.push(Risk {
         level: RiskLevel::Block,
         code: "OTHER".to_owned(),

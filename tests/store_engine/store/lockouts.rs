@@ -212,6 +212,22 @@ pub async fn a_stopped_run_keeps_no_place_before_others(place: Place) {
     assert_eq!(ahead(5000).await, (vec![1], vec![2]), "the lock has ended");
 }
 
+pub async fn a_stopped_run_keeps_no_place_in_its_lane(place: Place) {
+    place.submit(change("deploy", &["web"])).await;
+    let of_web = place.submit(change("deploy", &["web"])).await.id;
+    place.submit(change("deploy", &["db"])).await;
+    let last = place.submit(change("restart", &["api"])).await.id;
+    lock(&place, &[target("web")], "ana", 5000).await.unwrap();
+    let ahead = async |run: RunId, now: i64| {
+        let queue = place.store.queue(place.workspace, (run, run), at(now));
+        queue.await.unwrap()[0].ahead
+    };
+    assert_eq!(ahead(last, 200).await, 1, "only the run of db comes before");
+    assert_eq!(ahead(of_web, 200).await, 0, "it is stopped itself");
+    assert_eq!(ahead(last, 5000).await, 3, "the lock has ended");
+    assert_eq!(ahead(of_web, 5000).await, 1);
+}
+
 pub async fn targets_are_locked_once_in_one_order(place: Place) {
     let of = [target("web"), target("api"), target("web")];
     lock(&place, &of, "ana", 5000).await.unwrap();

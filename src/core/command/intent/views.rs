@@ -74,12 +74,18 @@ pub(super) const LIST_RUNS: Intent = Intent {
     outcome: ParseOutcome::View,
     form: "failed runs since 02:00",
     takes: &[Object::Env, Object::Service],
-    inputs: &["status", "since", "actor", "kind"],
-    read: |r| r.skip_count(),
+    inputs: &["status", "since", "actor", "kind", "limit"],
+    read: |r| r.take_count(),
     restate: restate_list_runs,
     view: Some(ViewCommand::Runs),
     ..Intent::BLANK
 };
+
+/// "last 5 " in front of what is listed.
+fn last_of(p: &Parsed) -> String {
+    let limit = p.inputs.get("limit");
+    limit.map_or_else(String::new, |count| format!("last {count} "))
+}
 
 fn restate_list_runs(p: &Parsed) -> String {
     let word = |name: &str| {
@@ -88,7 +94,8 @@ fn restate_list_runs(p: &Parsed) -> String {
             .map_or_else(String::new, |value| format!("{value} "))
     };
     format!(
-        "list {}{}runs{}{}{}{}",
+        "list {}{}{}runs{}{}{}{}",
+        last_of(p),
         word("status"),
         word("kind"),
         services_of(p, " of "),
@@ -300,7 +307,8 @@ pub(super) const AUDIT: Intent = Intent {
     outcome: ParseOutcome::View,
     form: "what changed yesterday",
     takes: &[Object::Env, Object::Service, Object::Routine, Object::Run],
-    inputs: &["since", "run", "actor"],
+    inputs: &["since", "run", "actor", "limit"],
+    read: |r| r.take_count(),
     restate: restate_audit,
     view: Some(ViewCommand::Audit),
     ..Intent::BLANK
@@ -308,7 +316,8 @@ pub(super) const AUDIT: Intent = Intent {
 
 fn restate_audit(p: &Parsed) -> String {
     format!(
-        "changes{}{}{}{}",
+        "{}changes{}{}{}{}",
+        last_of(p),
         services_of(p, " of "),
         in_env(p, " in "),
         input(p, "actor", " by "),

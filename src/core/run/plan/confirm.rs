@@ -8,8 +8,8 @@ const NAMED: usize = 2;
 impl Plan {
     /// The words to type before a plan for a protected environment starts, for the first link of
     /// the chain that needs them: `prod web`, `prod web api`, `prod 7 services`, or `prod deploy`
-    /// when it names no service. A plan without an environment names the protected ones of its
-    /// targets: `prod dr web`, `3 environments web`. `None`: Enter is enough.
+    /// when it names no service. A plan that involves more than its own environment names the
+    /// protected ones: `prod dr web`, `3 environments web`. `None`: Enter is enough.
     #[must_use]
     pub fn confirm_word(&self) -> Option<String> {
         let link = self.confirm_link()?;
@@ -18,14 +18,23 @@ impl Plan {
             few if few.len() <= NAMED => few.join(" "),
             many => format!("{} services", many.len()),
         };
-        let places = match (&link.env, link.protected_envs.as_slice()) {
-            (Some(env), _) => env.clone(),
+        let places = match link.protected_places() {
             // A stored plan of an earlier version.
-            (None, []) => return Some(what),
-            (None, few) if few.len() <= NAMED => few.join(" "),
-            (None, many) => format!("{} environments", many.len()),
+            [] => return Some(what),
+            few if few.len() <= NAMED => few.join(" "),
+            many => format!("{} environments", many.len()),
         };
         Some(format!("{places} {what}"))
+    }
+
+    /// The protected environments that a run of this link changes; see [`Plan::protected`].
+    #[must_use]
+    pub fn protected_places(&self) -> &[String] {
+        match (self.protected, self.protected_envs.as_slice()) {
+            (false, _) => &[],
+            (true, []) => self.env.as_slice(),
+            (true, all) => all,
+        }
     }
 
     /// The first link of the chain that needs something typed; its environment is the one to name

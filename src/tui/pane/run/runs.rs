@@ -73,6 +73,8 @@ impl Page {
 pub struct RunsScreen {
     ticket: Ticket,
     filter: RunFilter,
+    /// Only so many of the newest were asked for.
+    most: Option<usize>,
     /// The filter in the title: `failed, prod`.
     filter_label: String,
     narrow: Filter,
@@ -115,7 +117,11 @@ impl RunsScreen {
         let since = filter
             .since
             .map(|at| format!("since {}", &at.rfc3339()[..16]));
-        let labels: Vec<String> = status
+        let most = usize::try_from(filter.limit).ok().filter(|most| *most > 0);
+        let labels: Vec<String> = most
+            .map(|most| format!("last {most}"))
+            .into_iter()
+            .chain(status)
             .chain(filter.runbook.clone())
             .chain(filter.service.clone())
             .chain(filter.env.clone())
@@ -124,6 +130,7 @@ impl RunsScreen {
             .collect();
         Self {
             ticket: opening.ticket,
+            most,
             filter_label: labels.join(", "),
             filter: RunFilter {
                 limit: PAGE,
@@ -187,6 +194,10 @@ impl RunsScreen {
         self.runs.extend(page);
         self.queue.extend(queue);
         self.runs.sort_by_key(|run| std::cmp::Reverse(run.id));
+        if let Some(most) = self.most.filter(|most| self.runs.len() >= *most) {
+            self.runs.truncate(most);
+            self.ended = true;
+        }
         self.sync();
     }
 

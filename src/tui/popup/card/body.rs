@@ -76,14 +76,15 @@ fn plan(page: &mut Page, plan: &Plan, queue: &[String]) {
     } else {
         "only looks"
     };
-    let place = if plan.protected { ", protected" } else { "" };
-    let env = plan.env.as_deref().map_or_else(
-        || "no environment".to_owned(),
-        |e| format!("{}{place}", safe(e)),
-    );
+    let env = plan.env.as_deref().map_or("no environment".into(), safe);
+    let place = match plan.protected_places() {
+        [] => String::new(),
+        [one] if plan.env.as_ref() == Some(one) => ", protected".to_owned(),
+        all => format!(", reaches {} (protected)", safe(&all.join(", "))),
+    };
     page.item(
         &Span::styled("where  ", theme.dim()),
-        &format!("{env} · {} · {kind}", list(&plan.services)),
+        &format!("{env}{place} · {} · {kind}", list(&plan.services)),
     );
     page.item(
         &Span::styled("limit  ", theme.dim()),
