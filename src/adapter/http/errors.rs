@@ -22,6 +22,15 @@ pub(super) fn describe(error: &reqwest::Error, url: &reqwest::Url) -> String {
     if let Some(message) = io_error(error).and_then(|e| describe_io(e, &peer)) {
         return message;
     }
+    match http_error(error) {
+        Some(e) if e.is_incomplete_message() => {
+            return format!("{peer} closed the connection before it answered");
+        }
+        Some(e) if e.is_parse() => {
+            return format!("{peer} does not speak HTTP: {}", innermost(error));
+        }
+        _ => {}
+    }
     if error.is_connect() {
         format!("cannot connect to {peer}: {}", innermost(error))
     } else {
@@ -56,7 +65,11 @@ pub(super) fn cause(error: &reqwest::Error) -> Cause {
     if tls_error(error).is_some() {
         return Cause::Tls;
     }
-    io_error(error).map_or(Cause::Other, io_cause)
+    match http_error(error) {
+        Some(e) if e.is_incomplete_message() => Cause::Refused,
+        Some(e) if e.is_parse() => Cause::Protocol,
+        _ => io_error(error).map_or(Cause::Other, io_cause),
+    }
 }
 
 /// The class of a failed connection.
@@ -90,6 +103,10 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
 
 fn io_error(error: &reqwest::Error) -> Option<&io::Error> {
     chain(error).filter_map(|e| e.downcast_ref()).last()
+}
+
+fn http_error(error: &reqwest::Error) -> Option<&hyper::Error> {
+    chain(error).find_map(|e| e.downcast_ref())
 }
 
 /// An `io::Error` hides the error it wraps from `source()`, so it is unwrapped here.

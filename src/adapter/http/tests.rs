@@ -40,6 +40,13 @@ fn message(reply: &Reply) -> &str {
     }
 }
 
+fn cause_of(reply: &Reply) -> Cause {
+    match reply {
+        Reply::Unreachable { cause, .. } => *cause,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Serves one connection: reads the request, then does `what` with it.
 async fn serve<F, T>(what: F) -> String
 where
@@ -166,7 +173,19 @@ async fn failures_have_readable_messages() {
 
     let closing = serve(|peer| async move { drop(peer) }).await;
     let reply = ask(&closing, 5000).await;
-    assert!(message(&reply).contains("127.0.0.1:"), "{reply:?}");
+    assert!(
+        message(&reply).ends_with("closed the connection before it answered"),
+        "{reply:?}"
+    );
+    assert_eq!(cause_of(&reply), Cause::Refused);
+
+    let garbage = serve(|mut peer| async move {
+        let _ = peer.write_all(b"\x00\xffSSH-2.0\r\n\r\n").await;
+    })
+    .await;
+    let reply = ask(&garbage, 5000).await;
+    assert!(message(&reply).contains("does not speak HTTP"), "{reply:?}");
+    assert_eq!(cause_of(&reply), Cause::Protocol);
 
     let plain = serve(|mut peer| async move {
         let _ = peer.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;

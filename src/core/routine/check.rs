@@ -165,6 +165,7 @@ const fn class_of(cause: Cause) -> FailureClass {
     match cause {
         Cause::Dns => FailureClass::Dns,
         Cause::Refused => FailureClass::Refused,
+        Cause::Protocol => FailureClass::Protocol,
         Cause::NoRoute | Cause::Other => FailureClass::Unreachable,
         Cause::Timeout => FailureClass::Timeout,
         Cause::Tls => FailureClass::Tls,

@@ -34,6 +34,8 @@ words! {
         Reported = "reported",
         /// There was no report in time.
         Missing = "missing",
+        /// The answer is not what the protocol allows.
+        Protocol = "protocol",
     }
 }
 

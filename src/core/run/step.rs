@@ -217,6 +217,8 @@ pub enum Cause {
     Refused,
     /// There is no route.
     NoRoute,
+    /// What came is not an answer of the protocol.
+    Protocol,
     /// The connection timed out, although the call's own deadline had not passed.
     Timeout,
     /// TLS failed: no valid certificate, or no TLS at all.
