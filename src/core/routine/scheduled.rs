@@ -169,3 +169,46 @@ impl Scheduled {
         self.work != Work::Check || self.rules.kind().is_run()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stack::routine::MisfirePolicy;
+
+    #[test]
+    fn an_edit_of_anything_but_name_and_time_moves_no_slot() {
+        let utc = |_: &str| Ok(TimeZone::UTC);
+        let slots = |rules: &Routine| {
+            let schedule = Scheduled::declared(rules).schedule("UTC", utc).unwrap();
+            schedule.next_slots(Timestamp(1_800_000_000_000), 5)
+        };
+        let before = Routine {
+            name: "ping".to_owned(),
+            every_ms: Some(300_000),
+            ..Routine::default()
+        };
+        let edited = Routine {
+            service: Some("web".to_owned()),
+            env: Some("prod".to_owned()),
+            check: Check::Dns {
+                host: "acme.test".to_owned(),
+            },
+            timezone: Some("Europe/Paris".to_owned()),
+            expect: vec!["true".to_owned()],
+            timeout_ms: Some(1),
+            misfire: Some(MisfirePolicy::Skip),
+            failure_threshold: Some(9),
+            ..before.clone()
+        };
+        assert_eq!(slots(&before), slots(&edited));
+        let renamed = Routine {
+            name: "pong".to_owned(),
+            ..before.clone()
+        };
+        assert_ne!(
+            slots(&before),
+            slots(&renamed),
+            "the name chooses the phase"
+        );
+    }
+}
