@@ -2,6 +2,9 @@
 
 mod act;
 mod text;
+mod window;
+
+pub use window::{WindowRow, windows_of};
 
 use std::collections::HashMap;
 
@@ -18,6 +21,7 @@ use crate::core::routine::class::FailureClass;
 use crate::core::routine::misfire::{SLACK_MS, SkipReason};
 use crate::core::routine::schedule::Schedule;
 use crate::core::routine::scheduled::Scheduled;
+use crate::core::routine::window::{InMaintenance, Window, in_maintenance, windows};
 use crate::core::runbook;
 use crate::core::stack::service::Stack;
 use crate::core::stack::state::State;
@@ -56,6 +60,8 @@ pub struct RoutineRow {
     /// A slot that should have been run by now.
     pub overdue_since: Option<Timestamp>,
     pub pause: Option<RoutinePause>,
+    /// The maintenance window it is in.
+    pub maintenance: Option<InMaintenance>,
     /// Of the last 24 hours.
     pub numbers: Numbers,
     /// The worst outcome of each of the last 24 hours, the oldest first; none: no check.
@@ -137,6 +143,8 @@ pub struct StateChange {
     pub from: State,
     pub to: State,
     pub message: String,
+    /// The maintenance window that muted it.
+    pub muted_by: Option<String>,
 }
 
 impl From<RoutineChange> for StateChange {
@@ -146,6 +154,7 @@ impl From<RoutineChange> for StateChange {
             from: change.from,
             to: change.to,
             message: change.message,
+            muted_by: change.muted_by,
         }
     }
 }
@@ -161,6 +170,8 @@ pub struct RoutineSheet {
     pub failure_threshold: u32,
     pub success_threshold: u32,
     pub next_slots: Vec<Timestamp>,
+    /// The maintenance windows that are about it.
+    pub windows: Vec<WindowRow>,
     /// Newest first.
     pub results: Vec<RoutineResult>,
     /// Of the shown results.
@@ -179,6 +190,7 @@ struct Known {
     ids: HashMap<String, i64>,
     states: HashMap<i64, RoutineState>,
     last: HashMap<i64, i64>,
+    windows: Vec<Window>,
     now: Timestamp,
 }
 
@@ -207,8 +219,10 @@ impl Control {
         let scope = self.scope().await?;
         let routines = scope.routines().await?;
         let states = scope.routine_states().await?;
+        let (windows, _) = windows(&stack, zone);
         Ok(Known {
             stack,
+            windows,
             ids: routines.into_iter().map(|r| (r.name, r.id)).collect(),
             states: states.into_iter().map(|s| (s.routine, s)).collect(),
             last: scope.last_slots().await?,
@@ -335,6 +349,7 @@ impl Known {
                 .filter(|_| paused.is_none())
                 .and_then(|schedule| overdue(schedule, last, self.now)),
             pause: paused,
+            maintenance: in_maintenance(&self.windows, &one.rules, self.now),
             numbers,
             hours: id
                 .and_then(|id| days.get(id))
@@ -368,6 +383,12 @@ fn sheet(known: &Known, one: &Scheduled, row: RoutineRow) -> RoutineSheet {
             .filter(|_| one.is_active())
             .map(|schedule| schedule.next_slots(known.now, NEXT))
             .unwrap_or_default(),
+        windows: known
+            .windows
+            .iter()
+            .filter(|window| window.rule.is_about(&one.rules))
+            .map(|window| WindowRow::new(window, known.now))
+            .collect(),
         results: Vec::new(),
         manual: 0,
         changes: Vec::new(),

@@ -8,3 +8,4 @@ pub mod scheduled;
 pub mod scope;
 pub mod shard;
 pub mod threshold;
+pub mod window;

@@ -9,6 +9,7 @@ mod flush;
 mod holdings;
 mod members;
 mod perform;
+mod windows;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -21,10 +22,11 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use self::entry::RoutineEntry;
-use self::flush::Pending;
+use self::flush::{Conditions, Pending};
 use self::holdings::VALID_MS;
 use self::members::Members;
 use self::perform::{Done, Task};
+use self::windows::Windows;
 use super::{Mode, World};
 use crate::bus::Notice;
 use crate::core::base::time::Timestamp;
@@ -96,6 +98,7 @@ struct Scheduler {
     /// Due, but not begun: too many are under way.
     waiting: VecDeque<Task>,
     pending: Pending,
+    windows: Windows,
     /// Shards that go to another engine once their checks are done.
     leaving: Vec<i64>,
     starved_until: Option<Timestamp>,
@@ -118,6 +121,7 @@ impl Scheduler {
             hosts: HashMap::new(),
             waiting: VecDeque::new(),
             pending: Pending::default(),
+            windows: Windows::default(),
             leaving: Vec::new(),
             starved_until: None,
             clean_at: Instant::now(),
@@ -259,7 +263,7 @@ impl Scheduler {
             if let Some(next) = entry.next {
                 self.heap.push(Reverse((next, routine)));
             }
-            if let Some(reason) = entry.hindered(now) {
+            if let Some(reason) = entry.hindered(&self.windows, now) {
                 self.pending.skip(routine, first, 1, reason);
             } else {
                 entry.queued += 1;
@@ -269,7 +273,7 @@ impl Scheduler {
         }
         let situation = Situation {
             handled: entry.handled,
-            hindered: entry.hindered(now),
+            hindered: entry.hindered(&self.windows, now),
             now,
         };
         let due = misfire::due(&entry.schedule, &entry.scheduled.rules, situation);
@@ -324,9 +328,16 @@ impl Scheduler {
             return self.pending.removed(done.request);
         };
         entry.running = false;
-        let starved = self.starved_until.is_some_and(|until| done.begun <= until);
-        self.pending
-            .result(entry, done, starved, self.world.clock.now());
+        let now = self.world.clock.now();
+        let conditions = Conditions {
+            starved: self.starved_until.is_some_and(|until| done.begun <= until),
+            muted_by: self
+                .windows
+                .of(&entry.scheduled.rules, now)
+                .map(|w| w.window),
+            now,
+        };
+        self.pending.result(entry, done, conditions);
     }
 
     /// Runs that people asked for.

@@ -22,6 +22,8 @@ words! {
         RateLimit = "rate_limit",
         /// An engine that is gone may have run it, and recorded nothing.
         Takeover = "takeover",
+        /// A maintenance window skips it.
+        Maintenance = "maintenance",
     }
 }
 

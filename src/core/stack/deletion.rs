@@ -41,6 +41,7 @@ impl Change {
             Self::Environment(delta) => delta.after.is_none(),
             Self::Service(delta) => delta.after.is_none(),
             Self::Routine(delta) => delta.after.is_none(),
+            Self::Maintenance(delta) => delta.after.is_none(),
             Self::Contact(delta) => delta.after.is_none(),
         }
     }
@@ -53,6 +54,7 @@ impl Change {
             Self::Environment(Delta { name, .. }) => format!("environment {name}"),
             Self::Service(Delta { name, .. }) => format!("service {name}"),
             Self::Routine(Delta { name, .. }) => format!("routine {name}"),
+            Self::Maintenance(Delta { name, .. }) => format!("maintenance {name}"),
             Self::Contact(Delta { name, .. }) => format!("contact {name}"),
         }
     }
@@ -63,7 +65,9 @@ impl Change {
         match self {
             Self::Service(delta) => Some(Owner::Service(delta.name.clone())),
             Self::Environment(delta) => Some(Owner::Environment(delta.name.clone())),
-            Self::Timezone { .. } | Self::Routine(_) | Self::Contact(_) => None,
+            Self::Timezone { .. } | Self::Routine(_) | Self::Maintenance(_) | Self::Contact(_) => {
+                None
+            }
         }
     }
 }

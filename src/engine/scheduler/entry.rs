@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::perform::Task;
+use super::windows::Windows;
 use crate::core::base::outbound::host_of;
 use crate::core::base::time::Timestamp;
 use crate::core::metric::sample::Trigger;
@@ -14,6 +15,7 @@ use crate::core::routine::scheduled::Scheduled;
 use crate::core::routine::shard::{key_of, shard_of};
 use crate::core::routine::threshold::{RoutineHealth, Thresholds};
 use crate::core::run::step::CallKind;
+use crate::core::stack::maintenance::MaintenanceMode;
 use crate::store::RoutineState;
 
 pub(super) struct RoutineEntry {
@@ -120,9 +122,13 @@ impl RoutineEntry {
     }
 
     /// Why no slot may run now.
-    pub fn hindered(&self, now: Timestamp) -> Option<SkipReason> {
+    pub fn hindered(&self, windows: &Windows, now: Timestamp) -> Option<SkipReason> {
         if self.paused_until.is_some_and(|until| until > now) {
             return Some(SkipReason::Paused);
+        }
+        let window = windows.of(&self.scheduled.rules, now);
+        if window.is_some_and(|window| window.mode == MaintenanceMode::Skip) {
+            return Some(SkipReason::Maintenance);
         }
         if self.running {
             return Some(SkipReason::Overlap);

@@ -37,6 +37,16 @@ const OBSERVE_EVERY_MS: i64 = 15_000;
 /// overview again each time.
 const ANNOUNCE_EVERY_MS: i64 = 30_000;
 
+/// Under which conditions a result came in.
+#[derive(Debug)]
+pub(super) struct Conditions {
+    /// This machine was too busy while the check was made.
+    pub starved: bool,
+    /// The maintenance window that the routine is in.
+    pub muted_by: Option<String>,
+    pub now: Timestamp,
+}
+
 /// What the next write contains.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
@@ -102,8 +112,13 @@ impl Pending {
             .extend(request.map(|id| (id, State::Unknown, why)));
     }
 
-    /// Takes a result into account. `starved`: this machine was too busy while it was made.
-    pub fn result(&mut self, entry: &mut RoutineEntry, done: Done, starved: bool, now: Timestamp) {
+    /// Takes a result into account.
+    pub fn result(&mut self, entry: &mut RoutineEntry, done: Done, conditions: Conditions) {
+        let Conditions {
+            starved,
+            muted_by,
+            now,
+        } = conditions;
         let result = match &done.result {
             Ok(result) => own_timeout(result.clone(), starved),
             Err(reason) => {
@@ -127,7 +142,10 @@ impl Pending {
             State::Unknown => {}
         }
         if let Some(change) = change {
-            self.changes.push(changed(entry.id, change, &result, now));
+            self.changes.push(RoutineChange {
+                muted_by,
+                ..changed(entry.id, change, &result, now)
+            });
         }
         let differs =
             soft != entry.health.soft || change.is_some() || flapping != entry.health.flapping;
@@ -309,5 +327,6 @@ fn changed(routine: i64, change: HardChange, result: &CheckResult, at: Timestamp
         reason: result.class.map_or("", FailureClass::name).to_owned(),
         class: result.class.map_or(0, FailureClass::number),
         message: result.message.clone(),
+        muted_by: None,
     }
 }

@@ -82,6 +82,7 @@ impl Scheduler {
     /// Reads the stack, the pauses, and gives new routines a number.
     async fn reload(&mut self) -> Result<(), StoreError> {
         let stack = self.world.store.stack(self.workspace).await?;
+        self.windows.read(&stack);
         let scheduled = runbook::scheduled(&stack, self.probe_ms);
         let names: Vec<NewRoutine> = scheduled
             .iter()

@@ -72,6 +72,60 @@ fn run_once_served(home: &Home, name: &str) -> Ended {
 }
 
 #[test]
+fn maintenance_windows_are_checked_listed_and_shown() {
+    let home = Home::new();
+    let windows = r#"
+[[maintenance]]
+name = "patches"
+monthly = "second tue"
+from = "22:00"
+for = "6h"
+timezone = "Europe/Berlin"
+services = ["web"]
+reason = "kernel updates"
+
+[[maintenance]]
+name = "the move"
+from = "2026-01-05 22:00"
+until = "2099-01-06 04:00"
+routines = ["disk"]
+mode = "skip"
+"#;
+    home.write("stack.toml", &format!("{STACK}{windows}"));
+    home.run(&["check", "stack.toml"]).expect(0).prints(&[
+        "no mistakes found",
+        "stack.toml: maintenance \"patches\": mute web, second tue of the month 22:00 for 6h Europe/Berlin; ",
+        "stack.toml: maintenance \"the move\": skip routines disk, 2026-01-05 22:00 to 2099-01-06 04:00 UTC; now, until 2099-01-06T04:00:00Z",
+    ]);
+    home.run(&["apply", "--yes", "stack.toml"])
+        .expect(0)
+        .prints(&["+ maintenance patches", "+ maintenance the move"]);
+    let export = home.run(&["export"]);
+    export.expect(0).prints(&[windows.trim()]);
+    home.run(&["routines"]).expect(0).prints(&[
+        "MAINTENANCE",
+        "patches",
+        "kernel updates",
+        "now, until 2099-01-06T04:00:00Z",
+    ]);
+    let rows = home.json(&["routines", "--json"]);
+    let disk = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|r| r["name"] == "disk");
+    assert_eq!(disk.unwrap()["maintenance"]["window"], "the move");
+    home.run(&["routines", "disk"]).expect(0).prints(&[
+        "? maintenance",
+        "skip      in maintenance until 2099-01-06T04:00:00Z (the move)",
+        "  the move  skip  2026-01-05 22:00 to 2099-01-06 04:00 UTC  now, until 2099",
+    ]);
+    home.run(&["routines", "web ping"])
+        .expect(0)
+        .prints(&["  patches  mute  second tue of the month 22:00 for 6h Europe/Berlin  "]);
+}
+
+#[test]
 fn routines_are_listed_and_shown() {
     let home = Home::with_stack(STACK);
     home.run(&["routines"]).expect(0).prints(&[

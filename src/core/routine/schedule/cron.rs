@@ -267,16 +267,15 @@ impl Cron {
     }
 
     fn day_matches(&self, date: Date) -> bool {
-        let weekday = Weekday::from_days_from_sunday(date.weekday().to_sunday_zero_offset() as u32);
-        let [year, month, day] = [
-            i32::from(date.year()),
-            date.month().into(),
-            date.day().into(),
-        ];
+        let number = |n: i8| u32::try_from(n).unwrap_or_default();
+        let weekday = number(date.weekday().to_sunday_zero_offset());
+        let weekday = Weekday::from_days_from_sunday(weekday);
+        let (month, day) = (number(date.month()), number(date.day()));
+        let year = i32::from(date.year());
         self.month_matches(date)
             && self
                 .pattern
-                .day_match(year, month as u32, day as u32, weekday)
+                .day_match(year, month, day, weekday)
                 .unwrap_or(false)
     }
 
