@@ -23,6 +23,7 @@ use crate::core::routine::schedule::Schedule;
 use crate::core::routine::scheduled::Scheduled;
 use crate::core::routine::window::{InMaintenance, Window, in_maintenance, windows};
 use crate::core::runbook;
+use crate::core::stack::routine::Routine;
 use crate::core::stack::service::Stack;
 use crate::core::stack::state::State;
 use crate::store::{RoutineChange, RoutinePause, RoutineState, RoutineSummary, Scope};
@@ -347,7 +348,7 @@ impl Known {
             next: next.and_then(|schedule| schedule.next_after(self.now)),
             overdue_since: next
                 .filter(|_| paused.is_none())
-                .and_then(|schedule| overdue(schedule, last, self.now)),
+                .and_then(|schedule| overdue(schedule, &one.rules, last, self.now)),
             pause: paused,
             maintenance: in_maintenance(&self.windows, &one.rules, self.now),
             numbers,
@@ -361,10 +362,15 @@ impl Known {
 }
 
 /// The last slot, when nothing is recorded for it and it is not just now.
-fn overdue(schedule: &Schedule, last: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+fn overdue(
+    schedule: &Schedule,
+    rules: &Routine,
+    last: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Timestamp> {
     // Results are written up to a second later, and a check may take its time.
     const GRACE_MS: i64 = 12_000 + SLACK_MS;
-    let due = schedule.last_at(now.plus_ms(-GRACE_MS))?;
+    let due = schedule.last_at(now.plus_ms(-GRACE_MS - rules.jitter_ms.unwrap_or(0)))?;
     last.filter(|last| *last < due).map(|_| due)
 }
 

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod class;
+pub mod jitter;
 pub mod misfire;
 pub mod schedule;
 pub mod scheduled;

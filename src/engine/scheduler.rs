@@ -259,7 +259,7 @@ impl Scheduler {
         }
         if let Some(first) = entry.first.take() {
             entry.handled = Some(now);
-            entry.next = entry.schedule.next_after(now);
+            entry.next = entry.begin_after(now);
             if let Some(next) = entry.next {
                 self.heap.push(Reverse((next, routine)));
             }
@@ -427,39 +427,4 @@ impl Scheduler {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::core::routine::scheduled::Scheduled;
-    use crate::core::stack::routine::Routine;
-    use crate::engine::testing::{config, world};
-
-    /// Without this a store that does not answer for a while would end a routine for good.
-    #[tokio::test]
-    async fn a_membership_that_is_not_renewed_in_time_puts_slots_off() {
-        let mut scheduler = Scheduler::new(world(config("serve")).await, 1, 0);
-        let now = scheduler.world.clock.now();
-        let routine = Routine {
-            name: "ping".to_owned(),
-            every_ms: Some(10_000),
-            ..Routine::default()
-        };
-        let declared = Scheduled::declared(&routine);
-        let mut entry = RoutineEntry::new(7, declared, "UTC", None, now).unwrap();
-        entry.handled = Some(now.plus_ms(-60_000));
-        let shard = entry.shard;
-        scheduler.entries.insert(7, entry);
-        let mut decide = |held: bool, renewed: bool| {
-            scheduler.members.held = held.then_some(shard).into_iter().collect();
-            if renewed {
-                scheduler.members.renewed(Instant::now());
-            }
-            scheduler.decide(7, now);
-            (scheduler.entries[&7].next, scheduler.waiting.len())
-        };
-        assert_eq!(decide(false, false), (None, 0), "another engine has it");
-        assert_eq!(decide(true, false), (Some(now.plus_ms(AGAIN_MS)), 0));
-        let (next, waiting) = decide(true, true);
-        assert!(next.is_some_and(|next| next > now));
-        assert_eq!(waiting, 1, "the missed slots are one run");
-    }
-}
+mod tests;

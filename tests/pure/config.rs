@@ -241,6 +241,14 @@ fn mistakes_in_routines_are_reported_with_their_key() {
             ".misfire: `oncce` is not one of skip, once, all; did you mean `once`?",
         ),
         (
+            "kind = \"dns\"\nevery = \"1m\"\nhost = \"x.test\"\njitter = \"31s\"",
+            ".jitter: `31s` is too long; the most is 30s",
+        ),
+        (
+            "kind = \"dns\"\ncron = \"0,20 3 * * *\"\nhost = \"x.test\"\njitter = \"11m\"",
+            ".jitter: `11m` is too long; the most is 10m",
+        ),
+        (
             "kind = \"dns\"\nhost = \"x.test\"\ncron = \"@reboot\"",
             ".cron: `@reboot` is not a cron pattern",
         ),

@@ -178,6 +178,7 @@ fn routine(r: &Routine) -> Pairs {
     out.duration("every", r.every_ms);
     out.maybe("cron", r.cron.as_deref());
     out.maybe("timezone", r.timezone.as_deref());
+    out.duration("jitter", r.jitter_ms);
     check(&mut out, &r.check);
     match r.expect.as_slice() {
         [one] => out.text("expect", one),

@@ -154,13 +154,16 @@ impl Scheduled {
     /// When it is due, as people read it: `every 5m`, `30 2 * * * Europe/Berlin`.
     #[must_use]
     pub fn when(&self, default_zone: &str) -> String {
-        match (&self.rules.cron, self.rules.every_ms) {
+        let jitter = self.rules.jitter_ms;
+        let jitter = jitter.map(|ms| format!(", up to {} later", write_duration(ms)));
+        let slots = match (&self.rules.cron, self.rules.every_ms) {
             (Some(pattern), _) => {
                 let zone = self.rules.timezone.as_deref().unwrap_or(default_zone);
                 format!("{pattern} {zone}")
             }
             (None, every) => format!("every {}", write_duration(every.unwrap_or(0))),
-        }
+        };
+        slots + jitter.as_deref().unwrap_or_default()
     }
 
     /// Whether the scheduler calls something in its slots; the others wait for reports.

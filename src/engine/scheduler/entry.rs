@@ -9,6 +9,7 @@ use super::windows::Windows;
 use crate::core::base::outbound::host_of;
 use crate::core::base::time::Timestamp;
 use crate::core::metric::sample::Trigger;
+use crate::core::routine::jitter::begin_of;
 use crate::core::routine::misfire::SkipReason;
 use crate::core::routine::schedule::Schedule;
 use crate::core::routine::scheduled::Scheduled;
@@ -134,6 +135,12 @@ impl RoutineEntry {
             return Some(SkipReason::Overlap);
         }
         (self.queued > 0).then_some(SkipReason::Overload)
+    }
+
+    /// When the first slot after an instant begins, with its jitter.
+    pub fn begin_after(&self, at: Timestamp) -> Option<Timestamp> {
+        let slot = self.schedule.next_after(at)?;
+        Some(begin_of(&self.scheduled.rules, slot))
     }
 
     pub fn task(&self, slot: Timestamp) -> Task {

@@ -12,6 +12,7 @@ use crate::core::health::observation::Observation;
 use crate::core::metric::sample::{ProbeOutcome, Probed, Sample, Trigger};
 use crate::core::routine::check::CheckResult;
 use crate::core::routine::class::FailureClass;
+use crate::core::routine::jitter::begin_of;
 use crate::core::routine::misfire::SkipReason;
 use crate::core::routine::threshold::HardChange;
 use crate::core::stack::state::State;
@@ -131,7 +132,7 @@ impl Pending {
         };
         self.push(Probed {
             routine: entry.id,
-            sample: sample(&done, &result),
+            sample: sample(entry, &done, &result),
         });
         let soft = entry.health.soft;
         let flapping = entry.health.flapping;
@@ -282,9 +283,10 @@ fn own_timeout(result: CheckResult, starved: bool) -> CheckResult {
     result
 }
 
-fn sample(done: &Done, result: &CheckResult) -> Sample {
+fn sample(entry: &RoutineEntry, done: &Done, result: &CheckResult) -> Sample {
+    let begin = begin_of(&entry.scheduled.rules, done.slot);
     let lag = match done.trigger {
-        Trigger::Schedule => done.begun.ms_since(done.slot).max(0),
+        Trigger::Schedule => done.begun.ms_since(begin).max(0),
         Trigger::Manual => 0,
     };
     Sample {

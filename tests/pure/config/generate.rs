@@ -531,13 +531,15 @@ fn check(
 fn rules() -> impl Strategy<Value = Routine> {
     let misfire = of(select(MisfirePolicy::ALL.to_vec()));
     let numbers = (of(1..100u32), of(1..100u32), of(1..100u32));
-    (misfire, numbers, of(1..100_000i64)).prop_map(
-        |(misfire, (catch_up, failures, successes), timeout_ms)| Routine {
+    let times = (of(1..100_000i64), of(1..5000i64));
+    (misfire, numbers, times).prop_map(
+        |(misfire, (catch_up, failures, successes), (timeout_ms, jitter_ms))| Routine {
             misfire,
             max_catch_up: catch_up.filter(|_| misfire == Some(MisfirePolicy::All)),
             failure_threshold: failures,
             success_threshold: successes,
             timeout_ms,
+            jitter_ms,
             ..Routine::default()
         },
     )

@@ -207,6 +207,20 @@ async fn a_paused_routine_records_its_slots_and_does_not_fire_when_it_is_resumed
 }
 
 #[tokio::test]
+async fn jitter_delays_checks_and_moves_no_slot() {
+    let bench = Bench::scripted(Script::default()).await;
+    let late = Routine {
+        jitter_ms: Some(EVERY_MS / 2),
+        ..routine("one")
+    };
+    declare(&bench, vec![late]).await;
+    let engine = start(&bench);
+    let samples = until_checked(&bench, "one", 8).await;
+    engine.stop(true).await;
+    assert_slots(&samples);
+}
+
+#[tokio::test]
 async fn a_window_that_skips_is_recorded_and_what_is_asked_for_runs() {
     let bench = Bench::scripted(Script::default()).await;
     declare(&bench, vec![routine("one"), routine("two")]).await;
