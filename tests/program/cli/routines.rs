@@ -125,6 +125,58 @@ mode = "skip"
         .prints(&["  patches  mute  second tue of the month 22:00 for 6h Europe/Berlin  "]);
 }
 
+/// What the policy refuses and what we cannot do have different classes; neither is a failure.
+#[test]
+fn checks_that_are_not_made_say_whose_reason_it_is() {
+    let routines = r#"
+[[routine]]
+name = "metadata"
+kind = "http"
+cron = "0 0 29 2 *"
+request = { url = "http://169.254.169.254/latest" }
+
+[[routine]]
+name = "port"
+kind = "tcp"
+cron = "0 0 29 2 *"
+address = "169.254.169.254:80"
+
+[[routine]]
+name = "secret"
+kind = "http"
+cron = "0 0 29 2 *"
+request = { url = "https://acme.test/", auth = { secret_ref = "NOWHERE" } }
+
+[[routine]]
+name = "database"
+kind = "sql"
+cron = "0 0 29 2 *"
+database = "nowhere"
+query = "select 1"
+"#;
+    let home = Home::with_stack(&format!("{STACK}{routines}"));
+    let _server = serve(&home);
+    for (name, class, why) in [
+        (
+            "metadata",
+            "blocked",
+            "the outbound policy refuses 169.254.169.254",
+        ),
+        (
+            "port",
+            "blocked",
+            "the outbound policy refuses 169.254.169.254",
+        ),
+        ("secret", "ours", "NOWHERE"),
+        ("database", "ours", "there is no database nowhere here"),
+    ] {
+        run_once_served(&home, name).expect(1).prints(&["? ", why]);
+        let sheet = home.json(&["routines", name, "--json"]);
+        assert_eq!(sheet["state"], "unknown", "{name}");
+        assert_eq!(sheet["results"][0]["class"], class, "{name}: {sheet:#}");
+    }
+}
+
 #[test]
 fn routines_are_listed_and_shown() {
     let home = Home::with_stack(STACK);
