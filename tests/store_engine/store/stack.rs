@@ -147,9 +147,9 @@ pub async fn an_applied_stack_reads_the_same(place: Place) {
             .iter()
             .all(|row| row.action == "stack.apply" && row.actor == "ana" && row.at == at(5))
     );
-    let audited: Service = serde_json::from_str(audit[3].after.as_deref().unwrap()).unwrap();
+    let audited: Service = serde_json::from_str(audit[4].after.as_deref().unwrap()).unwrap();
     assert_eq!(
-        (audited, audit[3].before.as_deref()),
+        (audited, audit[4].before.as_deref()),
         (service("web"), None)
     );
     // Change one, move one, delete one.
