@@ -26,7 +26,7 @@ pub use self::script::{Act, Script, ScriptedAnswer};
 use crate::core::base::redact::Redactor;
 use crate::core::run::artifact::{self, ArtifactDraft, NotKept};
 use crate::core::run::event::Stream;
-use crate::core::run::step::{Call, CallKind, Reply};
+use crate::core::run::step::{Call, CallKind, CallRefusal, Reply};
 
 /// A captured line, before it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,7 +120,7 @@ impl Adapters {
 
     /// Whether the call could be made at all from here. `Err` is a problem on our side (an invalid
     /// address, a program that is not installed), so that it is not held against the target.
-    pub fn check(&self, call: &Call) -> Result<(), String> {
+    pub fn check(&self, call: &Call) -> Result<(), CallRefusal> {
         let Kind::Real(real) = &self.0 else {
             return Ok(());
         };
@@ -130,23 +130,23 @@ impl Adapters {
             CallKind::Http(request) => {
                 let url = http::check(&request.method, &request.url, &request.headers)?;
                 http::check_address(&url, request.host, &real.context.policy)?;
-                request
-                    .secrets
-                    .iter()
-                    .try_for_each(|s| http::check_secret(&real.context.vault, &s.secret, &url))
+                for header in &request.secrets {
+                    http::check_secret(&real.context.vault, &header.secret, &url)?;
+                }
+                Ok(())
             }
             CallKind::Shell(command) => {
                 command
                     .secrets
                     .iter()
                     .try_for_each(|s| real.context.vault.check(&s.secret).map(drop))?;
-                process::check(command)
+                Ok(process::check(command)?)
             }
-            CallKind::Sql(statement) => sql::check(statement, &real.context),
-            CallKind::Notify { to, .. } => notify::check(to, &real.context),
+            CallKind::Sql(statement) => Ok(sql::check(statement, &real.context)?),
+            CallKind::Notify { to, .. } => Ok(notify::check(to, &real.context)?),
             CallKind::Operation(operation) => product::check(operation, &real.context),
             CallKind::Manual(_) | CallKind::Approve(_) | CallKind::Artifact(_) => {
-                Err(NOT_OURS.to_owned())
+                Err(NOT_OURS.to_owned().into())
             }
         }
     }

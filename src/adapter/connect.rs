@@ -20,7 +20,7 @@ use super::{cancelled, deadline, elapsed_ms};
 use crate::core::base::outbound::{Policy, Written};
 use crate::core::base::text::cut;
 use crate::core::base::time::Timestamp;
-use crate::core::run::step::{Cause, Certificate, ConnectCall, Reply};
+use crate::core::run::step::{CallRefusal, Cause, Certificate, ConnectCall, Reply};
 
 /// Certificates of one chain that are read; servers send two to four.
 const MAX_CERTIFICATES: usize = 20;
@@ -29,11 +29,12 @@ const MAX_NAME: usize = 300;
 
 /// Whether the outbound policy allows the host. The addresses of a name are checked when it is
 /// resolved.
-pub(super) fn check(call: &ConnectCall, policy: &Policy) -> Result<(), String> {
-    match literal(&call.host) {
+pub(super) fn check(call: &ConnectCall, policy: &Policy) -> Result<(), CallRefusal> {
+    let checked = match literal(&call.host) {
         Some(address) => policy.check(address, Written::Literally),
         None => policy.check_name(&call.host, Written::Literally),
-    }
+    };
+    checked.map_err(CallRefusal::by_policy)
 }
 
 /// Opens the connection, and closes it again; `timeout_ms` covers all of it.
@@ -105,8 +106,7 @@ async fn open(
     policy: &Policy,
     peer: &str,
 ) -> Result<(TcpStream, SocketAddr), Reply> {
-    let refused = |message| Reply::Refused { message };
-    check(call, policy).map_err(refused)?;
+    check(call, policy)?;
     let found = if let Some(address) = literal(&call.host) {
         vec![SocketAddr::new(address, call.port)]
     } else {
@@ -114,7 +114,7 @@ async fn open(
         for address in &found {
             policy
                 .check(address.ip(), Written::As(&call.host))
-                .map_err(refused)?;
+                .map_err(CallRefusal::by_policy)?;
         }
         found
     };
@@ -172,7 +172,7 @@ async fn handshake(
     let server = ServerName::try_from(host.clone())
         .map_err(|_| tls_failure(format!("{name} is not a name for TLS")))?;
     let verdict = Arc::new(OnceLock::new());
-    let config = inspector(verdict.clone()).map_err(|message| Reply::Refused { message })?;
+    let config = inspector(verdict.clone()).map_err(Reply::refused)?;
     let connected = TlsConnector::from(Arc::new(config))
         .connect(server, stream)
         .await;

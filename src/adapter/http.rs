@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{cancelled, deadline, elapsed_ms};
 use crate::core::base::header;
 use crate::core::base::outbound::{HostFrom, Policy, is_localhost};
-use crate::core::run::step::{Cause, HttpCall, Reply};
+use crate::core::run::step::{CallRefusal, Cause, HttpCall, Reply};
 use crate::vault::{Value, Vault};
 
 /// Longer bodies are cut here.
@@ -30,7 +30,7 @@ pub(super) struct Client {
 /// Why there is no answer.
 enum Failure {
     /// Not sent.
-    Refused(String),
+    Refused(CallRefusal),
     /// Sent, or at least tried.
     Unreachable(String, Cause),
 }
@@ -83,7 +83,7 @@ impl Client {
             answer = sent => match answer {
                 Ok(reply) => reply,
                 Err(Failure::Unreachable(message, cause)) => Reply::Unreachable { message, cause },
-                Err(Failure::Refused(message)) => Reply::Refused { message },
+                Err(Failure::Refused(refusal)) => refusal.into(),
             },
         }
     }
@@ -93,7 +93,7 @@ impl Client {
         &self,
         request: &HttpCall,
         vault: &Vault,
-    ) -> Result<(reqwest::Url, Vec<(String, Value)>), String> {
+    ) -> Result<(reqwest::Url, Vec<(String, Value)>), CallRefusal> {
         let url = check(&request.method, &request.url, &request.headers)?;
         check_address(&url, request.host, &self.policy)?;
         let mut secrets = Vec::new();
@@ -118,15 +118,16 @@ impl Client {
             .built
             .get_or_init(|| Pair::new(&self.policy))
             .as_ref()
-            .map_err(|e| Failure::Refused(e.clone()))?;
+            .map_err(|e| Failure::Refused(e.clone().into()))?;
         let client = if is_loopback(url) {
             &pair.loopback
         } else {
             &pair.outbound
         };
-        let request = build(client, request, url, secrets).map_err(Failure::Refused)?;
+        let request =
+            build(client, request, url, secrets).map_err(|why| Failure::Refused(why.into()))?;
         let failed = |e: &reqwest::Error| match resolver::refusal(e) {
-            Some(refusal) => Failure::Refused(refusal),
+            Some(refusal) => Failure::Refused(CallRefusal::by_policy(refusal)),
             None => Failure::Unreachable(errors::describe(e, url), errors::cause(e)),
         };
         let mut response =
@@ -201,11 +202,12 @@ pub(super) fn check_address(
     url: &reqwest::Url,
     host: HostFrom,
     policy: &Policy,
-) -> Result<(), String> {
-    match address(url) {
+) -> Result<(), CallRefusal> {
+    let checked = match address(url) {
         Some(address) => policy.check(address, host.into()),
         None => policy.check_name(url.host_str().unwrap_or_default(), host.into()),
-    }
+    };
+    checked.map_err(CallRefusal::by_policy)
 }
 
 /// Whether a secret is declared, and bound to that host.

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{AdapterContext, cancelled, deadline, elapsed_ms};
 use crate::core::base::outbound::{Policy, Written};
 use crate::core::integration::notify::{Email, Message, Tls};
-use crate::core::run::step::Reply;
+use crate::core::run::step::{CallRefusal, Reply};
 
 /// Sends the message to all of its receivers at once.
 pub(super) async fn perform(
@@ -45,7 +45,7 @@ async fn send(
     context: &AdapterContext,
     limit: Duration,
 ) -> Result<(), Reply> {
-    let refused = |message: String| Reply::Refused { message };
+    let refused = |message: String| Reply::refused(message);
     let letter = letter(email, message).map_err(refused)?;
     let credentials = credentials(email, context).await.map_err(refused)?;
     let addresses = addresses(email, &context.policy).await?;
@@ -117,7 +117,7 @@ async fn credentials(
 
 /// The addresses of the server that the policy allows.
 async fn addresses(email: &Email, policy: &Policy) -> Result<Vec<IpAddr>, Reply> {
-    let refused = |message: String| Reply::Refused { message };
+    let refused = CallRefusal::by_policy;
     let name = email.server.trim_matches(['[', ']']);
     if let Ok(address) = name.parse::<IpAddr>() {
         policy.check(address, Written::Literally).map_err(refused)?;

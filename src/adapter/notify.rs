@@ -31,7 +31,7 @@ pub(super) async fn perform(
         })
     };
     sent.await
-        .unwrap_or_else(|message: String| Reply::Refused { message })
+        .unwrap_or_else(|message: String| Reply::refused(message))
 }
 
 /// Whether the message could be sent at all.

@@ -74,7 +74,7 @@ pub(super) async fn perform(
         () = cancel.cancelled() => return cancelled(),
         found = fetch(&what.secrets, vault) => match found {
             Ok(secrets) => secrets,
-            Err(message) => return Reply::Refused { message },
+            Err(message) => return Reply::refused(message),
         },
     };
     let start = Instant::now();

@@ -10,7 +10,7 @@ use crate::core::base::outbound::HostFrom;
 use crate::core::integration::product::{self, Kept, Operation, Product, Stage};
 use crate::core::run::event::Stream;
 use crate::core::run::step::adapter::{Adapter, Progress};
-use crate::core::run::step::{HttpCall, Reply, SecretHeader};
+use crate::core::run::step::{CallRefusal, HttpCall, Reply, SecretHeader};
 
 /// Makes the requests in order until one fails or all are done.
 pub(super) async fn perform(
@@ -21,7 +21,7 @@ pub(super) async fn perform(
 ) -> Reply {
     let (product, operation) = match product::find(&job.operation) {
         Ok(found) => found,
-        Err(message) => return Reply::Refused { message },
+        Err(message) => return Reply::refused(message),
     };
     let account = context.integrations.account(product);
     let start = Instant::now();
@@ -78,18 +78,16 @@ pub(super) async fn perform(
             kept,
             ms: elapsed_ms(start),
         }),
-        None => Reply::Refused {
-            message: format!("{} makes no request", job.operation),
-        },
+        None => Reply::refused(format!("{} makes no request", job.operation)),
     }
 }
 
 /// Whether the first request could be made at all.
-pub(super) fn check(job: &Adapter, context: &AdapterContext) -> Result<(), String> {
+pub(super) fn check(job: &Adapter, context: &AdapterContext) -> Result<(), CallRefusal> {
     product::find(&job.operation)?;
     let url = http::check("GET", &job.base_url, &BTreeMap::new())?;
     http::check_address(&url, HostFrom::File, &context.policy)?;
-    http::check_secret(&context.vault, &job.token, &url)
+    Ok(http::check_secret(&context.vault, &job.token, &url)?)
 }
 
 fn request(

@@ -129,7 +129,7 @@ impl RateLimiter {
             let message = format!(
                 "not started: {full}, and none has ended{waited}; raise shell_at_once of [limits] in opsroom.toml"
             );
-            Reply::Refused { message }
+            Reply::refused(message)
         };
         if !caller.waits {
             return Err(refused());
@@ -205,11 +205,9 @@ impl RateLimiter {
             Err(wait) => {
                 let (limit, wait, remedy) =
                     (lane.describe(per_minute), human_wait(wait), lane.remedy());
-                Err(Reply::Refused {
-                    message: format!(
-                        "not called: the limit of {limit} is used up for {wait}; raise {remedy}"
-                    ),
-                })
+                Err(Reply::refused(format!(
+                    "not called: the limit of {limit} is used up for {wait}; raise {remedy}"
+                )))
             }
         }
     }

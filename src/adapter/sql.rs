@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 use super::{AdapterContext, CallEvent, OutputLine, cancelled, deadline, elapsed_ms};
 use crate::core::integration::{Database, DatabaseAddress};
 use crate::core::run::event::Stream;
-use crate::core::run::step::Reply;
 use crate::core::run::step::sql::{Param, ParamKind, Rows, Sql, table};
+use crate::core::run::step::{CallRefusal, Reply};
 
 /// Bytes of rows kept; rows beyond count as truncated.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -28,7 +28,7 @@ const STOPPING: Duration = Duration::from_millis(1500);
 #[derive(Debug)]
 enum Failure {
     /// Not sent.
-    Refused(String),
+    Refused(CallRefusal),
     Unreachable(String),
     Declined {
         message: String,
@@ -60,7 +60,7 @@ pub(super) async fn perform(
         found = address(&what, context) => found,
     };
     let done = match found {
-        Err(why) => Err(Failure::Refused(why)),
+        Err(why) => Err(Failure::Refused(why.into())),
         Ok(Address::Postgres(options)) => {
             postgres::perform(&what, *options, &context.policy, until, &cancel).await
         }
@@ -80,7 +80,7 @@ pub(super) async fn perform(
             }
             Reply::Rows(rows)
         }
-        Err(Failure::Refused(message)) => Reply::Refused { message },
+        Err(Failure::Refused(refusal)) => refusal.into(),
         Err(Failure::Unreachable(message)) => Reply::unreachable(message),
         Err(Failure::Declined { message, again }) => Reply::Declined { message, again },
         Err(Failure::TimedOut) => Reply::TimedOut {
@@ -154,7 +154,8 @@ enum Bound {
 }
 
 fn bound(params: &[Param]) -> Result<Vec<Bound>, Failure> {
-    let wrong = |p: &Param, what: &str| Failure::Refused(format!("{:?} is not {what}", p.text));
+    let wrong =
+        |p: &Param, what: &str| Failure::Refused(format!("{:?} is not {what}", p.text).into());
     let value = |p: &Param| match p.kind {
         ParamKind::Text => Ok(Bound::Text(p.text.clone())),
         ParamKind::Int => p

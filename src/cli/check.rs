@@ -7,6 +7,7 @@ use super::session::Start;
 use super::stop::{Code, Stop, print_message};
 use crate::config;
 use crate::config::settings::{self, Flags};
+use crate::control::routine::{WindowRow, windows_of};
 use crate::control::runbook::Library;
 use crate::core::base::problem::Problem;
 use crate::core::runbook;
@@ -50,7 +51,17 @@ pub(super) fn perform(args: &CheckArgs, start: &Start) -> Result<Code, Stop> {
         print_message(&format!("warning: {warning}"));
     }
     if problems.is_empty() {
-        Out::new().line("no mistakes found")?;
+        let mut out = Out::new();
+        out.line("no mistakes found")?;
+        let windows = args.files.iter().flat_map(|file| windows(file, start));
+        for (file, window) in windows {
+            let (name, when, mode) = (&window.name, &window.when, window.mode.name());
+            let (scope, stands) = (&window.scope, &window.stands);
+            let file = file.display();
+            out.line(&format!(
+                "{file}: maintenance \"{name}\": {mode} {scope}, {when}; {stands}"
+            ))?;
+        }
         return Ok(Code::Succeeded);
     }
     for problem in &problems {
@@ -114,6 +125,18 @@ fn warnings(file: &Path) -> Vec<Problem> {
     } else {
         Vec::new()
     }
+}
+
+/// The maintenance windows of a stack file without mistakes, so that one sees when they are.
+fn windows<'a>(file: &'a PathBuf, start: &Start) -> Vec<(&'a PathBuf, WindowRow)> {
+    let name = file.display().to_string();
+    let stack = match config::read_text(file) {
+        Ok(text) if kind(file, &text) == Kind::Stack => config::stack::read(&name, &text).ok(),
+        _ => None,
+    };
+    let windows = stack.map(|stack| windows_of(&stack, start.clock.now()));
+    let windows = windows.unwrap_or_default().into_iter();
+    windows.map(|window| (file, window)).collect()
 }
 
 /// Recognizes a kind by the usual file name, else by keys that only runbooks have.

@@ -8,7 +8,7 @@ use super::run::lock::EndArgs;
 use super::session::Start;
 use super::stop::{Code, Stop};
 use crate::control::Control;
-use crate::control::routine::RoutineRow;
+use crate::control::routine::{RoutineRow, WindowRow};
 use crate::core::base::time::{Timestamp, human_ms};
 use crate::core::run::act::{Act, Acted};
 use crate::core::stack::state::State;
@@ -214,6 +214,7 @@ pub(super) async fn print(name: Option<&str>, json: bool, start: &Start) -> Resu
         return Ok(Code::Succeeded);
     }
     let rows = control.routines().await?;
+    let windows = control.maintenance().await?;
     let now = control.clock().now();
     control.close(false).await;
     if json {
@@ -226,8 +227,31 @@ pub(super) async fn print(name: Option<&str>, json: bool, start: &Start) -> Resu
             "ROUTINE", "KIND", "STATE", "WHEN", "NEXT", "OK 24H", "P95", "MESSAGE",
         ];
         out.table(heading, &rows)?;
+        print_windows(&windows, &mut out)?;
     }
     Ok(Code::Succeeded)
+}
+
+/// The maintenance windows below the routines.
+fn print_windows(windows: &[WindowRow], out: &mut Out) -> Result<(), Stop> {
+    if windows.is_empty() {
+        return Ok(());
+    }
+    let cells = |row: &WindowRow| {
+        [
+            row.name.clone(),
+            row.mode.name().to_owned(),
+            row.when.clone(),
+            row.scope.clone(),
+            row.stands.clone(),
+            row.reason.clone().unwrap_or_default(),
+        ]
+    };
+    let rows: Vec<_> = windows.iter().map(cells).collect();
+    out.line("")?;
+    let heading = ["MAINTENANCE", "MODE", "WHEN", "ABOUT", "NEXT", "REASON"];
+    out.table(heading, &rows)?;
+    Ok(())
 }
 
 fn cells(row: &RoutineRow, now: Timestamp) -> [String; 8] {

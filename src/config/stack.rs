@@ -45,6 +45,16 @@
 //! request = { method = "GET", url = "https://web.acme.test/health", timeout = "8s", auth = { secret_ref = "WEB" } }
 //! expect = "response.status == 200"
 //!
+//! [[maintenance]]
+//! name = "patches"
+//! days = ["tue"]                       # or: monthly = "second tue"; without both once: from = "2026-12-05 22:00"
+//! from = "22:00"
+//! until = "04:00"                      # of the next day; or: for = "6h"
+//! timezone = "Europe/Berlin"           # left out: the stack's
+//! services = ["web"]                   # also environments, routines; left out: all routines
+//! mode = "mute"                        # mute: changes of state are no news; skip: nothing runs
+//! reason = "kernel updates"
+//!
 //! [[contact]]
 //! name = "Ana"
 //! email = "ana@acme.test"
@@ -59,6 +69,7 @@
 
 mod action;
 mod approve;
+mod maintenance;
 mod names;
 mod routine;
 mod service;
@@ -130,10 +141,12 @@ fn objects(stack: Stack, root: &mut Section<'_>, report: &mut Report) -> Stack {
     let environments = named(root, report, "environment");
     let services = named(root, report, "service");
     let routines = named(root, report, "routine");
+    let maintenance = named(root, report, "maintenance");
     let contacts = named(root, report, "contact");
     let environment_names = Names::collect(report, "environment", &environments);
     let service_names = Names::collect(report, "service", &services);
-    Names::collect(report, "routine", &routines);
+    let routine_names = Names::collect(report, "routine", &routines);
+    Names::collect(report, "maintenance", &maintenance);
     Names::collect(report, "contact", &contacts);
     let environments = environments
         .into_iter()
@@ -147,11 +160,21 @@ fn objects(stack: Stack, root: &mut Section<'_>, report: &mut Report) -> Stack {
         .into_iter()
         .map(|s| routine::read(s, report, &environment_names, &service_names, &services))
         .collect();
+    let declared = maintenance::Declared {
+        environments: &environment_names,
+        services: &service_names,
+        routines: &routine_names,
+    };
+    let maintenance = maintenance
+        .into_iter()
+        .map(|s| maintenance::read(s, report, declared))
+        .collect();
     let contacts = contacts.into_iter().map(|s| contact(s, report)).collect();
     Stack {
         environments,
         services,
         routines,
+        maintenance,
         contacts,
         ..stack
     }

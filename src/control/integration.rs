@@ -155,7 +155,7 @@ fn check_reply(reply: &Reply) -> Result<String, String> {
         Reply::TimedOut { after_ms } => Err(Outcome::timed_out(*after_ms).message),
         Reply::Declined { message, .. }
         | Reply::Unreachable { message, .. }
-        | Reply::Refused { message } => Err(message.clone()),
+        | Reply::Refused { message, .. } => Err(message.clone()),
         other => Err(Outcome::unexpected("probe", other).message),
     }
 }
@@ -228,7 +228,7 @@ mod tests {
                 Err("no route"),
             ),
             (Reply::unreachable(message.clone()), Err("no route")),
-            (Reply::Refused { message }, Err("no route")),
+            (Reply::refused(message), Err("no route")),
             (
                 Reply::Stored,
                 Err("probe step got an answer of another kind: Stored"),

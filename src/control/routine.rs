@@ -3,6 +3,9 @@
 mod act;
 mod text;
 pub mod watch;
+mod window;
+
+pub use window::{WindowRow, windows_of};
 
 use std::collections::HashMap;
 
@@ -20,8 +23,10 @@ use crate::core::routine::misfire::{SLACK_MS, SkipReason};
 use crate::core::routine::report::due_after;
 use crate::core::routine::schedule::Schedule;
 use crate::core::routine::scheduled::{Scheduled, probe_name};
+use crate::core::routine::window::{InMaintenance, Window, in_maintenance, windows};
 use crate::core::run::plan::{Target, targets_of};
 use crate::core::runbook;
+use crate::core::stack::routine::Routine;
 use crate::core::stack::service::Stack;
 use crate::core::stack::state::State;
 use crate::store::{RoutineChange, RoutinePause, RoutineState, RoutineSummary, Scope};
@@ -59,6 +64,8 @@ pub struct RoutineRow {
     /// A slot that should have been run by now.
     pub overdue_since: Option<Timestamp>,
     pub pause: Option<RoutinePause>,
+    /// The maintenance window it is in.
+    pub maintenance: Option<InMaintenance>,
     /// Of the last 24 hours.
     pub numbers: Numbers,
     /// The worst outcome of each of the last 24 hours, the oldest first; none: no check.
@@ -140,6 +147,8 @@ pub struct StateChange {
     pub from: State,
     pub to: State,
     pub message: String,
+    /// The maintenance window that muted it.
+    pub muted_by: Option<String>,
 }
 
 impl From<RoutineChange> for StateChange {
@@ -149,6 +158,7 @@ impl From<RoutineChange> for StateChange {
             from: change.from,
             to: change.to,
             message: change.message,
+            muted_by: change.muted_by,
         }
     }
 }
@@ -164,6 +174,8 @@ pub struct RoutineSheet {
     pub failure_threshold: u32,
     pub success_threshold: u32,
     pub next_slots: Vec<Timestamp>,
+    /// The maintenance windows that are about it.
+    pub windows: Vec<WindowRow>,
     /// Newest first.
     pub results: Vec<RoutineResult>,
     /// Of the shown results.
@@ -182,6 +194,7 @@ struct Known {
     ids: HashMap<String, i64>,
     states: HashMap<i64, RoutineState>,
     last: HashMap<i64, i64>,
+    windows: Vec<Window>,
     now: Timestamp,
 }
 
@@ -230,8 +243,10 @@ impl Control {
         let scope = self.scope().await?;
         let routines = scope.routines().await?;
         let states = scope.routine_states().await?;
+        let (windows, _) = windows(&stack, zone);
         Ok(Known {
             stack,
+            windows,
             ids: routines.into_iter().map(|r| (r.name, r.id)).collect(),
             states: states.into_iter().map(|s| (s.routine, s)).collect(),
             last: scope.last_slots().await?,
@@ -354,8 +369,9 @@ impl Known {
             next: self.next(one, schedule.ok(), state),
             overdue_since: next
                 .filter(|_| paused.is_none())
-                .and_then(|schedule| overdue(schedule, last, self.now)),
+                .and_then(|schedule| overdue(schedule, &one.rules, last, self.now)),
             pause: paused,
+            maintenance: in_maintenance(&self.windows, &one.rules, self.now),
             numbers,
             hours: id
                 .and_then(|id| days.get(id))
@@ -385,10 +401,15 @@ impl Known {
 }
 
 /// The last slot, when nothing is recorded for it and it is not just now.
-fn overdue(schedule: &Schedule, last: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+fn overdue(
+    schedule: &Schedule,
+    rules: &Routine,
+    last: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Timestamp> {
     // Results are written up to a second later, and a check may take its time.
     const GRACE_MS: i64 = 12_000 + SLACK_MS;
-    let due = schedule.last_at(now.plus_ms(-GRACE_MS))?;
+    let due = schedule.last_at(now.plus_ms(-GRACE_MS - rules.jitter_ms.unwrap_or(0)))?;
     last.filter(|last| *last < due).map(|_| due)
 }
 
@@ -407,6 +428,12 @@ fn sheet(known: &Known, one: &Scheduled, row: RoutineRow) -> RoutineSheet {
             .filter(|_| one.is_active())
             .map(|schedule| schedule.next_slots(known.now, NEXT))
             .unwrap_or_default(),
+        windows: known
+            .windows
+            .iter()
+            .filter(|window| window.rule.is_about(&one.rules))
+            .map(|window| WindowRow::new(window, known.now))
+            .collect(),
         results: Vec::new(),
         manual: 0,
         changes: Vec::new(),

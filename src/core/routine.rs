@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod class;
+pub mod jitter;
 pub mod load;
 pub mod misfire;
 pub mod report;
@@ -10,3 +11,4 @@ pub mod scheduled;
 pub mod scope;
 pub mod shard;
 pub mod threshold;
+pub mod window;

@@ -1,5 +1,6 @@
 //! Stack differences: the changes that turn one stack into another.
 
+pub mod maintenance;
 pub mod routine;
 pub mod service;
 pub mod shell;
@@ -10,6 +11,7 @@ mod describe;
 
 use serde::{Deserialize, Serialize};
 
+use crate::stack::maintenance::Maintenance;
 use crate::stack::routine::Routine;
 use crate::stack::service::{Contact, Environment, Service, Stack};
 
@@ -28,6 +30,7 @@ pub enum Change {
     Environment(Delta<Environment>),
     Service(Delta<Service>),
     Routine(Delta<Routine>),
+    Maintenance(Delta<Maintenance>),
     Contact(Delta<Contact>),
 }
 
@@ -60,6 +63,7 @@ pub fn diff(old: &Stack, new: &Stack) -> Vec<Change> {
     changes.extend(deltas(&old.environments, &new.environments).map(Change::Environment));
     changes.extend(deltas(&old.services, &new.services).map(Change::Service));
     changes.extend(deltas(&old.routines, &new.routines).map(Change::Routine));
+    changes.extend(deltas(&old.maintenance, &new.maintenance).map(Change::Maintenance));
     changes.extend(deltas(&old.contacts, &new.contacts).map(Change::Contact));
     changes
 }
@@ -69,14 +73,15 @@ pub fn diff(old: &Stack, new: &Stack) -> Vec<Change> {
 #[must_use]
 pub fn apply_to(old: &Stack, changes: &[Change]) -> Stack {
     let mut timezone = old.timezone.clone();
-    let (mut environments, mut services, mut routines, mut contacts) =
-        (vec![], vec![], vec![], vec![]);
+    let (mut environments, mut services, mut routines) = (vec![], vec![], vec![]);
+    let (mut maintenance, mut contacts) = (vec![], vec![]);
     for change in changes {
         match change {
             Change::Timezone { after, .. } => timezone.clone_from(after),
             Change::Environment(delta) => environments.push(delta),
             Change::Service(delta) => services.push(delta),
             Change::Routine(delta) => routines.push(delta),
+            Change::Maintenance(delta) => maintenance.push(delta),
             Change::Contact(delta) => contacts.push(delta),
         }
     }
@@ -86,6 +91,7 @@ pub fn apply_to(old: &Stack, changes: &[Change]) -> Stack {
         environments: patched(&old.environments, &environments),
         services: patched(&old.services, &services),
         routines: patched(&old.routines, &routines),
+        maintenance: patched(&old.maintenance, &maintenance),
         contacts: patched(&old.contacts, &contacts),
     }
 }
@@ -98,7 +104,7 @@ trait Named: Clone + PartialEq {
 macro_rules! named {
     ($($kind:ty),*) => { $(impl Named for $kind { fn name(&self) -> &str { &self.name } })* };
 }
-named!(Environment, Service, Routine, Contact);
+named!(Environment, Service, Routine, Maintenance, Contact);
 
 fn deltas<T: Named>(old: &[T], new: &[T]) -> impl Iterator<Item = Delta<T>> {
     let delta = |position: usize, name: &str, before: Option<&T>, after: Option<&T>| Delta {

@@ -193,7 +193,7 @@ impl Drive {
         match kind {
             CallKind::Artifact(draft) => Ok(match self.rec.leave(place.index, draft).await? {
                 Ok(_kept) => Reply::Stored,
-                Err(no) => Reply::Refused { message: no.why },
+                Err(no) => Reply::refused(no.why),
             }),
             CallKind::Manual(manual) => self.ask(run, &manual.prompt, timeout_ms).await,
             CallKind::Approve(ask) => self.approval(run, &ask, timeout_ms).await,

@@ -65,7 +65,7 @@ impl Drive {
                     since.clock_utc(),
                     next.clock_utc()
                 );
-                Ok(Admission::Shut(Reply::Refused { message }))
+                Ok(Admission::Shut(Reply::refused(message)))
             }
             pass => {
                 if matches!(pass, Pass::Probe { .. }) {

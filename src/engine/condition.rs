@@ -37,7 +37,10 @@ impl Drive {
                 Err("a condition cannot ask a person".to_owned())
             }
             CallKind::Artifact(_) => Err("a condition cannot leave a document".to_owned()),
-            _ => self.rec.world.adapters.check(&call),
+            _ => {
+                let checked = self.rec.world.adapters.check(&call);
+                checked.map_err(|refusal| refusal.message)
+            }
         }
     }
 }

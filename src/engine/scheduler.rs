@@ -10,6 +10,7 @@ mod holdings;
 mod members;
 mod perform;
 mod reports;
+mod windows;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -22,10 +23,11 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use self::entry::RoutineEntry;
-use self::flush::Pending;
+use self::flush::{Conditions, Pending};
 use self::holdings::VALID_MS;
 use self::members::Members;
 use self::perform::{Done, Task};
+use self::windows::Windows;
 use super::{Mode, World};
 use crate::bus::Notice;
 use crate::core::base::time::Timestamp;
@@ -98,6 +100,7 @@ struct Scheduler {
     /// Due, but not begun: too many are under way.
     waiting: VecDeque<Task>,
     pending: Pending,
+    windows: Windows,
     /// Shards that go to another engine once their checks are done.
     leaving: Vec<i64>,
     starved_until: Option<Timestamp>,
@@ -122,6 +125,7 @@ impl Scheduler {
             hosts: HashMap::new(),
             waiting: VecDeque::new(),
             pending: Pending::default(),
+            windows: Windows::default(),
             leaving: Vec::new(),
             starved_until: None,
             load,
@@ -264,11 +268,11 @@ impl Scheduler {
         }
         if let Some(first) = entry.first.take() {
             entry.handled = Some(now);
-            entry.next = entry.schedule.next_after(now);
+            entry.next = entry.begin_after(now);
             if let Some(next) = entry.next {
                 self.heap.push(Reverse((next, routine)));
             }
-            if let Some(reason) = entry.hindered(now) {
+            if let Some(reason) = entry.hindered(&self.windows, now) {
                 self.pending.skip(routine, first, 1, reason);
             } else {
                 entry.queued += 1;
@@ -278,7 +282,7 @@ impl Scheduler {
         }
         let situation = Situation {
             handled: entry.handled,
-            hindered: entry.hindered(now),
+            hindered: entry.hindered(&self.windows, now),
             now,
         };
         let due = misfire::due(&entry.schedule, &entry.scheduled.rules, situation);
@@ -342,9 +346,16 @@ impl Scheduler {
             return self.pending.removed(done.request);
         };
         entry.running = false;
-        let starved = self.starved_until.is_some_and(|until| done.begun <= until);
-        self.pending
-            .result(entry, done, starved, self.world.clock.now());
+        let now = self.world.clock.now();
+        let conditions = Conditions {
+            starved: self.starved_until.is_some_and(|until| done.begun <= until),
+            muted_by: self
+                .windows
+                .of(&entry.scheduled.rules, now)
+                .map(|w| w.window),
+            now,
+        };
+        self.pending.result(entry, done, conditions);
     }
 
     /// Runs that people asked for.
@@ -444,39 +455,4 @@ impl Scheduler {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::core::routine::scheduled::Scheduled;
-    use crate::core::stack::routine::Routine;
-    use crate::engine::testing::{config, world};
-
-    /// Without this a store that does not answer for a while would end a routine for good.
-    #[tokio::test]
-    async fn a_membership_that_is_not_renewed_in_time_puts_slots_off() {
-        let mut scheduler = Scheduler::new(world(config("serve")).await, 1, 0);
-        let now = scheduler.world.clock.now();
-        let routine = Routine {
-            name: "ping".to_owned(),
-            every_ms: Some(10_000),
-            ..Routine::default()
-        };
-        let declared = Scheduled::declared(&routine);
-        let mut entry = RoutineEntry::new(7, declared, "UTC", None, now).unwrap();
-        entry.handled = Some(now.plus_ms(-60_000));
-        let shard = entry.shard;
-        scheduler.entries.insert(7, entry);
-        let mut decide = |held: bool, renewed: bool| {
-            scheduler.members.held = held.then_some(shard).into_iter().collect();
-            if renewed {
-                scheduler.members.renewed(Instant::now());
-            }
-            scheduler.decide(7, (now, now));
-            (scheduler.entries[&7].next, scheduler.waiting.len())
-        };
-        assert_eq!(decide(false, false), (None, 0), "another engine has it");
-        assert_eq!(decide(true, false), (Some(now.plus_ms(AGAIN_MS)), 0));
-        let (next, waiting) = decide(true, true);
-        assert!(next.is_some_and(|next| next > now));
-        assert_eq!(waiting, 1, "the missed slots are one run");
-    }
-}
+mod tests;

@@ -23,6 +23,7 @@ const STACK: &str = "select 'workspace' as kind, name, timezone as body, 0 as po
      union all select 'environment', name, body, position from environment where workspace_id = $1 \
      union all select 'service', name, body, position from service where workspace_id = $1 \
      union all select 'routine', name, body, position from routine where workspace_id = $1 \
+     union all select 'maintenance', name, body, position from maintenance where workspace_id = $1 \
      union all select 'contact', name, body, position from contact where workspace_id = $1 \
      order by 4, 2";
 /// Changes nothing, but makes other appliers wait.
@@ -69,6 +70,7 @@ macro_rules! table {
 const ENVIRONMENT: Table = table!("environment");
 const SERVICE: Table = table!("service");
 const ROUTINE: Table = table!("routine");
+const MAINTENANCE: Table = table!("maintenance");
 const CONTACT: Table = table!("contact");
 
 impl Store {
@@ -115,6 +117,7 @@ impl Store {
                 "environment" => stack.environments.push(read(&kind, &name, &body)?),
                 "service" => stack.services.push(read(&kind, &name, &body)?),
                 "routine" => stack.routines.push(read(&kind, &name, &body)?),
+                "maintenance" => stack.maintenance.push(read(&kind, &name, &body)?),
                 _ => stack.contacts.push(read(&kind, &name, &body)?),
             }
         }
@@ -150,6 +153,9 @@ impl Store {
                 }
                 Change::Routine(delta) => {
                     change_object(&mut tx, workspace, &ROUTINE, delta).await?
+                }
+                Change::Maintenance(delta) => {
+                    change_object(&mut tx, workspace, &MAINTENANCE, delta).await?
                 }
                 Change::Contact(delta) => {
                     change_object(&mut tx, workspace, &CONTACT, delta).await?

@@ -1,8 +1,12 @@
 //! The list of routines and one of them: what they show, and the keys that act on them.
 
-use opsroom::control::routine::{Numbers, RoutineResult, RoutineRow, RoutineSheet, StateChange};
+use opsroom::control::routine::{
+    Numbers, RoutineResult, RoutineRow, RoutineSheet, StateChange, WindowRow,
+};
+use opsroom::core::routine::window::InMaintenance;
 use opsroom::core::run::act::Act;
 use opsroom::core::run::lockout::LockEnd;
+use opsroom::core::stack::maintenance::MaintenanceMode;
 use opsroom::core::stack::routine::Routine;
 use opsroom::core::stack::state::State;
 use opsroom::store::RoutinePause;
@@ -31,6 +35,7 @@ pub fn rows() -> Vec<RoutineRow> {
         next: Some(NOW.plus_ms(20_000)),
         overdue_since: None,
         pause: None,
+        maintenance: None,
         numbers: Numbers {
             samples: 2880,
             uptime_pct: Some(99.95),
@@ -77,7 +82,24 @@ pub fn rows() -> Vec<RoutineRow> {
             }),
             ..row("backup", State::Failing, "exit code 1 in 3 ms")
         },
+        RoutineRow {
+            maintenance: Some(in_maintenance(MaintenanceMode::Skip)),
+            ..row("replica", State::Ok, "1 row in 2 ms")
+        },
+        RoutineRow {
+            maintenance: Some(in_maintenance(MaintenanceMode::Mute)),
+            ..row("proxy", State::Failing, "HTTP 503 in 4 ms")
+        },
     ]
+}
+
+fn in_maintenance(mode: MaintenanceMode) -> InMaintenance {
+    InMaintenance {
+        window: "patches".to_owned(),
+        mode,
+        until: NOW.plus_ms(2 * HOUR_MS),
+        reason: Some("kernel updates".to_owned()),
+    }
 }
 
 /// One of them with a history.
@@ -91,6 +113,16 @@ pub fn sheet(name: &str) -> Result<RoutineSheet, String> {
         failure_threshold: 3,
         success_threshold: 2,
         next_slots: vec![NOW.plus_ms(20_000), NOW.plus_ms(50_000)],
+        windows: vec![WindowRow {
+            name: "patches".to_owned(),
+            when: "tue 22:00 to 04:00 UTC".to_owned(),
+            mode: MaintenanceMode::Mute,
+            scope: "web".to_owned(),
+            reason: None,
+            now: None,
+            next: None,
+            stands: "from 2026-12-08T22:00:00Z".to_owned(),
+        }],
         results: vec![RoutineResult {
             slot: NOW.plus_ms(-10_000),
             outcome: "failing",
@@ -106,6 +138,7 @@ pub fn sheet(name: &str) -> Result<RoutineSheet, String> {
             from: State::Ok,
             to: State::Failing,
             message: "HTTP 500 in 196 ms".to_owned(),
+            muted_by: Some("patches".to_owned()),
         }],
         good: Some((NOW.plus_ms(-2 * HOUR_MS), "HTTP 200\n\nfine".to_owned())),
         bad: Some((NOW.plus_ms(-10_000), "HTTP 500\n\nqueue full".to_owned())),
@@ -117,8 +150,8 @@ fn routines_are_listed_the_worst_first_and_open() {
     let mut console = Console::new(World::default());
     console
         .command("routines")
-        .shows("Routines 6")
-        .shows("✗ 1 failing")
+        .shows("Routines 8")
+        .shows("✗ 2 failing")
         .shows("▲ 1 overdue")
         .shows("unconfirmed: H");
     console
@@ -126,7 +159,7 @@ fn routines_are_listed_the_worst_first_and_open() {
         .shows("━ mail queue ━")
         .shows("Last 24 hours");
     console.press("G").shows("Last bad answer");
-    console.press("Esc").shows("Routines 6");
+    console.press("Esc").shows("Routines 8");
     console
         .press("/")
         .type_text("disk")

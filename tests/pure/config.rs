@@ -241,6 +241,14 @@ fn mistakes_in_routines_are_reported_with_their_key() {
             ".misfire: `oncce` is not one of skip, once, all; did you mean `once`?",
         ),
         (
+            "kind = \"dns\"\nevery = \"1m\"\nhost = \"x.test\"\njitter = \"31s\"",
+            ".jitter: `31s` is too long; the most is 30s",
+        ),
+        (
+            "kind = \"dns\"\ncron = \"0,20 3 * * *\"\nhost = \"x.test\"\njitter = \"11m\"",
+            ".jitter: `11m` is too long; the most is 10m",
+        ),
+        (
             "kind = \"dns\"\nhost = \"x.test\"\ncron = \"@reboot\"",
             ".cron: `@reboot` is not a cron pattern",
         ),
@@ -261,6 +269,94 @@ fn mistakes_in_routines_are_reported_with_their_key() {
 }
 
 #[test]
+fn mistakes_in_maintenance_windows_are_reported_with_their_line_and_key() {
+    for (keys, line, message) in [
+        (
+            "from = \"2026-12-05 22:00\"\nuntil = \"2026-12-05 04:00\"",
+            4,
+            ".until: does not fit: it ends before it begins",
+        ),
+        (
+            "days = [\"tue\"]\nfrom = \"22:00\"\nuntil = \"22:00\"",
+            5,
+            ".until: does not fit: it ends when it begins; write for = \"24h\" for a whole day",
+        ),
+        (
+            "days = [\"tue\", \"tues\"]\nfrom = \"22:00\"\nfor = \"6h\"",
+            3,
+            ".days: `tues` is not one of mon, tue, wed, thu, fri, sat, sun; did you mean `tue`?",
+        ),
+        (
+            "days = [\"tue\", \"tue\"]\nfrom = \"22:00\"\nfor = \"6h\"",
+            3,
+            ".days: `tue` is listed twice; remove one",
+        ),
+        (
+            "monthly = \"2nd tue\"\nfrom = \"22:00\"\nfor = \"6h\"",
+            3,
+            ".monthly: `2nd` is not one of first, second, third, fourth, fifth, last",
+        ),
+        (
+            "days = [\"tue\"]\nmonthly = \"last tue\"\nfrom = \"22:00\"\nfor = \"6h\"",
+            4,
+            ".monthly: is set together with days; a window has one of the two",
+        ),
+        (
+            "days = [\"tue\"]\nfrom = \"2026-12-05 22:00\"\nfor = \"6h\"",
+            4,
+            ".from: `2026-12-05 22:00` is not a time of day; write it like 22:00",
+        ),
+        (
+            "from = \"22:00\"\nfor = \"6h\"",
+            3,
+            ".from: `22:00` is not a day and a time; write it like 2026-12-05 22:00",
+        ),
+        (
+            "days = [\"tue\"]\nfrom = \"22:00\"",
+            1,
+            ".until: is missing; add until = \"22:00\" or for = \"6h\"",
+        ),
+        (
+            "days = [\"tue\"]\nfrom = \"22:00\"\nuntil = \"23:00\"\nfor = \"6h\"",
+            6,
+            ".for: is set together with until; a window has one of the two",
+        ),
+        (
+            "days = [\"tue\"]\nfrom = \"22:00\"\nfor = \"8d\"",
+            5,
+            ".for: `8d` is too long; the most is 7d",
+        ),
+        (
+            "days = [\"tue\"]\nfrom = \"22:00\"\nfor = \"6h\"\ntimezone = \"Europe/Berln\"",
+            6,
+            ".timezone: `Europe/Berln` is not a time zone of the IANA database; did you mean `Europe/Berlin`?",
+        ),
+        (
+            "days = [\"tue\"]\nfrom = \"22:00\"\nfor = \"6h\"\nservices = [\"wbe\"]",
+            6,
+            ".services: there is no service `wbe`; did you mean `web`?",
+        ),
+        (
+            "days = [\"tue\"]\nfrom = \"22:00\"\nfor = \"6h\"\nenvironments = []",
+            6,
+            ".environments: names nothing; leave environments out for all",
+        ),
+        (
+            "days = [\"tue\"]\nfrom = \"22:00\"\nfor = \"6h\"\nmode = \"silent\"",
+            6,
+            ".mode: `silent` is not one of mute, skip",
+        ),
+    ] {
+        let found = the_problem(&format!("[[maintenance]]\nname = \"w\"\n{keys}"));
+        assert_eq!(
+            found,
+            (line, format!("maintenance \"w\"{message}")),
+            "{keys}"
+        );
+    }
+}
+
+#[test]
 fn every_allowed_form_is_accepted() {
     for more in [
         "",
@@ -269,6 +365,8 @@ fn every_allowed_form_is_accepted() {
         "depends_on = [\"api\"]\n[[service]]\nname = \"api\"\ndepends_on = [\"web\"]",
         "[[service.action]]\ndo = \"probe\"\nshell = \"a\"\n[[service.action]]\ndo = \"probe\"\nenv = [\"prod\"]\nshell = \"b\"",
         "action = [{ do = \"deploy\", shell = [\"./deploy.sh\"], timeout = \"1h\" }]",
+        "[[maintenance]]\nname = \"w\"\nmonthly = \"fifth mon\"\nfrom = \"00:00\"\nuntil = \"00:01\"",
+        "[[maintenance]]\nname = \"w\"\nfrom = \"2026-12-05 22:00\"\nfor = \"90d\"\nenvironments = [\"dev\"]",
         "[[routine]]\nname = \"prod\"\nkind = \"http\"\nenv = \"dev\"\ncron = \"@daily\"\nrequest = { url = \"http://x.test\" }",
     ] {
         let read = config::stack::read("stack.toml", &format!("{GOOD}{more}"));

@@ -256,11 +256,11 @@ fn the_routines_of_the_manual_are_read_and_run() {
     let file = file_of("scheduling");
     let text = read(&file);
     let found = tomls(&text);
-    assert_eq!(found.len(), 1, "{file}");
     let around = "workspace = \"acme\"\n[[environment]]\nname = \"prod\"\n[[service]]\nname = \"web\"\nenvironments = [\"prod\"]\n";
-    let stack = format!("{around}{}", found[0]);
+    let stack = format!("{around}{}", found.join("\n"));
     let read = config::stack::read(&file, &stack).unwrap_or_else(|e| panic!("{e:#?}"));
-    assert_eq!(read.routines.len(), 1, "{file}");
+    let numbers = (read.routines.len(), read.maintenance.len());
+    assert_eq!(numbers, (1, 2), "{file}");
     assert_eq!(config::stack::warnings(&file, &stack), [], "{file}");
     for kind in RoutineKind::ALL {
         let name = format!("`{}`", kind.name());

@@ -3,6 +3,7 @@
 
 mod commands;
 mod config;
+mod cron;
 mod docs;
 mod layers;
 mod runbook_pages;

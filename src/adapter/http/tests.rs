@@ -298,7 +298,7 @@ async fn ask_with_secret(url: &str, header: &str, prefix: &'static str, vault: &
 
 fn refusal(reply: &Reply) -> &str {
     match reply {
-        Reply::Refused { message } => message,
+        Reply::Refused { message, .. } => message,
         other => panic!("{other:?}"),
     }
 }

@@ -394,7 +394,7 @@ async fn secrets_reach_only_the_commands_that_name_them_and_never_the_command_li
     );
     let (reply, lines) = run(&["other"]).await;
     assert!(
-        matches!(&reply, Reply::Refused { message } if message.contains("other is not declared")),
+        matches!(&reply, Reply::Refused { message, .. } if message.contains("other is not declared")),
         "{reply:?}"
     );
     assert!(lines.is_empty(), "nothing was started");

@@ -57,7 +57,7 @@ fn calls(per_minute: u32) -> RateLimiter {
 
 fn refusal<T: std::fmt::Debug>(answer: Result<T, Reply>) -> String {
     match answer {
-        Err(Reply::Refused { message }) => message,
+        Err(Reply::Refused { message, .. }) => message,
         other => panic!("{other:?}"),
     }
 }
@@ -290,7 +290,7 @@ async fn no_more_calls_arrive_than_allowed() {
     assert!(glance(get(90_000)).await.is_none(), "it has no slot now");
     let reply = perform(20_000).0.await.unwrap();
     assert!(
-        matches!(&reply, Reply::Refused { message } if message.contains("2 calls a minute")),
+        matches!(&reply, Reply::Refused { message, .. } if message.contains("2 calls a minute")),
         "{reply:?}"
     );
     assert_eq!(arrived().await, 2);

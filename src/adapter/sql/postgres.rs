@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Bound, Failure, Gathered, STOPPING, Sql, bound, declined, distinct, row::Row};
 use crate::core::base::outbound::{Policy, Written};
+use crate::core::run::step::CallRefusal;
 use crate::core::run::step::sql::Rows;
 
 /// The server ends a statement at its deadline; we wait this much longer for its answer.
@@ -96,19 +97,18 @@ async fn routes(
     options: PgConnectOptions,
     policy: &Policy,
 ) -> Result<Vec<PgConnectOptions>, Failure> {
+    let refused = |message| Failure::Refused(CallRefusal::by_policy(message));
     let (host, port) = (options.get_host().to_owned(), options.get_port());
     if options.get_socket().is_some() || host.starts_with('/') {
         return Ok(vec![options]);
     }
     if let Ok(address) = host.trim_matches(['[', ']']).parse::<IpAddr>() {
-        policy
-            .check(address, Written::Literally)
-            .map_err(Failure::Refused)?;
+        policy.check(address, Written::Literally).map_err(refused)?;
         return Ok(vec![options]);
     }
     policy
         .check_name(&host, Written::Literally)
-        .map_err(Failure::Refused)?;
+        .map_err(refused)?;
     let found = tokio::net::lookup_host((host.as_str(), port)).await;
     let found: Vec<SocketAddr> = found
         .map_err(|e| Failure::Unreachable(format!("unknown host {host} ({e})")))?
@@ -116,7 +116,7 @@ async fn routes(
     for address in &found {
         policy
             .check(address.ip(), Written::As(&host))
-            .map_err(Failure::Refused)?;
+            .map_err(refused)?;
     }
     let by_name = matches!(
         options.get_ssl_mode(),

@@ -118,7 +118,7 @@ async fn undeclared_and_read_only_databases_are_refused() {
     ] {
         assert!(check(&select(write), &context).unwrap_err().contains(why));
         match ask(context, write).await {
-            Reply::Refused { message } => assert!(message.contains(why), "{message}"),
+            Reply::Refused { message, .. } => assert!(message.contains(why), "{message}"),
             other => panic!("{other:?}"),
         }
     }

@@ -60,9 +60,7 @@ pub(in crate::config) fn cron(text: &str) -> Result<String, String> {
             quoted(text)
         )
     })?;
-    let slots = Schedule::Cron(Box::new(cron)).next_slots(Timestamp(0), COMPARED);
-    let apart = slots.iter().zip(slots.iter().skip(1));
-    match apart.map(|(one, next)| next.ms_since(*one)).min() {
+    match shortest_ms(cron) {
         Some(shortest) if shortest < MIN_INTERVAL_MS => Err(format!(
             "{} has slots {} apart; the least is {}",
             quoted(text),
@@ -71,6 +69,24 @@ pub(in crate::config) fn cron(text: &str) -> Result<String, String> {
         )),
         _ => Ok(text.to_owned()),
     }
+}
+
+/// The shortest distance of the slots of a pattern, milliseconds; none: there are no two.
+fn shortest_ms(cron: Cron) -> Option<i64> {
+    let slots = Schedule::Cron(Box::new(cron)).next_slots(Timestamp(0), COMPARED);
+    let apart = slots.iter().zip(slots.iter().skip(1));
+    apart.map(|(one, next)| next.ms_since(*one)).min()
+}
+
+/// The longest jitter of a routine with slots each `every_ms` or by a pattern, milliseconds: half
+/// the distance of its slots, so that the check of one begins well before the next.
+pub(in crate::config) fn most_jitter(every_ms: Option<i64>, cron: Option<&str>) -> i64 {
+    let by_cron = || {
+        Cron::parse(cron?, TimeZone::UTC, 0)
+            .ok()
+            .and_then(shortest_ms)
+    };
+    every_ms.or_else(by_cron).unwrap_or(MAX_INTERVAL_MS) / 2
 }
 
 /// A name of the IANA time zone database, spelt as there.

@@ -43,6 +43,8 @@ pub(super) fn read(
     }
     let (every_ms, cron) = when(&mut s, report);
     let timezone = s.text_by(report, "timezone", schedule::zone);
+    let most = schedule::most_jitter(every_ms, cron.as_deref());
+    let jitter_ms = s.text_by(report, "jitter", |t| schedule::within(t, 1, most));
     // The mistakes in a request are reported even when the kind is wrong.
     let likely = kind.or(s.has("request").then_some(RoutineKind::Http));
     let check = likely.and_then(|kind| check::read(&mut s, report, kind));
@@ -55,6 +57,7 @@ pub(super) fn read(
         every_ms,
         cron,
         timezone,
+        jitter_ms,
         expect,
         timeout_ms: s.text_by(report, "timeout", schedule::timeout),
         ..rules(&mut s, report)

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use super::action::{default_idempotent, default_timeout_ms};
 use crate::core::base::text;
 use crate::core::base::time::write_duration;
+use crate::core::stack::maintenance::{Maintenance, MaintenanceMode, MonthDay};
 use crate::core::stack::routine::{Check, MisfirePolicy, Routine, RoutineRequest};
 use crate::core::stack::service::{
     Action, ActionCall, ApprovalRule, Contact, Contract, Cost, Environment, HttpRequest, Seats,
@@ -38,6 +39,10 @@ pub fn write(stack: &Stack) -> String {
         .routines
         .iter()
         .for_each(|r| add("routine", routine(r)));
+    stack
+        .maintenance
+        .iter()
+        .for_each(|m| add("maintenance", maintenance(m)));
     stack
         .contacts
         .iter()
@@ -173,6 +178,7 @@ fn routine(r: &Routine) -> Pairs {
     out.duration("every", r.every_ms);
     out.maybe("cron", r.cron.as_deref());
     out.maybe("timezone", r.timezone.as_deref());
+    out.duration("jitter", r.jitter_ms);
     check(&mut out, &r.check);
     match r.expect.as_slice() {
         [one] => out.text("expect", one),
@@ -183,6 +189,27 @@ fn routine(r: &Routine) -> Pairs {
     out.number("max_catch_up", r.max_catch_up.map(i64::from));
     out.number("failure_threshold", r.failure_threshold.map(i64::from));
     out.number("success_threshold", r.success_threshold.map(i64::from));
+    out
+}
+
+fn maintenance(m: &Maintenance) -> Pairs {
+    let mut out = Pairs::default();
+    out.text("name", &m.name);
+    let days: Vec<String> = m.days.iter().map(|day| day.name().to_owned()).collect();
+    out.list("days", &days);
+    let monthly = |at: MonthDay| format!("{} {}", at.nth.name(), at.day.name());
+    out.maybe("monthly", m.monthly.map(monthly).as_deref());
+    out.text("from", &m.from);
+    out.maybe("until", m.until.as_deref());
+    out.duration("for", m.for_ms);
+    out.maybe("timezone", m.timezone.as_deref());
+    out.list("services", &m.services);
+    out.list("environments", &m.environments);
+    out.list("routines", &m.routines);
+    if m.mode != MaintenanceMode::default() {
+        out.text("mode", m.mode.name());
+    }
+    out.maybe("reason", m.reason.as_deref());
     out
 }
 

@@ -3,20 +3,34 @@
 use super::{Numbers, RoutineResult, RoutineRow, RoutineSheet};
 use crate::core::base::time::{Timestamp, age, human_ms};
 use crate::core::metric::sample::Trigger;
+use crate::core::stack::maintenance::MaintenanceMode;
 use crate::core::stack::state::State;
 
 impl RoutineRow {
-    /// The state in a word, with what is not yet confirmed: `failing (1 of 3)`.
+    /// The state in a word, with what is not yet confirmed: `failing, unconfirmed`.
     #[must_use]
     pub fn state_word(&self) -> String {
         let name = self.state.name();
-        match (&self.pause, self.last_slot) {
-            (Some(_), _) => "paused".to_owned(),
+        let word = match (&self.pause, self.last_slot) {
+            (Some(_), _) => return "paused".to_owned(),
+            _ if self.is_skipped() => return "maintenance".to_owned(),
             (None, None) => "not yet run".to_owned(),
             _ if self.flapping => format!("{name}, flapping"),
             _ if self.hard || self.state == State::Unknown => name.to_owned(),
             _ => format!("{name}, unconfirmed"),
+        };
+        if self.maintenance.is_some() {
+            format!("{word}, muted")
+        } else {
+            word
         }
+    }
+
+    /// A maintenance window keeps it from running.
+    #[must_use]
+    pub fn is_skipped(&self) -> bool {
+        let window = self.maintenance.as_ref();
+        window.is_some_and(|window| window.mode == MaintenanceMode::Skip)
     }
 
     /// When it is due: `in 2 min`, `overdue 5 min`, `never`.
@@ -121,6 +135,8 @@ impl RoutineSheet {
             let (by, until) = (&pause.by, pause.until.rfc3339());
             format!("paused    until {until} by {by}{why}{}", pause.reason)
         }));
+        let window = row.maintenance.as_ref();
+        lines.extend(window.map(|w| format!("{:<9} {}", w.mode.name(), w.describe())));
         lines.extend(row.problem.iter().map(|why| format!("problem   {why}")));
         lines.extend(self.expect.iter().map(|e| format!("expect    {e}")));
         self.history(&mut lines);
@@ -146,16 +162,25 @@ impl RoutineSheet {
             [] => lines.push("  never".to_owned()),
             slots => lines.extend(slots.iter().map(|slot| format!("  {}", slot.rfc3339()))),
         }
+        if !self.windows.is_empty() {
+            lines.extend([String::new(), "Maintenance".to_owned()]);
+        }
+        lines.extend(self.windows.iter().map(|window| {
+            let (name, when, mode) = (&window.name, &window.when, window.mode.name());
+            format!("  {name}  {mode}  {when}  {}", window.stands)
+        }));
         lines.extend([String::new(), "Changes".to_owned()]);
         if self.changes.is_empty() {
             lines.push("  none yet".to_owned());
         }
         lines.extend(self.changes.iter().map(|change| {
             let (from, to) = (change.from.name(), change.to.name());
+            let muted = change.muted_by.as_ref();
             format!(
-                "  {}  {from} → {to}  {}",
+                "  {}  {from} → {to}  {}{}",
                 change.at.rfc3339(),
-                change.message
+                change.message,
+                muted.map_or_else(String::new, |by| format!("  muted by {by}"))
             )
         }));
         lines.extend([String::new(), "Results, the newest first".to_owned()]);

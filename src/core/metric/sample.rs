@@ -47,7 +47,7 @@ words! {
 pub struct Sample {
     /// When it was due, milliseconds since the Unix epoch. Of a manual one: when it began.
     pub slot: i64,
-    /// How long after the slot it began, milliseconds.
+    /// How long after the slot and its jitter it began, milliseconds.
     pub lag_ms: u32,
     /// Microseconds; absent when there was no answer.
     pub latency_us: Option<u32>,

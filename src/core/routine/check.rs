@@ -101,7 +101,7 @@ pub fn probe_result(step: &PlanStep, answer: &CheckAnswer) -> CheckResult {
     let local = matches!(step.spec, StepSpec::Shell(_));
     let outcome = step.outcome(&answer.reply);
     let (state, class) = match &answer.reply {
-        Reply::Refused { .. } => (State::Unknown, Some(FailureClass::Blocked)),
+        Reply::Refused { by, .. } => (State::Unknown, Some(FailureClass::refused(*by))),
         Reply::Unreachable { .. } if local => (State::Unknown, Some(FailureClass::Ours)),
         Reply::Unreachable { cause, .. } => (outcome.state, Some(class_of(*cause))),
         Reply::TimedOut { .. } => (outcome.state, Some(FailureClass::Timeout)),
@@ -147,7 +147,7 @@ fn without_answer(check: &Check, reply: &Reply) -> Option<CheckResult> {
     // A command that cannot be started says nothing about the other side.
     let local = matches!(check, Check::Shell { .. } | Check::Unit { .. });
     Some(match reply {
-        Reply::Refused { message } => CheckResult::unknown(FailureClass::Blocked, message),
+        Reply::Refused { message, by } => CheckResult::unknown(FailureClass::refused(*by), message),
         Reply::Unreachable { message, .. } if local => {
             CheckResult::unknown(FailureClass::Ours, message)
         }

@@ -1,5 +1,6 @@
 //! Why a check did not succeed, as one word to count and filter by.
 
+use crate::run::step::RefusedBy;
 use crate::{serde_by_word, stored_by_place, words};
 
 words! {
@@ -43,6 +44,15 @@ serde_by_word!(FailureClass);
 stored_by_place!(FailureClass);
 
 impl FailureClass {
+    /// The class of a check whose call was refused.
+    #[must_use]
+    pub const fn refused(by: RefusedBy) -> Self {
+        match by {
+            RefusedBy::Policy => Self::Blocked,
+            RefusedBy::Ours => Self::Ours,
+        }
+    }
+
     /// Whether the failure says nothing about the other side: the state is unknown.
     #[must_use]
     pub const fn is_ours(self) -> bool {

@@ -2,6 +2,7 @@
 //! to record as skipped, with the reason.
 
 use crate::base::time::Timestamp;
+use crate::routine::jitter::begin_of;
 use crate::routine::schedule::Schedule;
 use crate::stack::routine::{MAX_CATCH_UP, MisfirePolicy, Routine};
 use crate::{stored_by_place, words};
@@ -22,6 +23,8 @@ words! {
         RateLimit = "rate_limit",
         /// An engine that is gone may have run it, and recorded nothing.
         Takeover = "takeover",
+        /// A maintenance window skips it.
+        Maintenance = "maintenance",
     }
 }
 
@@ -50,7 +53,7 @@ pub struct Due {
     pub skipped: Vec<(Timestamp, u64, SkipReason)>,
     /// The last slot that is dealt with hereby; unchanged when there was none.
     pub handled: Option<Timestamp>,
-    /// The next slot; none: there is none any more.
+    /// When to look again: the next slot, with its jitter. None: there is none any more.
     pub next: Option<Timestamp>,
 }
 
@@ -64,7 +67,14 @@ pub fn due(schedule: &Schedule, rules: &Routine, now: Situation) -> Due {
         now,
     } = now;
     let from = handled.unwrap_or_else(|| now.plus_ms(-1));
-    let next = schedule.next_after(now.max(from));
+    // A slot whose delay is not over is not looked at yet. Jitter is shorter than the distance of
+    // slots, so that only the last one can be.
+    let waiting = schedule
+        .last_at(now)
+        .filter(|slot| *slot > from && begin_of(rules, *slot) > now);
+    let until = waiting.map_or(now, |slot| slot.plus_ms(-1));
+    let next = waiting.or_else(|| schedule.next_after(now.max(from)));
+    let next = next.map(|slot| begin_of(rules, slot));
     let nothing = Due {
         handled,
         next,
@@ -74,7 +84,7 @@ pub fn due(schedule: &Schedule, rules: &Routine, now: Situation) -> Due {
         MisfirePolicy::All => rules.max_catch_up.unwrap_or(MAX_CATCH_UP),
         MisfirePolicy::Once | MisfirePolicy::Skip => 1,
     };
-    let (slots, before) = schedule.slots(from, now, usize::try_from(most).unwrap_or(1));
+    let (slots, before) = schedule.slots(from, until, usize::try_from(most).unwrap_or(1));
     let Some(last) = slots.last().copied() else {
         return nothing;
     };
@@ -91,7 +101,7 @@ pub fn due(schedule: &Schedule, rules: &Routine, now: Situation) -> Due {
         };
     }
     let slack = SLACK_MS.min(schedule.interval_ms(last) / 2);
-    let on_time = now.ms_since(last) <= slack;
+    let on_time = now.ms_since(begin_of(rules, last)) <= slack;
     let run = match rules.misfire.unwrap_or_default() {
         MisfirePolicy::Skip if !on_time => Vec::new(),
         _ => slots,
@@ -215,17 +225,45 @@ mod tests {
         assert_eq!(SkipReason::from_number(0), None);
     }
 
+    #[test]
+    fn a_slot_waits_for_its_jitter_and_is_the_same_slot() {
+        let rules = Routine {
+            jitter_ms: Some(5000),
+            ..rules(MisfirePolicy::Skip)
+        };
+        let begin = begin_of(&rules, Timestamp(10_000));
+        assert!(begin.0 > 10_000, "the test needs a delay");
+        for (now, run, next) in [
+            (10_000, vec![], begin),
+            (begin.0 - 1, vec![], begin),
+            (begin.0, vec![10_000], begin_of(&rules, Timestamp(20_000))),
+            (
+                begin.0 + 3000,
+                vec![10_000],
+                begin_of(&rules, Timestamp(20_000)),
+            ),
+        ] {
+            let due = due(&schedule(), &rules, situation(Some(0), now));
+            let found: Vec<i64> = due.run.iter().map(|slot| slot.0).collect();
+            assert_eq!((found, due.next), (run, Some(next)), "{now}");
+            assert!(due.skipped.is_empty(), "{due:?}");
+        }
+        let late = due(&schedule(), &rules, situation(Some(0), begin.0 + 3001));
+        let missed = (Timestamp(10_000), 1, SkipReason::Missed);
+        assert_eq!((late.run.len(), late.skipped), (0, vec![missed]));
+    }
+
     proptest! {
         /// Whenever the scheduler looks, however the clock jumps: each slot at most once, in order.
         #[test]
-        fn no_slot_runs_twice(looks in prop::collection::vec(0_i64..400_000, 1..40), policy in 0..3_usize) {
-            let rules = rules(MisfirePolicy::ALL[policy]);
+        fn no_slot_runs_twice(looks in prop::collection::vec(0_i64..400_000, 1..40), policy in 0..3_usize, jitter in 0_i64..5000) {
+            let rules = Routine { jitter_ms: Some(jitter), ..rules(MisfirePolicy::ALL[policy]) };
             let mut handled = Some(Timestamp(0));
             let mut last = 0;
             for now in looks {
                 let due = due(&schedule(), &rules, Situation { handled, hindered: None, now: Timestamp(now) });
                 for slot in &due.run {
-                    prop_assert!(slot.0 > last && slot.0 <= now);
+                    prop_assert!(slot.0 > last && begin_of(&rules, *slot).0 <= now);
                     last = slot.0;
                 }
                 prop_assert!(due.next.is_some_and(|next| next.0 > now && Some(next) > due.handled));

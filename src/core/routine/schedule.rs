@@ -1,19 +1,14 @@
 //! When a routine is due.
 //!
 //! An interval has slots at `anchor + k * every`: they never drift, and the next one is a division
-//! away. A cron pattern has slots in its time zone. Where the clocks change it does what Debian's
-//! cron does: a job at a fixed time inside the gap runs at the first valid instant after it, one
-//! with a wildcard hour or minute skips the gap; in the hour that happens twice a fixed time runs
-//! once, at the first pass, and a wildcard in both.
+//! away. A cron pattern has slots in its time zone (`cron.rs`).
 
+mod cron;
 mod spread;
-
-use croner::Cron as Pattern;
-use croner::parser::{CronParser, Seconds, Year};
-use jiff::tz::TimeZone;
 
 use crate::base::time::Timestamp;
 
+pub use cron::Cron;
 pub use spread::expand;
 
 const MINUTE_MS: i64 = 60_000;
@@ -31,13 +26,6 @@ pub struct Every {
     every_ms: i64,
     /// One of the slots, in `[0, every_ms)`.
     phase_ms: i64,
-}
-
-/// Slots by a cron pattern in a time zone.
-#[derive(Debug, Clone)]
-pub struct Cron {
-    pattern: Pattern,
-    zone: TimeZone,
 }
 
 impl Every {
@@ -79,59 +67,6 @@ impl Every {
         let between = last.0.saturating_sub(first.0) / self.every_ms;
         u64::try_from(between).unwrap_or(0) + 1
     }
-}
-
-impl Cron {
-    /// Reads a pattern of five or six fields (the first of six are seconds), or a nickname such as
-    /// `@daily`. `H` and `~` stand for a value that `key` chooses; see [`expand`].
-    ///
-    /// # Errors
-    /// What is wrong with the pattern, as the end of a sentence.
-    pub fn parse(text: &str, zone: TimeZone, key: u64) -> Result<Self, String> {
-        if text.len() > 200 || !text.is_ascii() {
-            return Err("it has at most 200 plain characters".to_owned());
-        }
-        let fields = text.split_whitespace().count();
-        if !text.trim_start().starts_with('@') && !(5..=6).contains(&fields) {
-            return Err(
-                "it has five fields: minute, hour, day, month, weekday (or six, with seconds first)"
-                    .to_owned(),
-            );
-        }
-        let plain = expand(text, key)?;
-        let parser = CronParser::builder()
-            .seconds(Seconds::Optional)
-            .year(Year::Disallowed)
-            .build();
-        let pattern = parser.parse(&plain).map_err(|e| {
-            let why = e.to_string();
-            // The library's message without prefix and full stop, to be part of ours.
-            let why = why.rsplit_once(": ").map_or(why.as_str(), |(_, why)| why);
-            why.trim_end_matches('.').to_owned()
-        })?;
-        Ok(Self { pattern, zone })
-    }
-
-    /// The first slot after `at`; none: the pattern never matches again.
-    #[must_use]
-    pub fn next_after(&self, at: Timestamp) -> Option<Timestamp> {
-        let from = zoned(at, &self.zone)?;
-        let next = self.pattern.find_next_occurrence(&from, false).ok()?;
-        Some(Timestamp(next.timestamp().as_millisecond()))
-    }
-
-    /// The last slot at or before `at`.
-    #[must_use]
-    pub fn last_at(&self, at: Timestamp) -> Option<Timestamp> {
-        let from = zoned(at, &self.zone)?;
-        let last = self.pattern.find_previous_occurrence(&from, true).ok()?;
-        Some(Timestamp(last.timestamp().as_millisecond()))
-    }
-}
-
-fn zoned(at: Timestamp, zone: &TimeZone) -> Option<jiff::Zoned> {
-    let at = jiff::Timestamp::from_millisecond(at.0).ok()?;
-    Some(at.to_zoned(zone.clone()))
 }
 
 impl Schedule {

@@ -160,13 +160,16 @@ impl Scheduled {
     /// When it is due, as people read it: `every 5m`, `30 2 * * * Europe/Berlin`.
     #[must_use]
     pub fn when(&self, default_zone: &str) -> String {
-        match (&self.rules.cron, self.rules.every_ms) {
+        let jitter = self.rules.jitter_ms;
+        let jitter = jitter.map(|ms| format!(", up to {} later", write_duration(ms)));
+        let slots = match (&self.rules.cron, self.rules.every_ms) {
             (Some(pattern), _) => {
                 let zone = self.rules.timezone.as_deref().unwrap_or(default_zone);
                 format!("{pattern} {zone}")
             }
             (None, every) => format!("every {}", write_duration(every.unwrap_or(0))),
-        }
+        };
+        slots + jitter.as_deref().unwrap_or_default()
     }
 
     /// Whether the scheduler calls something in its slots; the others wait for reports.
@@ -179,5 +182,48 @@ impl Scheduled {
     #[must_use]
     pub fn is_reported(&self) -> bool {
         self.work == Work::Check && self.rules.kind().is_reported()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stack::routine::MisfirePolicy;
+
+    #[test]
+    fn an_edit_of_anything_but_name_and_time_moves_no_slot() {
+        let utc = |_: &str| Ok(TimeZone::UTC);
+        let slots = |rules: &Routine| {
+            let schedule = Scheduled::declared(rules).schedule("UTC", utc).unwrap();
+            schedule.next_slots(Timestamp(1_800_000_000_000), 5)
+        };
+        let before = Routine {
+            name: "ping".to_owned(),
+            every_ms: Some(300_000),
+            ..Routine::default()
+        };
+        let edited = Routine {
+            service: Some("web".to_owned()),
+            env: Some("prod".to_owned()),
+            check: Check::Dns {
+                host: "acme.test".to_owned(),
+            },
+            timezone: Some("Europe/Paris".to_owned()),
+            expect: vec!["true".to_owned()],
+            timeout_ms: Some(1),
+            misfire: Some(MisfirePolicy::Skip),
+            failure_threshold: Some(9),
+            ..before.clone()
+        };
+        assert_eq!(slots(&before), slots(&edited));
+        let renamed = Routine {
+            name: "pong".to_owned(),
+            ..before.clone()
+        };
+        assert_ne!(
+            slots(&before),
+            slots(&renamed),
+            "the name chooses the phase"
+        );
     }
 }

@@ -194,10 +194,56 @@ pub enum Reply {
     /// called. It gives no information about the target, and a retry would not help.
     Refused {
         message: String,
+        by: RefusedBy,
     },
 }
 
+/// Who does not let a call be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusedBy {
+    /// The outbound policy.
+    Policy,
+    /// This machine or its configuration: a missing secret or program, a limit that is used up.
+    Ours,
+}
+
+/// Why a call is not made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallRefusal {
+    pub message: String,
+    pub by: RefusedBy,
+}
+
+impl CallRefusal {
+    /// The refusal of the outbound policy.
+    #[must_use]
+    pub const fn by_policy(message: String) -> Self {
+        let by = RefusedBy::Policy;
+        Self { message, by }
+    }
+}
+
+/// Every reason that is not the policy's is ours.
+impl From<String> for CallRefusal {
+    fn from(message: String) -> Self {
+        let by = RefusedBy::Ours;
+        Self { message, by }
+    }
+}
+
+impl From<CallRefusal> for Reply {
+    fn from(CallRefusal { message, by }: CallRefusal) -> Self {
+        Self::Refused { message, by }
+    }
+}
+
 impl Reply {
+    /// The call was not made, for a reason of ours.
+    #[must_use]
+    pub fn refused(message: impl Into<String>) -> Self {
+        CallRefusal::from(message.into()).into()
+    }
+
     /// No answer, for a reason that has no [`Cause`] of its own.
     #[must_use]
     pub fn unreachable(message: impl Into<String>) -> Self {

@@ -42,6 +42,7 @@ impl Change {
             Self::Environment(delta) => delta.after.is_none(),
             Self::Service(delta) => delta.after.is_none(),
             Self::Routine(delta) => delta.after.is_none(),
+            Self::Maintenance(delta) => delta.after.is_none(),
             Self::Contact(delta) => delta.after.is_none(),
         }
     }
@@ -54,6 +55,7 @@ impl Change {
             Self::Environment(Delta { name, .. }) => format!("environment {name}"),
             Self::Service(Delta { name, .. }) => format!("service {name}"),
             Self::Routine(Delta { name, .. }) => format!("routine {name}"),
+            Self::Maintenance(Delta { name, .. }) => format!("maintenance {name}"),
             Self::Contact(Delta { name, .. }) => format!("contact {name}"),
         }
     }
@@ -64,7 +66,9 @@ impl Change {
         match self {
             Self::Service(delta) => Some(Owner::Service(delta.name.clone())),
             Self::Environment(delta) => Some(Owner::Environment(delta.name.clone())),
-            Self::Timezone { .. } | Self::Routine(_) | Self::Contact(_) => None,
+            Self::Timezone { .. } | Self::Routine(_) | Self::Maintenance(_) | Self::Contact(_) => {
+                None
+            }
         }
     }
 }

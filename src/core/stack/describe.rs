@@ -23,6 +23,7 @@ pub fn describe(change: &Change) -> Vec<String> {
         Change::Environment(delta) => lines("environment", delta),
         Change::Service(delta) => lines("service", delta),
         Change::Routine(delta) => lines("routine", delta),
+        Change::Maintenance(delta) => lines("maintenance", delta),
         Change::Contact(delta) => lines("contact", delta),
     }
 }
@@ -127,7 +128,7 @@ fn flatten_key(path: &str, key: &str, value: &Value, out: &mut BTreeMap<String, 
         }
     };
     match (key, value.as_i64()) {
-        ("timeout_ms" | "every_ms", Some(ms)) => {
+        ("timeout_ms" | "every_ms" | "for_ms" | "jitter_ms", Some(ms)) => {
             drop(out.insert(join(key.trim_end_matches("_ms")), write_duration(ms)));
         }
         ("actions", _) => flatten(&join("action"), value, out),

@@ -94,6 +94,9 @@ pub struct Routine {
     /// Total deadline of one check, milliseconds; none: the default of its kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<i64>,
+    /// The longest delay of a check after its slot, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jitter_ms: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub misfire: Option<MisfirePolicy>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -116,6 +119,7 @@ impl Default for Routine {
             timezone: None,
             expect: Vec::new(),
             timeout_ms: None,
+            jitter_ms: None,
             misfire: None,
             max_catch_up: None,
             failure_threshold: None,

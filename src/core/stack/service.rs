@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::maintenance::Maintenance;
 use super::routine::Routine;
 use super::shell::ShellCommand;
 use crate::{serde_by_word, words};
@@ -16,6 +17,8 @@ pub struct Stack {
     pub environments: Vec<Environment>,
     pub services: Vec<Service>,
     pub routines: Vec<Routine>,
+    #[serde(default)]
+    pub maintenance: Vec<Maintenance>,
     pub contacts: Vec<Contact>,
 }
 

@@ -235,6 +235,16 @@ fn some_stack() -> impl Strategy<Value = Stack> {
         };
         names.into_iter().map(one).collect::<Vec<_>>()
     });
+    let maintenance = subsequence(vec!["patches", "move"], 0..=2).prop_flat_map(|names| {
+        let one = |n: &'static str| {
+            any::<bool>().prop_map(move |long| Maintenance {
+                name: n.to_owned(),
+                for_ms: Some(if long { 7_200_000 } else { 60_000 }),
+                ..Maintenance::default()
+            })
+        };
+        names.into_iter().map(one).collect::<Vec<_>>()
+    });
     let contacts = subsequence(vec!["Ana", "Bo"], 0..=2).prop_map(|names| {
         names
             .into_iter()
@@ -249,15 +259,17 @@ fn some_stack() -> impl Strategy<Value = Stack> {
         environments,
         services,
         routines,
+        maintenance,
         contacts,
     )
         .prop_map(
-            |(timezone, environments, services, routines, contacts)| Stack {
+            |(timezone, environments, services, routines, maintenance, contacts)| Stack {
                 workspace: "acme".to_owned(),
                 timezone: timezone.to_owned(),
                 environments,
                 services,
                 routines,
+                maintenance,
                 contacts,
             },
         )
@@ -267,6 +279,7 @@ fn sorted(mut stack: Stack) -> Stack {
     stack.environments.sort_by(|a, b| a.name.cmp(&b.name));
     stack.services.sort_by(|a, b| a.name.cmp(&b.name));
     stack.routines.sort_by(|a, b| a.name.cmp(&b.name));
+    stack.maintenance.sort_by(|a, b| a.name.cmp(&b.name));
     stack.contacts.sort_by(|a, b| a.name.cmp(&b.name));
     stack
 }

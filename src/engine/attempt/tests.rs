@@ -160,7 +160,7 @@ fn retries_by_status_code() {
         Again::After(2000)
     );
     assert_eq!(
-        after(&get, 1, &Reply::Refused { message: message() }),
+        after(&get, 1, &Reply::refused(message())),
         Again::No,
         "we would refuse again"
     );

@@ -5,15 +5,18 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::perform::Task;
+use super::windows::Windows;
 use crate::core::base::outbound::host_of;
 use crate::core::base::time::Timestamp;
 use crate::core::metric::sample::Trigger;
+use crate::core::routine::jitter::begin_of;
 use crate::core::routine::misfire::SkipReason;
 use crate::core::routine::schedule::Schedule;
 use crate::core::routine::scheduled::Scheduled;
 use crate::core::routine::shard::{key_of, shard_of};
 use crate::core::routine::threshold::{RoutineHealth, Thresholds};
 use crate::core::run::step::CallKind;
+use crate::core::stack::maintenance::MaintenanceMode;
 use crate::store::RoutineState;
 
 pub(super) struct RoutineEntry {
@@ -126,14 +129,24 @@ impl RoutineEntry {
     }
 
     /// Why no slot may run now.
-    pub fn hindered(&self, now: Timestamp) -> Option<SkipReason> {
+    pub fn hindered(&self, windows: &Windows, now: Timestamp) -> Option<SkipReason> {
         if self.paused_until.is_some_and(|until| until > now) {
             return Some(SkipReason::Paused);
+        }
+        let window = windows.of(&self.scheduled.rules, now);
+        if window.is_some_and(|window| window.mode == MaintenanceMode::Skip) {
+            return Some(SkipReason::Maintenance);
         }
         if self.running {
             return Some(SkipReason::Overlap);
         }
         (self.queued > 0).then_some(SkipReason::Overload)
+    }
+
+    /// When the first slot after an instant begins, with its jitter.
+    pub fn begin_after(&self, at: Timestamp) -> Option<Timestamp> {
+        let slot = self.schedule.next_after(at)?;
+        Some(begin_of(&self.scheduled.rules, slot))
     }
 
     pub fn task(&self, slot: Timestamp, planned: Timestamp) -> Task {

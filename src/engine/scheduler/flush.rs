@@ -12,6 +12,7 @@ use crate::core::health::observation::Observation;
 use crate::core::metric::sample::{ProbeOutcome, Probed, Sample, Trigger};
 use crate::core::routine::check::CheckResult;
 use crate::core::routine::class::FailureClass;
+use crate::core::routine::jitter::begin_of;
 use crate::core::routine::misfire::SkipReason;
 use crate::core::routine::threshold::HardChange;
 use crate::core::stack::state::State;
@@ -36,6 +37,16 @@ const OBSERVE_EVERY_MS: i64 = 15_000;
 /// How often observations that changed no state are announced, milliseconds: consoles read the
 /// overview again each time.
 const ANNOUNCE_EVERY_MS: i64 = 30_000;
+
+/// Under which conditions a result came in.
+#[derive(Debug)]
+pub(super) struct Conditions {
+    /// This machine was too busy while the check was made.
+    pub starved: bool,
+    /// The maintenance window that the routine is in.
+    pub muted_by: Option<String>,
+    pub now: Timestamp,
+}
 
 /// What the next write contains.
 #[derive(Debug, Default)]
@@ -102,8 +113,13 @@ impl Pending {
             .extend(request.map(|id| (id, State::Unknown, why)));
     }
 
-    /// Takes a result into account. `starved`: this machine was too busy while it was made.
-    pub fn result(&mut self, entry: &mut RoutineEntry, done: Done, starved: bool, now: Timestamp) {
+    /// Takes a result into account.
+    pub fn result(&mut self, entry: &mut RoutineEntry, done: Done, conditions: Conditions) {
+        let Conditions {
+            starved,
+            muted_by,
+            now,
+        } = conditions;
         let result = match &done.result {
             Ok(result) => own_timeout(result.clone(), starved),
             Err(reason) => {
@@ -116,7 +132,7 @@ impl Pending {
         };
         self.push(Probed {
             routine: entry.id,
-            sample: sample(&done, &result),
+            sample: sample(entry, &done, &result),
         });
         let soft = entry.health.soft;
         let flapping = entry.health.flapping;
@@ -127,7 +143,10 @@ impl Pending {
             State::Unknown => {}
         }
         if let Some(change) = change {
-            self.changes.push(changed(entry.id, change, &result, now));
+            self.changes.push(RoutineChange {
+                muted_by,
+                ..changed(entry.id, change, &result, now)
+            });
         }
         let differs =
             soft != entry.health.soft || change.is_some() || flapping != entry.health.flapping;
@@ -270,9 +289,10 @@ fn own_timeout(result: CheckResult, starved: bool) -> CheckResult {
     result
 }
 
-fn sample(done: &Done, result: &CheckResult) -> Sample {
+fn sample(entry: &RoutineEntry, done: &Done, result: &CheckResult) -> Sample {
+    let begin = begin_of(&entry.scheduled.rules, done.slot);
     let lag = match done.trigger {
-        Trigger::Schedule => done.begun.ms_since(done.slot).max(0),
+        Trigger::Schedule => done.begun.ms_since(begin).max(0),
         Trigger::Manual => 0,
     };
     Sample {
@@ -310,5 +330,6 @@ fn changed(routine: i64, change: HardChange, result: &CheckResult, at: Timestamp
         reason: result.class.map_or("", FailureClass::name).to_owned(),
         class: result.class.map_or(0, FailureClass::number),
         message: result.message.clone(),
+        muted_by: None,
     }
 }

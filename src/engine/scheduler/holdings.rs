@@ -90,6 +90,7 @@ impl Scheduler {
     /// Reads the stack, the pauses, and gives new routines a number.
     async fn reload(&mut self) -> Result<(), StoreError> {
         let stack = self.world.store.stack(self.workspace).await?;
+        self.windows.read(&stack);
         let scheduled = runbook::scheduled(&stack, self.probe_ms);
         let names: Vec<NewRoutine> = scheduled
             .iter()
@@ -204,7 +205,7 @@ impl Scheduler {
     }
 
     /// When to look at a routine first. New ones and late ones begin soon, but not all at once.
-    fn plan(&mut self, id: i64, now: Timestamp) {
+    pub(super) fn plan(&mut self, id: i64, now: Timestamp) {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
@@ -220,10 +221,14 @@ impl Scheduler {
             return;
         }
         let soon = now.plus_ms(entry.spread(SPREAD_MS));
-        let regular = entry.schedule.next_after(entry.handled.unwrap_or(now));
+        let regular = entry.begin_after(entry.handled.unwrap_or(now));
+        if entry.scheduled.rules.cron.is_some() {
+            // A new one has missed nothing, but its next slot is looked at a little later than it is.
+            entry.handled = entry.handled.or(Some(now));
+        }
         entry.next = match (entry.handled, regular) {
             // A first check of what has an interval; a pattern waits for its time.
-            (None, _) if entry.scheduled.rules.cron.is_none() => {
+            (None, _) => {
                 let first = entry
                     .schedule
                     .next_after(now)

@@ -14,6 +14,7 @@ use crate::core::routine::check::{self, CheckAnswer, CheckResult};
 use crate::core::routine::class::FailureClass;
 use crate::core::routine::misfire::SkipReason;
 use crate::core::routine::scheduled::Scheduled;
+use crate::core::run::step::CallRefusal;
 use crate::engine::World;
 
 /// The end of a command's output that is kept, bytes.
@@ -100,7 +101,10 @@ pub(super) async fn perform(world: World, task: Task) -> Done {
 async fn answer(world: &World, scheduled: &Scheduled) -> Result<Option<CheckAnswer>, CheckResult> {
     let ours = |why: String| CheckResult::unknown(FailureClass::Ours, &why);
     let call = scheduled.call().map_err(ours)?;
-    world.adapters.check(&call).map_err(ours)?;
+    let refused = |refusal: CallRefusal| {
+        CheckResult::unknown(FailureClass::refused(refusal.by), &refusal.message)
+    };
+    world.adapters.check(&call).map_err(refused)?;
     let (sender, receiver) = mpsc::channel(16);
     let call = world.adapters.glance(call, sender);
     let (reply, output) = tokio::join!(call, collect(receiver));

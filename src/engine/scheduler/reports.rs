@@ -5,11 +5,11 @@ use std::cmp::Reverse;
 
 use super::Scheduler;
 use super::entry::RoutineEntry;
+use super::flush::Conditions;
 use super::perform::Done;
 use crate::core::base::time::Timestamp;
 use crate::core::metric::sample::Trigger;
 use crate::core::routine::check::CheckResult;
-use crate::core::routine::misfire::SkipReason;
 use crate::core::routine::report::{due_after, grace_ms, missing, missing_at};
 use crate::core::stack::routine::Check;
 use crate::core::stack::state::State;
@@ -44,16 +44,24 @@ impl Scheduler {
         let rules = &entry.scheduled.rules;
         let window = (entry.reported_at, now.plus_ms(-FOUND_MS));
         if let Some(due) = missing_at(&entry.schedule, rules, window) {
-            if let Some(until) = entry.paused_until.filter(|until| *until > now) {
-                self.pending.skip(id, due, 1, SkipReason::Paused);
-                // A whole interval is left for the first report after the pause.
-                entry.reported_at = until;
+            let window = self.windows.of(rules, now);
+            if let Some(reason) = entry.hindered(&self.windows, now) {
+                self.pending.skip(id, due, 1, reason);
+                // A whole interval is left for the first report after the pause or window.
+                let pause = entry.paused_until.filter(|until| *until > now);
+                let end = pause.or(window.map(|window| window.until));
+                entry.reported_at = end.unwrap_or(due);
             } else {
                 let last = [entry.last_ok_at, entry.last_failed_at];
                 let last = last.into_iter().flatten().max();
                 let found = missing(rules, last, due);
                 let done = reported(entry, due, (found, Trigger::Schedule), None);
-                self.pending.result(entry, done, false, now);
+                let conditions = Conditions {
+                    starved: false,
+                    muted_by: window.map(|window| window.window),
+                    now,
+                };
+                self.pending.result(entry, done, conditions);
                 entry.reported_at = due;
             }
         }
@@ -72,7 +80,14 @@ impl Scheduler {
         let Some(report) = request.report else { return };
         let found = report.result(&request.actor);
         let done = reported(entry, request.at, (found, trigger), Some(request.id));
-        self.pending.result(entry, done, false, request.at);
+        let now = self.world.clock.now();
+        let window = self.windows.of(&entry.scheduled.rules, now);
+        let conditions = Conditions {
+            starved: false,
+            muted_by: window.map(|window| window.window),
+            now: request.at,
+        };
+        self.pending.result(entry, done, conditions);
         entry.reported_at = entry.reported_at.max(request.at);
         self.plan_report(id);
     }

@@ -31,7 +31,7 @@ macro_rules! version {
     };
 }
 
-const VERSIONS: [Version; 13] = [
+const VERSIONS: [Version; 14] = [
     version!(1, "0001_start"),
     version!(2, "0002_locks"),
     version!(3, "0003_told"),
@@ -45,6 +45,7 @@ const VERSIONS: [Version; 13] = [
     version!(11, "0011_acts"),
     version!(12, "0012_probes"),
     version!(13, "0013_routine_owner"),
+    version!(14, "0014_maintenance"),
 ];
 
 const APPLIED: &str = "select version, checksum from _sqlx_migrations order by version";

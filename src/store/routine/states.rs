@@ -19,9 +19,9 @@ const REPLACE: &str = " on conflict (routine_id) do update set state = excluded.
 const ALL: &str = "select s.routine_id, s.state, s.confirmed, s.since, s.streak, s.last_ok_at, s.last_failed_at, s.message, \
      s.flapping, s.paused_until, s.paused_by, s.pause_reason from routine_state s join probe_routine r on r.id = s.routine_id \
      where r.workspace_id = $1 order by s.routine_id";
-const CHANGE: &str = "insert into routine_change (routine_id, at, from_state, to_state, reason, class, message) \
-     values ($1, $2, $3, $4, $5, $6, $7)";
-const CHANGES: &str = "select c.routine_id, c.at, c.from_state, c.to_state, c.reason, c.class, c.message \
+const CHANGE: &str = "insert into routine_change (routine_id, at, from_state, to_state, reason, class, message, maintenance) \
+     values ($1, $2, $3, $4, $5, $6, $7, $8)";
+const CHANGES: &str = "select c.routine_id, c.at, c.from_state, c.to_state, c.reason, c.class, c.message, c.maintenance \
      from routine_change c join probe_routine r on r.id = c.routine_id \
      where r.workspace_id = $1 and c.routine_id = $2 order by c.at desc, c.id desc limit $3";
 const ANSWER: &str = "insert into probe_evidence (routine_id, kind, at, answer) values ($1, $2, $3, $4) \
@@ -62,6 +62,8 @@ pub struct RoutineChange {
     /// Class of the failure, as in its sample; 0: none.
     pub class: u8,
     pub message: String,
+    /// The maintenance window that muted it: it is no news. None: it is news.
+    pub muted_by: Option<String>,
 }
 
 /// An answer that is kept, good or bad. The caller has redacted it; it is cut to the length of a
@@ -106,10 +108,10 @@ impl Store {
         routine: i64,
         limit: u32,
     ) -> Result<Vec<RoutineChange>, StoreError> {
-        type Row = (i64, i64, String, String, String, i64, String);
+        type Row = (i64, i64, String, String, String, i64, String, String);
         let mut db = self.db.read().await?;
         let rows = fetch_all!(db, Row, CHANGES, workspace, routine, i64::from(limit))?;
-        let change = |(routine, at, from, to, reason, class, message): Row| {
+        let change = |(routine, at, from, to, reason, class, message, window): Row| {
             Ok(RoutineChange {
                 routine,
                 at: Timestamp(at),
@@ -118,6 +120,7 @@ impl Store {
                 reason,
                 class: u8::try_from(class).unwrap_or(u8::MAX),
                 message,
+                muted_by: Some(window).filter(|window| !window.is_empty()),
             })
         };
         rows.into_iter().map(change).collect()
@@ -212,6 +215,7 @@ pub(super) async fn record(tx: &mut Tx, changes: &[RoutineChange]) -> Result<(),
             text(&change.reason),
             i64::from(change.class),
             db::message(&change.message),
+            text(change.muted_by.as_deref().unwrap_or_default()),
         )?;
     }
     Ok(())

@@ -72,6 +72,112 @@ fn run_once_served(home: &Home, name: &str) -> Ended {
 }
 
 #[test]
+fn maintenance_windows_are_checked_listed_and_shown() {
+    let home = Home::new();
+    let windows = r#"
+[[maintenance]]
+name = "patches"
+monthly = "second tue"
+from = "22:00"
+for = "6h"
+timezone = "Europe/Berlin"
+services = ["web"]
+reason = "kernel updates"
+
+[[maintenance]]
+name = "the move"
+from = "2026-01-05 22:00"
+until = "2099-01-06 04:00"
+routines = ["disk"]
+mode = "skip"
+"#;
+    home.write("stack.toml", &format!("{STACK}{windows}"));
+    home.run(&["check", "stack.toml"]).expect(0).prints(&[
+        "no mistakes found",
+        "stack.toml: maintenance \"patches\": mute web, second tue of the month 22:00 for 6h Europe/Berlin; ",
+        "stack.toml: maintenance \"the move\": skip routines disk, 2026-01-05 22:00 to 2099-01-06 04:00 UTC; now, until 2099-01-06T04:00:00Z",
+    ]);
+    home.run(&["apply", "--yes", "stack.toml"])
+        .expect(0)
+        .prints(&["+ maintenance patches", "+ maintenance the move"]);
+    let export = home.run(&["export"]);
+    export.expect(0).prints(&[windows.trim()]);
+    home.run(&["routines"]).expect(0).prints(&[
+        "MAINTENANCE",
+        "patches",
+        "kernel updates",
+        "now, until 2099-01-06T04:00:00Z",
+    ]);
+    let rows = home.json(&["routines", "--json"]);
+    let disk = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|r| r["name"] == "disk");
+    assert_eq!(disk.unwrap()["maintenance"]["window"], "the move");
+    home.run(&["routines", "disk"]).expect(0).prints(&[
+        "? maintenance",
+        "skip      in maintenance until 2099-01-06T04:00:00Z (the move)",
+        "  the move  skip  2026-01-05 22:00 to 2099-01-06 04:00 UTC  now, until 2099",
+    ]);
+    home.run(&["routines", "web ping"])
+        .expect(0)
+        .prints(&["  patches  mute  second tue of the month 22:00 for 6h Europe/Berlin  "]);
+}
+
+/// What the policy refuses and what we cannot do have different classes; neither is a failure.
+#[test]
+fn checks_that_are_not_made_say_whose_reason_it_is() {
+    let routines = r#"
+[[routine]]
+name = "metadata"
+kind = "http"
+cron = "0 0 29 2 *"
+request = { url = "http://169.254.169.254/latest" }
+
+[[routine]]
+name = "port"
+kind = "tcp"
+cron = "0 0 29 2 *"
+address = "169.254.169.254:80"
+
+[[routine]]
+name = "secret"
+kind = "http"
+cron = "0 0 29 2 *"
+request = { url = "https://acme.test/", auth = { secret_ref = "NOWHERE" } }
+
+[[routine]]
+name = "database"
+kind = "sql"
+cron = "0 0 29 2 *"
+database = "nowhere"
+query = "select 1"
+"#;
+    let home = Home::with_stack(&format!("{STACK}{routines}"));
+    let _server = serve(&home);
+    for (name, class, why) in [
+        (
+            "metadata",
+            "blocked",
+            "the outbound policy refuses 169.254.169.254",
+        ),
+        (
+            "port",
+            "blocked",
+            "the outbound policy refuses 169.254.169.254",
+        ),
+        ("secret", "ours", "NOWHERE"),
+        ("database", "ours", "there is no database nowhere here"),
+    ] {
+        run_once_served(&home, name).expect(1).prints(&["? ", why]);
+        let sheet = home.json(&["routines", name, "--json"]);
+        assert_eq!(sheet["state"], "unknown", "{name}");
+        assert_eq!(sheet["results"][0]["class"], class, "{name}: {sheet:#}");
+    }
+}
+
+#[test]
 fn routines_are_listed_and_shown() {
     let home = Home::with_stack(STACK);
     home.run(&["routines"]).expect(0).prints(&[

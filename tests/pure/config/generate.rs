@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use opsroom::core::stack::maintenance::{Maintenance, MaintenanceMode, MonthDay, Nth, Weekday};
 use opsroom::core::stack::routine::{Check, MisfirePolicy, RequestCheck, Routine, RoutineRequest};
 use opsroom::core::stack::service::{
     Action, ActionCall, ApprovalRule, Contact, Contract, Cost, Environment, HttpRequest, Seats,
@@ -57,25 +58,33 @@ pub fn stack() -> impl Strategy<Value = Stack> {
             )
             .prop_flat_map(
                 |(environments, services, routine_names, contact_names, workspace, timezone)| {
+                    let contacts: Vec<_> = contact_names.into_iter().map(contact).collect();
+                    let windows = maintenance(&environments, &services, &routine_names);
                     let routines: Vec<_> = routine_names
                         .into_iter()
                         .map(|n| routine(n, environments.clone(), services.clone()))
                         .collect();
-                    let contacts: Vec<_> = contact_names.into_iter().map(contact).collect();
                     (
                         Just((workspace, timezone, environments, services)),
                         routines,
+                        windows,
                         contacts,
                     )
                 },
             )
             .prop_map(
-                |((workspace, timezone, environments, services), routines, contacts)| Stack {
+                |(
+                    (workspace, timezone, environments, services),
+                    routines,
+                    maintenance,
+                    contacts,
+                )| Stack {
                     workspace,
                     timezone: timezone.to_owned(),
                     environments,
                     services,
                     routines,
+                    maintenance,
                     contacts,
                 },
             )
@@ -522,16 +531,84 @@ fn check(
 fn rules() -> impl Strategy<Value = Routine> {
     let misfire = of(select(MisfirePolicy::ALL.to_vec()));
     let numbers = (of(1..100u32), of(1..100u32), of(1..100u32));
-    (misfire, numbers, of(1..100_000i64)).prop_map(
-        |(misfire, (catch_up, failures, successes), timeout_ms)| Routine {
+    let times = (of(1..100_000i64), of(1..5000i64));
+    (misfire, numbers, times).prop_map(
+        |(misfire, (catch_up, failures, successes), (timeout_ms, jitter_ms))| Routine {
             misfire,
             max_catch_up: catch_up.filter(|_| misfire == Some(MisfirePolicy::All)),
             failure_threshold: failures,
             success_threshold: successes,
             timeout_ms,
+            jitter_ms,
             ..Routine::default()
         },
     )
+}
+
+/// Up to two windows, about some of what is declared.
+fn maintenance(
+    environments: &[Environment],
+    services: &[Service],
+    routines: &[String],
+) -> impl Strategy<Value = Vec<Maintenance>> + use<> {
+    let environments: Vec<String> = environments.iter().map(|e| e.name.clone()).collect();
+    let services: Vec<String> = services.iter().map(|s| s.name.clone()).collect();
+    let scope = (
+        some_of(environments),
+        some_of(services),
+        some_of(routines.to_vec()),
+    );
+    let times = (0..4usize, 0..720u32, 720..1440u32, 60_000..600_000_000i64).prop_map(
+        move |(kind, from, until, ms)| {
+            let once = kind < 2;
+            Maintenance {
+                days: if kind == 2 {
+                    vec![Weekday::Sunday, Weekday::Monday]
+                } else {
+                    Vec::new()
+                },
+                monthly: (kind == 3).then_some(MonthDay {
+                    nth: Nth::Last,
+                    day: Weekday::Friday,
+                }),
+                from: if once { on("05", from) } else { text(from) },
+                until: (from % 2 == 0).then(|| if once { on("07", until) } else { text(until) }),
+                for_ms: (from % 2 == 1).then_some(ms),
+                ..Maintenance::default()
+            }
+        },
+    );
+    let rest = (
+        of(select(vec!["UTC", "America/New_York"])),
+        select(MaintenanceMode::ALL.to_vec()),
+        of(line()),
+    );
+    let one = (scope, times, rest).prop_map(
+        |((environments, services, routines), times, (timezone, mode, reason))| Maintenance {
+            timezone: timezone.map(str::to_owned),
+            environments,
+            services,
+            routines,
+            mode,
+            reason,
+            ..times
+        },
+    );
+    prop::collection::vec(one, 0..3).prop_map(|all| {
+        let named = all.into_iter().enumerate().map(|(n, one)| Maintenance {
+            name: format!("window {n}"),
+            ..one
+        });
+        named.collect()
+    })
+}
+
+fn text(minute: u32) -> String {
+    format!("{:02}:{:02}", minute / 60, minute % 60)
+}
+
+fn on(day: &str, minute: u32) -> String {
+    format!("2026-12-{day} {}", text(minute))
 }
 
 fn contact(name: String) -> impl Strategy<Value = Contact> {

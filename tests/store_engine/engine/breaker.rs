@@ -137,9 +137,7 @@ async fn attempts_count_and_the_open_breaker_ends_them() {
 
 #[tokio::test]
 async fn an_answer_below_500_or_a_refusal_is_no_failure() {
-    let refused = Act::Reply(Reply::Refused {
-        message: "no such secret".to_owned(),
-    });
+    let refused = Act::Reply(Reply::refused("no such secret"));
     for answer in [status(404), status(429), status(200), refused] {
         let bench = Bench::scripted(Script::default().on("act.test", answer.clone())).await;
         for _ in 0..=THRESHOLD {

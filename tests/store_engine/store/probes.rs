@@ -214,6 +214,7 @@ fn change(routine: i64, when: i64, from: State, to: State) -> RoutineChange {
         reason: "threshold reached".into(),
         class: 4,
         message: "HTTP 503".into(),
+        muted_by: (to == State::Failing).then(|| "patches".to_owned()),
     }
 }
 

@@ -19,6 +19,7 @@ use opsroom::core::run::plan::{Plan, Target, plan_hash};
 use opsroom::core::run::resume::Decision;
 use opsroom::core::run::{RunId, RunStatus, StepStatus, Transition};
 use opsroom::core::stack::diff;
+use opsroom::core::stack::maintenance::Maintenance;
 use opsroom::core::stack::service::{Environment, Service, Stack};
 use opsroom::store::{HomeView, NewArtifact, NewLock, ProbeSize};
 
@@ -44,6 +45,7 @@ const ABOUT_A_WORKSPACE: &[&str] = &[
     "audit",
     "breakers",
     "lockouts",
+    "maintenance",
     "catalogue",
     "days",
     "difference",
@@ -120,6 +122,12 @@ async fn fill(place: &Place) -> (RunId, RunId) {
     let stack = Stack {
         environments: vec![staging],
         services: vec![service("web"), service("api")],
+        maintenance: vec![Maintenance {
+            name: "patches".to_owned(),
+            from: "2026-12-05 22:00".to_owned(),
+            for_ms: Some(1000),
+            ..Maintenance::default()
+        }],
         ..Stack::default()
     };
     let none = Stack {
@@ -472,6 +480,7 @@ pub async fn another_workspace_is_empty(place: Place) {
     assert!(other.breakers().await.unwrap().is_empty());
     assert!(other.lockouts().await.unwrap().is_empty());
     assert!(other.routines().await.unwrap().is_empty());
+    assert!(other.maintenance().await.unwrap().is_empty());
     assert!(other.routine("web ping").await.is_err());
     assert_eq!(other.routine_result(1).await.unwrap(), None);
     let (schedulers, size) = other.schedulers().await.unwrap();

@@ -4,6 +4,7 @@ use opsroom::core::health::observation::Observation;
 use opsroom::core::run::Transition;
 use opsroom::core::run::breaker::BreakerKey;
 use opsroom::core::run::plan::Target;
+use opsroom::core::stack::maintenance::{Maintenance, Weekday};
 use opsroom::core::stack::routine::Routine;
 use opsroom::core::stack::service::{
     Action, ActionCall, Contact, Environment, Service, Sla, Stack, Verb,
@@ -64,6 +65,17 @@ fn routine(name: &str) -> Routine {
     }
 }
 
+fn maintenance(name: &str) -> Maintenance {
+    Maintenance {
+        name: name.into(),
+        days: vec![Weekday::Tuesday],
+        from: "22:00".into(),
+        for_ms: Some(3_600_000),
+        services: vec!["web".into()],
+        ..Maintenance::default()
+    }
+}
+
 fn contact(name: &str) -> Contact {
     Contact {
         name: name.into(),
@@ -100,6 +112,7 @@ pub async fn an_applied_stack_reads_the_same(place: Place) {
         Change::Service(new("api", service("api"), 0)),
         // The same name in another kind is another object.
         Change::Routine(new("web", routine("web"), 0)),
+        Change::Maintenance(new("patches", maintenance("patches"), 0)),
         Change::Contact(new("Ana", contact("Ana"), 0)),
     ];
     store
@@ -112,6 +125,7 @@ pub async fn an_applied_stack_reads_the_same(place: Place) {
         environments: vec![environment("prod"), environment("staging")],
         services: vec![service("api"), service("web")],
         routines: vec![routine("web")],
+        maintenance: vec![maintenance("patches")],
         contacts: vec![contact("Ana")],
     };
     assert_eq!(store.stack(workspace).await.unwrap(), expected);
@@ -124,6 +138,7 @@ pub async fn an_applied_stack_reads_the_same(place: Place) {
         "service web",
         "service api",
         "routine web",
+        "maintenance patches",
         "contact Ana",
     ];
     assert_eq!(objects, names);
@@ -132,9 +147,9 @@ pub async fn an_applied_stack_reads_the_same(place: Place) {
             .iter()
             .all(|row| row.action == "stack.apply" && row.actor == "ana" && row.at == at(5))
     );
-    let audited: Service = serde_json::from_str(audit[3].after.as_deref().unwrap()).unwrap();
+    let audited: Service = serde_json::from_str(audit[4].after.as_deref().unwrap()).unwrap();
     assert_eq!(
-        (audited, audit[3].before.as_deref()),
+        (audited, audit[4].before.as_deref()),
         (service("web"), None)
     );
     // Change one, move one, delete one.

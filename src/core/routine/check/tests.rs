@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::run::step::{CallKind, Certificate};
+use crate::run::step::{CallKind, CallRefusal, Certificate};
 use crate::stack::routine::{RequestCheck, RoutineRequest};
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -126,12 +126,19 @@ fn each_answer_has_a_state_a_class_and_a_message() {
         ),
         (
             http(&[]),
-            CheckAnswer::from(Reply::Refused {
-                message: "not allowed".to_owned(),
-            }),
+            CheckAnswer::from(Reply::from(CallRefusal::by_policy(
+                "not allowed".to_owned(),
+            ))),
             State::Unknown,
             Some(C::Blocked),
             "not allowed",
+        ),
+        (
+            http(&[]),
+            CheckAnswer::from(Reply::refused("the secret WEB is missing")),
+            State::Unknown,
+            Some(C::Ours),
+            "the secret WEB is missing",
         ),
         (
             routine(

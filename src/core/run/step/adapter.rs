@@ -82,7 +82,7 @@ impl Adapter {
         };
         match reply {
             Reply::Operated(progress) => self.outcome_of(operation, progress),
-            Reply::Refused { message } => Outcome::refused(message),
+            Reply::Refused { message, .. } => Outcome::refused(message),
             Reply::Unreachable { message, .. } => Outcome::failed(message.clone(), true, None),
             Reply::TimedOut { after_ms } => Outcome::timed_out(*after_ms),
             other => Outcome::unexpected("adapter", other),
@@ -142,7 +142,7 @@ impl Adapter {
                 outcome.message = format!("{request_line}: {}{before}", outcome.message);
                 outcome
             }
-            Reply::Refused { message } => Outcome::refused(&format!("{message}{before}")),
+            Reply::Refused { message, .. } => Outcome::refused(&format!("{message}{before}")),
             Reply::Unreachable { message, .. } => {
                 Outcome::failed(format!("{request_line}: {message}{before}"), true, None)
             }
@@ -286,9 +286,7 @@ mod tests {
                 "GET /repos/acme/ops/contents/specs/web%20page.md?ref=main: no answer",
             ),
             (
-                Reply::Refused {
-                    message: "the secret GITHUB is missing".to_owned(),
-                },
+                Reply::refused("the secret GITHUB is missing"),
                 failed(false),
                 "the secret GITHUB is missing",
             ),

@@ -57,7 +57,7 @@ impl Document {
 
     pub(super) fn outcome(&self, reply: &Reply) -> Outcome {
         match reply {
-            Reply::Refused { message } => Outcome::refused(message),
+            Reply::Refused { message, .. } => Outcome::refused(message),
             Reply::Stored => Outcome::ok(format!("wrote {}", self.title), None),
             other => Outcome::unexpected("document", other),
         }

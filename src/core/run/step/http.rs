@@ -101,7 +101,7 @@ impl Http {
             Reply::Unreachable { message, .. } => {
                 return Outcome::failed(message.clone(), true, None);
             }
-            Reply::Refused { message } => return Outcome::refused(message),
+            Reply::Refused { message, .. } => return Outcome::refused(message),
             other => return Outcome::unexpected("http", other),
         };
         let r = &self.request;

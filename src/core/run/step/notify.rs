@@ -93,7 +93,7 @@ pub fn notify_outcome(to: &str, reply: &Reply) -> Outcome {
         Reply::Unreachable { message, .. } => {
             Outcome::failed(format!("{to} was not notified: {message}"), true, None)
         }
-        Reply::Refused { message } => Outcome::refused(message),
+        Reply::Refused { message, .. } => Outcome::refused(message),
         other => Outcome::unexpected("notify", other),
     }
 }

@@ -182,7 +182,7 @@ impl Shell {
             }
             Reply::TimedOut { after_ms } => Outcome::timed_out(*after_ms),
             Reply::Unreachable { message, .. } => Outcome::failed(message.clone(), false, None),
-            Reply::Refused { message } => Outcome::refused(message),
+            Reply::Refused { message, .. } => Outcome::refused(message),
             other => Outcome::unexpected("shell", other),
         }
     }

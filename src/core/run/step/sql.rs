@@ -97,7 +97,7 @@ impl Sql {
             Reply::Declined { message, again } => Outcome::failed(message.clone(), *again, None),
             Reply::TimedOut { after_ms } => Outcome::timed_out(*after_ms),
             Reply::Unreachable { message, .. } => Outcome::failed(message.clone(), true, None),
-            Reply::Refused { message } => Outcome::refused(message),
+            Reply::Refused { message, .. } => Outcome::refused(message),
             other => Outcome::unexpected("sql", other),
         }
     }
@@ -215,11 +215,7 @@ mod tests {
                 failed(true),
                 "no such table: x",
             ),
-            (
-                Reply::Refused { message },
-                failed(false),
-                "no such table: x",
-            ),
+            (Reply::refused(message), failed(false), "no such table: x"),
             (
                 Reply::TimedOut { after_ms: 2000 },
                 Verdict::TimedOut,

@@ -58,7 +58,7 @@ fn sorted(rows: &[RoutineRow]) -> Vec<RoutineRow> {
 }
 
 fn rank(row: &RoutineRow) -> u8 {
-    match (row.pause.is_some(), row.state) {
+    match (row.pause.is_some() || row.is_skipped(), row.state) {
         (true, _) => 4,
         (false, State::Failing) => 0,
         (false, State::Degraded) => 1,
@@ -160,6 +160,10 @@ impl View for RoutinesScreen {
             ));
         }
         let longest = longest_name(self.list.all());
+        let inside = shown.iter().filter(|r| r.maintenance.is_some()).count();
+        if inside > 0 {
+            title.push(Span::raw(format!("‖ {inside} in maintenance ")));
+        }
         let look = Look {
             title: Line::from(title),
             thing: "routine",
@@ -263,18 +267,23 @@ fn line(of: &RoutineRow, frame: Frame<'_>, widths: &Widths) -> Line<'static> {
         spans.push(Span::raw(" "));
     }
     let unconfirmed = !of.hard && of.state == State::Failing && of.pause.is_none();
-    let said = match (&of.problem, &of.pause) {
-        (Some(why), _) => why.clone(),
-        (None, Some(pause)) => format!("paused by {}: {}", pause.by, pause.reason),
-        (None, None) if unconfirmed => format!("unconfirmed: {}", of.message),
-        (None, None) => of.message.clone(),
+    let said = match (&of.problem, &of.pause, &of.maintenance) {
+        (Some(why), _, _) => why.clone(),
+        (_, Some(pause), _) => format!("paused by {}: {}", pause.by, pause.reason),
+        (_, _, Some(window)) if of.is_skipped() => {
+            let why = window.reason.as_ref().map(|why| format!(": {why}"));
+            format!("maintenance {}{}", window.window, why.unwrap_or_default())
+        }
+        (_, _, Some(window)) => format!("muted by {}: {}", window.window, of.message),
+        _ if unconfirmed => format!("unconfirmed: {}", of.message),
+        _ => of.message.clone(),
     };
     spans.push(Span::raw(column(&safe(&said), widths.message)));
     Line::from(spans)
 }
 
-const fn state_symbol(row: &RoutineRow) -> &'static str {
-    if row.pause.is_some() {
+fn state_symbol(row: &RoutineRow) -> &'static str {
+    if row.pause.is_some() || row.is_skipped() {
         "‖"
     } else {
         row.state.symbol()
@@ -282,8 +291,10 @@ const fn state_symbol(row: &RoutineRow) -> &'static str {
 }
 
 fn due_span(row: &RoutineRow, now: Timestamp) -> String {
-    match &row.pause {
-        Some(pause) => format!("paused {}", age(pause.until.ms_since(now).max(0))),
-        None => row.due_word(now),
+    let left = |until: Timestamp| age(until.ms_since(now).max(0));
+    match (&row.pause, &row.maintenance) {
+        (Some(pause), _) => format!("paused {}", left(pause.until)),
+        (None, Some(window)) if row.is_skipped() => format!("skipped {}", left(window.until)),
+        (None, _) => row.due_word(now),
     }
 }
