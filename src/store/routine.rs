@@ -20,6 +20,7 @@ mod request;
 mod retain;
 mod states;
 mod summary;
+mod window;
 
 pub(super) use by_hand::sample_by_hand;
 pub use compact::Compacted;
@@ -32,6 +33,7 @@ pub use request::RoutineRequested;
 pub use retain::{Expired, Retention};
 pub use states::{Evidence, RoutineChange, RoutineState};
 pub use summary::RoutineSummary;
+pub use window::RoutineTurns;
 
 use sqlx::QueryBuilder;
 

@@ -209,6 +209,7 @@ impl App {
             | Msg::Runs(..)
             | Msg::Routines(..)
             | Msg::Routine(..)
+            | Msg::Chart(..)
             | Msg::Runbooks(..)
             | Msg::Runbook(..)
             | Msg::Blockers(..)
