@@ -59,7 +59,7 @@ enum Format {
 
 /// What JSON has of the buckets.
 #[derive(Serialize)]
-struct Buckets<'a> {
+struct SeriesJson<'a> {
     routine: &'a str,
     from: Timestamp,
     until: Timestamp,
@@ -72,7 +72,7 @@ struct Buckets<'a> {
 
 /// What JSON has of single results.
 #[derive(Serialize)]
-struct Samples<'a> {
+struct ResultsJson<'a> {
     routine: &'a str,
     from: Timestamp,
     until: Timestamp,
@@ -164,7 +164,7 @@ fn print_series(args: &HistoryArgs, series: &RoutineSeries) -> Result<(), Stop> 
         }
         Format::Csv => out.raw(csv::buckets(&rows).as_bytes()),
         Format::Svg => out.raw(svg::chart(series).as_bytes()),
-        Format::Json => out.json(&Buckets {
+        Format::Json => out.json(&SeriesJson {
             routine: &series.name,
             from: series.from,
             until: series.until,
@@ -241,7 +241,7 @@ fn print_samples(
             out.table(SAMPLE_HEADING, &rows)
         }
         Format::Csv => out.raw(csv::samples(samples).as_bytes()),
-        Format::Json => out.json(&Samples {
+        Format::Json => out.json(&ResultsJson {
             routine: &args.name,
             from: window.0,
             until: window.1,

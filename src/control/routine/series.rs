@@ -12,6 +12,7 @@ use crate::core::metric::rollup::Rollup;
 use crate::core::metric::series::{Bucket, MAX_BUCKETS, Series, Step};
 use crate::core::metric::{DAY_MS, HOUR_MS};
 use crate::core::stack::state::State;
+use crate::store::{RoutineChange, RoutineTurns};
 
 /// Changes of state, runs and edits of one window that are shown.
 const MOST: u32 = 500;
@@ -134,15 +135,13 @@ impl Control {
         let step = step(ask, known.now)?;
         let window = ask.from..ask.until;
         let id = known.ids.get(scheduled.name()).copied();
-        let (series, turns) = match id {
-            Some(id) => (
-                known.series(id, ask, step).await?,
-                known.scope.routine_turns(id, &window, MOST).await?,
-            ),
-            None => {
-                let none = Series::of((ask.from.0, ask.until.0), step, []);
-                (none, crate::store::RoutineTurns::default())
-            }
+        let (series, turns) = if let Some(id) = id {
+            let series = known.series(id, ask, step).await?;
+            let turns = known.scope.routine_turns(id, &window, MOST).await?;
+            (series, turns)
+        } else {
+            let none = Series::of((ask.from.0, ask.until.0), step, []);
+            (none, RoutineTurns::default())
         };
         let rules = &scheduled.rules;
         let changes = match &rules.service {
@@ -220,7 +219,7 @@ impl Known {
     }
 }
 
-const fn turn(change: &crate::store::RoutineChange) -> Turn {
+const fn turn(change: &RoutineChange) -> Turn {
     Turn {
         at: change.at.0,
         was_failing: matches!(change.from, State::Failing),

@@ -71,7 +71,7 @@ pub fn chart(of: &RoutineSeries) -> String {
         );
     }
     let names = drawing.lines(&mut svg);
-    drawing.names(&mut svg, names);
+    name_lines(&mut svg, names);
     svg.push_str("</svg>\n");
     svg
 }
@@ -249,16 +249,15 @@ impl Drawing<'_> {
         }
         names
     }
+}
 
-    /// The names of the lines where they end, one below the other.
-    fn names(&self, svg: &mut String, mut names: Vec<(f64, &'static str)>) {
-        names.sort_unstable_by_key(|(_, name)| std::cmp::Reverse(*name));
-        let x = self.x(i64::MAX) + 8.0;
-        let mut least = TOP;
-        for (y, name) in names {
-            let y = y.max(least);
-            least = y + 15.0;
-            let _ = writeln!(svg, "<text x=\"{x}\" y=\"{:.1}\">{name}</text>", y + 4.0);
-        }
+/// The names of the lines where they end, one below the other.
+fn name_lines(svg: &mut String, mut names: Vec<(f64, &'static str)>) {
+    names.sort_unstable_by_key(|(_, name)| std::cmp::Reverse(*name));
+    let (x, mut least) = (RIGHT + 8.0, TOP);
+    for (y, name) in names {
+        let y = y.max(least);
+        least = y + 15.0;
+        let _ = writeln!(svg, "<text x=\"{x}\" y=\"{:.1}\">{name}</text>", y + 4.0);
     }
 }
