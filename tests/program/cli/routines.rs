@@ -460,7 +460,7 @@ fn an_empty_history_is_said_and_a_bad_one_refused() {
     ] {
         history(options).expect(2).says(&[why]);
     }
-    home.run(&["routines", "history", "dsk"])
+    home.run(&["routines", "history", "web pin"])
         .expect(2)
-        .says(&["there is no routine `dsk`; did you mean `disk`?"]);
+        .says(&["there is no routine `web pin`; did you mean `web ping`?"]);
 }
