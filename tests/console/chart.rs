@@ -1,5 +1,7 @@
 //! The chart of a routine: what it shows, and the keys that move, zoom and compare.
 
+#![expect(clippy::expect_used, reason = "a failed expectation fails the test")]
+
 use opsroom::control::routine::Numbers;
 use opsroom::control::routine::StateChange;
 use opsroom::control::routine::series::{ChartAsk, RoutineChart, RoutineSeries, ServiceChange};
@@ -20,7 +22,7 @@ use crate::world::{NOW, World};
 /// night until 03:00. What is older than three days is not known.
 fn sample(slot: i64) -> Option<Sample> {
     let minute = slot.rem_euclid(24 * HOUR_MS) / 60_000;
-    if slot < NOW.0 - 72 * HOUR_MS || slot > NOW.0 || minute < 180 {
+    if !(NOW.0 - 72 * HOUR_MS..=NOW.0).contains(&slot) || minute < 180 {
         return None;
     }
     let ms = u32::try_from(20 + (720 - (minute - 720).abs()) / 12).expect("below 100");

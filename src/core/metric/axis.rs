@@ -161,6 +161,17 @@ pub fn span(from: i64, until: i64, zone: &TimeZone) -> String {
     format!("{} – {}", moment(from, zone), moment(until, zone))
 }
 
+/// A length of whole minutes in its largest whole unit: `30 min`, `90 min`, `2 h`, `1 d`.
+#[must_use]
+pub fn length(ms: i64) -> String {
+    let minutes = ms / MINUTE_MS;
+    match () {
+        () if minutes % 1440 == 0 => format!("{} d", minutes / 1440),
+        () if minutes % 60 == 0 => format!("{} h", minutes / 60),
+        () => format!("{minutes} min"),
+    }
+}
+
 /// The abbreviation of the zone at that time: `CET`, `+05`, `UTC`.
 #[must_use]
 pub fn zone_name(at: i64, zone: &TimeZone) -> String {
@@ -268,6 +279,8 @@ mod tests {
         );
         assert_eq!(moment(i64::MAX, &kolkata), format!("{} ms", i64::MAX));
         assert_eq!(zone_name(from, &kolkata), "IST");
+        let lengths = [30, 60, 90, 1440].map(|minutes| length(minutes * MINUTE_MS));
+        assert_eq!(lengths, ["30 min", "1 h", "90 min", "1 d"]);
     }
 
     proptest! {

@@ -314,7 +314,7 @@ fn xml(text: &str) -> Vec<String> {
     while let Some(at) = rest.find('<') {
         check_text(&rest[..at]);
         assert!(rest[..at].trim().is_empty() || !open.is_empty(), "{rest}");
-        let end = rest.find('>').expect("a tag ends");
+        let end = rest.find('>').unwrap();
         let tag = &rest[at + 1..end];
         rest = &rest[end + 1..];
         if let Some(name) = tag.strip_prefix('/') {
@@ -326,12 +326,12 @@ fn xml(text: &str) -> Vec<String> {
             .map_or((tag, false), |tag| (tag, true));
         let (name, mut attributes) = tag.split_once(' ').unwrap_or((tag, ""));
         while !attributes.is_empty() {
-            let (key, value) = attributes.split_once("=\"").expect(tag);
+            let (key, value) = attributes.split_once("=\"").unwrap();
             assert!(
                 key.chars().all(|c| c.is_alphanumeric() || c == '-'),
                 "{tag}"
             );
-            let (value, more) = value.split_once('"').expect(tag);
+            let (value, more) = value.split_once('"').unwrap();
             check_text(value);
             attributes = more.trim_start();
         }

@@ -89,7 +89,7 @@ fn about(of: &RoutineSeries, zone: &TimeZone) -> String {
         axis::zone_name(of.until.0, zone),
         human_ms(numbers.failing_ms),
         numbers.samples,
-        human_ms(of.series.step.ms()),
+        axis::length(of.series.step.ms()),
     )
 }
 

@@ -241,9 +241,8 @@ impl View for ChartScreen {
             Msg::Chart(ticket, Err(why)) if *ticket == self.ticket => {
                 self.trouble = Some(why.clone());
             }
-            Msg::Notice(Notice::Stack | Notice::Routines | Notice::Results) => {
-                self.stale |= self.until.is_none();
-            }
+            // Results come every second; they are read at its own interval.
+            Msg::Notice(Notice::Stack | Notice::Routines) => self.stale = true,
             _ => return Reaction::Ignored,
         }
         Reaction::Done

@@ -184,7 +184,7 @@ fn title(of: &ChartScreen, theme: Theme) -> (Line<'static>, Line<'static>) {
     };
     spans.push(down);
     spans.push(Span::raw(format!(" {} checks ", numbers.samples)));
-    let step = human_step(shown.series.step.ms());
+    let step = axis::length(shown.series.step.ms());
     let mark = if let Some(why) = &of.trouble {
         Line::styled(format!(" {} ", safe(why)), theme.wrong())
     } else if shown.coarser {
@@ -194,16 +194,6 @@ fn title(of: &ChartScreen, theme: Theme) -> (Line<'static>, Line<'static>) {
         Line::raw(format!(" {step} each "))
     };
     (Line::from(spans), mark)
-}
-
-/// `30 min`, `2 h`, `1 d`.
-fn human_step(ms: i64) -> String {
-    let minutes = ms / 60_000;
-    match () {
-        () if minutes % 1440 == 0 => format!("{} d", minutes / 1440),
-        () if minutes % 60 == 0 => format!("{} h", minutes / 60),
-        () => format!("{minutes} min"),
-    }
 }
 
 fn zone(of: &RoutineSeries) -> TimeZone {
