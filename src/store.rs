@@ -24,7 +24,7 @@ pub use home::HomeView;
 pub use routine::{
     Compacted, Evidence, Expired, Flush, KnownRoutine, Membership, NewRoutine, ProbeSize,
     Retention, RoutineChange, RoutineMember, RoutinePause, RoutineRequested, RoutineState,
-    RoutineSummary, RoutineWindow,
+    RoutineSummary, RoutineTurns, RoutineWindow,
 };
 pub use run::artifacts::NewArtifact;
 pub use run::claim::{Claimer, QueuePosition};

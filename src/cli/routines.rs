@@ -1,4 +1,6 @@
-//! `opsroom routines`: lists the routines, shows one, runs, pauses or resumes one.
+//! `opsroom routines`: lists the routines, shows one with its history, runs, pauses or resumes one.
+
+mod history;
 
 use std::time::Duration;
 
@@ -75,6 +77,7 @@ enum RoutineAct {
         #[arg(long)]
         json: bool,
     },
+    History(history::HistoryArgs),
     /// End the pause of a routine
     Resume {
         #[arg(value_name = "NAME")]
@@ -87,7 +90,7 @@ enum RoutineAct {
 
 impl RoutinesArgs {
     pub(super) const fn changes(&self) -> bool {
-        self.act.is_some()
+        !matches!(self.act, None | Some(RoutineAct::History(_)))
     }
 }
 
@@ -136,6 +139,7 @@ pub(super) async fn perform(args: &RoutinesArgs, start: &Start) -> Result<Code, 
             };
             act::perform(&control, report, terms(*json)).await
         }
+        Some(RoutineAct::History(args)) => history::perform(args, start).await,
         Some(RoutineAct::Resume { name, json }) => {
             let control = start.open_cli().await?;
             let resume = Act::ResumeRoutine {

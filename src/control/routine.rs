@@ -1,6 +1,7 @@
 //! Routines for people: the list, and one with its history.
 
 mod act;
+pub mod series;
 mod text;
 pub mod watch;
 mod window;

@@ -5,14 +5,17 @@
 //! into [`chunk`]s (samples of one routine) and [`rollup`]s (counts and a [`sketch`] of latencies of
 //! one routine in one window), which are stored as a [`bundle`] of many routines.
 
+pub mod axis;
 pub mod batch;
 pub mod bundle;
 mod bytes;
 pub mod chunk;
 mod codec;
+pub mod difference;
 pub mod downtime;
 pub mod rollup;
 pub mod sample;
+pub mod series;
 pub mod sketch;
 
 /// One minute, milliseconds.

@@ -21,6 +21,7 @@ mod retain;
 mod size;
 mod states;
 mod summary;
+mod window;
 
 pub(super) use by_hand::sample_by_hand;
 pub use compact::Compacted;
@@ -34,6 +35,7 @@ pub use retain::{Expired, Retention};
 pub use size::ProbeSize;
 pub use states::{Evidence, RoutineChange, RoutineState};
 pub use summary::RoutineSummary;
+pub use window::RoutineTurns;
 
 use sqlx::QueryBuilder;
 

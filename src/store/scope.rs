@@ -34,8 +34,8 @@ use crate::core::stack::state::State;
 use super::{
     AuditFilter, Ballot, Beginning, Evidence, Found, Glimpse, HomeView, KnownRoutine, LeftOver,
     Listed, NewLock, NewRoutine, NewRun, Orderer, ProbeSize, Resumer, RoutineChange, RoutineMember,
-    RoutinePause, RoutineState, RoutineSummary, RoutineWindow, RunFilter, Store, StoreError,
-    Workspace,
+    RoutinePause, RoutineState, RoutineSummary, RoutineTurns, RoutineWindow, RunFilter, Store,
+    StoreError, Workspace,
 };
 
 const OWN: &str = "select id from run where id = $1 and workspace_id = $2";
@@ -168,6 +168,31 @@ impl Scope {
     ) -> Result<Vec<RoutineChange>, StoreError> {
         self.store
             .routine_changes(self.workspace.id, routine, limit)
+            .await
+    }
+
+    /// [`Store::routine_turns`].
+    pub async fn routine_turns(
+        &self,
+        routine: i64,
+        within: &Range<Timestamp>,
+        most: u32,
+    ) -> Result<RoutineTurns, StoreError> {
+        self.store
+            .routine_turns(self.workspace.id, routine, within, most)
+            .await
+    }
+
+    /// [`Store::service_changes`].
+    pub async fn service_changes(
+        &self,
+        service: &str,
+        env: Option<&str>,
+        within: &Range<Timestamp>,
+        most: u32,
+    ) -> Result<Vec<LastChange>, StoreError> {
+        self.store
+            .service_changes(self.workspace.id, service, env, within, most)
             .await
     }
 

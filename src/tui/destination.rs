@@ -24,6 +24,8 @@ pub enum Destination {
     Routines {},
     /// A routine.
     Routine { name: String },
+    /// The chart of a routine.
+    Chart { name: String },
     /// All runbooks.
     Runbooks {},
     /// A runbook.

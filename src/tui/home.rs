@@ -122,6 +122,7 @@ impl Home {
             | Destination::File { .. }
             | Destination::Routines { .. }
             | Destination::Routine { .. }
+            | Destination::Chart { .. }
             | Destination::Runbooks { .. }
             | Destination::Runbook { .. } => return,
         }

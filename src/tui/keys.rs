@@ -30,6 +30,10 @@ pub enum Context {
     File,
     /// A run's log on the whole screen of the console.
     WholeLog,
+    /// A routine.
+    Routine,
+    /// The chart of a routine.
+    Chart,
     /// Command bar, search prompt, text field of a dialog.
     Text,
     /// A dialog with buttons.
@@ -38,7 +42,7 @@ pub enum Context {
 
 impl Context {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::List,
         Self::Reader,
         Self::Home,
@@ -47,6 +51,8 @@ impl Context {
         Self::RunLog,
         Self::File,
         Self::WholeLog,
+        Self::Routine,
+        Self::Chart,
         Self::Text,
         Self::Dialog,
     ];
@@ -93,6 +99,14 @@ impl Context {
                 Table::Log,
                 Table::Viewer,
             ],
+            Self::Routine => &[
+                Table::Always,
+                Table::Global,
+                Table::Move,
+                Table::Reader,
+                Table::Routine,
+            ],
+            Self::Chart => &[Table::Always, Table::Chart],
             Self::Text => &[Table::Always, Table::Text],
             Self::Dialog => &[Table::Always, Table::Dialog],
         }
@@ -104,7 +118,7 @@ impl Context {
         match self {
             Self::Text | Self::Dialog => Some(Table::Move),
             Self::Log | Self::RunLog => Some(Table::Viewer),
-            Self::WholeLog => Some(Table::Global),
+            Self::WholeLog | Self::Chart => Some(Table::Global),
             _ => None,
         }
     }

@@ -22,6 +22,7 @@ use crate::logfile::source::LogUpdate;
 
 pub use super::terminal::sequence::{Mouse, MouseKind};
 // Result types of the control API, re-exported so that panes do not depend on it.
+pub use crate::control::routine::series::{ChartAsk, RoutineChart, RoutineSeries};
 pub use crate::control::routine::{RoutineRow, RoutineSheet};
 pub use crate::control::run::orders::Approval;
 pub use crate::control::runbook::{RunbookRow, RunbookSheet};
@@ -73,6 +74,7 @@ pub enum Msg {
     Compared(Ticket, Result<Box<Comparison>, String>),
     Routines(Ticket, Result<Vec<RoutineRow>, String>),
     Routine(Ticket, Result<Box<RoutineSheet>, String>),
+    Chart(Ticket, Result<Box<RoutineChart>, String>),
     Runbooks(Ticket, Result<Vec<RunbookRow>, String>),
     Runbook(Ticket, Result<Box<RunbookSheet>, String>),
     /// The result of [`Effect::FindRun`].
@@ -180,6 +182,11 @@ pub enum Effect {
     Routine {
         ticket: Ticket,
         name: String,
+    },
+    /// The chart of a routine.
+    Chart {
+        ticket: Ticket,
+        ask: ChartAsk,
     },
     /// All runbooks with the newest run of each.
     Runbooks(Ticket),

@@ -18,6 +18,7 @@ use ratatui::layout::{Position, Rect};
 use self::file::FileLog;
 use self::reader::TextReader;
 use self::routine::RoutineScreen;
+use self::routine::chart::ChartScreen;
 use self::routine::list::RoutinesScreen;
 use self::run::RunScreen;
 use self::run::runs::RunsScreen;
@@ -84,6 +85,7 @@ views! {
     Read { title, lines } => TextReader,
     Routines {} => RoutinesScreen,
     Routine { name } => RoutineScreen,
+    Chart { name } => ChartScreen,
     Runbooks {} => RunbooksScreen,
     Runbook { name } => RunbookScreen,
     Log { run } => WholeLog,
@@ -96,6 +98,8 @@ pub struct Opening<'a> {
     /// For its requests; no other view has it.
     pub ticket: Ticket,
     pub facts: &'a Facts,
+    /// The screen between title and command bar; it may change later.
+    pub body: Rect,
 }
 
 /// A view, with default behaviour. It sends its own requests and receives its own answers.

@@ -149,6 +149,10 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
             let sheet = control.routine(&name).await;
             Msg::Routine(ticket, with_text(sheet.map(Box::new)))
         }
+        Effect::Chart { ticket, ask } => {
+            let chart = control.routine_chart(ask).await;
+            Msg::Chart(ticket, with_text(chart.map(Box::new)))
+        }
         Effect::Runbooks(ticket) => Msg::Runbooks(ticket, with_text(control.runbooks().await)),
         Effect::Runbook { ticket, name } => {
             let sheet = control.runbook(&name).await;

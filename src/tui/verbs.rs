@@ -281,6 +281,12 @@ pub fn of_routine(name: &str) -> Menu {
             MenuChoice::Open(Destination::Routine { name: routine() }),
         )
         .noted("state, history, answers"),
+        MenuEntry::new(
+            'v',
+            "chart",
+            MenuChoice::Open(Destination::Chart { name: routine() }),
+        )
+        .noted("latency and states over time"),
         MenuEntry::new('r', "run now", act(run))
             .noted("its schedule stays as it is")
             .changing(),

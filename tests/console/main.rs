@@ -3,6 +3,7 @@
 
 mod activity;
 mod away;
+mod chart;
 mod features;
 mod home;
 mod links;
@@ -2391,7 +2392,7 @@ fn a_lagging_console_reads_everything_again() {
 // --- every screen
 
 /// The keys that open each screen.
-const SCREENS: [&str; 26] = [
+const SCREENS: [&str; 29] = [
     "",
     "f",
     "2 f",
@@ -2414,6 +2415,9 @@ const SCREENS: [&str; 26] = [
     "3 Enter c j Enter",
     "?",
     "p",
+    ": r o u t i n e s Enter Enter",
+    ": r o u t i n e s Enter . v",
+    ": r o u t i n e s Enter . v c Left",
     ": d e p l o y",
     ": d e p l y o Enter",
     ": d e p l o y Space w e b Space p r o d F2",

@@ -192,6 +192,7 @@ fn key_event(name: &str) -> KeyEvent {
         "Right" => KeyCode::Right,
         "PgUp" => KeyCode::PageUp,
         "PgDn" => KeyCode::PageDown,
+        "Home" => KeyCode::Home,
         "End" => KeyCode::End,
         "F2" => KeyCode::F(2),
         "Space" => KeyCode::Char(' '),

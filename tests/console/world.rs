@@ -173,6 +173,9 @@ impl World {
             Effect::Routine { ticket, name } => {
                 Msg::Routine(ticket, crate::routines::sheet(&name).map(Box::new))
             }
+            Effect::Chart { ticket, ask } => {
+                Msg::Chart(ticket, crate::chart::answer(ask).map(Box::new))
+            }
             Effect::LogFiles => Msg::LogFiles(vec![LogFile {
                 path: "/var/log/nginx/error.log".to_owned(),
                 bytes: 1200,

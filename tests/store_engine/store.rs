@@ -30,6 +30,7 @@ mod scope;
 mod simulation;
 mod stack;
 mod table;
+mod windows;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -257,6 +258,8 @@ suite! {
     home: a_state_has_a_beginning, earlier_states_get_their_beginning, the_last_change_of_a_service_is_a_run_or_an_edit,
         runs_of_concern_wait_were_interrupted_or_failed, the_last_change_is_the_run_that_started_last,
         of_the_runs_that_wait_the_oldest_are_found, observations_of_earlier_versions_become_samples, each_person_has_a_home;
+    windows: a_window_has_a_state_before_it, a_service_changes_by_runs_and_edits, a_routine_is_counted_in_buckets,
+        a_window_that_cannot_be_answered_is_refused, where_results_are_gone_longer_buckets_are_read;
     stack: an_applied_stack_reads_the_same, a_stack_that_changed_meanwhile_is_refused_whole, racing_appliers,
         workspaces_are_made_once, dependents_of_an_object_are_counted;
     probes: routines_keep_their_numbers, a_flush_is_written_whole_or_not_at_all, compaction_changes_no_answer,

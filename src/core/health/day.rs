@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::time::Timestamp;
-use crate::metric::rollup::{Rollup, Totals};
+use crate::metric::rollup::Rollup;
 use crate::stack::state::State;
 
 /// One hour, milliseconds.
@@ -32,7 +32,7 @@ impl Day {
             all.merge(hour);
         }
         let worst =
-            |(from_ms, hour): &(i64, &Rollup)| Some((from_ms / HOUR_MS, worst(&hour.totals)?));
+            |(from_ms, hour): &(i64, &Rollup)| Some((from_ms / HOUR_MS, hour.totals.worst()?));
         Self {
             samples: all.totals.answered(),
             uptime_pct: all.totals.uptime_pct(),
@@ -46,16 +46,6 @@ impl Day {
         let current = now.0.div_euclid(HOUR_MS);
         let count = i64::try_from(count).unwrap_or(0);
         (current - count + 1..=current).map(|hour| self.hours.get(&hour).copied())
-    }
-}
-
-/// The worst state of the probes that were answered; none: none was.
-const fn worst(totals: &Totals) -> Option<State> {
-    match (totals.failing, totals.degraded, totals.ok) {
-        (1.., _, _) => Some(State::Failing),
-        (_, 1.., _) => Some(State::Degraded),
-        (_, _, 1..) => Some(State::Ok),
-        _ => None,
     }
 }
 

@@ -5,6 +5,7 @@ use super::bytes::{Reader, put};
 use super::sample::{ProbeOutcome, Sample};
 use super::sketch::Sketch;
 use super::{DAY_MS, Damaged, HOUR_MS, MINUTE_MS};
+use crate::stack::state::State;
 use crate::words;
 
 words! {
@@ -117,6 +118,25 @@ impl Totals {
         (answered > 0).then(|| (answered - self.failing) as f64 * 100.0 / answered as f64)
     }
 
+    /// The worst state of the answered samples; `None`: none was answered.
+    #[must_use]
+    pub const fn worst(&self) -> Option<State> {
+        match (self.failing, self.degraded, self.ok) {
+            (1.., _, _) => Some(State::Failing),
+            (_, 1.., _) => Some(State::Degraded),
+            (_, _, 1..) => Some(State::Ok),
+            _ => None,
+        }
+    }
+
+    /// The state that a chart shows: the worst that was seen, unknown where checks could not be made,
+    /// `None` where there were none.
+    #[must_use]
+    pub fn shown_state(&self) -> Option<State> {
+        self.worst()
+            .or_else(|| (self.unknown > 0).then_some(State::Unknown))
+    }
+
     /// Mean latency, microseconds.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "sums stay far below 2^52")]
@@ -176,6 +196,15 @@ impl Rollup {
         self.latency.merge(&other.latency);
     }
 
+    /// The latency at the nearest rank of `q` (0 to 1), milliseconds: within 1 %, and never outside
+    /// of what was measured.
+    #[must_use]
+    pub fn quantile_ms(&self, q: f64) -> Option<f64> {
+        let us = self.latency.quantile(q)?;
+        let (least, most) = (self.totals.min_us, self.totals.max_us);
+        Some(us.max(f64::from(least)).min(f64::from(most)) / 1000.0)
+    }
+
     pub(super) fn put(&self, out: &mut Vec<u8>) {
         self.totals.put(out);
         self.latency.put(out);
@@ -227,6 +256,16 @@ mod tests {
     }
 
     #[test]
+    fn a_quantile_is_within_what_was_measured() {
+        let sample = Sample {
+            latency_us: Some(95_123),
+            ..Sample::default()
+        };
+        assert_eq!(of(&[sample; 3]).quantile_ms(0.5), Some(95.123));
+        assert_eq!(Rollup::default().quantile_ms(0.5), None);
+    }
+
+    #[test]
     fn what_could_not_be_probed_is_no_downtime() {
         let sample = |outcome, latency_us| Sample {
             latency_us,
@@ -246,5 +285,15 @@ mod tests {
         assert_eq!((rollup.totals.min_us, rollup.totals.max_us), (0, 300));
         assert_eq!(rollup.totals.mean_us().map(f64::round), Some(133.0));
         assert_eq!(Totals::default().uptime_pct(), None);
+        let states = |outcomes: &[ProbeOutcome]| {
+            let samples: Vec<Sample> = outcomes.iter().map(|o| sample(*o, None)).collect();
+            let totals = of(&samples).totals;
+            (totals.worst(), totals.shown_state())
+        };
+        let unknown = (None, Some(State::Unknown));
+        assert_eq!(states(&[ProbeOutcome::Unknown]), unknown);
+        assert_eq!(states(&[ProbeOutcome::Skipped]), (None, None));
+        let ok = (Some(State::Ok), Some(State::Ok));
+        assert_eq!(states(&[ProbeOutcome::Unknown, ProbeOutcome::Ok]), ok);
     }
 }

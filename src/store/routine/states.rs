@@ -108,21 +108,8 @@ impl Store {
         routine: i64,
         limit: u32,
     ) -> Result<Vec<RoutineChange>, StoreError> {
-        type Row = (i64, i64, String, String, String, i64, String, String);
         let mut db = self.db.read().await?;
-        let rows = fetch_all!(db, Row, CHANGES, workspace, routine, i64::from(limit))?;
-        let change = |(routine, at, from, to, reason, class, message, window): Row| {
-            Ok(RoutineChange {
-                routine,
-                at: Timestamp(at),
-                from: state(&from)?,
-                to: state(&to)?,
-                reason,
-                class: u8::try_from(class).unwrap_or(u8::MAX),
-                message,
-                muted_by: Some(window).filter(|window| !window.is_empty()),
-            })
-        };
+        let rows = fetch_all!(db, ChangeRow, CHANGES, workspace, routine, i64::from(limit))?;
         rows.into_iter().map(change).collect()
     }
 
@@ -170,6 +157,23 @@ impl TryFrom<StateRow> for RoutineState {
             pause,
         })
     }
+}
+
+/// Routine, time, from, to, reason, class, message, the window that mutes it.
+pub(super) type ChangeRow = (i64, i64, String, String, String, i64, String, String);
+
+pub(super) fn change(row: ChangeRow) -> Result<RoutineChange, StoreError> {
+    let (routine, at, from, to, reason, class, message, window) = row;
+    Ok(RoutineChange {
+        routine,
+        at: Timestamp(at),
+        from: state(&from)?,
+        to: state(&to)?,
+        reason,
+        class: u8::try_from(class).unwrap_or(u8::MAX),
+        message,
+        muted_by: Some(window).filter(|window| !window.is_empty()),
+    })
 }
 
 pub(super) fn state(name: &str) -> Result<State, StoreError> {

@@ -210,6 +210,7 @@ impl App {
             | Msg::Runs(..)
             | Msg::Routines(..)
             | Msg::Routine(..)
+            | Msg::Chart(..)
             | Msg::Runbooks(..)
             | Msg::Runbook(..)
             | Msg::Blockers(..)

@@ -5,6 +5,7 @@ use super::App;
 use crate::tui::home::{Home, Pane};
 use crate::tui::msg::{Effect, Msg};
 use crate::tui::pane::{Cover, Delivery, Destination, Opening, Reaction, Screen, View};
+use crate::tui::view::layout;
 
 /// Maximum number of open views; beyond that the oldest is closed.
 const MAX_VIEWS: usize = 20;
@@ -30,6 +31,7 @@ impl App {
         let opening = Opening {
             ticket: self.ticket(),
             facts: &self.facts,
+            body: layout::parts(self.size).body,
         };
         let screen = Screen::open(destination, &opening);
         self.left.clear();

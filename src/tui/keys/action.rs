@@ -16,6 +16,8 @@ words! {
         Log = "log",
         Viewer = "viewer",
         Run = "run",
+        Routine = "routine",
+        Chart = "chart",
         Text = "text",
         Dialog = "dialog",
     }
@@ -35,6 +37,8 @@ impl Table {
             Self::Log => "In a log",
             Self::Viewer => "In a log, too; in a pane the keys of the pane come first",
             Self::Run => "In a run",
+            Self::Routine => "In a routine",
+            Self::Chart => "In the chart of a routine; its keys come before those of every view",
             Self::Text => "While typing",
             Self::Dialog => "In a dialog or plan card",
         }
@@ -142,6 +146,23 @@ actions! {
         Answer "answer" "answer a step that waits for you: manual, or approval",
         Control "control" "pause, step through, skip, stop, kill, resume, do again",
         LetGo "step" "step by step: let the next step go",
+    }
+    Routine: {
+        Chart "chart" "its latency and states over time",
+    }
+    Chart: {
+        ChartLeft "left" "one column earlier",
+        ChartRight "right" "one column later",
+        ChartFirst "first" "to the first column",
+        ChartLast "last" "to the last column",
+        ChartEarlier "earlier" "half of the shown time back",
+        ChartLater "later" "half of the shown time on",
+        ChartNow "now" "up to now again",
+        ZoomIn "zoom-in" "a shorter time",
+        ZoomOut "zoom-out" "a longer time",
+        CompareBefore "compare" "compare with the same length of time before",
+        ChartRun "run" "open the run at the cursor",
+        ChartCopy "copy" "copy the values at the cursor",
     }
     Text: {
         Accept "accept" "take the line",

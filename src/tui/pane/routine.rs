@@ -1,6 +1,7 @@
 //! One routine: its state, schedule and numbers, its changes and results, and its last good answer
 //! beside the last bad one.
 
+pub mod chart;
 pub mod list;
 
 use std::time::Duration;
@@ -13,7 +14,7 @@ use crate::bus::Notice;
 use crate::core::base::text;
 use crate::tui::destination::lines;
 use crate::tui::frame::Frame;
-use crate::tui::keys::Action;
+use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, Msg, Ticket};
 use crate::tui::verbs;
 use crate::tui::view::canvas::Canvas;
@@ -45,9 +46,16 @@ impl RoutineScreen {
 }
 
 impl View for RoutineScreen {
+    fn context(&self) -> Context {
+        Context::Routine
+    }
+
     fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
         match action {
             Action::Verbs => Reaction::Popup(verbs::of_routine(&self.name).into()),
+            Action::Chart => Reaction::Open(Destination::Chart {
+                name: self.name.clone(),
+            }),
             _ => self.reader.act(action, scene),
         }
     }

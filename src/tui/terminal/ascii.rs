@@ -44,6 +44,11 @@ pub fn make_plain(cell: &mut Cell) {
     if symbol.is_ascii() {
         return;
     }
+    // The dots of a chart.
+    if let Some(dots @ '\u{2800}'..='\u{28ff}') = symbol.chars().next() {
+        cell.set_symbol(if dots == '\u{2800}' { " " } else { "*" });
+        return;
+    }
     let known = SYMBOLS.iter().find(|(all, _)| all.contains(symbol));
     match known {
         Some((_, plain)) => drop(cell.set_symbol(plain)),
@@ -64,6 +69,9 @@ mod tests {
             ("●", "*"),
             ("…", "."),
             ("é", "?"),
+            ("⠀", " "),
+            ("⠉", "*"),
+            ("⣿", "*"),
             ("语", "??"),
             ("é", "?"),
         ] {

@@ -384,3 +384,189 @@ fn a_server_runs_a_routine_that_is_asked_for() {
         .collect();
     assert_eq!(asked, [Some("once more"), None, None], "{audit}");
 }
+
+/// The records of a CSV text by RFC 4180; panics where it is none.
+fn csv(text: &str) -> Vec<Vec<String>> {
+    assert!(text.ends_with("\r\n"), "{text:?}");
+    let (mut records, mut record, mut field) = (Vec::new(), Vec::new(), String::new());
+    let (mut chars, mut quoted) = (text.chars().peekable(), false);
+    while let Some(c) = chars.next() {
+        match c {
+            '"' if quoted && chars.peek() == Some(&'"') => {
+                chars.next();
+                field.push('"');
+            }
+            '"' => quoted = !quoted,
+            ',' if !quoted => record.push(std::mem::take(&mut field)),
+            '\r' if !quoted => {
+                assert_eq!(chars.next(), Some('\n'), "{text:?}");
+                record.push(std::mem::take(&mut field));
+                records.push(std::mem::take(&mut record));
+            }
+            '\n' if !quoted => panic!("a line ends without CR: {text:?}"),
+            c => field.push(c),
+        }
+    }
+    records
+}
+
+/// The names of the elements of an XML document in the order they begin; panics where it is not well
+/// formed.
+fn xml(text: &str) -> Vec<String> {
+    let mut rest = text
+        .strip_prefix("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n")
+        .unwrap();
+    let (mut open, mut seen) = (Vec::<String>::new(), Vec::new());
+    while let Some(at) = rest.find('<') {
+        check_text(&rest[..at]);
+        assert!(rest[..at].trim().is_empty() || !open.is_empty(), "{rest}");
+        let end = rest.find('>').unwrap();
+        let tag = &rest[at + 1..end];
+        rest = &rest[end + 1..];
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop().as_deref(), Some(name), "{tag}");
+            continue;
+        }
+        let (tag, empty) = tag
+            .strip_suffix('/')
+            .map_or((tag, false), |tag| (tag, true));
+        let (name, mut attributes) = tag.split_once(' ').unwrap_or((tag, ""));
+        while !attributes.is_empty() {
+            let (key, value) = attributes.split_once("=\"").unwrap();
+            assert!(
+                key.chars().all(|c| c.is_alphanumeric() || c == '-'),
+                "{tag}"
+            );
+            let (value, more) = value.split_once('"').unwrap();
+            check_text(value);
+            attributes = more.trim_start();
+        }
+        assert!(
+            !open.is_empty() || seen.is_empty(),
+            "one element holds all others"
+        );
+        seen.push(name.to_owned());
+        if !empty {
+            open.push(name.to_owned());
+        }
+    }
+    assert!(open.is_empty() && rest.trim().is_empty(), "{open:?} {rest}");
+    seen
+}
+
+/// Text and values of attributes: no sign of a tag, and only the entities that XML knows by itself.
+fn check_text(text: &str) {
+    assert!(!text.contains(['<', '>']), "{text}");
+    for part in text.split('&').skip(1) {
+        let known = ["amp;", "lt;", "gt;", "quot;"];
+        assert!(
+            known.iter().any(|entity| part.starts_with(entity)),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn the_history_of_a_routine_is_a_table_csv_json_or_a_chart() {
+    let home = Home::with_stack(&STACK.replace("web ping", "web <ping> & co"));
+    let name = "web <ping> & co";
+    let serving = serve(&home);
+    run_once_served(&home, name).expect(0);
+    drop(serving);
+    let history = |more: &[&str]| {
+        let all = [&["routines", "history", name], more].concat();
+        home.run(&all).expect(0)
+    };
+    history(&["--since", "1h", "--step", "10m"]).prints(&[
+        "web <ping> & co: 100.00 % ok of 1 checks",
+        "buckets of 10m",
+        "P95_MS",
+        "100.00",
+    ]);
+
+    let text = history(&["--since", "1h", "--step", "10m", "--format", "csv"]).stdout;
+    let records = csv(&text);
+    let column = |name: &str| records[0].iter().position(|n| n == name).expect(name);
+    let (n, p95, worst) = (column("n"), column("p95_ms"), column("worst"));
+    assert!(records.len() >= 7, "{text}");
+    assert!(
+        records.iter().all(|r| r.len() == records[0].len()),
+        "{text}"
+    );
+    let checked: Vec<_> = records[1..].iter().filter(|r| r[n] == "1").collect();
+    let [checked] = checked[..] else {
+        panic!("one bucket has a check: {text}")
+    };
+    assert!(checked[p95].parse::<f64>().unwrap() > 0.0, "{text}");
+    assert_eq!(checked[worst], "ok");
+
+    let text = history(&["--samples", "--format", "csv"]).stdout;
+    let records = csv(&text);
+    assert_eq!((records.len(), records[0][5].as_str()), (2, "latency_ms"));
+    assert_eq!(
+        (records[1][1].as_str(), records[1][6].as_str()),
+        ("ok", "manual")
+    );
+    history(&["--samples"]).prints(&["LATENCY_MS", "manual"]);
+
+    let json = home.json(&["routines", "history", name, "--format", "json"]);
+    assert_eq!(
+        (&json["routine"], &json["numbers"]["samples"]),
+        (&name.into(), &1.into())
+    );
+    let buckets = json["buckets"].as_array().unwrap();
+    assert_eq!(buckets.iter().filter(|b| b["n"] == 1).count(), 1);
+    assert_eq!(buckets[0]["until"], buckets[1]["from"]);
+    let json = home.json(&["routines", "history", name, "--format", "json", "--samples"]);
+    assert_eq!(json["samples"][0]["outcome"], "ok");
+
+    let text = history(&["--format", "svg"]).stdout;
+    let elements = xml(&text);
+    assert_eq!(elements[0], "svg");
+    assert!(
+        elements.iter().filter(|e| *e == "path").count() >= 3,
+        "{text}"
+    );
+    assert!(text.contains(">web &lt;ping&gt; &amp; co</text>"), "{text}");
+    assert!(text.contains("prefers-color-scheme:dark"), "{text}");
+    home.run(&["--read-only", "routines", "history", name])
+        .expect(0);
+}
+
+#[test]
+fn an_empty_history_is_said_and_a_bad_one_refused() {
+    let home = Home::with_stack(STACK);
+    let history = |more: &[&str]| home.run(&[&["routines", "history", "disk"], more].concat());
+    history(&["--from", "2026-01-01", "--to", "2026-01-02"])
+        .expect(0)
+        .prints(&["no check of disk from 2026-01-01T00:00:00.000Z to 2026-01-02T00:00:00.000Z"]);
+    let empty = history(&["--format", "csv", "--samples"]).expect(0);
+    assert_eq!(csv(&empty.stdout).len(), 1);
+    empty.says(&["no check of disk from"]);
+    let empty = history(&["--format", "svg"]).expect(0);
+    assert!(xml(&empty.stdout).contains(&"text".to_owned()));
+    empty
+        .prints(&["no check in this time"])
+        .says(&["no check of disk"]);
+    for (options, why) in [
+        (
+            &["--from", "2026-01-02", "--to", "2026-01-01"][..],
+            "before it begins",
+        ),
+        (&["--since", "soon"], "--since: `soon` is not a time"),
+        (&["--step", "30s"], "whole minutes"),
+        (&["--step", "often"], "--step: `often` is not a duration"),
+        (
+            &["--since", "60d", "--step", "1m"],
+            "buckets; at most 10000",
+        ),
+        (&["--since", "2000d"], "five years at most"),
+        (&["--samples", "--since", "100d"], "kept for 90 days"),
+        (&["--samples", "--format", "svg"], "leave --samples out"),
+    ] {
+        history(options).expect(2).says(&[why]);
+    }
+    home.run(&["routines", "history", "web pin"])
+        .expect(2)
+        .says(&["there is no routine `web pin`; did you mean `web ping`?"]);
+}

@@ -155,7 +155,7 @@ async fn begin(place: &Place, run: RunId) {
     begin_at(place, run, run.0 * 1000).await;
 }
 
-async fn begin_at(place: &Place, run: RunId, started: i64) {
+pub(super) async fn begin_at(place: &Place, run: RunId, started: i64) {
     let (claim, ..) = place
         .store
         .claim(Some(run), "one", at(9_000_000))

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use opsroom::clock::Clock;
+use opsroom::control::routine::series::{ChartAsk, Fineness, SeriesAsk};
 use opsroom::control::{
     AdapterContext, AuditFilter, Beginning, Control, ProcessKind, RunFilter, Settings,
 };
@@ -60,7 +61,10 @@ const ABOUT_A_WORKSPACE: &[&str] = &[
     "remembered",
     "act",
     "routine",
+    "routine_chart",
     "routine_result",
+    "routine_results",
+    "routine_series",
     "routines",
     "schedulers",
     "runs",
@@ -482,6 +486,24 @@ pub async fn another_workspace_is_empty(place: Place) {
     assert!(other.routines().await.unwrap().is_empty());
     assert!(other.maintenance().await.unwrap().is_empty());
     assert!(other.routine("web ping").await.is_err());
+    let (from, until) = (Timestamp(1), Timestamp(2));
+    let results = other.routine_results("web ping", from, until).await;
+    assert!(results.is_err());
+    let ask = SeriesAsk {
+        name: "web ping".to_owned(),
+        from,
+        until,
+        buckets: Fineness::AtMost(9),
+    };
+    assert!(other.routine_series(&ask).await.is_err());
+    let chart = ChartAsk {
+        name: "web ping".to_owned(),
+        length_ms: 1,
+        until: None,
+        columns: 9,
+        compare: true,
+    };
+    assert!(other.routine_chart(chart).await.is_err());
     assert_eq!(other.routine_result(1).await.unwrap(), None);
     let (schedulers, size) = other.schedulers().await.unwrap();
     assert_eq!((schedulers.len(), size), (0, ProbeSize::default()));
