@@ -1,6 +1,7 @@
 //! Stack differences: the changes that turn one stack into another.
 
 pub mod routine;
+pub mod routine_edit;
 pub mod service;
 pub mod shell;
 pub mod state;

@@ -122,6 +122,7 @@ impl Home {
             | Destination::File { .. }
             | Destination::Routines { .. }
             | Destination::Routine { .. }
+            | Destination::RoutineForm { .. }
             | Destination::Runbooks { .. }
             | Destination::Runbook { .. } => return,
         }

@@ -26,6 +26,10 @@ pub enum Context {
     RunList,
     /// The log within a run.
     RunLog,
+    /// The list of routines, or one of them.
+    Routine,
+    /// A form of several lines.
+    Editor,
     /// A log on the whole screen, from the shell.
     File,
     /// A run's log on the whole screen of the console.
@@ -38,13 +42,15 @@ pub enum Context {
 
 impl Context {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::List,
         Self::Reader,
         Self::Home,
         Self::Log,
         Self::RunList,
         Self::RunLog,
+        Self::Routine,
+        Self::Editor,
         Self::File,
         Self::WholeLog,
         Self::Text,
@@ -93,6 +99,14 @@ impl Context {
                 Table::Log,
                 Table::Viewer,
             ],
+            Self::Routine => &[
+                Table::Always,
+                Table::Global,
+                Table::Move,
+                Table::Reader,
+                Table::Routine,
+            ],
+            Self::Editor => &[Table::Always, Table::Editor, Table::Text],
             Self::Text => &[Table::Always, Table::Text],
             Self::Dialog => &[Table::Always, Table::Dialog],
         }
@@ -102,7 +116,7 @@ impl Context {
     #[must_use]
     pub const fn fallback(self) -> Option<Table> {
         match self {
-            Self::Text | Self::Dialog => Some(Table::Move),
+            Self::Text | Self::Editor | Self::Dialog => Some(Table::Move),
             Self::Log | Self::RunLog => Some(Table::Viewer),
             Self::WholeLog => Some(Table::Global),
             _ => None,
@@ -112,7 +126,7 @@ impl Context {
     /// Characters are text, not keys.
     #[must_use]
     pub const fn is_text(self) -> bool {
-        matches!(self, Self::Text)
+        matches!(self, Self::Text | Self::Editor)
     }
 }
 

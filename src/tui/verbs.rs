@@ -2,6 +2,7 @@
 //! that a person would type, and goes through the same plan card.
 
 use super::destination::Destination;
+use super::keys::Action;
 use super::msg::{Effect, Overview, RunFilter};
 use super::pane::stack::target::log_of;
 use super::popup::confirm::Confirm;
@@ -288,6 +289,14 @@ pub fn of_routine(name: &str) -> Menu {
         MenuEntry::new('c', "continue", act(resume))
             .noted("ends the pause")
             .changing(),
+        MenuEntry::new('e', "edit", MenuChoice::Act(Action::EditRoutine)).changing(),
+        MenuEntry::new(
+            'd',
+            "delete …",
+            MenuChoice::Popup(Confirm::delete_routine(name).into()),
+        )
+        .noted("its results are kept")
+        .changing(),
         MenuEntry::new(
             'y',
             "copy the name",

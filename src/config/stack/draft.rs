@@ -18,6 +18,7 @@ pub enum Amount {
 }
 
 /// Reads routines that are to be part of a stack.
+#[derive(Debug, Clone)]
 pub struct RoutineReader {
     stack: Arc<Stack>,
     environments: Names,
@@ -142,7 +143,9 @@ mod tests {
     }
 
     fn tcp(name: &str, more: &str) -> String {
-        format!("[[routine]]\nname = \"{name}\"\nkind = \"tcp\"\naddress = \"db:1\"\nevery = \"1m\"\n{more}")
+        format!(
+            "[[routine]]\nname = \"{name}\"\nkind = \"tcp\"\naddress = \"db:1\"\nevery = \"1m\"\n{more}"
+        )
     }
 
     #[test]
@@ -170,7 +173,11 @@ mod tests {
                 tcp("x", "service = \"web\"\nenv = \"staging\"\n"),
                 "draft:7: routine \"x\".env: ",
             ),
-            (None, tcp("x", "evry = \"1m\"\n"), "draft:6: routine \"x\".evry: unknown key"),
+            (
+                None,
+                tcp("x", "evry = \"1m\"\n"),
+                "draft:6: routine \"x\".evry: unknown key",
+            ),
             (None, tcp("x", "timeout = \n"), "draft:6: not TOML: "),
             (
                 None,
@@ -193,12 +200,27 @@ mod tests {
                 tcp("a", "") + &tcp("a", ""),
                 "draft:7: routine \"a\".name: `a` is already the name of routine `a` (line 2)",
             ),
-            (None, "# nothing\n".to_owned(), "draft:1: routine: is missing; write one as"),
-            (None, "[routine]\nname = \"a\"\n".to_owned(), "draft:1: routine: must be written as"),
-            (None, tcp("a", "[[service]]\n"), "draft:6: service: unknown key; known here: routine"),
+            (
+                None,
+                "# nothing\n".to_owned(),
+                "draft:1: routine: is missing; write one as",
+            ),
+            (
+                None,
+                "[routine]\nname = \"a\"\n".to_owned(),
+                "draft:1: routine: must be written as",
+            ),
+            (
+                None,
+                tcp("a", "[[service]]\n"),
+                "draft:6: service: unknown key; known here: routine",
+            ),
         ] {
             let said = said(edited, &text);
-            assert!(said.iter().any(|line| line.starts_with(wanted)), "{wanted}: {said:#?}");
+            assert!(
+                said.iter().any(|line| line.starts_with(wanted)),
+                "{wanted}: {said:#?}"
+            );
         }
     }
 
@@ -211,10 +233,22 @@ mod tests {
 
     #[test]
     fn comments_are_found_outside_of_texts_only() {
-        for text in ["a = 1 # x", "#", "a = \"x\\\"\" # y", "a = 'x\\' # y", "a = \"open\n# x"] {
+        for text in [
+            "a = 1 # x",
+            "#",
+            "a = \"x\\\"\" # y",
+            "a = 'x\\' # y",
+            "a = \"open\n# x",
+        ] {
             assert!(has_comments(text), "{text}");
         }
-        for text in ["a = \"#\"", "a = '#'", "a = \"\"\"\n# \"quoted\"\n\"\"\"", "a = '''\n#'''", ""] {
+        for text in [
+            "a = \"#\"",
+            "a = '#'",
+            "a = \"\"\"\n# \"quoted\"\n\"\"\"",
+            "a = '''\n#'''",
+            "",
+        ] {
             assert!(!has_comments(text), "{text}");
         }
     }

@@ -8,6 +8,7 @@ use crate::core::base::suggest::nearest;
 use crate::core::base::toml_doc::{Field, Report, Section, quoted, shown};
 
 /// All names and aliases of one kind of object.
+#[derive(Debug, Clone)]
 pub(super) struct Names {
     kind: &'static str,
     /// Canonical name by folded name or alias.

@@ -5,12 +5,13 @@ use crate::core::stack::routine::RoutineKind;
 
 /// What every routine may have.
 const COMMON: &str = "\
-# service = \"web\"                 # what it is about, with env
+# timezone = \"Europe/Berlin\" # of cron
+# service = \"web\"            # what it is about, with env
 # env = \"prod\"
-# timeout = \"8s\"                  # total deadline
-# failure_threshold = 3           # failures in a row before failing is confirmed
-# success_threshold = 2           # then so many that are not, before it counts as recovered
-# misfire = \"once\"                # slots that were missed: skip, once or all
+# timeout = \"8s\"             # total deadline
+# failure_threshold = 3      # failures in a row until it is failing
+# success_threshold = 2      # then so many others until it is not
+# misfire = \"once\"           # missed slots: skip, once or all
 ";
 
 /// A `[[routine]]` of this kind whose blanks are to be filled in.
@@ -22,7 +23,7 @@ pub fn routine_template(kind: RoutineKind) -> String {
     let optional: String = optional.iter().map(|line| format!("# {line}\n")).collect();
     format!(
         "[[routine]]\nname = \"\"\nkind = \"{kind}\"\n{required}every = \"1m\"\n\
-         # cron = \"30 2 * * 1-5\"          # instead of every; timezone = \"Europe/Berlin\"\n\
+         # cron = \"30 2 * * 1-5\"     # instead of every\n\
          {optional}{COMMON}"
     )
 }
@@ -43,14 +44,20 @@ const fn keys(kind: RoutineKind) -> (&'static [&'static str], &'static [&'static
             &["address = \"\""],
             &["expect = \"response.duration_ms < 100\""],
         ),
-        RoutineKind::Dns => (&["host = \"\""], &["expect = \"response.duration_ms < 100\""]),
+        RoutineKind::Dns => (
+            &["host = \"\""],
+            &["expect = \"response.duration_ms < 100\""],
+        ),
         RoutineKind::Tls => (
             &["address = \"\""],
             &["server_name = \"web.acme.test\"", "min_days = 14"],
         ),
         RoutineKind::Shell => (
             &["shell = \"\""],
-            &["expect = 'response.output == \"fine\"'", "secrets = [\"WEB\"]"],
+            &[
+                "expect = 'response.output == \"fine\"'",
+                "secrets = [\"WEB\"]",
+            ],
         ),
         RoutineKind::Sql => (
             &["database = \"\"", "query = \"\""],
@@ -58,9 +65,15 @@ const fn keys(kind: RoutineKind) -> (&'static [&'static str], &'static [&'static
         ),
         RoutineKind::Promql => (
             &["url = \"\"", "query = \"\""],
-            &["expect = \"response.value < 100\"", "auth = { secret_ref = \"WEB\" }"],
+            &[
+                "expect = \"response.value < 100\"",
+                "auth = { secret_ref = \"WEB\" }",
+            ],
         ),
-        RoutineKind::Unit => (&["unit = \"\""], &["expect = 'response.sub == \"running\"'"]),
+        RoutineKind::Unit => (
+            &["unit = \"\""],
+            &["expect = 'response.sub == \"running\"'"],
+        ),
         RoutineKind::Heartbeat => (&["grace = \"5m\""], &[]),
         RoutineKind::Manual => (&["task = \"\""], &[]),
     }
@@ -105,11 +118,17 @@ mod tests {
     fn every_key_in_the_comments_of_a_template_is_one() {
         for kind in RoutineKind::ALL {
             let text = filled(&routine_template(kind));
-            for (at, comment) in text.lines().enumerate().filter(|(_, l)| l.starts_with("# ")) {
+            for (at, comment) in text
+                .lines()
+                .enumerate()
+                .filter(|(_, l)| l.starts_with("# "))
+            {
                 let lines: Vec<String> = text
                     .lines()
                     .enumerate()
-                    .filter(|(_, line)| !(comment.starts_with("# cron") && line.starts_with("every")))
+                    .filter(|(_, line)| {
+                        !(comment.starts_with("# cron") && line.starts_with("every"))
+                    })
                     .map(|(n, line)| match line.strip_prefix("# ") {
                         // env stands after the service that it is about.
                         Some(on) if n == at || on.starts_with("service") => on.to_owned(),

@@ -202,6 +202,14 @@ impl App {
                 self.show_error(format!("what is kept for you was not written: {why}"));
             }
             Msg::Noted(Ok(())) => {}
+            Msg::RoutineSaved(_, _, Ok(())) => self.say("saved; the schedule is read again"),
+            Msg::RoutineSaved(_, _, Err(why)) => self.show_error(format!("not saved: {why}")),
+            Msg::RoutineDeleted(name, Ok(())) => {
+                self.say(format!("{name} is deleted; its results are kept"));
+            }
+            Msg::RoutineDeleted(name, Err(why)) => {
+                self.show_error(format!("{name} was not deleted: {why}"));
+            }
             // Popups and views have taken these.
             Msg::LogFiles(_)
             | Msg::Detail(_, Err(_))
@@ -209,6 +217,7 @@ impl App {
             | Msg::Runs(..)
             | Msg::Routines(..)
             | Msg::Routine(..)
+            | Msg::RoutineDifference(..)
             | Msg::Runbooks(..)
             | Msg::Runbook(..)
             | Msg::Blockers(..)

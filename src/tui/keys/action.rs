@@ -16,6 +16,8 @@ words! {
         Log = "log",
         Viewer = "viewer",
         Run = "run",
+        Routine = "routine",
+        Editor = "editor",
         Text = "text",
         Dialog = "dialog",
     }
@@ -35,6 +37,8 @@ impl Table {
             Self::Log => "In a log",
             Self::Viewer => "In a log, too; in a pane the keys of the pane come first",
             Self::Run => "In a run",
+            Self::Routine => "In the list of routines, and in one",
+            Self::Editor => "In a form of several lines",
             Self::Text => "While typing",
             Self::Dialog => "In a dialog or plan card",
         }
@@ -142,6 +146,13 @@ actions! {
         Answer "answer" "answer a step that waits for you: manual, or approval",
         Control "control" "pause, step through, skip, stop, kill, resume, do again",
         LetGo "step" "step by step: let the next step go",
+    }
+    Routine: {
+        NewRoutine "new" "write a new routine: first its kind",
+        EditRoutine "edit" "edit this routine",
+    }
+    Editor: {
+        SaveText "save" "save: shows what changes, and asks",
     }
     Text: {
         Accept "accept" "take the line",

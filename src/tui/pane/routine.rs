@@ -1,6 +1,8 @@
 //! One routine: its state, schedule and numbers, its changes and results, and its last good answer
 //! beside the last bad one.
 
+mod check;
+pub mod form;
 pub mod list;
 
 use std::time::Duration;
@@ -13,7 +15,7 @@ use crate::bus::Notice;
 use crate::core::base::text;
 use crate::tui::destination::lines;
 use crate::tui::frame::Frame;
-use crate::tui::keys::Action;
+use crate::tui::keys::{Action, Context};
 use crate::tui::msg::{Effect, Msg, Ticket};
 use crate::tui::verbs;
 use crate::tui::view::canvas::Canvas;
@@ -28,6 +30,7 @@ pub struct RoutineScreen {
     name: String,
     reader: TextReader,
     stale: bool,
+    read_only: bool,
 }
 
 impl RoutineScreen {
@@ -40,14 +43,21 @@ impl RoutineScreen {
             reader: TextReader::open(text::show(&name).into_owned(), waiting, opening),
             name,
             stale: true,
+            read_only: opening.facts.read_only,
         }
     }
 }
 
 impl View for RoutineScreen {
+    fn context(&self) -> Context {
+        Context::Routine
+    }
+
     fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
         match action {
             Action::Verbs => Reaction::Popup(verbs::of_routine(&self.name).into()),
+            Action::NewRoutine => form::new(scene, self.read_only),
+            Action::EditRoutine => form::edit(&self.name, scene, self.read_only),
             _ => self.reader.act(action, scene),
         }
     }

@@ -109,6 +109,8 @@ pub fn foot(app: &App, parts: &Parts, canvas: &mut Canvas<'_>) {
             Line::styled(format!(" ! {}", safe(&toast.text)), theme.wrong())
         }
         Some(toast) => Line::raw(format!(" {}", safe(&toast.text))),
+        // There a colon is text.
+        None if app.context() == Context::Editor => Line::default(),
         None => match app.left_over() {
             Some(waits) => Line::styled(format!(" ! {waits}"), theme.attention()),
             None => Line::styled(
@@ -178,6 +180,22 @@ const fn wanted(context: Context, popup: bool) -> &'static [(Action, &'static st
             (Action::Runs, "runs"),
             (Action::Back, "back"),
             (Action::Quit, "quit"),
+        ],
+        Context::Routine => &[
+            (Action::Help, "help"),
+            (Action::Command, "command"),
+            (Action::Verbs, "act"),
+            (Action::Open, "open"),
+            (Action::NewRoutine, "new"),
+            (Action::EditRoutine, "edit"),
+            (Action::Runs, "runs"),
+            (Action::Back, "back"),
+            (Action::Quit, "quit"),
+        ],
+        Context::Editor => &[
+            (Action::SaveText, "save"),
+            (Action::Help, "help"),
+            (Action::Back, "close"),
         ],
         Context::List => &[
             (Action::Help, "help"),
