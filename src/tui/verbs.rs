@@ -290,13 +290,9 @@ pub fn of_routine(name: &str) -> Menu {
             .noted("ends the pause")
             .changing(),
         MenuEntry::new('e', "edit", MenuChoice::Act(Action::EditRoutine)).changing(),
-        MenuEntry::new(
-            'd',
-            "delete …",
-            MenuChoice::Popup(Confirm::delete_routine(name).into()),
-        )
-        .noted("its results are kept")
-        .changing(),
+        MenuEntry::new('d', "delete …", MenuChoice::Act(Action::DeleteRoutine))
+            .noted("its results are kept")
+            .changing(),
         MenuEntry::new(
             'y',
             "copy the name",

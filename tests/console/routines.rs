@@ -394,6 +394,7 @@ fn a_routine_is_edited_and_deleted_from_its_menu() {
         .shows("Its results and changes of state are kept");
     console
         .shows("brings it back")
+        .shows("tcp, every 1m: connect to mail:25")
         .press("Enter")
         .shows("Routines 6");
     let delete = Effect::DeleteRoutine("mail queue".to_owned());
@@ -413,10 +414,14 @@ fn a_routine_is_edited_and_deleted_from_its_menu() {
 }
 
 #[test]
-fn a_probe_is_edited_with_its_service() {
+fn a_routine_that_the_stack_does_not_declare_is_neither_edited_nor_deleted() {
     let mut console = Console::new(World::default());
     console.command("routines").press("e");
     console.shows("there is no routine `mail queue` in the stack");
+    console
+        .press("Enter")
+        .press(". d")
+        .shows("there is no routine `mail queue` in the stack");
 }
 
 #[test]
@@ -427,7 +432,7 @@ fn a_read_only_console_edits_no_routine_and_says_so_at_once() {
     };
     let mut console = Console::with(declared(), facts, true, (80, 24));
     console.command("routines");
-    for key in ["n", "e"] {
+    for key in ["n", "e", "Delete"] {
         console
             .press(key)
             .shows("read-only: routines cannot be changed")

@@ -166,7 +166,12 @@ mod tests {
             (
                 None,
                 tcp("x", "service = \"wep\"\n"),
-                "draft:6: routine \"x\".service: there is no service `wep`; did you mean `web`?",
+                "draft:6: routine \"x\".service: there is no service `wep` in the stack; apply a",
+            ),
+            (
+                None,
+                tcp("x", "env = \"stagin\"\n"),
+                "draft:6: routine \"x\".env: there is no environment `stagin`; did you mean `staging`?",
             ),
             (
                 None,

@@ -13,6 +13,8 @@ pub(super) struct Names {
     kind: &'static str,
     /// Canonical name by folded name or alias.
     canonical: BTreeMap<String, String>,
+    /// The objects are not in the file that is read.
+    stored: bool,
 }
 
 impl Names {
@@ -51,7 +53,11 @@ impl Names {
                 }
             }
         }
-        Self { kind, canonical }
+        Self {
+            kind,
+            canonical,
+            stored: false,
+        }
     }
 
     /// Names and aliases of objects that are stored.
@@ -67,6 +73,7 @@ impl Names {
         Self {
             kind,
             canonical: objects.flat_map(spellings).collect(),
+            stored: true,
         }
     }
 
@@ -102,6 +109,9 @@ impl Names {
             ),
             None => match report.may_suggest().then(|| self.nearest(text)).flatten() {
                 Some(near) => format!("there is no {kind} {shown}; did you mean {}?", quoted(near)),
+                None if self.stored => format!(
+                    "there is no {kind} {shown} in the stack; apply a stack file with it, or correct it"
+                ),
                 None => format!("there is no {kind} {shown}; add it as [[{kind}]] or correct it"),
             },
         };

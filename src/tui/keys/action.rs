@@ -150,6 +150,7 @@ actions! {
     Routine: {
         NewRoutine "new" "write a new routine: first its kind",
         EditRoutine "edit" "edit this routine",
+        DeleteRoutine "delete" "delete this routine (asks first)",
     }
     Editor: {
         SaveText "save" "save: shows what changes, and asks",

@@ -58,6 +58,7 @@ impl View for RoutineScreen {
             Action::Verbs => Reaction::Popup(verbs::of_routine(&self.name).into()),
             Action::NewRoutine => form::new(scene, self.read_only),
             Action::EditRoutine => form::edit(&self.name, scene, self.read_only),
+            Action::DeleteRoutine => form::delete(&self.name, scene, self.read_only),
             _ => self.reader.act(action, scene),
         }
     }

@@ -166,16 +166,15 @@ impl Confirm {
         }
     }
 
-    /// Asks whether to delete a routine.
+    /// Asks whether to delete a routine; `what` is what it does and when. Both are escaped here.
     #[must_use]
-    pub fn delete_routine(name: &str) -> Self {
+    pub fn delete_routine(name: &str, what: &str) -> Self {
         Self {
-            title: "Delete?".to_owned(),
+            title: format!("Delete {}?", safe(name)),
             lines: vec![
-                format!(
-                    "The routine {} leaves the stack and is not run again.",
-                    safe(name)
-                ),
+                safe(what),
+                String::new(),
+                "It leaves the stack and is not run again.".to_owned(),
                 "Its results and changes of state are kept.".to_owned(),
                 "A stack file that still names it brings it back with the next apply.".to_owned(),
             ],

@@ -383,9 +383,9 @@ fn a_routine_is_edited_with_the_editor() {
     edit(&home, &["disk"], "false")
         .expect(2)
         .says(&["the editor (false) ended with"]);
-    edit(&home, &["dsk"], "true")
+    edit(&home, &["web pin"], "true")
         .expect(2)
-        .says(&["there is no routine `dsk` in the stack; did you mean `disk`?"]);
+        .says(&["there is no routine `web pin` in the stack; did you mean `web ping`?"]);
     assert_eq!(kept(&home), [""; 0].map(std::path::PathBuf::from));
     home.run(&["routines", "disk"])
         .expect(0)
@@ -402,18 +402,18 @@ fn a_routine_is_edited_with_the_editor() {
 #[test]
 fn what_was_written_for_a_routine_is_kept_when_it_is_wrong() {
     let home = Home::with_stack(STACK);
-    let ended = edit(&home, &["web ping"], "sed -i s/kind/knd/")
+    let ended = edit(&home, &["web ping"], "sed -i s/cron/crn/")
         .expect(2)
         .says(&[
-            ": routine \"web ping\".knd: unknown key",
+            ": routine \"web ping\".crn: unknown key",
             ": what you wrote is kept here; `opsroom routines edit 'web ping' --file ",
         ]);
     let [file] = &kept(&home)[..] else {
         panic!("{ended:#?}");
     };
     let text = std::fs::read_to_string(file).unwrap();
-    assert!(text.contains("knd = \"shell\""), "{text}");
-    std::fs::write(file, text.replace("knd", "kind").replace("fine", "well")).unwrap();
+    assert!(text.contains("crn = "), "{text}");
+    std::fs::write(file, text.replace("crn", "cron").replace("fine", "well")).unwrap();
     home.run(&[
         "routines",
         "edit",

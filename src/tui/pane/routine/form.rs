@@ -10,6 +10,7 @@ use super::check::Checked;
 use crate::config::stack::{RoutineReader, routine_template, write_routine};
 use crate::core::base::text;
 use crate::core::base::time::Timestamp;
+use crate::core::routine::scheduled::Scheduled;
 use crate::core::stack::routine::{Routine, RoutineKind};
 use crate::core::stack::routine_edit::{RoutineEdit, missing};
 use crate::core::stack::service::Stack;
@@ -24,19 +25,25 @@ use crate::tui::popup::menu::{Menu, MenuChoice, MenuEntry, keys_for};
 use crate::tui::text_box::TextBox;
 use crate::tui::view::canvas::{Canvas, head_of, row, safe, wrapped};
 
-const READ_ONLY: &str = "read-only: routines cannot be changed from this console";
-const NO_STACK: &str = "the stack was not read yet";
 /// Lines below the text, with their rule: at least and at most.
 const FOOT: (u16, u16) = (4, 9);
 /// Cells of a line's number, with the mark of a problem.
 const NUMBER: usize = 5;
 
+/// The stack whose routines are changed, or why they cannot be.
+fn stack_to_change(scene: Scene<'_>, read_only: bool) -> Result<&Arc<Stack>, &'static str> {
+    if read_only {
+        return Err("read-only: routines cannot be changed from this console");
+    }
+    let overview = scene.overview.ok_or("the stack was not read yet")?;
+    Ok(&overview.stack)
+}
+
 /// The menu of kinds for a new routine, or why there is none.
 pub(super) fn new(scene: Scene<'_>, read_only: bool) -> Reaction {
-    let stack = match scene.overview {
-        _ if read_only => return Reaction::Fail(READ_ONLY.to_owned()),
-        None => return Reaction::Fail(NO_STACK.to_owned()),
-        Some(overview) => &overview.stack,
+    let stack = match stack_to_change(scene, read_only) {
+        Ok(stack) => stack,
+        Err(why) => return Reaction::Fail(why.to_owned()),
     };
     let kinds = RoutineKind::ALL.into_iter().filter(|kind| kind.is_run());
     let kinds: Vec<RoutineKind> = kinds.collect();
@@ -55,10 +62,9 @@ pub(super) fn new(scene: Scene<'_>, read_only: bool) -> Reaction {
 
 /// The form for a routine of the stack, or why there is none.
 pub(super) fn edit(name: &str, scene: Scene<'_>, read_only: bool) -> Reaction {
-    let stack = match scene.overview {
-        _ if read_only => return Reaction::Fail(READ_ONLY.to_owned()),
-        None => return Reaction::Fail(NO_STACK.to_owned()),
-        Some(overview) => &overview.stack,
+    let stack = match stack_to_change(scene, read_only) {
+        Ok(stack) => stack,
+        Err(why) => return Reaction::Fail(why.to_owned()),
     };
     match stack.routines.iter().find(|routine| routine.name == name) {
         None => Reaction::Fail(missing(stack, name)),
@@ -67,6 +73,23 @@ pub(super) fn edit(name: &str, scene: Scene<'_>, read_only: bool) -> Reaction {
             text: write_routine(routine),
             stack: Arc::clone(stack),
         }),
+    }
+}
+
+/// The question whether to delete a routine of the stack, or why it cannot be deleted.
+pub(super) fn delete(name: &str, scene: Scene<'_>, read_only: bool) -> Reaction {
+    let stack = match stack_to_change(scene, read_only) {
+        Ok(stack) => stack,
+        Err(why) => return Reaction::Fail(why.to_owned()),
+    };
+    match stored(stack, Some(name)) {
+        None => Reaction::Fail(missing(stack, name)),
+        Some(routine) => {
+            let scheduled = Scheduled::declared(&routine);
+            let (when, call) = (scheduled.when(&stack.timezone), scheduled.describe());
+            let what = format!("{}, {when}: {call}", scheduled.kind());
+            Reaction::Popup(Confirm::delete_routine(name, &what).into())
+        }
     }
 }
 

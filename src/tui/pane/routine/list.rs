@@ -107,6 +107,7 @@ impl View for RoutinesScreen {
         match (action, self.list.selected()) {
             (Action::NewRoutine, _) => form::new(scene, self.read_only),
             (Action::EditRoutine, Some(name)) => form::edit(name, scene, self.read_only),
+            (Action::DeleteRoutine, Some(name)) => form::delete(name, scene, self.read_only),
             _ => self.list.act(action, scene),
         }
     }
