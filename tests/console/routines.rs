@@ -1,5 +1,6 @@
 //! The list of routines and one of them: what they show, and the keys that act on them.
 
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use opsroom::bus::Notice;
 use opsroom::control::routine::{Numbers, RoutineResult, RoutineRow, RoutineSheet, StateChange};
 use opsroom::core::run::act::Act;
@@ -367,6 +368,43 @@ fn a_routine_that_others_changed_is_not_overwritten_unseen() {
         .press("y Enter");
     assert_eq!(saved(&console).len(), 2);
     assert_eq!(edits(&console).len(), 3);
+}
+
+#[test]
+fn a_stack_that_is_read_before_the_answer_does_not_hold_the_form() {
+    let mut console = Console::new(World::default());
+    console
+        .command("routines")
+        .press("n t")
+        .type_text("mail port");
+    console
+        .press("Down Down End Left")
+        .type_text("mail:25")
+        .press("Ctrl-S y");
+    let enter = KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE);
+    let asked = console.send_unanswered(Msg::Key(enter));
+    let [
+        Effect::SaveRoutine {
+            ticket,
+            number,
+            difference,
+        },
+    ] = &asked[..]
+    else {
+        panic!("{asked:?}");
+    };
+    *std::sync::Arc::make_mut(&mut console.world.overview.stack) = difference.after(true);
+    console
+        .send(Msg::Notice(Notice::Stack))
+        .shows("━ new routine ━");
+    console
+        .send(Msg::RoutineSaved(*ticket, *number, Ok(())))
+        .shows("Routines 6");
+    console
+        .press(">")
+        .shows("━ edit mail port ━")
+        .shows("─ valid ─")
+        .hides("changed");
 }
 
 #[test]

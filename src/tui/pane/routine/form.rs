@@ -127,6 +127,8 @@ pub struct RoutineForm {
     text: TextBox,
     /// The routine as it was opened, or saved.
     opened: Option<Box<Routine>>,
+    /// The routine of the last attempt to save, and the revision it was read from.
+    saving: Option<(u64, Box<Routine>)>,
     /// The text as it was opened, or saved.
     before: String,
     stack: Arc<Stack>,
@@ -156,6 +158,7 @@ impl RoutineForm {
             ticket: opening.ticket,
             checked: Checked::of(&text, &reader),
             opened: stored(&stack, name.as_deref()),
+            saving: None,
             name,
             text: text_box,
             before: text,
@@ -181,7 +184,7 @@ impl RoutineForm {
         self.check();
     }
 
-    fn save(&self) -> Reaction {
+    fn save(&mut self) -> Reaction {
         let routine = match &self.checked.read {
             Ok(routine) => routine.clone(),
             Err(problems) => {
@@ -193,6 +196,7 @@ impl RoutineForm {
         if self.opened.as_ref() == Some(&routine) {
             return Reaction::Say("nothing to save: the stack has exactly this".to_owned());
         }
+        self.saving = Some((self.revision, routine.clone()));
         let edit = match self.opened.clone() {
             None => RoutineEdit::Add(vec![*routine]),
             Some(opened) => RoutineEdit::Replace { opened, routine },
@@ -204,16 +208,22 @@ impl RoutineForm {
         })
     }
 
-    /// The text with this number is stored now.
+    /// What was asked for is stored now. Whether the form reads the new stack before or after that
+    /// is open.
     fn saved(&mut self, number: u64) -> Reaction {
-        if let (Ok(routine), true) = (&self.checked.read, number == self.revision) {
-            self.name = Some(routine.name.clone());
-            self.opened = Some(routine.clone());
-            self.before = self.text.text();
-            return Reaction::Close;
+        let Some((_, routine)) = self.saving.take_if(|(of, _)| *of == number) else {
+            return Reaction::Done;
+        };
+        self.name = Some(routine.name.clone());
+        self.opened = Some(routine);
+        self.reader = RoutineReader::new(&self.stack, self.name.as_deref());
+        self.check();
+        if number != self.revision {
+            // It was typed on meanwhile.
+            return Reaction::Done;
         }
-        // It was typed on meanwhile.
-        Reaction::Done
+        self.before = self.text.text();
+        Reaction::Close
     }
 
     /// Reads the text against another stack.
