@@ -8,4 +8,4 @@ pub mod stack;
 mod rule;
 mod text_file;
 
-pub use text_file::read_text;
+pub use text_file::{read_all, read_text};

@@ -21,6 +21,7 @@ pub mod perform;
 pub mod picker;
 pub mod popup;
 pub mod terminal;
+pub mod text_box;
 pub mod theme;
 pub mod verbs;
 pub mod view;

@@ -1,6 +1,8 @@
-//! `opsroom routines`: lists the routines, shows one with its history, runs, pauses or resumes one.
+//! `opsroom routines`: lists the routines, shows one with its history, runs, pauses or resumes one,
+//! takes a report, creates, edits or deletes one.
 
 mod history;
+mod write;
 
 use std::time::Duration;
 
@@ -19,7 +21,7 @@ use crate::core::stack::state::State;
 const WAIT: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(100);
 
-/// List the routines, show one, or run, pause or resume one
+/// List the routines, show one, run, pause, resume, create, edit or delete one
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct RoutinesArgs {
@@ -78,6 +80,12 @@ enum RoutineAct {
         json: bool,
     },
     History(history::HistoryArgs),
+    /// Add the routines of a file to the stack
+    Create(write::CreateArgs),
+    /// Edit a routine of the stack with $EDITOR
+    Edit(write::EditArgs),
+    /// Delete a routine of the stack; its results are kept
+    Delete(write::DeleteArgs),
     /// End the pause of a routine
     Resume {
         #[arg(value_name = "NAME")]
@@ -90,7 +98,12 @@ enum RoutineAct {
 
 impl RoutinesArgs {
     pub(super) const fn changes(&self) -> bool {
-        !matches!(self.act, None | Some(RoutineAct::History(_)))
+        match &self.act {
+            None | Some(RoutineAct::History(_)) => false,
+            Some(RoutineAct::Create(args)) => !args.dry_run,
+            Some(RoutineAct::Edit(args)) => !args.dry_run,
+            Some(_) => true,
+        }
     }
 }
 
@@ -140,6 +153,9 @@ pub(super) async fn perform(args: &RoutinesArgs, start: &Start) -> Result<Code, 
             act::perform(&control, report, terms(*json)).await
         }
         Some(RoutineAct::History(args)) => history::perform(args, start).await,
+        Some(RoutineAct::Create(args)) => write::create(args, start).await,
+        Some(RoutineAct::Edit(args)) => write::edit(args, start).await,
+        Some(RoutineAct::Delete(args)) => write::delete(args, start).await,
         Some(RoutineAct::Resume { name, json }) => {
             let control = start.open_cli().await?;
             let resume = Act::ResumeRoutine {
@@ -224,7 +240,7 @@ pub(super) async fn print(name: Option<&str>, json: bool, start: &Start) -> Resu
     if json {
         out.json(&rows)?;
     } else if rows.is_empty() {
-        out.line("there are no routines: add [[routine]] to the stack file")?;
+        out.line("there are no routines: add [[routine]] to the stack file, or `opsroom routines create`")?;
     } else {
         let rows: Vec<_> = rows.iter().map(|row| cells(row, now)).collect();
         let heading = [

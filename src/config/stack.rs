@@ -69,13 +69,17 @@
 
 mod action;
 mod approve;
+mod draft;
 mod maintenance;
 mod names;
 mod routine;
 mod service;
+mod template;
 mod write;
 
-pub use write::write;
+pub use draft::{Amount, RoutineReader, has_comments};
+pub use template::routine_template;
+pub use write::{write, write_routine};
 
 use self::names::Names;
 use super::rule;

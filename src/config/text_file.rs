@@ -15,18 +15,26 @@ pub const MAX_BYTES: u64 = 8 * 1024 * 1024;
 /// One problem: missing, a folder, unreadable, larger than `MAX_BYTES`, or not UTF-8 (with the
 /// line).
 pub fn read_text(path: &Path) -> Result<String, Vec<Problem>> {
+    read_all(&path.display().to_string(), File::open(path))
+}
+
+/// The text of what was opened, called `file` in messages.
+///
+/// # Errors
+/// As for [`read_text`].
+pub fn read_all(file: &str, opened: std::io::Result<impl Read>) -> Result<String, Vec<Problem>> {
     let problem = |line, message: String| {
         vec![Problem {
-            file: path.display().to_string(),
+            file: file.to_owned(),
             line,
             key: String::new(),
             message,
         }]
     };
     let mut bytes = Vec::new();
-    File::open(path)
+    opened
         // One byte more than allowed shows that it is too large, also for pipes without a length.
-        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+        .and_then(|source| source.take(MAX_BYTES + 1).read_to_end(&mut bytes))
         .map_err(|e| problem(0, unreadable(&e)))?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(problem(

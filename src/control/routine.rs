@@ -1,6 +1,7 @@
 //! Routines for people: the list, and one with its history.
 
 mod act;
+mod edit;
 pub mod series;
 mod text;
 pub mod watch;
@@ -13,6 +14,7 @@ use std::collections::HashMap;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+pub use self::edit::next_slots;
 use super::{Control, Refusal};
 use crate::core::base::suggest::nearest;
 use crate::core::base::time::Timestamp;

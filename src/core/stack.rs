@@ -2,6 +2,7 @@
 
 pub mod maintenance;
 pub mod routine;
+pub mod routine_edit;
 pub mod service;
 pub mod shell;
 pub mod state;

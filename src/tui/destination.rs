@@ -1,10 +1,13 @@
 //! The places of the console that are opened over home, with the data to open them. `pane.rs` opens
 //! the view of each.
 
+use std::sync::Arc;
+
 use super::msg::RunFilter;
 use crate::core::base::text;
 use crate::core::run::RunId;
 use crate::core::run::act::Act;
+use crate::core::stack::service::Stack;
 
 /// Maximum number of lines.
 const MAX_LINES: usize = 20_000;
@@ -26,6 +29,13 @@ pub enum Destination {
     Routine { name: String },
     /// The chart of a routine.
     Chart { name: String },
+    /// The form for a routine: a new one, or the routine `name`. `text` is what is written there
+    /// first, `stack` what it is read against.
+    RoutineForm {
+        name: Option<String>,
+        text: String,
+        stack: Arc<Stack>,
+    },
     /// All runbooks.
     Runbooks {},
     /// A runbook.

@@ -123,6 +123,7 @@ impl Home {
             | Destination::Routines { .. }
             | Destination::Routine { .. }
             | Destination::Chart { .. }
+            | Destination::RoutineForm { .. }
             | Destination::Runbooks { .. }
             | Destination::Runbook { .. } => return,
         }

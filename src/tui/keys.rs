@@ -26,12 +26,14 @@ pub enum Context {
     RunList,
     /// The log within a run.
     RunLog,
+    /// The list of routines, or one of them.
+    Routine,
+    /// A form of several lines.
+    Editor,
     /// A log on the whole screen, from the shell.
     File,
     /// A run's log on the whole screen of the console.
     WholeLog,
-    /// A routine.
-    Routine,
     /// The chart of a routine.
     Chart,
     /// Command bar, search prompt, text field of a dialog.
@@ -42,16 +44,17 @@ pub enum Context {
 
 impl Context {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::List,
         Self::Reader,
         Self::Home,
         Self::Log,
         Self::RunList,
         Self::RunLog,
+        Self::Routine,
+        Self::Editor,
         Self::File,
         Self::WholeLog,
-        Self::Routine,
         Self::Chart,
         Self::Text,
         Self::Dialog,
@@ -107,6 +110,7 @@ impl Context {
                 Table::Routine,
             ],
             Self::Chart => &[Table::Always, Table::Chart],
+            Self::Editor => &[Table::Always, Table::Editor, Table::Text],
             Self::Text => &[Table::Always, Table::Text],
             Self::Dialog => &[Table::Always, Table::Dialog],
         }
@@ -116,7 +120,7 @@ impl Context {
     #[must_use]
     pub const fn fallback(self) -> Option<Table> {
         match self {
-            Self::Text | Self::Dialog => Some(Table::Move),
+            Self::Text | Self::Editor | Self::Dialog => Some(Table::Move),
             Self::Log | Self::RunLog => Some(Table::Viewer),
             Self::WholeLog | Self::Chart => Some(Table::Global),
             _ => None,
@@ -126,7 +130,7 @@ impl Context {
     /// Characters are text, not keys.
     #[must_use]
     pub const fn is_text(self) -> bool {
-        matches!(self, Self::Text)
+        matches!(self, Self::Text | Self::Editor)
     }
 }
 

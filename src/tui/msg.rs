@@ -17,6 +17,7 @@ use crate::core::run::compare::Comparison;
 use crate::core::run::lockout::Lockout;
 use crate::core::run::plan::{Plan, Target};
 use crate::core::run::{AuditRow, Run, RunId};
+use crate::core::stack::routine_edit::RoutineEdit;
 use crate::logfile::log_view::LogRequest;
 use crate::logfile::source::LogUpdate;
 
@@ -27,8 +28,8 @@ pub use crate::control::routine::{RoutineRow, RoutineSheet};
 pub use crate::control::run::orders::Approval;
 pub use crate::control::runbook::{RunbookRow, RunbookSheet};
 pub use crate::control::{
-    AuditFilter, ChosenRun, EnginePlace, HomeView, LeftOver, Overview, PlanCard, RunDetail,
-    RunFilter, RunPage, not_listed,
+    AuditFilter, ChosenRun, Difference, EnginePlace, HomeView, LeftOver, Overview, PlanCard,
+    RunDetail, RunFilter, RunPage, not_listed,
 };
 
 /// A message to the console. Errors are the text of the refusal.
@@ -75,6 +76,12 @@ pub enum Msg {
     Routines(Ticket, Result<Vec<RoutineRow>, String>),
     Routine(Ticket, Result<Box<RoutineSheet>, String>),
     Chart(Ticket, Result<Box<RoutineChart>, String>),
+    /// What an edit of a routine changes; the number is that of its request.
+    RoutineDifference(Ticket, u64, Result<Box<Difference>, String>),
+    /// The result of [`Effect::SaveRoutine`], with the number of the request.
+    RoutineSaved(Ticket, u64, Result<(), String>),
+    /// The routine of that name was deleted, or not.
+    RoutineDeleted(String, Result<(), String>),
     Runbooks(Ticket, Result<Vec<RunbookRow>, String>),
     Runbook(Ticket, Result<Box<RunbookSheet>, String>),
     /// The result of [`Effect::FindRun`].
@@ -188,6 +195,19 @@ pub enum Effect {
         ticket: Ticket,
         ask: ChartAsk,
     },
+    /// What an edit of a routine changes in the stack.
+    RoutineDifference {
+        ticket: Ticket,
+        number: u64,
+        edit: Box<RoutineEdit>,
+    },
+    /// Make the change that was shown.
+    SaveRoutine {
+        ticket: Ticket,
+        number: u64,
+        difference: Box<Difference>,
+    },
+    DeleteRoutine(String),
     /// All runbooks with the newest run of each.
     Runbooks(Ticket),
     /// One runbook.

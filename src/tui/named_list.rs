@@ -66,6 +66,12 @@ impl<R: NamedRow> NamedList<R> {
         self.all().iter().filter(holds).collect()
     }
 
+    /// The name of the selected row.
+    #[must_use]
+    pub fn selected(&self) -> Option<&str> {
+        self.picker.key().map(String::as_str)
+    }
+
     fn keys(&self) -> Vec<String> {
         let shown = self.shown();
         shown.iter().map(|row| row.name().to_owned()).collect()

@@ -19,6 +19,7 @@ use self::file::FileLog;
 use self::reader::TextReader;
 use self::routine::RoutineScreen;
 use self::routine::chart::ChartScreen;
+use self::routine::form::RoutineForm;
 use self::routine::list::RoutinesScreen;
 use self::run::RunScreen;
 use self::run::runs::RunsScreen;
@@ -86,6 +87,7 @@ views! {
     Routines {} => RoutinesScreen,
     Routine { name } => RoutineScreen,
     Chart { name } => ChartScreen,
+    RoutineForm { name, text, stack } => RoutineForm,
     Runbooks {} => RunbooksScreen,
     Runbook { name } => RunbookScreen,
     Log { run } => WholeLog,
@@ -115,6 +117,11 @@ pub trait View {
     /// Esc: closes its innermost layer; false if none is open.
     fn back(&mut self, _scene: Scene<'_>) -> bool {
         false
+    }
+
+    /// The question to ask before it is left, if something in it would be lost.
+    fn before_leaving(&self) -> Option<Popup> {
+        None
     }
 
     /// Gives focus to the pane under the mouse; a click also selects the row there. True if that is

@@ -153,6 +153,26 @@ async fn ask(effect: Effect, control: &Control) -> Option<Msg> {
             let chart = control.routine_chart(ask).await;
             Msg::Chart(ticket, with_text(chart.map(Box::new)))
         }
+        Effect::RoutineDifference {
+            ticket,
+            number,
+            edit,
+        } => {
+            let difference = control.routine_difference(&edit).await;
+            Msg::RoutineDifference(ticket, number, with_text(difference.map(Box::new)))
+        }
+        Effect::SaveRoutine {
+            ticket,
+            number,
+            difference,
+        } => {
+            let saved = control.apply(&difference, true).await;
+            Msg::RoutineSaved(ticket, number, with_text(saved))
+        }
+        Effect::DeleteRoutine(name) => {
+            let deleted = control.delete_routine(&name).await;
+            Msg::RoutineDeleted(name, with_text(deleted))
+        }
         Effect::Runbooks(ticket) => Msg::Runbooks(ticket, with_text(control.runbooks().await)),
         Effect::Runbook { ticket, name } => {
             let sheet = control.runbook(&name).await;

@@ -2,6 +2,7 @@
 //! that a person would type, and goes through the same plan card.
 
 use super::destination::Destination;
+use super::keys::Action;
 use super::msg::{Effect, Overview, RunFilter};
 use super::pane::stack::target::log_of;
 use super::popup::confirm::Confirm;
@@ -14,6 +15,7 @@ use crate::core::run::lockout::LockEnd;
 use crate::core::run::orders::Pace;
 use crate::core::run::summary::RunSummary;
 use crate::core::stack::service::{Service, Stack, Verb};
+use crate::core::stack::state::State;
 
 /// How a verb is offered and typed.
 struct Offer {
@@ -294,6 +296,13 @@ pub fn of_routine(name: &str) -> Menu {
         MenuEntry::new('c', "continue", act(resume))
             .noted("ends the pause")
             .changing(),
+        MenuEntry::new('w', "report …", MenuChoice::Menu(reports_of(name)))
+            .noted("of a heartbeat, or a task of a person")
+            .changing(),
+        MenuEntry::new('e', "edit", MenuChoice::Act(Action::EditRoutine)).changing(),
+        MenuEntry::new('d', "delete …", MenuChoice::Act(Action::DeleteRoutine))
+            .noted("its results are kept")
+            .changing(),
         MenuEntry::new(
             'y',
             "copy the name",
@@ -301,6 +310,24 @@ pub fn of_routine(name: &str) -> Menu {
         ),
     ];
     Menu::new(name, entries)
+}
+
+/// How a routine that waits for reports went.
+fn reports_of(name: &str) -> Menu {
+    let report = |(key, label, state): (char, &str, State)| {
+        let report = Act::ReportRoutine {
+            routine: name.to_owned(),
+            state,
+            note: None,
+        };
+        MenuEntry::new(key, label, MenuChoice::Perform(Effect::act(report))).changing()
+    };
+    let states = [
+        ('o', "done, ok", State::Ok),
+        ('d', "done with problems", State::Degraded),
+        ('f', "failed", State::Failing),
+    ];
+    Menu::new(&format!("report {name}"), states.map(report).into())
 }
 
 /// For how long a routine is paused.

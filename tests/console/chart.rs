@@ -110,7 +110,7 @@ pub fn answer(ask: ChartAsk) -> Result<RoutineChart, String> {
 /// The chart of a routine, opened from the list.
 fn open_in(size: (u16, u16), colour: bool) -> Console {
     let mut console = Console::with(World::default(), Facts::default(), colour, size);
-    console.command("routines").press("G k Enter v");
+    console.command("routines").press("G k k Enter v");
     console
 }
 
@@ -154,7 +154,7 @@ fn it_opens_from_a_routine_and_from_its_menu() {
         .press("Esc")
         .press(". v")
         .shows("web ping  last 24 h");
-    console.press("Esc").press("g j j Enter v");
+    console.press("Esc").press("g j j j Enter v");
     console.shows("there is no routine `thirtieth");
 }
 

@@ -2392,7 +2392,7 @@ fn a_lagging_console_reads_everything_again() {
 // --- every screen
 
 /// The keys that open each screen.
-const SCREENS: [&str; 29] = [
+const SCREENS: [&str; 32] = [
     "",
     "f",
     "2 f",
@@ -2422,6 +2422,9 @@ const SCREENS: [&str; 29] = [
     ": d e p l y o Enter",
     ": d e p l o y Space w e b Space p r o d F2",
     ": d e p l o y Space w e b Space p r o d Enter",
+    ": r o u t i n e s Enter n",
+    ": r o u t i n e s Enter n h",
+    ": r o u t i n e s Enter n h x Esc",
 ];
 
 fn go(console: &mut Console, keys: &str) {

@@ -1,5 +1,7 @@
 //! The list of routines and one of them: what they show, and the keys that act on them.
 
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use opsroom::bus::Notice;
 use opsroom::control::routine::{
     Numbers, RoutineResult, RoutineRow, RoutineSheet, StateChange, WindowRow,
 };
@@ -7,7 +9,8 @@ use opsroom::core::routine::window::InMaintenance;
 use opsroom::core::run::act::Act;
 use opsroom::core::run::lockout::LockEnd;
 use opsroom::core::stack::maintenance::MaintenanceMode;
-use opsroom::core::stack::routine::Routine;
+use opsroom::core::stack::routine::{Check, Routine};
+use opsroom::core::stack::routine_edit::RoutineEdit;
 use opsroom::core::stack::state::State;
 use opsroom::store::RoutinePause;
 use opsroom::tui::facts::Facts;
@@ -241,4 +244,291 @@ fn the_list_of_routines_with_styles() {
         console.command("routines");
         insta::assert_snapshot!(format!("routines_{width}"), with_styles(&console.paint()));
     }
+}
+
+/// A world whose stack declares the routine that is listed first.
+fn declared() -> World {
+    let mut world = World::default();
+    std::sync::Arc::make_mut(&mut world.overview.stack)
+        .routines
+        .push(Routine {
+            name: "mail queue".to_owned(),
+            check: Check::Tcp {
+                address: "mail:25".to_owned(),
+            },
+            every_ms: Some(60_000),
+            ..Routine::default()
+        });
+    world
+}
+
+/// The edits that were asked for.
+fn edits(console: &Console) -> Vec<RoutineEdit> {
+    let edit = |effect: &Effect| match effect {
+        Effect::RoutineDifference { edit, .. } => Some((**edit).clone()),
+        _ => None,
+    };
+    console.wanted.iter().filter_map(edit).collect()
+}
+
+/// The changes that were asked for, as lines.
+fn saved(console: &Console) -> Vec<String> {
+    let lines = |effect: &Effect| match effect {
+        Effect::SaveRoutine { difference, .. } => difference.lines(),
+        _ => Vec::new(),
+    };
+    console.wanted.iter().flat_map(lines).collect()
+}
+
+#[test]
+fn a_routine_is_created_from_the_keyboard() {
+    let mut console = Console::new(World::default());
+    console
+        .command("routines")
+        .press("n")
+        .shows("New routine")
+        .shows("a port that takes connections")
+        .hides("collect");
+    console
+        .press("t")
+        .shows("━ new routine ━")
+        .shows("kind = \"tcp\"")
+        .shows("2 problems")
+        .shows("line 2, routine \"\".name: ");
+    console.press("Ctrl-S").shows("not saved: 2 problems");
+    console.type_text("mail port");
+    console
+        .shows("1 problem")
+        .shows("line 4, routine \"mail port\"");
+    console.press("Down Down End Left").type_text("mail:2");
+    console
+        .type_text("5")
+        .shows("─ valid ─")
+        .shows("connect to mail:25");
+    console
+        .shows("next Sat 2026-11-21 ")
+        .shows("comments are not kept")
+        .shows(" changed ");
+    console
+        .press("Ctrl-S")
+        .shows("Save?")
+        .shows("+ routine mail port")
+        .press("Enter");
+    console.shows("kind = \"tcp\"");
+    assert_eq!(saved(&console), [""; 0], "Enter alone saves nothing");
+    console.press("Ctrl-S").press("y Enter");
+    console.shows("saved").shows("Routines 8");
+    assert_eq!(saved(&console), ["+ routine mail port"]);
+    assert_eq!(console.acts(), []);
+}
+
+#[test]
+fn a_refused_routine_stays_in_its_form_with_the_reason() {
+    let mut world = declared();
+    world.refusal = Some("the store is locked".to_owned());
+    let mut console = Console::new(world);
+    console
+        .command("routines")
+        .press("e")
+        .shows("━ edit mail queue ━");
+    console
+        .press("Down Down Down Down End Left")
+        .type_text("25");
+    console
+        .press("Ctrl-S")
+        .shows("~ routine mail queue: address mail:25 → mail:2525");
+    console.press("y Enter");
+    console
+        .shows("refused")
+        .shows("not saved: the store is locked")
+        .shows("address = \"mail:2525\"");
+    console
+        .type_text("0")
+        .shows("address = \"mail:25250\"")
+        .shows("─ valid ─");
+    console.world.refusal = None;
+    console.press("Ctrl-S").press("y Enter").shows("Routines 8");
+}
+
+#[test]
+fn a_form_asks_before_what_was_written_is_dropped() {
+    let mut console = Console::new(declared());
+    console
+        .command("routines")
+        .press("e")
+        .press("Esc")
+        .shows("Routines 8");
+    console.press("e").type_text("# why: ");
+    console
+        .press("Esc")
+        .shows("Not saved")
+        .press("Enter")
+        .shows("# why: [[routine]]");
+    console
+        .press("Ctrl-C")
+        .shows("Not saved")
+        .press("Esc")
+        .shows("# why: [[routine]]");
+    console
+        .press("Esc")
+        .press("y Enter")
+        .shows("Routines 8")
+        .hides("# why");
+    console.press(">").shows("# why: [[routine]]");
+    assert_eq!(saved(&console), [""; 0]);
+}
+
+#[test]
+fn a_routine_that_others_changed_is_not_overwritten_unseen() {
+    let mut console = Console::new(declared());
+    console
+        .command("routines")
+        .press("e")
+        .press("Down Down Down Down End Left")
+        .type_text("25");
+    let stack = std::sync::Arc::make_mut(&mut console.world.overview.stack);
+    stack.routines[0].every_ms = Some(120_000);
+    console
+        .press("Ctrl-S")
+        .shows("was changed by somebody else");
+    console.send(Msg::Notice(Notice::Stack)).press("Ctrl-S");
+    console
+        .shows("was changed by somebody else")
+        .shows("mail:2525");
+    console
+        .press("Ctrl-S")
+        .shows("every 2m → 1m")
+        .press("y Enter");
+    assert_eq!(saved(&console).len(), 2);
+    assert_eq!(edits(&console).len(), 3);
+}
+
+#[test]
+fn a_stack_that_is_read_before_the_answer_does_not_hold_the_form() {
+    let mut console = Console::new(World::default());
+    console
+        .command("routines")
+        .press("n t")
+        .type_text("mail port");
+    console
+        .press("Down Down End Left")
+        .type_text("mail:25")
+        .press("Ctrl-S y");
+    let enter = KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE);
+    let asked = console.send_unanswered(Msg::Key(enter));
+    let [
+        Effect::SaveRoutine {
+            ticket,
+            number,
+            difference,
+        },
+    ] = &asked[..]
+    else {
+        panic!("{asked:?}");
+    };
+    *std::sync::Arc::make_mut(&mut console.world.overview.stack) = difference.after(true);
+    console
+        .send(Msg::Notice(Notice::Stack))
+        .shows("━ new routine ━");
+    console
+        .send(Msg::RoutineSaved(*ticket, *number, Ok(())))
+        .shows("Routines 8");
+    console
+        .press(">")
+        .shows("━ edit mail port ━")
+        .shows("─ valid ─")
+        .hides("changed");
+}
+
+#[test]
+fn pasted_lines_are_lines_of_the_form() {
+    let mut console = Console::new(World::default());
+    console.command("routines").press("n h").press("Ctrl-U");
+    console.send(Msg::Paste("a\n\tb\u{1b}[31m".to_owned()));
+    console
+        .shows("  2 a")
+        .shows("  3   b^[[31m")
+        .shows("not TOML");
+}
+
+#[test]
+fn a_routine_is_edited_and_deleted_from_its_menu() {
+    let mut console = Console::new(declared());
+    console
+        .command("routines")
+        .press(".")
+        .press("e")
+        .shows("━ edit mail queue ━");
+    console
+        .press("Esc")
+        .press(". d")
+        .shows("Its results and changes of state are kept");
+    console
+        .shows("brings it back")
+        .shows("tcp, every 1m: connect to mail:25")
+        .press("Enter")
+        .shows("Routines 8");
+    let delete = Effect::DeleteRoutine("mail queue".to_owned());
+    assert!(
+        !console.wanted.contains(&delete),
+        "Enter alone deletes nothing"
+    );
+    console
+        .press(". d y Enter")
+        .shows("mail queue is deleted; its results are kept");
+    assert!(console.wanted.contains(&delete));
+    console
+        .press("Enter")
+        .shows("━ mail queue ━")
+        .press("e")
+        .shows("━ edit mail queue ━");
+}
+
+#[test]
+fn a_routine_that_the_stack_does_not_declare_is_neither_edited_nor_deleted() {
+    let mut console = Console::new(World::default());
+    console.command("routines").press("e");
+    console.shows("there is no routine `mail queue` in the stack");
+    console
+        .press("Enter")
+        .press(". d")
+        .shows("there is no routine `mail queue` in the stack");
+}
+
+#[test]
+fn a_read_only_console_edits_no_routine_and_says_so_at_once() {
+    let facts = Facts {
+        read_only: true,
+        ..Facts::default()
+    };
+    let mut console = Console::with(declared(), facts, true, (80, 24));
+    console.command("routines");
+    for key in ["n", "e", "Delete"] {
+        console
+            .press(key)
+            .shows("read-only: routines cannot be changed")
+            .shows("Routines 8");
+    }
+    console
+        .press(".")
+        .press("e")
+        .shows("read-only: routines cannot be changed");
+    console.press(".").shows("read-only");
+}
+
+#[test]
+fn the_form_of_a_routine_with_styles() {
+    let mut console = Console::new(declared());
+    console
+        .command("routines")
+        .press("n h")
+        .type_text("web health");
+    insta::assert_snapshot!("routine_form_80", with_styles(&console.paint()));
+    let mut console = Console::new(declared());
+    console
+        .command("routines")
+        .press("e")
+        .press("Down Down Down Down End Left")
+        .type_text("25");
+    insta::assert_snapshot!("routine_edit_80", with_styles(&console.paint()));
 }

@@ -198,6 +198,7 @@ fn key_event(name: &str) -> KeyEvent {
         "Space" => KeyCode::Char(' '),
         "F8" => KeyCode::F(8),
         "Backspace" => KeyCode::Backspace,
+        "Delete" => KeyCode::Delete,
         one => {
             let mut chars = one.chars();
             let (Some(c), None) = (chars.next(), chars.next()) else {

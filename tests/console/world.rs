@@ -39,8 +39,8 @@ use opsroom::logfile::log_view::{LogRequest, LogView};
 use opsroom::logfile::run_spool::Writer;
 use opsroom::logfile::source::LogUpdate;
 use opsroom::tui::msg::{
-    ChosenRun, Effect, EnginePlace, HomeView, LogFile, Msg, Overview, PlanCard, RunDetail, RunPage,
-    Ticket,
+    ChosenRun, Difference, Effect, EnginePlace, HomeView, LogFile, Msg, Overview, PlanCard,
+    RunDetail, RunPage, Ticket,
 };
 
 /// 2026-11-21 21:04:11 UTC.
@@ -175,6 +175,22 @@ impl World {
             }
             Effect::Chart { ticket, ask } => {
                 Msg::Chart(ticket, crate::chart::answer(ask).map(Box::new))
+            }
+            Effect::RoutineDifference {
+                ticket,
+                number,
+                edit,
+            } => {
+                let before = (*self.overview.stack).clone();
+                let after = edit.of(&before);
+                let difference = after.map(|after| Box::new(Difference::between(before, &after)));
+                Msg::RoutineDifference(ticket, number, difference)
+            }
+            Effect::SaveRoutine { ticket, number, .. } => {
+                Msg::RoutineSaved(ticket, number, self.refusal.clone().map_or(Ok(()), Err))
+            }
+            Effect::DeleteRoutine(name) => {
+                Msg::RoutineDeleted(name, self.refusal.clone().map_or(Ok(()), Err))
             }
             Effect::LogFiles => Msg::LogFiles(vec![LogFile {
                 path: "/var/log/nginx/error.log".to_owned(),

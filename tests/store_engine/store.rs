@@ -279,6 +279,7 @@ suite! {
         the_record_of_a_run_is_everything_about_it, a_plan_card_shows_what_like_it_ran_before,
         a_plan_card_shows_what_its_run_would_wait_for, a_list_of_runs_has_the_positions_of_its_queued_ones,
         the_newest_run_that_fits_a_description_is_found, breakers_are_closed_by_service_environment_or_host,
+        an_edited_routine_is_announced_audited_and_must_still_be_as_it_was_opened,
         applying_makes_the_changes_that_were_shown, the_workspace_is_the_one_named_or_the_only_one,
         a_process_knows_its_store_and_its_clock, a_plan_made_before_the_end_of_a_lock_is_started_after_it,
         a_refused_address_shows_no_secret, the_ended_run_is_announced_with_the_run_that_goes_on,

@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::core::base::suggest::nearest;
-use crate::core::base::toml_doc::{Field, Report, Section, quoted};
+use crate::core::base::toml_doc::{Field, Report, Section, quoted, shown};
 
 /// All names and aliases of one kind of object.
+#[derive(Debug, Clone)]
 pub(super) struct Names {
     kind: &'static str,
     /// Canonical name by folded name or alias.
     canonical: BTreeMap<String, String>,
+    /// The objects are not in the file that is read.
+    stored: bool,
 }
 
 impl Names {
@@ -50,7 +53,45 @@ impl Names {
                 }
             }
         }
-        Self { kind, canonical }
+        Self {
+            kind,
+            canonical,
+            stored: false,
+        }
+    }
+
+    /// Names and aliases of objects that are stored.
+    pub fn of<'a>(
+        kind: &'static str,
+        objects: impl Iterator<Item = (&'a str, &'a [String])>,
+    ) -> Self {
+        let spellings = |(name, aliases): (&'a str, &'a [String])| {
+            let all = std::iter::once(name).chain(aliases.iter().map(String::as_str));
+            all.map(|spelling| (fold(spelling), name.to_owned()))
+                .collect::<Vec<_>>()
+        };
+        Self {
+            kind,
+            canonical: objects.flat_map(spellings).collect(),
+            stored: true,
+        }
+    }
+
+    /// Reports the name of a section that one of these objects has.
+    pub fn refuse(&self, report: &mut Report, section: &Section<'_>) {
+        let Some(field) = section.get("name") else {
+            return;
+        };
+        let text = field.value().as_str().unwrap_or_default();
+        if let Some(name) = self.canonical.get(&fold(text)) {
+            let (text, kind, name) = (quoted(text), self.kind, shown(name));
+            field.conflict(
+                report,
+                format!(
+                    "{text} is the name of a {kind} that is stored ({name}); choose another one"
+                ),
+            );
+        }
     }
 
     /// Resolves a reference; it must be written as declared, so that a file can be searched for it.
@@ -68,6 +109,9 @@ impl Names {
             ),
             None => match report.may_suggest().then(|| self.nearest(text)).flatten() {
                 Some(near) => format!("there is no {kind} {shown}; did you mean {}?", quoted(near)),
+                None if self.stored => format!(
+                    "there is no {kind} {shown} in the stack; apply a stack file with it, or correct it"
+                ),
                 None => format!("there is no {kind} {shown}; add it as [[{kind}]] or correct it"),
             },
         };

@@ -50,6 +50,12 @@ pub fn write(stack: &Stack) -> String {
     file
 }
 
+/// Writes a routine as a stack file has it.
+#[must_use]
+pub fn write_routine(r: &Routine) -> String {
+    format!("[[routine]]\n{}", routine(r).lines())
+}
+
 fn environment(e: &Environment) -> Pairs {
     let mut out = Pairs::default();
     out.text("name", &e.name);

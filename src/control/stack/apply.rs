@@ -22,6 +22,26 @@ pub struct Difference {
 }
 
 impl Difference {
+    /// What turns one stack into another, in the workspace of the first. Nothing is known to depend on
+    /// what is deleted.
+    #[must_use]
+    pub fn between(before: Stack, after: &Stack) -> Self {
+        let (gone, changes): (Vec<_>, Vec<_>) = stack::diff(&before, after)
+            .into_iter()
+            .partition(Change::is_deletion);
+        let deletion = |change| Deletion {
+            change,
+            attached: Attached::default(),
+        };
+        Self {
+            workspace: before.workspace.clone(),
+            timezone: after.timezone.clone(),
+            before,
+            changes,
+            deletions: gone.into_iter().map(deletion).collect(),
+        }
+    }
+
     /// The changes to make: the deletions first, if `prune`.
     pub fn wanted(&self, prune: bool) -> impl Iterator<Item = &Change> {
         let deletions = self
@@ -30,6 +50,12 @@ impl Difference {
             .filter(move |_| prune)
             .map(|deletion| &deletion.change);
         deletions.chain(&self.changes)
+    }
+
+    /// The changes as lines, the deletions among them: `~ routine web-up: every 1m → 2m`.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.wanted(true).flat_map(stack::describe).collect()
     }
 
     /// The stack as it would be.
@@ -70,33 +96,20 @@ impl Control {
             },
         };
         self.stack_holds_no_secret(stack)?;
-        let (gone, changes): (Vec<_>, Vec<_>) = stack::diff(&before, stack)
-            .into_iter()
-            .partition(Change::is_deletion);
-        let mut deletions = Vec::new();
-        for change in gone {
-            let attached = match (&scope, change.owner()) {
-                (Some(scope), Some(owner)) => {
-                    let routines = routines_of(&before, &owner);
-                    let mut with_results = probes_of(&before, &owner);
-                    with_results.extend_from_slice(&routines);
-                    Attached {
-                        routines,
-                        results: scope.result_count(&with_results).await?,
-                        ..scope.attached(&owner).await?
-                    }
-                }
-                _ => Attached::default(),
-            };
-            deletions.push(Deletion { change, attached });
+        let mut difference = Difference::between(before, stack);
+        for Deletion { change, attached } in &mut difference.deletions {
+            if let (Some(scope), Some(owner)) = (&scope, change.owner()) {
+                let routines = routines_of(&difference.before, &owner);
+                let mut with_results = probes_of(&difference.before, &owner);
+                with_results.extend_from_slice(&routines);
+                *attached = Attached {
+                    routines,
+                    results: scope.result_count(&with_results).await?,
+                    ..scope.attached(&owner).await?
+                };
+            }
         }
-        Ok(Difference {
-            workspace: name.to_owned(),
-            timezone: stack.timezone.clone(),
-            before,
-            changes,
-            deletions,
-        })
+        Ok(difference)
     }
 
     /// Makes the changes that were shown; the deletions among them only with `prune`.

@@ -5,7 +5,7 @@ use super::{App, bar, scene};
 use crate::control::run::left_over;
 use crate::core::run::RunId;
 use crate::core::run::need::NeedReason;
-use crate::tui::keys::{Action, Context};
+use crate::tui::keys::Action;
 use crate::tui::msg::{Effect, RunFilter};
 use crate::tui::pane::Screen;
 use crate::tui::pane::{Destination, Reaction};
@@ -43,7 +43,13 @@ impl App {
             return;
         }
         let scene = scene(self.overview.as_ref(), self.now, self.size);
-        if !top_view_mut(&mut self.home, &mut self.screens).back(scene) {
+        let view = top_view_mut(&mut self.home, &mut self.screens);
+        if view.back(scene) {
+            return;
+        }
+        if let Some(question) = view.before_leaving() {
+            self.popups.push(question);
+        } else {
             self.leave();
         }
     }
@@ -53,7 +59,7 @@ impl App {
         if self.popups.is_empty() && self.bar.take().is_some() {
             return self.say("dropped");
         }
-        if self.context() == Context::Text {
+        if self.context().is_text() {
             return self.back();
         }
         let (quit, back) = (self.key_name(Action::Quit), self.key_name(Action::Back));

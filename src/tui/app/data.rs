@@ -203,6 +203,14 @@ impl App {
                 self.show_error(format!("what is kept for you was not written: {why}"));
             }
             Msg::Noted(Ok(())) => {}
+            Msg::RoutineSaved(_, _, Ok(())) => self.say("saved; the schedule is read again"),
+            Msg::RoutineSaved(_, _, Err(why)) => self.show_error(format!("not saved: {why}")),
+            Msg::RoutineDeleted(name, Ok(())) => {
+                self.say(format!("{name} is deleted; its results are kept"));
+            }
+            Msg::RoutineDeleted(name, Err(why)) => {
+                self.show_error(format!("{name} was not deleted: {why}"));
+            }
             // Popups and views have taken these.
             Msg::LogFiles(_)
             | Msg::Detail(_, Err(_))
@@ -211,6 +219,7 @@ impl App {
             | Msg::Routines(..)
             | Msg::Routine(..)
             | Msg::Chart(..)
+            | Msg::RoutineDifference(..)
             | Msg::Runbooks(..)
             | Msg::Runbook(..)
             | Msg::Blockers(..)

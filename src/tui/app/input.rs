@@ -73,7 +73,8 @@ impl App {
         }
         if !self.popups.is_empty() || self.context().is_text() {
             let effects = self.paste(text);
-            if burst::holds_enter(text) && self.popups.is_empty() {
+            let several = self.context() == Context::Editor;
+            if burst::holds_enter(text) && self.popups.is_empty() && !several {
                 self.note(burst::ENTER_NOT_TAKEN);
             }
             return effects;

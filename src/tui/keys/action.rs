@@ -18,6 +18,7 @@ words! {
         Run = "run",
         Routine = "routine",
         Chart = "chart",
+        Editor = "editor",
         Text = "text",
         Dialog = "dialog",
     }
@@ -37,8 +38,9 @@ impl Table {
             Self::Log => "In a log",
             Self::Viewer => "In a log, too; in a pane the keys of the pane come first",
             Self::Run => "In a run",
-            Self::Routine => "In a routine",
+            Self::Routine => "In the list of routines, and in one",
             Self::Chart => "In the chart of a routine; its keys come before those of every view",
+            Self::Editor => "In a form of several lines",
             Self::Text => "While typing",
             Self::Dialog => "In a dialog or plan card",
         }
@@ -149,6 +151,9 @@ actions! {
     }
     Routine: {
         Chart "chart" "its latency and states over time",
+        NewRoutine "new" "write a new routine: first its kind",
+        EditRoutine "edit" "edit this routine",
+        DeleteRoutine "delete" "delete this routine (asks first)",
     }
     Chart: {
         ChartLeft "left" "one column earlier",
@@ -163,6 +168,9 @@ actions! {
         CompareBefore "compare" "compare with the same length of time before",
         ChartRun "run" "open the run at the cursor",
         ChartCopy "copy" "copy the values at the cursor",
+    }
+    Editor: {
+        SaveText "save" "save: shows what changes, and asks",
     }
     Text: {
         Accept "accept" "take the line",

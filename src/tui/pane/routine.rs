@@ -2,6 +2,8 @@
 //! beside the last bad one.
 
 pub mod chart;
+mod check;
+pub mod form;
 pub mod list;
 
 use std::time::Duration;
@@ -29,6 +31,7 @@ pub struct RoutineScreen {
     name: String,
     reader: TextReader,
     stale: bool,
+    read_only: bool,
 }
 
 impl RoutineScreen {
@@ -41,6 +44,7 @@ impl RoutineScreen {
             reader: TextReader::open(text::show(&name).into_owned(), waiting, opening),
             name,
             stale: true,
+            read_only: opening.facts.read_only,
         }
     }
 }
@@ -56,6 +60,9 @@ impl View for RoutineScreen {
             Action::Chart => Reaction::Open(Destination::Chart {
                 name: self.name.clone(),
             }),
+            Action::NewRoutine => form::new(scene, self.read_only),
+            Action::EditRoutine => form::edit(&self.name, scene, self.read_only),
+            Action::DeleteRoutine => form::delete(&self.name, scene, self.read_only),
             _ => self.reader.act(action, scene),
         }
     }

@@ -24,8 +24,14 @@ pub struct Confirm {
     no: &'static str,
     yes: &'static str,
     yes_selected: bool,
-    /// What yes does.
-    effect: Effect,
+    yes_does: Yes,
+}
+
+/// What the button that goes on does.
+#[derive(Debug, Clone, PartialEq)]
+enum Yes {
+    Perform(Effect),
+    Act(Action),
 }
 
 impl Confirm {
@@ -52,11 +58,11 @@ impl Confirm {
             no: "Let it run",
             yes: "Cancel the run",
             yes_selected: false,
-            effect: Effect::act(Act::Order {
+            yes_does: Yes::Perform(Effect::act(Act::Order {
                 run: run.id,
                 order: Order::End(Ending::Cancel),
                 reason: None,
-            }),
+            })),
         }
     }
 
@@ -97,10 +103,10 @@ impl Confirm {
                 "Cancel them all"
             },
             yes_selected: false,
-            effect: Effect::Act {
+            yes_does: Yes::Perform(Effect::Act {
                 ticket: None,
                 acts: runs.iter().map(cancel).collect(),
-            },
+            }),
         }
     }
 
@@ -120,7 +126,62 @@ impl Confirm {
             no: "Stay",
             yes: "Leave, let them finish",
             yes_selected: false,
-            effect: Effect::Quit,
+            yes_does: Yes::Perform(Effect::Quit),
+        }
+    }
+
+    /// Asks whether to make these changes of the stack. The lines are escaped here.
+    #[must_use]
+    pub fn save(changes: &[String], save: Effect) -> Self {
+        let mut lines: Vec<String> = changes.iter().take(LISTED).map(|line| safe(line)).collect();
+        if changes.len() > LISTED {
+            lines.push(format!("… and {} more", changes.len() - LISTED));
+        }
+        lines.push(String::new());
+        lines.push(
+            "A stack file that says otherwise changes it back with the next apply; `opsroom export` \
+             prints the stack as it is."
+                .to_owned(),
+        );
+        Self {
+            title: "Save?".to_owned(),
+            lines,
+            no: "Go on editing",
+            yes: "Save",
+            yes_selected: false,
+            yes_does: Yes::Perform(save),
+        }
+    }
+
+    /// Asks whether to leave a form without saving.
+    #[must_use]
+    pub fn leave_form() -> Self {
+        Self {
+            title: "Not saved".to_owned(),
+            lines: vec!["What is written here was not saved.".to_owned()],
+            no: "Go on editing",
+            yes: "Leave without saving",
+            yes_selected: false,
+            yes_does: Yes::Act(Action::GoBack),
+        }
+    }
+
+    /// Asks whether to delete a routine; `what` is what it does and when. Both are escaped here.
+    #[must_use]
+    pub fn delete_routine(name: &str, what: &str) -> Self {
+        Self {
+            title: format!("Delete {}?", safe(name)),
+            lines: vec![
+                safe(what),
+                String::new(),
+                "It leaves the stack and is not run again.".to_owned(),
+                "Its results and changes of state are kept.".to_owned(),
+                "A stack file that still names it brings it back with the next apply.".to_owned(),
+            ],
+            no: "Keep it",
+            yes: "Delete the routine",
+            yes_selected: false,
+            yes_does: Yes::Perform(Effect::DeleteRoutine(name.to_owned())),
         }
     }
 }
@@ -131,7 +192,12 @@ impl Dialog for Confirm {
             Action::NextField | Action::PreviousField => self.yes_selected = !self.yes_selected,
             Action::PickYes => self.yes_selected = true,
             Action::PickNo => self.yes_selected = false,
-            Action::Press if self.yes_selected => return Outcome::Finish(self.effect.clone()),
+            Action::Press if self.yes_selected => {
+                return match &self.yes_does {
+                    Yes::Perform(effect) => Outcome::Finish(effect.clone()),
+                    Yes::Act(action) => Outcome::Run(*action),
+                };
+            }
             Action::Press => return Outcome::Close,
             _ => {}
         }

@@ -30,6 +30,8 @@ pub enum MenuChoice {
     Menu(Menu),
     /// Searches among things of this kind.
     Find(FindKind),
+    /// Performs this action in the view, on its selected row.
+    Act(Action),
     /// Shows the list in this order, by its place in the view's orders.
     Order(usize),
     /// It cannot be done, with the reason.
@@ -126,6 +128,7 @@ impl Menu {
             MenuChoice::Popup(popup) => Outcome::Replace(popup),
             MenuChoice::Find(kind) => Outcome::Find(kind),
             MenuChoice::Order(order) => Outcome::Order(order),
+            MenuChoice::Act(action) => Outcome::Run(action),
             MenuChoice::Impossible(why) => {
                 self.message = Some(why);
                 Outcome::Stay

@@ -109,6 +109,8 @@ pub fn foot(app: &App, parts: &Parts, canvas: &mut Canvas<'_>) {
             Line::styled(format!(" ! {}", safe(&toast.text)), theme.wrong())
         }
         Some(toast) => Line::raw(format!(" {}", safe(&toast.text))),
+        // There a colon is text.
+        None if app.context() == Context::Editor => Line::default(),
         None => match app.left_over() {
             Some(waits) => Line::styled(format!(" ! {waits}"), theme.attention()),
             None => Line::styled(
@@ -183,7 +185,10 @@ const fn wanted(context: Context, popup: bool) -> &'static [(Action, &'static st
             (Action::Help, "help"),
             (Action::Command, "command"),
             (Action::Verbs, "act"),
+            (Action::Open, "open"),
             (Action::Chart, "chart"),
+            (Action::NewRoutine, "new"),
+            (Action::EditRoutine, "edit"),
             (Action::Page, "page"),
             (Action::Runs, "runs"),
             (Action::Back, "back"),
@@ -198,6 +203,11 @@ const fn wanted(context: Context, popup: bool) -> &'static [(Action, &'static st
             (Action::CompareBefore, "compare"),
             (Action::ChartRun, "run"),
             (Action::Back, "back"),
+        ],
+        Context::Editor => &[
+            (Action::SaveText, "save"),
+            (Action::Help, "help"),
+            (Action::Back, "close"),
         ],
         Context::List => &[
             (Action::Help, "help"),

@@ -570,3 +570,194 @@ fn an_empty_history_is_said_and_a_bad_one_refused() {
         .expect(2)
         .says(&["there is no routine `web pin`; did you mean `web ping`?"]);
 }
+
+/// The rows of the audit log that are about this routine, the oldest first: before and after.
+fn audited(home: &Home, object: &str) -> Vec<(bool, bool)> {
+    let rows = home.json(&["audit", "--json"]);
+    let rows = rows.as_array().unwrap().iter().rev();
+    rows.filter(|row| row["object"] == object)
+        .map(|row| (!row["before"].is_null(), !row["after"].is_null()))
+        .collect()
+}
+
+const NEW: &str = "[[routine]]\nname = \"mail\"\nkind = \"tcp\"\naddress = \"mail:25\"\nevery = \"1h\"\n\
+    [[routine]]\nname = \"report\"\nkind = \"collect\"\nrequest = { url = \"https://x.test/\" }\nevery = \"1h\"\n";
+
+#[test]
+fn routines_of_a_file_are_added_to_the_stack() {
+    let home = Home::with_stack(STACK);
+    home.write("new.toml", NEW);
+    let create = ["routines", "create", "--file", "new.toml"];
+    home.run(&[&create[..], &["--dry-run"]].concat())
+        .expect(0)
+        .prints(&["+ routine mail\n+ routine report\ndry run: nothing was changed"]);
+    home.run(&["routines", "mail"]).expect(2);
+    home.run(&create)
+        .expect(0)
+        .prints(&[
+            "+ routine mail\n+ routine report\nsaved\n",
+            "changes it back",
+        ])
+        .says(&["warning: new.toml:6: routine \"report\": is kept, but"]);
+    home.run(&["routines", "mail"])
+        .expect(0)
+        .prints(&["mail:25"]);
+    home.run(&create).expect(2).says(&[
+        "new.toml:2: routine \"mail\".name: `mail` is the name of a routine that is stored",
+    ]);
+    assert_eq!(audited(&home, "routine mail"), [(false, true)]);
+
+    home.write(
+        "bad.toml",
+        "[[service]]\n\n[[routine]]\nname = \"x\"\nkind = \"tcp\"\nevery = \"1s\"\n",
+    );
+    home.run(&["routines", "create", "--file", "bad.toml"])
+        .expect(2)
+        .says(&[
+            "bad.toml:1: service: unknown key; known here: routine",
+            "bad.toml:3: routine \"x\".address: is missing",
+            "bad.toml:6: routine \"x\".every: ",
+        ]);
+    home.run(&["--read-only", "routines", "create", "--file", "new.toml"])
+        .expect(2)
+        .says(&["read-only"]);
+    home.run(&["routines", "create", "--file", "none.toml"])
+        .expect(2)
+        .says(&["none.toml: there is no such file"]);
+}
+
+#[test]
+fn routines_are_read_from_standard_input() {
+    let home = Home::with_stack(STACK);
+    home.write("new.toml", NEW);
+    let from = |file: &str, json: &[&str]| {
+        let args = [&["routines", "create", "--file", "-"], json].concat();
+        let file = std::fs::File::open(home.path(file)).unwrap();
+        Ended::from(home.command(&args).stdin(file).output().unwrap())
+    };
+    let ended = from("new.toml", &["--json"]).expect(0);
+    let changes: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(changes[1]["name"], "report", "{changes}");
+    from("new.toml", &[])
+        .expect(2)
+        .says(&["standard input:2: routine \"mail\".name: "]);
+}
+
+/// Edits a routine with a command as the editor.
+fn edit(home: &Home, args: &[&str], editor: &str) -> Ended {
+    let args = [&["routines", "edit"], args].concat();
+    let mut command = home.command(&args);
+    command.env("EDITOR", editor).env("TMPDIR", home.path(""));
+    Ended::from(command.output().unwrap())
+}
+
+/// The files that an editor has been given and that are still there.
+fn kept(home: &Home) -> Vec<std::path::PathBuf> {
+    let files = std::fs::read_dir(home.path("")).unwrap();
+    files
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_str().unwrap().contains("opsroom-routine-"))
+        .collect()
+}
+
+#[test]
+fn a_routine_is_edited_with_the_editor() {
+    let home = Home::with_stack(STACK);
+    edit(&home, &["disk"], "sed -i s/full/fine/")
+        .expect(0)
+        .prints(&["~ routine disk: command echo full; exit 3 → echo fine; exit 3\nsaved\n"]);
+    edit(&home, &["disk"], "true")
+        .expect(0)
+        .prints(&["nothing was changed"]);
+    edit(&home, &["disk", "--dry-run"], "sed -i s/fine/good/")
+        .expect(0)
+        .prints(&["dry run: nothing was changed"]);
+    edit(&home, &["disk"], "false")
+        .expect(2)
+        .says(&["the editor (false) ended with"]);
+    edit(&home, &["web pin"], "true")
+        .expect(2)
+        .says(&["there is no routine `web pin` in the stack; did you mean `web ping`?"]);
+    assert_eq!(kept(&home), [""; 0].map(std::path::PathBuf::from));
+    home.run(&["routines", "disk"])
+        .expect(0)
+        .prints(&["echo fine; exit 3"]);
+    edit(&home, &["disk"], "sed -i s/\\\"disk\\\"/\\\"disks\\\"/")
+        .expect(0)
+        .prints(&["- routine disk\n+ routine disks\nsaved\n"]);
+    assert_eq!(
+        audited(&home, "routine disk"),
+        [(false, true), (true, true), (true, false)]
+    );
+}
+
+#[test]
+fn what_was_written_for_a_routine_is_kept_when_it_is_wrong() {
+    let home = Home::with_stack(STACK);
+    let ended = edit(&home, &["web ping"], "sed -i s/cron/crn/")
+        .expect(2)
+        .says(&[
+            ": routine \"web ping\".crn: unknown key",
+            ": what you wrote is kept here; `opsroom routines edit 'web ping' --file ",
+        ]);
+    let [file] = &kept(&home)[..] else {
+        panic!("{ended:#?}");
+    };
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(text.contains("crn = "), "{text}");
+    std::fs::write(file, text.replace("crn", "cron").replace("fine", "well")).unwrap();
+    home.run(&[
+        "routines",
+        "edit",
+        "web ping",
+        "--file",
+        file.to_str().unwrap(),
+    ])
+    .expect(0)
+    .prints(&["~ routine web ping: command echo fine → echo well", "saved"]);
+    // Somebody else changes it while the editor is open.
+    let other = home.write("other.sh", "");
+    let opsroom = env!("CARGO_BIN_EXE_opsroom");
+    let script = format!(
+        "sed 's/well/other/' \"$1\" | '{opsroom}' routines edit 'web ping' --file -\nsed -i s/well/mine/ \"$1\"\n"
+    );
+    std::fs::write(&other, script).unwrap();
+    edit(&home, &["web ping"], &format!("sh {}", other.display()))
+        .expect(2)
+        .says(&[
+            "`web ping` was changed by somebody else",
+            "what you wrote is kept here",
+        ]);
+    assert_eq!(kept(&home).len(), 2);
+}
+
+#[test]
+fn a_routine_is_deleted_and_a_stack_file_brings_it_back() {
+    let home = Home::with_stack(STACK);
+    home.run(&["routines", "delete", "disk"])
+        .expect(2)
+        .says(&["add --yes"]);
+    home.run(&["routines", "disk"]).expect(0);
+    home.run(&["routines", "delete", "disk", "--yes"])
+        .expect(0)
+        .prints(&[
+            "- routine disk\ndeleted; its results are kept\n",
+            "brings it back with the next `opsroom apply`",
+        ]);
+    home.run(&["routines", "disk"])
+        .expect(2)
+        .says(&["there is no routine `disk`"]);
+    home.run(&["routines", "delete", "disk", "--yes"])
+        .expect(2)
+        .says(&["there is no routine `disk` in the stack"]);
+    home.run(&["--read-only", "routines", "delete", "web ping", "--yes"])
+        .expect(2)
+        .says(&["read-only"]);
+    home.run(&["apply", "--yes", "stack.toml"])
+        .expect(0)
+        .prints(&["+ routine disk"]);
+    assert_eq!(
+        audited(&home, "routine disk"),
+        [(false, true), (true, false), (false, true)]
+    );
+}

@@ -31,6 +31,8 @@ use opsroom::core::run::step::approve::Approve;
 use opsroom::core::run::step::manual::Manual;
 use opsroom::core::run::summary::RunSummary;
 use opsroom::core::run::{Phase, RunId, RunStatus, StepStatus, Transition};
+use opsroom::core::stack::routine::Routine;
+use opsroom::core::stack::routine_edit::RoutineEdit;
 use opsroom::core::stack::service::{Contact, Environment, Service, Stack};
 use opsroom::core::stack::{Change, diff};
 use opsroom::store::{Claim, NewRun};
@@ -1455,6 +1457,59 @@ fn with(place: &Place, door: ProcessKind, workspace: Option<&str>) -> Settings {
 }
 
 /// The workspace in which such a process works, or why it does not open.
+pub async fn an_edited_routine_is_announced_audited_and_must_still_be_as_it_was_opened(
+    place: Place,
+) {
+    let routine = |every_ms| Routine {
+        name: "web ping".to_owned(),
+        every_ms: Some(every_ms),
+        ..Routine::default()
+    };
+    let control = open(settings(&place)).await;
+    let add = RoutineEdit::Add(vec![routine(60_000)]);
+    let added = control.routine_difference(&add).await.unwrap();
+    assert_eq!(added.lines(), ["+ routine web ping"]);
+    let mut bus = control.subscribe();
+    control.apply(&added, true).await.unwrap();
+    assert_eq!(news(&mut bus), [Notice::Stack]);
+
+    let replace = |opened, every_ms| RoutineEdit::Replace {
+        opened: Box::new(routine(opened)),
+        routine: Box::new(routine(every_ms)),
+    };
+    let [mine, theirs] = [replace(60_000, 120_000), replace(60_000, 180_000)];
+    let shown = control.routine_difference(&mine).await.unwrap();
+    let other = control.routine_difference(&theirs).await.unwrap();
+    control.apply(&other, true).await.unwrap();
+    assert!(
+        control.apply(&shown, true).await.is_err(),
+        "it was changed after the question"
+    );
+    let refused = control.routine_difference(&mine).await.unwrap_err();
+    assert!(refused.to_string().contains("changed by somebody else"));
+    let every = control.export().await.unwrap().routines[0].every_ms;
+    assert_eq!(every, Some(180_000));
+
+    let read_only = open(Settings {
+        read_only: true,
+        ..settings(&place)
+    })
+    .await;
+    let answer = read_only.delete_routine("web ping").await;
+    assert!(matches!(answer, Err(Refusal::ReadOnly)), "{answer:?}");
+    assert_eq!(news(&mut bus), [Notice::Stack]);
+    control.delete_routine("web ping").await.unwrap();
+    assert_eq!(news(&mut bus), [Notice::Stack]);
+    assert!(control.export().await.unwrap().routines.is_empty());
+    let audit = place.store.audit(place.workspace, 9).await.unwrap();
+    let rows = audit
+        .iter()
+        .map(|row| (row.before.is_some(), row.after.is_some()));
+    let rows: Vec<_> = rows.collect();
+    assert_eq!(rows, [(true, false), (true, true), (false, true)]);
+    control.close(false).await;
+}
+
 async fn try_open(settings: Settings) -> Result<String, String> {
     let control = Control::open(settings, Clock::System)
         .await

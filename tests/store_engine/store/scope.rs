@@ -21,6 +21,8 @@ use opsroom::core::run::resume::Decision;
 use opsroom::core::run::{RunId, RunStatus, StepStatus, Transition};
 use opsroom::core::stack::diff;
 use opsroom::core::stack::maintenance::Maintenance;
+use opsroom::core::stack::routine::Routine;
+use opsroom::core::stack::routine_edit::RoutineEdit;
 use opsroom::core::stack::service::{Environment, Service, Stack};
 use opsroom::store::{HomeView, NewArtifact, NewLock, ProbeSize};
 
@@ -49,6 +51,7 @@ const ABOUT_A_WORKSPACE: &[&str] = &[
     "maintenance",
     "catalogue",
     "days",
+    "delete_routine",
     "difference",
     "export",
     "blockers",
@@ -62,6 +65,7 @@ const ABOUT_A_WORKSPACE: &[&str] = &[
     "act",
     "routine",
     "routine_chart",
+    "routine_difference",
     "routine_result",
     "routine_results",
     "routine_series",
@@ -118,6 +122,14 @@ fn service(name: &str) -> Service {
 }
 
 /// A stack in the workspace, a run that failed with an artifact, a queued one, a breaker and a lock.
+fn routine(name: &str) -> Routine {
+    Routine {
+        name: name.to_owned(),
+        every_ms: Some(60_000),
+        ..Routine::default()
+    }
+}
+
 async fn fill(place: &Place) -> (RunId, RunId) {
     let staging = Environment {
         name: "staging".to_owned(),
@@ -132,6 +144,7 @@ async fn fill(place: &Place) -> (RunId, RunId) {
             for_ms: Some(1000),
             ..Maintenance::default()
         }],
+        routines: vec![routine("web ping")],
         ..Stack::default()
     };
     let none = Stack {
@@ -577,6 +590,11 @@ pub async fn another_workspace_is_empty(place: Place) {
         "acme's services are not its to delete"
     );
     other.apply(&difference, true).await.unwrap();
+    assert!(other.delete_routine("web ping").await.is_err());
+    let add = RoutineEdit::Add(vec![routine("web ping")]);
+    let difference = other.routine_difference(&add).await.unwrap();
+    other.apply(&difference, true).await.unwrap();
+    other.delete_routine("web ping").await.unwrap();
     let run = other
         .submit(
             Plan {
@@ -590,7 +608,7 @@ pub async fn another_workspace_is_empty(place: Place) {
         .await
         .unwrap();
     assert_eq!(run.status, RunStatus::Queued);
-    assert_eq!(other.audit(&all).await.unwrap().len(), 2);
+    assert_eq!(other.audit(&all).await.unwrap().len(), 4);
     assert_eq!(
         everything(&place, [failed, queued]).await,
         before,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::READS_EVERY;
+use super::{READS_EVERY, form};
 use crate::bus::Notice;
 use crate::core::base::text;
 use crate::core::base::time::{Timestamp, age};
@@ -37,6 +37,7 @@ const LONGEST_NAME: usize = 32;
 pub struct RoutinesScreen {
     ticket: Ticket,
     list: NamedList<RoutineRow>,
+    read_only: bool,
 }
 
 impl RoutinesScreen {
@@ -46,6 +47,7 @@ impl RoutinesScreen {
         Self {
             ticket: opening.ticket,
             list: NamedList::default(),
+            read_only: opening.facts.read_only,
         }
     }
 }
@@ -95,11 +97,22 @@ impl NamedRow for RoutineRow {
 
 impl View for RoutinesScreen {
     fn context(&self) -> Context {
-        self.list.context()
+        match self.list.context() {
+            Context::Reader => Context::Routine,
+            other => other,
+        }
     }
 
     fn act(&mut self, action: Action, scene: Scene<'_>) -> Reaction {
-        self.list.act(action, scene)
+        match (action, self.list.selected()) {
+            (Action::NewRoutine, _) => form::new(scene, self.read_only),
+            (Action::Chart, Some(name)) => Reaction::Open(Destination::Chart {
+                name: name.to_owned(),
+            }),
+            (Action::EditRoutine, Some(name)) => form::edit(name, scene, self.read_only),
+            (Action::DeleteRoutine, Some(name)) => form::delete(name, scene, self.read_only),
+            _ => self.list.act(action, scene),
+        }
     }
 
     fn back(&mut self, _scene: Scene<'_>) -> bool {
@@ -164,10 +177,14 @@ impl View for RoutinesScreen {
         if inside > 0 {
             title.push(Span::raw(format!("‖ {inside} in maintenance ")));
         }
+        let none = format!(
+            "there are no routines: {} writes one, or add [[routine]] to the stack file",
+            frame.key_name(Action::NewRoutine)
+        );
         let look = Look {
             title: Line::from(title),
             thing: "routine",
-            none: "there are no routines: add [[routine]] to the stack file",
+            none: &none,
             head: &|width| Widths::of(longest, width).head(),
             line: &|entry, width| line(entry, frame, &Widths::of(longest, width)),
         };
