@@ -298,7 +298,8 @@ impl Scheduler {
             self.heap.push(Reverse((next, routine)));
         }
         for (slot, count, reason) in due.skipped {
-            if reason == SkipReason::Overload {
+            // Below the limit it only follows the first check of a new routine closely.
+            if reason == SkipReason::Overload && self.tasks.len() >= AT_ONCE {
                 self.load.skipped(count);
             }
             self.pending.skip(routine, slot, count, reason);

@@ -1083,9 +1083,9 @@ fn unused_parts_of_a_stack_file_are_warned_about() {
     };
     home.write(
         "stack.toml",
-        "workspace = \"acme\"\n\n[[routine]]\nname = \"r\"\nkind = \"heartbeat\"\nevery = \"5m\"\ngrace = \"1m\"\n",
+        "workspace = \"acme\"\n\n[[routine]]\nname = \"r\"\nkind = \"collect\"\nevery = \"5m\"\nrequest = { url = \"https://x.test\" }\n",
     );
-    let warning = "warning: stack.toml:3: routine \"r\": is kept, but this version does not run routines of kind heartbeat";
+    let warning = "warning: stack.toml:3: routine \"r\": is kept, but this version does not run routines of kind collect";
     home.run(&["check", "stack.toml"])
         .expect(0)
         .says(&[warning])

@@ -203,9 +203,7 @@ fn routines_of_kinds_that_nothing_runs_are_warned_about() {
     let warned = report(&config::stack::warnings("s.toml", &text));
     assert_eq!(
         warned,
-        "s.toml:6: routine \"collect\": is kept, but this version does not run routines of kind collect\n\
-         s.toml:11: routine \"manual\": is kept, but this version does not run routines of kind manual\n\
-         s.toml:16: routine \"heartbeat\": is kept, but this version does not run routines of kind heartbeat\n"
+        "s.toml:6: routine \"collect\": is kept, but this version does not run routines of kind collect\n"
     );
 }
 

@@ -259,8 +259,14 @@ impl App {
 
     fn noticed(&mut self, notice: Notice) {
         match notice {
-            Notice::Run(..) | Notice::Observations => {
+            Notice::Run(..) => self.requests.overview.wanted = true,
+            Notice::Observations => {
                 self.requests.overview.wanted = true;
+                // A new stack has no day yet: its first results should not have to wait.
+                if self.days.is_empty() || self.now.ms_since(self.days_at) >= DAYS_MS / 4 {
+                    self.days_at = self.now;
+                    self.requests.days.wanted = true;
+                }
             }
             // The feed of each log listens to this itself.
             Notice::Entries(run, last) => self.activity.entries(run, last, self.now),

@@ -761,3 +761,41 @@ fn a_routine_is_deleted_and_a_stack_file_brings_it_back() {
         [(false, true), (true, false), (false, true)]
     );
 }
+
+#[test]
+fn a_report_is_kept_until_an_engine_takes_it() {
+    let home = Home::with_stack(STACK);
+    let report = ["routines", "report", "nightly job"];
+    home.run(&[&report[..], &["41 GB", "--degraded"]].concat())
+        .expect(0)
+        .prints(&["nightly job: reported as degraded"]);
+    home.run(&["routines", "report", "disk"])
+        .expect(2)
+        .says(&["disk takes no reports: a shell routine checks by itself"]);
+    home.run(&[&report[..], &["--failing", "--degraded"]].concat())
+        .expect(2);
+    home.run(&[&["--read-only"], &report[..]].concat())
+        .expect(2)
+        .says(&["read-only"]);
+    let before = home.json(&["routines", "nightly job", "--json"]);
+    assert_eq!(
+        before["state"], "unknown",
+        "no engine has taken it: {before}"
+    );
+    let _serving = serve(&home);
+    let begun = Instant::now();
+    loop {
+        let sheet = home.json(&["routines", "nightly job", "--json"]);
+        if sheet["state"] == "degraded" {
+            assert_eq!(sheet["hard"], true, "one report counts: {sheet}");
+            let message = sheet["message"].as_str().unwrap();
+            assert!(message.ends_with(": 41 GB"), "{message}");
+            break;
+        }
+        assert!(begun.elapsed() < TIMEOUT, "{sheet}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    home.run(&["routines", "run", "nightly job"])
+        .expect(2)
+        .says(&["a heartbeat routine calls nothing", "routines report NAME"]);
+}

@@ -149,8 +149,9 @@ mod tests {
                 "comments are not kept"
             ]
         );
-        let kept =
-            checked("[[routine]]\nname = \"x\"\nkind = \"collect\"\nrequest = { url = \"http://x.test/\" }\nevery = \"1h\"");
+        let kept = checked(
+            "[[routine]]\nname = \"x\"\nkind = \"collect\"\nrequest = { url = \"http://x.test/\" }\nevery = \"1h\"",
+        );
         assert_eq!(
             kept.lines("UTC", NOW)[1],
             "is kept, but this version does not run routines of kind collect"
