@@ -27,6 +27,7 @@ use opsroom::core::run::again::Again;
 use opsroom::core::run::approval::Vote;
 use opsroom::core::run::breaker::{Breaker, BreakerKey, State};
 use opsroom::core::run::concurrency::{Concurrency, Policy};
+use opsroom::core::run::event::{Entry, EntryBody, Level};
 use opsroom::core::run::lockout::{LockEnd, Lockable, Lockout};
 use opsroom::core::run::need::{NeedReason, RunNeed};
 use opsroom::core::run::note::RunNote;
@@ -2699,4 +2700,24 @@ fn a_shell_command_that_changes_something_runs_nothing() {
             .press("Esc");
         assert_eq!(console.submitted(), 0, "{text}");
     }
+}
+
+#[test]
+fn a_name_that_the_column_of_steps_shows_is_taken_out_of_the_text_and_nothing_is_called_cut() {
+    let mut world = World::default();
+    let step = world.detail.run.plan.steps[0].name.clone();
+    world.log = vec![Entry {
+        step: Some(0),
+        body: EntryBody::Event {
+            level: Level::Info,
+            phase: None,
+            source: "http".to_owned(),
+            message: format!("{step}: HTTP 200 in 7 ms"),
+            data: None,
+        },
+        ..entry(1)
+    }];
+    let mut console = Console::new(world);
+    console.press("3 Enter").shows("HTTP 200 in 7 ms");
+    console.hides(&format!("{step}: HTTP")).hides("KiB");
 }

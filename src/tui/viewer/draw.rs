@@ -218,6 +218,7 @@ impl Viewer {
         let repeated = self.repeated_name(row);
         let shortened = (repeated > 0).then(|| Row {
             bytes: row.bytes[repeated..].to_vec(),
+            len: row.len.saturating_sub(repeated as u64),
             ..row.clone()
         });
         let row = shortened.as_ref().unwrap_or(row);
