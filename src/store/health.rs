@@ -6,7 +6,6 @@ use crate::core::run::plan::Target;
 use crate::core::stack::state::State;
 
 use super::db::{self, Tx, text};
-use super::routine::sample_by_hand;
 use super::rows::{SummaryRow, all};
 use super::{Store, StoreError};
 
@@ -24,18 +23,6 @@ const SUMMARIES: &str = "select service, env, at, state, latency_ms, message, ru
      from latest_observation where workspace_id = $1 order by service, env";
 
 impl Store {
-    /// Writes observations made by a run. In the history of its target each is a sample by hand.
-    pub async fn observe(
-        &self,
-        workspace: i64,
-        observations: &[Observation],
-    ) -> Result<(), StoreError> {
-        let mut tx = self.db.begin().await?;
-        sample_by_hand(&mut tx, workspace, observations).await?;
-        remember_latest(&mut tx, workspace, observations).await?;
-        tx.commit().await
-    }
-
     /// Newest observation per target.
     pub async fn summaries(
         &self,

@@ -23,7 +23,6 @@ mod states;
 mod summary;
 mod window;
 
-pub(super) use by_hand::sample_by_hand;
 pub use compact::Compacted;
 pub use flush::Flush;
 pub use names::{KnownRoutine, NewRoutine};

@@ -69,23 +69,27 @@ impl Field {
 
     /// Edits the line or moves the cursor; false if the action does neither.
     pub fn act(&mut self, action: Action) -> bool {
-        let area = &mut self.area;
-        match action {
-            Action::CharLeft => area.move_cursor(CursorMove::Back),
-            Action::CharRight => area.move_cursor(CursorMove::Forward),
-            Action::WordLeft => area.move_cursor(CursorMove::WordBack),
-            Action::WordRight => area.move_cursor(CursorMove::WordForward),
-            Action::LineStart => area.move_cursor(CursorMove::Head),
-            Action::LineEnd => area.move_cursor(CursorMove::End),
-            Action::DeleteBack => drop(area.delete_char()),
-            Action::Delete => drop(area.delete_next_char()),
-            Action::DeleteWord => drop(area.delete_word()),
-            Action::DeleteToStart => drop(area.delete_line_by_head()),
-            Action::DeleteToEnd => drop(area.delete_line_by_end()),
-            _ => return false,
-        }
-        true
+        edit(&mut self.area, action)
     }
+}
+
+/// Edits a line or moves the cursor in it; false if the action does neither.
+pub(super) fn edit(area: &mut TextArea<'_>, action: Action) -> bool {
+    match action {
+        Action::CharLeft => area.move_cursor(CursorMove::Back),
+        Action::CharRight => area.move_cursor(CursorMove::Forward),
+        Action::WordLeft => area.move_cursor(CursorMove::WordBack),
+        Action::WordRight => area.move_cursor(CursorMove::WordForward),
+        Action::LineStart => area.move_cursor(CursorMove::Head),
+        Action::LineEnd => area.move_cursor(CursorMove::End),
+        Action::DeleteBack => drop(area.delete_char()),
+        Action::Delete => drop(area.delete_next_char()),
+        Action::DeleteWord => drop(area.delete_word()),
+        Action::DeleteToStart => drop(area.delete_line_by_head()),
+        Action::DeleteToEnd => drop(area.delete_line_by_end()),
+        _ => return false,
+    }
+    true
 }
 
 #[cfg(test)]

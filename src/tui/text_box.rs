@@ -3,6 +3,7 @@
 use tui_textarea::{CursorMove, TextArea};
 
 use crate::core::base::text;
+use crate::tui::field::edit;
 use crate::tui::keys::Action;
 
 /// Maximum length in bytes: four of the longest queries a routine may have.
@@ -90,18 +91,7 @@ impl TextBox {
             Action::Newer | Action::Down => area.move_cursor(CursorMove::Down),
             Action::PageUp => (0..PAGE).for_each(|_| area.move_cursor(CursorMove::Up)),
             Action::PageDown => (0..PAGE).for_each(|_| area.move_cursor(CursorMove::Down)),
-            Action::CharLeft => area.move_cursor(CursorMove::Back),
-            Action::CharRight => area.move_cursor(CursorMove::Forward),
-            Action::WordLeft => area.move_cursor(CursorMove::WordBack),
-            Action::WordRight => area.move_cursor(CursorMove::WordForward),
-            Action::LineStart => area.move_cursor(CursorMove::Head),
-            Action::LineEnd => area.move_cursor(CursorMove::End),
-            Action::DeleteBack => drop(area.delete_char()),
-            Action::Delete => drop(area.delete_next_char()),
-            Action::DeleteWord => drop(area.delete_word()),
-            Action::DeleteToStart => drop(area.delete_line_by_head()),
-            Action::DeleteToEnd => drop(area.delete_line_by_end()),
-            _ => return false,
+            _ => return edit(area, action),
         }
         true
     }

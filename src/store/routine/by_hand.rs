@@ -12,7 +12,7 @@ use crate::core::routine::scheduled::probe_name;
 use crate::core::run::plan::Target;
 use crate::core::stack::state::State;
 use crate::store::db::Tx;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, health};
 
 /// Rows moved in one transaction.
 const ROWS: i64 = 50_000;
@@ -33,6 +33,18 @@ row! {
 }
 
 impl Store {
+    /// Writes observations made by a run. In the history of its target each is a sample by hand.
+    pub async fn observe(
+        &self,
+        workspace: i64,
+        observations: &[Observation],
+    ) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        sample_by_hand(&mut tx, workspace, observations).await?;
+        health::remember_latest(&mut tx, workspace, observations).await?;
+        tx.commit().await
+    }
+
     /// Moves observations of earlier versions to the samples of the routines of their targets; returns
     /// how many. Several processes may do it at once, and it may be stopped at any point.
     pub async fn import_observations(&self, now: Timestamp) -> Result<usize, StoreError> {
@@ -89,7 +101,7 @@ async fn import(tx: &mut Tx, rows: Vec<OldRow>, now: Timestamp) -> Result<(), St
 }
 
 /// Adds observations by a run to the samples of their targets.
-pub(in crate::store) async fn sample_by_hand(
+async fn sample_by_hand(
     tx: &mut Tx,
     workspace: i64,
     observations: &[Observation],

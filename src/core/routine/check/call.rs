@@ -1,10 +1,11 @@
 //! What a routine calls.
 
-use super::{TIMEOUT_MS, promql};
+use super::TIMEOUT_MS;
+use super::promql::{self, bearer};
 use crate::base::outbound::HostFrom;
 use crate::run::step::shell::Shell;
 use crate::run::step::sql::Sql;
-use crate::run::step::{Call, CallKind, ConnectCall, HttpCall, SecretHeader, StepSpec};
+use crate::run::step::{Call, CallKind, ConnectCall, HttpCall, StepSpec};
 use crate::stack::routine::{Check, Routine, RoutineRequest};
 use crate::stack::shell::ShellCommand;
 
@@ -79,10 +80,6 @@ fn request_call(request: &RoutineRequest) -> HttpCall {
         body: request.body.clone(),
         secrets: bearer(request.secret_ref.as_deref()),
     }
-}
-
-pub(super) fn bearer(secret: Option<&str>) -> Vec<SecretHeader> {
-    secret.map(SecretHeader::bearer).into_iter().collect()
 }
 
 fn connection(address: &str, tls_name: Option<&str>) -> ConnectCall {

@@ -7,12 +7,11 @@
 
 use serde_json::Value as Json;
 
-use super::call::bearer;
 use super::{CheckResult, unexpected};
 use crate::base::outbound::HostFrom;
 use crate::expr::Value;
 use crate::routine::class::FailureClass;
-use crate::run::step::{HttpCall, Reply};
+use crate::run::step::{HttpCall, Reply, SecretHeader};
 use crate::stack::state::State;
 
 /// The values of an answer.
@@ -138,4 +137,8 @@ impl Samples {
         }
         fields
     }
+}
+
+pub(super) fn bearer(secret: Option<&str>) -> Vec<SecretHeader> {
+    secret.map(SecretHeader::bearer).into_iter().collect()
 }
