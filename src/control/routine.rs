@@ -209,7 +209,7 @@ impl Control {
         let ids: Vec<i64> = known.ids.values().copied().collect();
         let from = known.now.plus_ms(-WINDOW_MS);
         let summaries = known.scope.routine_summaries(&ids, from, known.now).await?;
-        let days = known.days(&ids).await?;
+        let days = days(&known.scope, &ids, known.now).await?;
         let all = self.scheduled(&known.stack);
         Ok(all
             .iter()
@@ -273,7 +273,7 @@ impl Control {
             }
             None => HashMap::new(),
         };
-        let days = known.days(&id.into_iter().collect::<Vec<_>>()).await?;
+        let days = days(&known.scope, &id.into_iter().collect::<Vec<_>>(), known.now).await?;
         let row = known.row(&scheduled, &summaries, &days);
         let mut sheet = sheet(&known, &scheduled, row);
         if let Some(id) = id {
@@ -333,10 +333,6 @@ fn zone(name: &str) -> Result<TimeZone, String> {
 }
 
 impl Known {
-    async fn days(&self, ids: &[i64]) -> Result<HashMap<i64, Day>, Refusal> {
-        days(&self.scope, ids, self.now).await
-    }
-
     fn row(
         &self,
         one: &Scheduled,

@@ -17,6 +17,7 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -350,11 +351,7 @@ impl Scheduler {
         let now = self.world.clock.now();
         let conditions = Conditions {
             starved: self.starved_until.is_some_and(|until| done.begun <= until),
-            muted_by: self
-                .windows
-                .of(&entry.scheduled.rules, now)
-                .map(|w| w.window),
-            now,
+            ..Conditions::of(&entry.scheduled.rules, &self.windows, now)
         };
         self.pending.result(entry, done, conditions);
     }
@@ -453,6 +450,11 @@ impl Scheduler {
         }
         self.members.leave(&self.world).await;
     }
+}
+
+/// The time zone of that name.
+fn zone_named(name: &str) -> Result<TimeZone, String> {
+    TimeZone::get(name).map_err(|e| e.to_string())
 }
 
 #[cfg(test)]

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
-
 use super::perform::Task;
 use super::windows::Windows;
+use super::zone_named;
 use crate::core::base::outbound::host_of;
 use crate::core::base::time::Timestamp;
 use crate::core::metric::sample::Trigger;
@@ -63,8 +62,7 @@ impl RoutineEntry {
         now: Timestamp,
     ) -> Result<Self, String> {
         let key = key_of(scheduled.name());
-        let schedule =
-            scheduled.schedule(zone, |name| TimeZone::get(name).map_err(|e| e.to_string()))?;
+        let schedule = scheduled.schedule(zone, zone_named)?;
         let interval_ms = schedule.interval_ms(now);
         let host = scheduled
             .call()
@@ -117,7 +115,11 @@ impl RoutineEntry {
         self.last_ok_at = stored.last_ok_at;
         self.last_failed_at = stored.last_failed_at;
         let last = self.last_ok_at.max(self.last_failed_at);
-        self.reported_at = last.unwrap_or(stored.since);
+        // A whole interval is left for the first report after a pause.
+        let paused = stored.pause.as_ref().map(|pause| pause.until);
+        self.reported_at = last
+            .unwrap_or(stored.since)
+            .max(paused.unwrap_or(stored.since));
     }
 
     /// The slots after the last recorded one and until `until`: the last of them and how many. Their

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::entry::RoutineEntry;
 use super::perform::Done;
+use super::windows::Windows;
 use crate::bus::Notice;
 use crate::core::base::time::Timestamp;
 use crate::core::health::observation::Observation;
@@ -15,6 +16,7 @@ use crate::core::routine::class::FailureClass;
 use crate::core::routine::jitter::begin_of;
 use crate::core::routine::misfire::SkipReason;
 use crate::core::routine::threshold::HardChange;
+use crate::core::stack::routine::Routine;
 use crate::core::stack::state::State;
 use crate::engine::World;
 use crate::store::{Evidence, Flush, Membership, RoutineChange, RoutineState, StoreError};
@@ -46,6 +48,17 @@ pub(super) struct Conditions {
     /// The maintenance window that the routine is in.
     pub muted_by: Option<String>,
     pub now: Timestamp,
+}
+
+impl Conditions {
+    /// Those of a routine now, on a machine that keeps up.
+    pub fn of(rules: &Routine, windows: &Windows, now: Timestamp) -> Self {
+        Self {
+            starved: false,
+            muted_by: windows.of(rules, now).map(|window| window.window),
+            now,
+        }
+    }
 }
 
 /// What the next write contains.

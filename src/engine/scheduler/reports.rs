@@ -44,23 +44,19 @@ impl Scheduler {
         let rules = &entry.scheduled.rules;
         let window = (entry.reported_at, now.plus_ms(-FOUND_MS));
         if let Some(due) = missing_at(&entry.schedule, rules, window) {
-            let window = self.windows.of(rules, now);
             if let Some(reason) = entry.hindered(&self.windows, now) {
                 self.pending.skip(id, due, 1, reason);
                 // A whole interval is left for the first report after the pause or window.
                 let pause = entry.paused_until.filter(|until| *until > now);
-                let end = pause.or(window.map(|window| window.until));
+                let window = self.windows.of(rules, now).map(|window| window.until);
+                let end = pause.or(window);
                 entry.reported_at = end.unwrap_or(due);
             } else {
                 let last = [entry.last_ok_at, entry.last_failed_at];
                 let last = last.into_iter().flatten().max();
                 let found = missing(rules, last, due);
                 let done = reported(entry, due, (found, Trigger::Schedule), None);
-                let conditions = Conditions {
-                    starved: false,
-                    muted_by: window.map(|window| window.window),
-                    now,
-                };
+                let conditions = Conditions::of(&entry.scheduled.rules, &self.windows, now);
                 self.pending.result(entry, done, conditions);
                 entry.reported_at = due;
             }
@@ -80,13 +76,7 @@ impl Scheduler {
         let Some(report) = request.report else { return };
         let found = report.result(&request.actor);
         let done = reported(entry, request.at, (found, trigger), Some(request.id));
-        let now = self.world.clock.now();
-        let window = self.windows.of(&entry.scheduled.rules, now);
-        let conditions = Conditions {
-            starved: false,
-            muted_by: window.map(|window| window.window),
-            now: request.at,
-        };
+        let conditions = Conditions::of(&entry.scheduled.rules, &self.windows, request.at);
         self.pending.result(entry, done, conditions);
         entry.reported_at = entry.reported_at.max(request.at);
         self.plan_report(id);

@@ -2,9 +2,12 @@
 
 use super::*;
 use crate::core::routine::jitter::begin_of;
+use crate::core::routine::report::RoutineReport;
 use crate::core::routine::scheduled::Scheduled;
-use crate::core::stack::routine::Routine;
+use crate::core::stack::routine::{Check, Routine};
+use crate::core::stack::state::State;
 use crate::engine::testing::{config, world};
+use crate::store::{RoutinePause, RoutineRequested, RoutineState};
 
 /// A scheduler that holds one routine, number 7.
 async fn scheduler(routine: &Routine) -> (Scheduler, Timestamp) {
@@ -87,4 +90,108 @@ async fn a_check_waits_for_its_jitter_and_keeps_its_slot() {
     let slots: Vec<Timestamp> = scheduler.waiting.iter().map(|task| task.slot).collect();
     assert_eq!(slots, [slot]);
     assert!(scheduler.entries[&7].next > Some(slot.plus_ms(10_000)));
+}
+
+/// A heartbeat each minute, with 10 seconds of grace.
+fn heartbeat() -> Routine {
+    Routine {
+        name: "backup".to_owned(),
+        every_ms: Some(60_000),
+        check: Check::Heartbeat { grace_ms: 10_000 },
+        ..Routine::default()
+    }
+}
+
+fn state_of(scheduler: &Scheduler) -> State {
+    scheduler.entries[&7].health.hard
+}
+
+#[tokio::test]
+async fn a_report_is_missing_only_when_it_cannot_be_found_any_more() {
+    let (mut scheduler, now) = scheduler(&heartbeat()).await;
+    scheduler.members.renewed(Instant::now());
+    scheduler.plan(7, now);
+    let looked_at = scheduler.entries[&7].next.unwrap();
+    assert_eq!(looked_at.ms_since(now), 60_000 + 10_000 + 6000);
+    let before = looked_at.plus_ms(-1);
+    scheduler.decide(7, (before, before));
+    assert_eq!(state_of(&scheduler), State::Unknown);
+    let report = RoutineRequested {
+        id: 1,
+        routine: "backup".to_owned(),
+        actor: "cron".to_owned(),
+        at: now.plus_ms(69_000),
+        report: Some(RoutineReport {
+            state: State::Ok,
+            message: String::new(),
+        }),
+    };
+    scheduler.take_report(7, report);
+    scheduler.decide(7, (looked_at, looked_at));
+    assert_eq!(state_of(&scheduler), State::Ok, "it was made in time");
+    let next = scheduler.entries[&7].next.unwrap();
+    assert_eq!(next.ms_since(now), 69_000 + 76_000);
+    scheduler.decide(7, (next, next));
+    assert_eq!(state_of(&scheduler), State::Failing);
+}
+
+#[tokio::test]
+async fn what_was_missed_in_a_pause_is_no_failure_also_after_a_restart() {
+    let (mut scheduler, now) = scheduler(&heartbeat()).await;
+    scheduler.members.renewed(Instant::now());
+    scheduler.plan(7, now);
+    let end = now.plus_ms(600_000);
+    scheduler.entries.get_mut(&7).unwrap().paused_until = Some(end);
+    let at = now.plus_ms(76_000);
+    scheduler.decide(7, (at, at));
+    let entry = &scheduler.entries[&7];
+    assert_eq!(entry.health.hard, State::Unknown);
+    assert_eq!(
+        entry.next,
+        Some(end.plus_ms(76_000)),
+        "an interval after it"
+    );
+
+    // Another engine reads what is stored, after the pause.
+    let stored = RoutineState {
+        routine: 7,
+        state: State::Ok,
+        confirmed: State::Ok,
+        since: now,
+        streak: 1,
+        last_ok_at: Some(now),
+        last_failed_at: None,
+        message: String::new(),
+        flapping: false,
+        pause: Some(RoutinePause {
+            until: end,
+            by: "bo".to_owned(),
+            reason: String::new(),
+        }),
+    };
+    scheduler.entries.get_mut(&7).unwrap().restore(&stored);
+    scheduler.plan(7, end.plus_ms(1000));
+    assert_eq!(scheduler.entries[&7].next, Some(end.plus_ms(76_000)));
+}
+
+#[tokio::test]
+async fn slots_skipped_for_want_of_room_are_counted_and_others_are_not() {
+    let (mut scheduler, now) = scheduler(&ping()).await;
+    scheduler.members.renewed(Instant::now());
+    let slots = |scheduler: &mut Scheduler| {
+        let entry = scheduler.entries.get_mut(&7).unwrap();
+        entry.handled = Some(now.plus_ms(-30_000));
+        entry.queued = 1;
+        scheduler.decide(7, (now, now));
+        scheduler.load.read(now).overload
+    };
+    assert_eq!(slots(&mut scheduler), 0, "there is room");
+    for _ in 0..AT_ONCE {
+        scheduler.tasks.spawn(std::future::pending());
+    }
+    assert_eq!(
+        slots(&mut scheduler),
+        1,
+        "the one that stands for all of them"
+    );
 }

@@ -1,7 +1,6 @@
 //! The maintenance windows of the stack, worked out once for each change of the stack file.
 
-use jiff::tz::TimeZone;
-
+use super::zone_named;
 use crate::core::base::time::Timestamp;
 use crate::core::routine::window::{InMaintenance, Window, in_maintenance, windows};
 use crate::core::stack::maintenance::Maintenance;
@@ -22,8 +21,7 @@ impl Windows {
         if *declared == stack.maintenance && *zone == stack.timezone {
             return;
         }
-        let zone = |name: &str| TimeZone::get(name).map_err(|e| e.to_string());
-        let (found, problems) = windows(stack, zone);
+        let (found, problems) = windows(stack, zone_named);
         for problem in problems {
             tracing::warn!("{problem}");
         }

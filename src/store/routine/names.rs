@@ -1,10 +1,8 @@
 //! Which routines a workspace has. A routine is never deleted: its results keep their name.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use super::damaged;
 use crate::core::base::time::Timestamp;
-use crate::core::metric::batch;
 use crate::store::db::{Tx, text};
 use crate::store::{Store, StoreError};
 
@@ -14,9 +12,6 @@ const ENSURE: &str = "insert into probe_routine (workspace_id, name, kind, creat
 const ADD: &str = "insert into probe_routine (workspace_id, name, kind, created_at) values ($1, $2, $3, $4) \
      on conflict (workspace_id, name) do nothing";
 const NUMBER: &str = "select id from probe_routine where workspace_id = $1 and name = $2";
-const COMPACTED: &str = "select cast(coalesce(sum(ok + degraded + failing + unknown + skipped), 0) as bigint) \
-     from probe_chunk where routine_id = $1";
-const JOURNAL: &str = "select bytes from probe_batch where workspace_id = $1";
 const REMOVE: &str = "update probe_routine set removed_at = $3 where workspace_id = $1 and name = $2 and removed_at is null";
 const ALL: &str = "select id, name, kind, created_at, removed_at from probe_routine \
      where workspace_id = $1 order by id";
@@ -99,30 +94,6 @@ impl Store {
             execute!(tx, REMOVE, workspace, text(name), at.0)?;
         }
         tx.commit().await
-    }
-
-    /// How many results of these routines are kept. Reads the whole journal: for the rare case of a
-    /// deletion.
-    pub async fn result_count(&self, workspace: i64, names: &[String]) -> Result<i64, StoreError> {
-        let mut count = 0_i64;
-        let mut numbers = HashSet::new();
-        // The journal first: what is compacted meanwhile is counted twice rather than missed.
-        let mut db = self.db.read().await?;
-        let journal = fetch_all!(db, (Vec<u8>,), JOURNAL, workspace)?;
-        for name in names {
-            let number = fetch_optional!(db, (i64,), NUMBER, workspace, text(name))?;
-            let Some((number,)) = number else { continue };
-            numbers.insert(number);
-            let compacted = fetch_optional!(db, (i64,), COMPACTED, number)?;
-            count += compacted.unwrap_or_default().0;
-        }
-        drop(db);
-        for (bytes,) in journal {
-            let samples = batch::unpack(&bytes).map_err(|e| damaged(&self.db, e))?;
-            let own = samples.iter().filter(|p| numbers.contains(&p.routine));
-            count += i64::try_from(own.count()).unwrap_or(i64::MAX);
-        }
-        Ok(count)
     }
 
     /// All routines of a workspace, also removed ones, in the order of their numbers.

@@ -1,8 +1,11 @@
-//! How much room the results of routines take.
+//! How many results of routines are kept, and how much room they take.
 
+use std::collections::HashSet;
+
+use super::damaged;
 use crate::core::base::time::Timestamp;
-use crate::core::metric::DAY_MS;
 use crate::core::metric::rollup::WindowLength;
+use crate::core::metric::{DAY_MS, batch};
 use crate::store::{Store, StoreError};
 
 const CHUNKS: &str = "select cast(coalesce(sum(c.ok + c.degraded + c.failing + c.unknown + c.skipped), 0) as bigint), \
@@ -11,6 +14,10 @@ const CHUNKS: &str = "select cast(coalesce(sum(c.ok + c.degraded + c.failing + c
 const JOURNAL: &str = "select cast(coalesce(sum(n), 0) as bigint), cast(coalesce(sum(length(bytes)), 0) as bigint) \
      from probe_batch where workspace_id = $1";
 const ROLLUPS: &str = "select cast(coalesce(sum(length(bytes)), 0) as bigint) from probe_rollup where workspace_id = $1";
+
+const OF_ROUTINE: &str = "select cast(coalesce(sum(ok + degraded + failing + unknown + skipped), 0) as bigint) \
+     from probe_chunk where routine_id = $1";
+const BATCHES: &str = "select bytes from probe_batch where workspace_id = $1";
 
 /// The results that are kept, and the bytes of their columns, without the overhead of the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
@@ -47,5 +54,28 @@ impl Store {
             day_bytes: day.1,
             rollup_bytes: rollups.0,
         })
+    }
+
+    /// How many results of these routines are kept. Reads the whole journal: for the rare case of a
+    /// deletion.
+    pub async fn result_count(&self, workspace: i64, names: &[String]) -> Result<i64, StoreError> {
+        let known = self.routines(workspace).await?.into_iter();
+        let wanted = known.filter(|routine| names.contains(&routine.name));
+        let numbers: HashSet<i64> = wanted.map(|routine| routine.id).collect();
+        let mut count = 0_i64;
+        // The journal first: what is compacted meanwhile is counted twice rather than missed.
+        let mut db = self.db.read().await?;
+        let batches = fetch_all!(db, (Vec<u8>,), BATCHES, workspace)?;
+        for number in &numbers {
+            let compacted = fetch_optional!(db, (i64,), OF_ROUTINE, *number)?;
+            count += compacted.unwrap_or_default().0;
+        }
+        drop(db);
+        for (bytes,) in batches {
+            let samples = batch::unpack(&bytes).map_err(|e| damaged(&self.db, e))?;
+            let own = samples.iter().filter(|p| numbers.contains(&p.routine));
+            count += i64::try_from(own.count()).unwrap_or(i64::MAX);
+        }
+        Ok(count)
     }
 }

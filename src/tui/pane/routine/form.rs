@@ -66,11 +66,11 @@ pub(super) fn edit(name: &str, scene: Scene<'_>, read_only: bool) -> Reaction {
         Ok(stack) => stack,
         Err(why) => return Reaction::Fail(why.to_owned()),
     };
-    match stack.routines.iter().find(|routine| routine.name == name) {
+    match stored(stack, Some(name)) {
         None => Reaction::Fail(missing(stack, name)),
         Some(routine) => Reaction::Open(Destination::RoutineForm {
             name: Some(name.to_owned()),
-            text: write_routine(routine),
+            text: write_routine(&routine),
             stack: Arc::clone(stack),
         }),
     }
