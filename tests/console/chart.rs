@@ -342,3 +342,19 @@ fn without_utf8_its_lines_are_stars() {
     assert!(text.is_ascii() && text.contains('*'), "{text}");
     insta::assert_snapshot!("chart_ascii", text);
 }
+
+#[test]
+fn a_routine_that_is_deleted_meanwhile_is_no_chart_that_is_read_for_ever() {
+    let mut console = open();
+    console.world.refusal = Some("there is no routine `web ping`".to_owned());
+    console
+        .press("+")
+        .shows("not read")
+        .shows("there is no routine `web ping`")
+        .hides("reading");
+    console.world.refusal = None;
+    console
+        .press("+")
+        .shows("last 1 h")
+        .hides("there is no routine");
+}

@@ -174,7 +174,9 @@ impl World {
                 Msg::Routine(ticket, crate::routines::sheet(&name).map(Box::new))
             }
             Effect::Chart { ticket, ask } => {
-                Msg::Chart(ticket, crate::chart::answer(ask).map(Box::new))
+                let refusal = self.refusal.clone();
+                let chart = refusal.map_or_else(|| crate::chart::answer(ask), Err);
+                Msg::Chart(ticket, chart.map(Box::new))
             }
             Effect::RoutineDifference {
                 ticket,

@@ -160,10 +160,17 @@ pub fn draw(of: &ChartScreen, area: Rect, canvas: &mut Canvas<'_>) {
 fn title(of: &ChartScreen, theme: Theme) -> (Line<'static>, Line<'static>) {
     let (_, length) = LENGTHS[of.length];
     let name = Span::styled(format!(" {} ", safe(&of.name)), theme.strong());
+    let trouble = of.trouble.as_ref();
+    let trouble = trouble.map(|why| Line::styled(format!(" {} ", safe(why)), theme.wrong()));
     let current = of.shown.as_ref().filter(|chart| chart.ask == of.ask());
     let Some(chart) = current else {
-        let waiting = Span::styled(format!(" {length}  reading … "), theme.dim());
-        return (Line::from(vec![name, waiting]), Line::default());
+        let what = if trouble.is_some() {
+            "not read"
+        } else {
+            "reading …"
+        };
+        let what = Span::styled(format!(" {length}  {what} "), theme.dim());
+        return (Line::from(vec![name, what]), trouble.unwrap_or_default());
     };
     let (shown, zone) = (&chart.shown, zone(&chart.shown));
     let window = match of.until {
@@ -176,6 +183,7 @@ fn title(of: &ChartScreen, theme: Theme) -> (Line<'static>, Line<'static>) {
         spans.push(Span::raw(format!(" {} % up ", percent(uptime))));
     }
     let down = match numbers.failing_ms {
+        0 if numbers.samples == 0 => Span::default(),
         0 => Span::raw(" never down "),
         ms => {
             let text = format!(" down {} ", human_ms(ms));
@@ -185,8 +193,8 @@ fn title(of: &ChartScreen, theme: Theme) -> (Line<'static>, Line<'static>) {
     spans.push(down);
     spans.push(Span::raw(format!(" {} checks ", numbers.samples)));
     let step = axis::length(shown.series.step.ms());
-    let mark = if let Some(why) = &of.trouble {
-        Line::styled(format!(" {} ", safe(why)), theme.wrong())
+    let mark = if let Some(trouble) = trouble {
+        trouble
     } else if shown.coarser {
         let text = format!(" {step} each, finer results are gone ");
         Line::styled(text, theme.attention())
