@@ -22,6 +22,7 @@ pub mod sets;
 pub mod source;
 mod spool;
 pub mod unpack;
+mod watch;
 pub mod whole;
 
 pub use bits::Bits;

@@ -265,7 +265,8 @@ pub async fn drive<M: Model, P: FnMut(Effect)>(screen: Screen, model: M, ports: 
         screen,
         ports,
         drawn: None,
-        pressed: None,
+        // The start counts as a key: what it asks for is shown as soon as it is there.
+        pressed: Some(Instant::now()),
         wanted: true,
         allowed: None,
     };

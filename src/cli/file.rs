@@ -1,13 +1,18 @@
 //! `opsroom log FILE…`: opens files for the viewer, or prints their lines.
 
-use std::io::{BufRead, BufReader, IsTerminal as _, Read as _};
+mod grep;
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, IsTerminal as _, Read as _};
 use std::path::Path;
 
 use regex::bytes::Regex;
 
+use self::grep::Ended;
 use super::out::Out;
 use super::run::pick::{Picker, RunQuery};
 use super::stop::{Code, Stop, print_message};
+use crate::core::base::text;
 use crate::core::base::time::Timestamp;
 use crate::core::logline;
 use crate::core::run::event::Level;
@@ -18,12 +23,12 @@ use crate::logfile::unpack::{self, ByteSource};
 /// Opens a file for the viewer.
 pub(super) fn open(path: &str) -> Result<Tracked, Stop> {
     let opened = match path {
-        "-" if std::io::stdin().is_terminal() => {
+        "-" if io::stdin().is_terminal() => {
             return Err(Stop::Usage(
                 "standard input is the keyboard; pipe the log: `… | opsroom log -`".to_owned(),
             ));
         }
-        "-" => Tracked::spool("standard input", std::io::stdin()),
+        "-" => Tracked::spool("standard input", io::stdin()),
         path => Tracked::open(Path::new(path)),
     };
     opened.map_err(|error| Stop::Usage(format!("cannot read {path}: {error}")))
@@ -39,32 +44,17 @@ pub(super) fn print(
     let mut code = Code::Succeeded;
     for path in paths {
         let cannot = |error| Stop::Usage(format!("cannot read {path}: {error}"));
-        let input = match path.as_str() {
-            "-" => unpack::reader(std::io::stdin()),
-            path => std::fs::File::open(path).and_then(unpack::reader),
+        let mut printer = Printer {
+            path,
+            wanted,
+            json,
+            now,
+            lines: 0,
+            searched: 0,
         };
-        let mut records = Records::new(wanted.clone(), now);
-        let mut number = 0_u64;
-        let read = each_line(input.map_err(cannot)?.0, wanted.grep(), |line| {
-            number += 1;
-            let printed = records.take(line);
-            if let Some(whole) = line.whole.filter(|_| !printed.is_empty()) {
-                print_message(&format!(
-                    "{path}: line {number} has {whole} bytes; printed are the first {LONGEST}"
-                ));
-            }
-            printed.into_iter().try_for_each(|line| {
-                let text = String::from_utf8_lossy(&line);
-                if json {
-                    out.json_line(&records.object(&text))
-                } else {
-                    out.line(&text)
-                }
-            })
-        });
-        match read {
+        match printer.print(&mut out) {
             Ok(done) => done?,
-            Err(error) if number == 0 => return Err(cannot(error)),
+            Err(error) if printer.lines == 0 && printer.searched == 0 => return Err(cannot(error)),
             Err(error) => {
                 print_message(&format!("{path}: {error}; printed is what could be read"));
                 code = Code::Failed;
@@ -74,8 +64,108 @@ pub(super) fn print(
     Ok(code)
 }
 
+/// Prints the selected lines of one file.
+struct Printer<'a> {
+    path: &'a str,
+    wanted: &'a RunQuery,
+    json: bool,
+    now: Timestamp,
+    /// Lines read one by one so far.
+    lines: u64,
+    /// Bytes searched as blocks.
+    searched: u64,
+}
+
+impl Printer<'_> {
+    fn print(&mut self, out: &mut Out) -> io::Result<Result<(), Stop>> {
+        if self.path == "-" {
+            return self.print_each(unpack::reader(io::stdin())?.0, out);
+        }
+        // A pipe is read line by line: its writer may pause after any of them.
+        let whole = std::fs::metadata(self.path)?.is_file();
+        let input = self.input()?;
+        match self.wanted.only_grep() {
+            Some(regex) if whole && !self.json => self.print_matches(input, regex, out),
+            _ => self.print_each(input, out),
+        }
+    }
+
+    fn input(&self) -> io::Result<ByteSource> {
+        Ok(unpack::reader(File::open(self.path)?)?.0)
+    }
+
+    fn print_matches(
+        &mut self,
+        mut input: ByteSource,
+        regex: &Regex,
+        out: &mut Out,
+    ) -> io::Result<Result<(), Stop>> {
+        let mut shown = String::new();
+        let print = |lines: &[u8]| {
+            shown.push_str(&text::show_lines(&String::from_utf8_lossy(lines)));
+            if !shown.ends_with('\n') {
+                shown.push('\n');
+            }
+            if shown.len() < WRITE {
+                return Ok(());
+            }
+            out.raw(std::mem::take(&mut shown).as_bytes())
+        };
+        let ended = grep::search(&mut input, regex, self.now, &mut self.searched, print)
+            .and_then(|ended| out.raw(shown.as_bytes()).map(|()| ended));
+        match ended {
+            Err(stop) => Ok(Err(stop)),
+            Ok(Ended::Whole) => Ok(Ok(())),
+            Ok(Ended::Failed(error)) => Err(error),
+            Ok(Ended::TooLong(begun)) => {
+                self.lines = lines_in(self.input()?.take(self.searched))?;
+                self.print_each(Box::new(Cursor::new(begun).chain(input)), out)
+            }
+        }
+    }
+
+    fn print_each(&mut self, input: ByteSource, out: &mut Out) -> io::Result<Result<(), Stop>> {
+        let mut records = Records::new(self.wanted.clone(), self.now);
+        each_line(input, self.wanted.grep(), |line| {
+            self.lines += 1;
+            let printed = records.take(line);
+            if let Some(whole) = line.whole.filter(|_| !printed.is_empty()) {
+                print_message(&format!(
+                    "{}: line {} has {whole} bytes; printed are the first {LONGEST}",
+                    self.path, self.lines
+                ));
+            }
+            printed.into_iter().try_for_each(|line| {
+                let text = String::from_utf8_lossy(&line);
+                if self.json {
+                    out.json_line(&records.object(&text))
+                } else {
+                    out.line(&text)
+                }
+            })
+        })
+    }
+}
+
+/// Counts line ends.
+fn lines_in(input: impl io::Read) -> io::Result<u64> {
+    let mut input = BufReader::with_capacity(WRITE, input);
+    let mut lines = 0;
+    loop {
+        let block = input.fill_buf()?;
+        if block.is_empty() {
+            return Ok(lines);
+        }
+        lines += memchr::memchr_iter(b'\n', block).count() as u64;
+        let read = block.len();
+        input.consume(read);
+    }
+}
+
 /// Bytes of a line that are printed; the rest of a longer line is only searched.
 const LONGEST: usize = 16 << 20;
+/// Bytes that are written at once.
+const WRITE: usize = 64 * 1024;
 /// Bytes of the rest that are searched at once.
 const PIECE: u64 = 4 << 20;
 
@@ -94,7 +184,7 @@ fn each_line(
     input: ByteSource,
     regex: Option<&Regex>,
     mut each: impl FnMut(&Read<'_>) -> Result<(), Stop>,
-) -> std::io::Result<Result<(), Stop>> {
+) -> io::Result<Result<(), Stop>> {
     let mut input = BufReader::with_capacity(1 << 16, input);
     let mut line = Vec::new();
     loop {
@@ -137,7 +227,7 @@ fn rest_of_line(
     input: &mut impl BufRead,
     regex: Option<&Regex>,
     begun: &[u8],
-) -> std::io::Result<(u64, bool)> {
+) -> io::Result<(u64, bool)> {
     let mut piece = begun[begun.len().saturating_sub(OVERLAP)..].to_vec();
     let (mut more, mut found) = (0, false);
     loop {
@@ -152,6 +242,16 @@ fn rest_of_line(
         }
         piece.drain(..piece.len().saturating_sub(OVERLAP));
     }
+}
+
+/// The line without a carriage return at its end: `^$` matches an empty line only.
+fn without_return(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// Whether lines that continue a record may follow this one.
+fn heads_record(line: &[u8], now: Timestamp) -> bool {
+    logline::heads(line) || logline::level(line).is_some() || logline::time(line, now).is_some()
 }
 
 /// The records of a file.
@@ -188,7 +288,7 @@ impl Records {
         }
         match read.found {
             Some(found) => self.picker.take_found(line.len(), found, || line.to_vec()),
-            None => self.picker.take(line, || line.to_vec()),
+            None => self.picker.take(without_return(line), || line.to_vec()),
         }
     }
 
@@ -252,7 +352,7 @@ mod tests {
             let regex = crate::logfile::scan::pattern(grep).unwrap();
             let mut got = Vec::new();
             each_line(
-                Box::new(std::io::Cursor::new(text.clone().into_bytes())),
+                Box::new(Cursor::new(text.clone().into_bytes())),
                 Some(&regex),
                 |line| {
                     let found = line.found.unwrap_or_else(|| regex.is_match(line.text));

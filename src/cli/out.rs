@@ -3,7 +3,7 @@
 
 mod json;
 
-use std::io::{IsTerminal as _, StdoutLock, Write as _};
+use std::io::{self, IsTerminal as _, StdoutLock, Write as _};
 
 use serde::Serialize;
 
@@ -14,41 +14,63 @@ use crate::core::base::text;
 /// Maximum width of a cell of a list; `--json` has the full text.
 const CELL: usize = 200;
 
+/// Bytes that are held at most.
+const HELD: usize = 64 * 1024;
+
 /// Stdout, locked for the life of a subcommand.
-pub(super) struct Out(StdoutLock<'static>);
+pub(super) struct Out {
+    stdout: StdoutLock<'static>,
+    /// Lines that are written together; see [`Out::hold`].
+    held: Option<Vec<u8>>,
+}
 
 impl Out {
     pub(super) fn new() -> Self {
-        Self(std::io::stdout().lock())
+        Self {
+            stdout: std::io::stdout().lock(),
+            held: None,
+        }
+    }
+
+    /// Writes the lines from here on together, until [`Out::release`].
+    pub(super) fn hold(&mut self) {
+        self.held.get_or_insert_default();
+    }
+
+    pub(super) fn release(&mut self) -> Result<(), Stop> {
+        let held = self.held.take().unwrap_or_default();
+        self.stdout.write_all(&held)?;
+        self.stdout.flush()?;
+        Ok(())
     }
 
     /// Prints one line. Control and escape sequences in it are made harmless.
     pub(super) fn line(&mut self, line: &str) -> Result<(), Stop> {
-        writeln!(self.0, "{}", text::show(line))?;
+        self.write_fmt(format_args!("{}\n", text::show(line)))?;
         Ok(())
     }
 
-    /// Writes generated text (manuals, files) unchanged.
+    /// Writes text as it is: generated, or made safe before.
     pub(super) fn raw(&mut self, text: &[u8]) -> Result<(), Stop> {
-        self.0.write_all(text)?;
-        self.0.flush()?;
+        self.write_all(text)?;
+        self.flush()?;
         Ok(())
     }
 
     /// Prints one JSON document, indented.
     pub(super) fn json(&mut self, value: &impl Serialize) -> Result<(), Stop> {
-        let mut json = serde_json::Serializer::with_formatter(&mut self.0, Safe::pretty());
-        value.serialize(&mut json).map_err(std::io::Error::from)?;
-        writeln!(self.0)?;
+        let mut json = serde_json::Serializer::with_formatter(&mut *self, Safe::pretty());
+        value.serialize(&mut json).map_err(io::Error::from)?;
+        self.write_all(b"\n")?;
         Ok(())
     }
 
     /// Prints one line of JSON and flushes it: for streams.
     pub(super) fn json_line(&mut self, value: &impl Serialize) -> Result<(), Stop> {
-        let mut json = serde_json::Serializer::with_formatter(&mut self.0, Safe::compact());
-        value.serialize(&mut json).map_err(std::io::Error::from)?;
-        writeln!(self.0)?;
-        self.0.flush()?;
+        let mut json = serde_json::Serializer::with_formatter(&mut *self, Safe::compact());
+        value.serialize(&mut json).map_err(io::Error::from)?;
+        self.write_all(b"\n")?;
+        self.flush()?;
         Ok(())
     }
 
@@ -76,9 +98,37 @@ impl Out {
                 line.push_str(cell);
                 line.push_str(&" ".repeat(width.saturating_sub(text::width(cell)) + 2));
             }
-            writeln!(self.0, "{}", line.trim_end())?;
+            self.write_fmt(format_args!("{}\n", line.trim_end()))?;
         }
         Ok(())
+    }
+}
+
+impl io::Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(held) = &mut self.held else {
+            return self.stdout.write(bytes);
+        };
+        held.extend_from_slice(bytes);
+        if held.len() >= HELD {
+            self.stdout.write_all(held)?;
+            held.clear();
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.held {
+            Some(_) => Ok(()),
+            None => self.stdout.flush(),
+        }
+    }
+}
+
+impl Drop for Out {
+    fn drop(&mut self) {
+        // An error ended the subcommand, which reports that one.
+        let _ = self.release();
     }
 }
 

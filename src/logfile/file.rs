@@ -238,6 +238,12 @@ impl Tracked {
         }
     }
 
+    /// Its path, unless it is a spool.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
     /// The unfinished last line counts.
     #[must_use]
     pub const fn tail_counts(&self) -> bool {

@@ -21,6 +21,7 @@ use self::seek::Seek;
 pub use self::seek::{Jump, Sought};
 use self::view::Viewport;
 pub use self::view::{Hits, Move, Row, Shown};
+use super::bits::Bits;
 use super::file::{FileEvent, Tracked};
 use super::head::Head;
 use super::index::Line;
@@ -218,6 +219,25 @@ impl LogView {
     #[must_use]
     pub fn needs_polling(&self) -> bool {
         self.files.iter().any(Tracked::needs_polling)
+    }
+
+    #[must_use]
+    pub fn files(&self) -> &[Tracked] {
+        &self.files
+    }
+
+    /// Everything that existed when it was opened has been read.
+    #[must_use]
+    pub const fn has_read_all(&self) -> bool {
+        self.caught_up
+    }
+
+    /// Lines that pass the filters, as far as they are known, and the rows of the screen.
+    #[must_use]
+    pub fn extent(&self) -> (u64, usize) {
+        let all = || self.lines() as u64;
+        let visible = self.rules.visible().map_or_else(all, Bits::count);
+        (visible, self.place.height())
     }
 
     /// Whether the screen has changed since it was last taken.

@@ -1,13 +1,18 @@
 //! A log view on a thread of its own: takes requests, works in small pieces between them and sends
 //! what to show.
 
+mod pace;
+
 use std::io;
 use std::sync::mpsc::{
     Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel,
 };
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use self::pace::Pace;
 use super::log_view::{Answer, LogRequest, LogView, Shown};
+use super::watch::Watch;
 
 /// A message from the thread of a log view.
 #[derive(Debug, Clone)]
@@ -21,34 +26,47 @@ pub enum LogUpdate {
 /// A running log view. Dropping it and its wakers ends the thread after the current piece of work.
 #[derive(Debug)]
 pub struct LogSource {
-    asks: SyncSender<LogRequest>,
+    asks: Arc<SyncSender<LogRequest>>,
 }
 
 /// Wakes a log view after something was written to what it reads.
 #[derive(Debug, Clone)]
-pub struct Waker(SyncSender<LogRequest>);
+pub struct Waker(Arc<SyncSender<LogRequest>>);
+
+/// The same, without keeping the view alive.
+pub(super) type WeakWaker = Weak<SyncSender<LogRequest>>;
 
 impl Waker {
-    /// A full queue is fine: the view will poll anyway. False: the view is gone.
+    /// False: the view is gone.
     #[must_use]
     pub fn wake(&self) -> bool {
-        !matches!(
-            self.0.try_send(LogRequest::Poll),
-            Err(TrySendError::Disconnected(_))
-        )
+        wake(&self.0)
     }
+}
+
+/// A full queue is fine: the view looks at its files after each request. False: the view is gone.
+pub(super) fn wake(asks: &SyncSender<LogRequest>) -> bool {
+    !matches!(
+        asks.try_send(LogRequest::Poll),
+        Err(TrySendError::Disconnected(_))
+    )
 }
 
 /// Requests that may wait in the queue.
 const WAITING: usize = 256;
-/// How often files are polled for growth: `POLL` until `QUIET` has passed without any.
+/// How often files that cannot be watched are polled for growth: `POLL` until `QUIET` has passed
+/// without any.
 const POLL: Duration = Duration::from_millis(50);
 const POLL_QUIET: Duration = Duration::from_millis(200);
 const QUIET: Duration = Duration::from_secs(5);
+/// Files that are watched are polled for this long after they woke the view: whether a last line
+/// without its end stays so, and whether a renamed file gets a successor, shows a little later.
+const SETTLES: Duration = Duration::from_millis(700);
+/// How often they are polled otherwise: a folder on the way to a file may have become a link to
+/// another, which nothing reports.
+const POLL_WATCHED: Duration = Duration::from_secs(15);
 /// Logs whose writer wakes the view are not polled.
 const NEVER: Duration = Duration::from_hours(1);
-/// Shortest time between two screens sent without a request.
-const SCREEN_INTERVAL: Duration = Duration::from_millis(40);
 /// How often files are checked for having been replaced or truncated.
 const CHECK: Duration = Duration::from_millis(250);
 
@@ -63,10 +81,12 @@ impl LogSource {
         mut send: impl FnMut(LogUpdate) -> bool + Send + 'static,
     ) -> io::Result<Self> {
         let (asks, requests) = sync_channel(WAITING);
+        let asks = Arc::new(asks);
+        let waker = Arc::downgrade(&asks);
         std::thread::Builder::new()
             .name("log".to_owned())
             .spawn(move || match make() {
-                Ok(log_view) => run(log_view, &requests, send),
+                Ok(log_view) => run(log_view, &requests, &waker, send),
                 Err(error) => drop(send(LogUpdate::Unopened(error.to_string()))),
             })?;
         Ok(Self { asks })
@@ -81,22 +101,30 @@ impl LogSource {
     /// For the writer of a log that the view reads.
     #[must_use]
     pub fn waker(&self) -> Waker {
-        Waker(self.asks.clone())
+        Waker(Arc::clone(&self.asks))
     }
 }
 
 fn run(
     mut log_view: LogView,
     requests: &Receiver<LogRequest>,
+    waker: &WeakWaker,
     mut send: impl FnMut(LogUpdate) -> bool,
 ) {
-    let (mut shown_at, mut checked) = (None::<Instant>, Instant::now());
+    let mut pace = Pace::default();
+    let mut checked = Instant::now();
+    let mut growth = Growth::new();
     let mut idle = false;
-    let mut grew = Instant::now();
     loop {
-        let mut urgent = shown_at.is_none();
+        let mut urgent = !pace.has_shown();
         let request = if idle {
-            match requests.recv_timeout(pause(&log_view, grew)) {
+            growth.watch(&log_view, waker);
+            let pause = growth.pause(&log_view);
+            let pause = match pace.due(&log_view) {
+                Some(due) if log_view.has_changed() => pause.min(due),
+                _ => pause,
+            };
+            match requests.recv_timeout(pause) {
                 Ok(request) => Some(request),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -110,13 +138,16 @@ fn run(
         };
         let mut next = request;
         while let Some(request) = next {
+            growth.woken = Instant::now();
             urgent |= request != LogRequest::Poll;
             log_view.ask(request);
             next = requests.try_recv().ok();
         }
-        if !urgent || shown_at.is_none() {
+        if !urgent || !pace.has_shown() {
+            let loading = !log_view.has_read_all();
             idle = !log_view.work();
-            grew = if idle { grew } else { Instant::now() };
+            urgent |= loading && log_view.has_read_all();
+            growth.seen = if idle { growth.seen } else { Instant::now() };
         } else {
             // The request is answered first; the background work it causes follows.
             idle = false;
@@ -130,9 +161,9 @@ fn run(
                 return;
             }
         }
-        let due = urgent || shown_at.is_none_or(|at| at.elapsed() >= SCREEN_INTERVAL);
-        if log_view.has_changed() && log_view.is_watched() && (due || idle) {
-            shown_at = Some(Instant::now());
+        let due = urgent || pace.due(&log_view).is_some_and(|due| due.is_zero());
+        if log_view.has_changed() && due {
+            pace.shown(&log_view);
             if !send(LogUpdate::Shown(Box::new(log_view.shown()))) {
                 return;
             }
@@ -140,12 +171,53 @@ fn run(
     }
 }
 
-/// How long to wait for a request before polling again.
-fn pause(log_view: &LogView, grew: Instant) -> Duration {
-    match () {
-        () if !log_view.is_watched() || !log_view.needs_polling() => NEVER,
-        () if grew.elapsed() < QUIET => POLL,
-        () => POLL_QUIET,
+/// How the growth of the files is noticed.
+struct Growth {
+    watch: Option<Watch>,
+    /// Files when the watch was set up; with each rotation there is one more.
+    watched: usize,
+    /// When a file was last seen to have grown.
+    seen: Instant,
+    /// When a request or a watched file last woke the view.
+    woken: Instant,
+}
+
+impl Growth {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            watch: None,
+            watched: 0,
+            seen: now,
+            woken: now,
+        }
+    }
+
+    /// Watches the files while the view is on screen.
+    fn watch(&mut self, log_view: &LogView, waker: &WeakWaker) {
+        let files = match log_view.files() {
+            files if log_view.is_watched() && log_view.needs_polling() => files,
+            _ => &[],
+        };
+        if files.len() != self.watched {
+            self.watched = files.len();
+            self.watch = match files {
+                [] => None,
+                files => Watch::on(files, waker.clone()),
+            };
+            // What was written before the watch was there is found by the next poll.
+            self.woken = Instant::now();
+        }
+    }
+
+    /// How long to wait for a request before polling again.
+    fn pause(&self, log_view: &LogView) -> Duration {
+        match () {
+            () if !log_view.is_watched() || !log_view.needs_polling() => NEVER,
+            () if self.watch.is_some() && self.woken.elapsed() >= SETTLES => POLL_WATCHED,
+            () if self.watch.is_some() || self.seen.elapsed() >= QUIET => POLL_QUIET,
+            () => POLL,
+        }
     }
 }
 

@@ -35,6 +35,11 @@ impl Pour {
         if let Some(ended) = self.ended.upgrade() {
             ended.store(how, Ordering::Release);
         }
+        // Wakes a view that watches the file. It is complete, so that an error changes nothing.
+        let _ = self
+            .into
+            .metadata()
+            .and_then(|file| self.into.set_len(file.len()));
     }
 
     fn all(&mut self, mut input: ByteSource) -> u8 {

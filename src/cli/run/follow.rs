@@ -19,7 +19,7 @@ use crate::core::run::{Run, RunId, RunStatus, StepStatus};
 
 /// Entries read at once, and how often the store is polled without a notice on the bus (the engine
 /// may be another process).
-const PAGE: u32 = 500;
+const PAGE: u32 = 4000;
 const POLL: Duration = Duration::from_millis(500);
 
 /// One line of `--json`.
@@ -169,26 +169,29 @@ impl Follower<'_> {
             let entries = self.control.entries_after(run, after, PAGE).await?;
             let Some(newest) = entries.last() else { break };
             after = newest.seq;
-            for entry in &entries {
-                let line = entry_line(entry);
-                self.print(&line, &Line::Entry { entry })?;
+            if let Some(out) = &mut self.out {
+                out.hold();
             }
+            for entry in &entries {
+                self.print(|| entry_line(entry), &Line::Entry { entry })?;
+            }
+            let released = self.out.as_mut().map_or(Ok(()), Out::release);
+            self.unless_gone(released)?;
         }
         Ok(after)
     }
 
     fn started(&mut self, run: &Run) -> Result<(), Stop> {
         self.print(
-            &format!("run {} {}", run.id, run.plan.title),
+            || format!("run {} {}", run.id, run.plan.title),
             &Line::Run { run },
         )
     }
 
     fn ended(&mut self, run: &Run) -> Result<(), Stop> {
         let why = run.why().map(|m| format!(": {m}")).unwrap_or_default();
-        let line = format!("run {} {}{why}", run.id, run.status.name());
         self.print(
-            &line,
+            || format!("run {} {}{why}", run.id, run.status.name()),
             &Line::End {
                 id: run.id,
                 status: run.status,
@@ -197,19 +200,27 @@ impl Follower<'_> {
         )
     }
 
-    fn print(&mut self, line: &str, json: &Line<'_>) -> Result<(), Stop> {
+    fn print(&mut self, line: impl FnOnce() -> String, json: &Line<'_>) -> Result<(), Stop> {
         let Some(out) = &mut self.out else {
             return Ok(());
         };
-        match if self.json {
+        let printed = if self.json {
             out.json_line(json)
         } else {
-            out.line(line)
-        } {
-            Err(Stop::Pipe | Stop::Output(_)) => self.out = None,
-            other => other?,
+            out.line(&line())
+        };
+        self.unless_gone(printed)
+    }
+
+    /// Without a reader of the output the run continues, and nothing more is printed.
+    fn unless_gone(&mut self, printed: Result<(), Stop>) -> Result<(), Stop> {
+        match printed {
+            Err(Stop::Pipe | Stop::Output(_)) => {
+                self.out = None;
+                Ok(())
+            }
+            other => other,
         }
-        Ok(())
     }
 
     /// A manual step waits for a person: asks here on a terminal, else prints where to answer.

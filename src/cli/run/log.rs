@@ -22,7 +22,7 @@ use crate::logfile::file::Tracked;
 use crate::logfile::run_spool::Joining;
 use crate::tui::{Log, RunLog, View};
 
-const PAGE: u32 = 500;
+const PAGE: u32 = 4000;
 const POLL: Duration = Duration::from_millis(300);
 
 /// View the logs of runs, and log files
@@ -291,17 +291,18 @@ impl Entries {
         let Some(entry) = self.page.pop_front() else {
             return Vec::new();
         };
-        let (level, text) = match &entry.body {
-            EntryBody::Event { level, message, .. } => (*level, message.clone()),
-            EntryBody::Output { text, .. } => (
-                logline::level(text.as_bytes()).unwrap_or(Level::Info),
-                text.clone(),
-            ),
-        };
         if !self.joining.joins(&entry) {
+            let level = match &entry.body {
+                EntryBody::Event { level, .. } => *level,
+                EntryBody::Output { text, .. } => {
+                    logline::level(text.as_bytes()).unwrap_or(Level::Info)
+                }
+            };
             self.picker.begin(level, Some(entry.at));
         }
-        self.picker.take(text.as_bytes(), || entry)
+        let (EntryBody::Event { message: text, .. } | EntryBody::Output { text, .. }) = &entry.body;
+        let (bytes, found) = (text.len(), self.picker.finds(text.as_bytes()));
+        self.picker.take_found(bytes, found, || entry)
     }
 }
 
@@ -364,6 +365,7 @@ async fn print_merged(
     json: bool,
 ) -> Result<(), Stop> {
     let several = all.len() > 1;
+    out.hold();
     loop {
         let mut first: Option<(Timestamp, usize)> = None;
         for (at, entries) in all.iter_mut().enumerate() {
@@ -373,7 +375,9 @@ async fn print_merged(
                 first = Some((entry.at, at));
             }
         }
-        let Some((_, at)) = first else { return Ok(()) };
+        let Some((_, at)) = first else {
+            return out.release();
+        };
         for entry in all[at].take() {
             match (json, several) {
                 (true, _) => out.json_line(&entry)?,

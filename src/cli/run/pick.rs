@@ -32,6 +32,12 @@ impl RunQuery {
         })
     }
 
+    /// The pattern, when nothing else selects.
+    pub(in crate::cli) fn only_grep(&self) -> Option<&Regex> {
+        let else_all = self.level == Level::Debug && self.from.is_none();
+        self.grep.as_ref().filter(|_| else_all)
+    }
+
     /// The pattern.
     pub(in crate::cli) const fn grep(&self) -> Option<&Regex> {
         self.grep.as_ref()
@@ -80,12 +86,13 @@ impl<T> Picker<T> {
 
     /// Adds a line. Returns the lines to print now: with the first match, all lines kept so far.
     pub(in crate::cli) fn take(&mut self, text: &[u8], line: impl FnOnce() -> T) -> Vec<T> {
-        let found = self
-            .wanted
-            .grep
-            .as_ref()
-            .is_some_and(|regex| self.may && !self.matched && regex.is_match(text));
-        self.take_found(text.len(), found, line)
+        self.take_found(text.len(), self.finds(text), line)
+    }
+
+    /// Whether a line is the first of its record that matches.
+    pub(in crate::cli) fn finds(&self, text: &[u8]) -> bool {
+        let regex = self.wanted.grep.as_ref();
+        regex.is_some_and(|regex| self.may && !self.matched && regex.is_match(text))
     }
 
     /// The same for a line that has already been matched.

@@ -28,10 +28,15 @@ pub fn show(text: &str) -> Cow<'_, str> {
 /// [`show`] for each line of a text; line ends stay.
 #[must_use]
 pub fn show_lines(text: &str) -> String {
-    let end = |line: &str| if line.ends_with('\n') { "\n" } else { "" };
-    text.split_inclusive('\n')
-        .flat_map(|line| [show(line), Cow::Borrowed(end(line))])
-        .collect()
+    let mut shown = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let (line, end) = line
+            .strip_suffix('\n')
+            .map_or((line, ""), |line| (line, "\n"));
+        shown.push_str(&show(line));
+        shown.push_str(end);
+    }
+    shown
 }
 
 /// Whether a character controls a terminal, is invisible, or changes how others are shown.

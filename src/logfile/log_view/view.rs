@@ -97,6 +97,11 @@ impl Viewport {
         }
     }
 
+    /// Rows of the screen.
+    pub(super) const fn height(&self) -> usize {
+        self.rows
+    }
+
     pub(super) fn fit(&mut self, rows: usize, strip: usize) {
         (self.rows, self.strip) = (rows.max(1), strip);
         self.offset = self.offset.min(self.rows - 1);
