@@ -27,7 +27,7 @@ pub(super) struct Out {
 impl Out {
     pub(super) fn new() -> Self {
         Self {
-            stdout: std::io::stdout().lock(),
+            stdout: io::stdout().lock(),
             held: None,
         }
     }
@@ -134,19 +134,19 @@ impl Drop for Out {
 
 /// Whether a person can be prompted: stdin and stderr are terminals.
 pub(super) fn can_ask() -> bool {
-    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
 /// Prints a question to stderr and reads one line; `None` at the end of input. Blocks a thread of
 /// its own, never the runtime.
 pub(super) async fn ask(question: &str) -> Result<Option<String>, Stop> {
-    let mut stderr = std::io::stderr();
+    let mut stderr = io::stderr();
     write!(stderr, "{}", text::show_lines(question))?;
     stderr.flush()?;
     let (sender, receiver) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
         let mut answer = String::new();
-        let read = std::io::stdin().read_line(&mut answer);
+        let read = io::stdin().read_line(&mut answer);
         // The receiver is gone when a signal came before the answer.
         let _ = sender
             .send(read.map(|n| (n > 0).then(|| answer.trim_end_matches(['\r', '\n']).to_owned())));
