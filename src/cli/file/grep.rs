@@ -94,8 +94,8 @@ fn each_match(
         let Some(found) = regex.find_at(block, at) else {
             break;
         };
-        // After the last line end there is no line.
-        if found.start() == block.len() && block.ends_with(b"\n") {
+        // After the last line end there is no line; a carriage return may be the end of one.
+        if found.start() == block.len() && matches!(block.last(), Some(b'\n' | b'\r')) {
             break;
         }
         let start = line_start(block, found.start());
