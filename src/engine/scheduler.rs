@@ -105,6 +105,8 @@ struct Scheduler {
     /// Shards that go to another engine once their checks are done.
     leaving: Vec<i64>,
     starved_until: Option<Timestamp>,
+    /// The time when it last looked at the clock.
+    looked_at: Timestamp,
     load: LoadCounter,
     clean_at: Instant,
     cleaning: Option<AbortOnDropHandle<()>>,
@@ -113,7 +115,8 @@ struct Scheduler {
 impl Scheduler {
     fn new(world: World, workspace: i64, probe_ms: i64) -> Self {
         let members = Members::new(&world, workspace, VALID_MS.1);
-        let load = LoadCounter::new(world.clock.now());
+        let looked_at = world.clock.now();
+        let load = LoadCounter::new(looked_at);
         Self {
             world,
             workspace,
@@ -129,6 +132,7 @@ impl Scheduler {
             windows: Windows::default(),
             leaving: Vec::new(),
             starved_until: None,
+            looked_at,
             load,
             clean_at: Instant::now(),
             cleaning: None,
@@ -150,6 +154,7 @@ impl Scheduler {
                 requests_at = Instant::now() + self.requests_every();
                 self.take_requests().await;
             }
+            self.note_clock();
             self.start_due();
             if self.pending.is_empty() {
                 flush_at = None;
@@ -229,6 +234,25 @@ impl Scheduler {
         if late > STARVED_MS {
             tracing::warn!("this machine is too busy: the scheduler woke up {late} ms late");
             self.starved_until = Some(self.world.clock.now().plus_ms(2 * STARVED_MS));
+        }
+    }
+
+    /// After the clock was set back nothing would be due until that time has come again: every
+    /// routine is looked at anew.
+    fn note_clock(&mut self) {
+        let now = self.world.clock.now();
+        let back = self.looked_at.ms_since(now);
+        self.looked_at = now;
+        if back <= misfire::SLACK_MS {
+            return;
+        }
+        tracing::warn!("the clock was set back by {back} ms: routines go on by the new time");
+        self.heap.clear();
+        for (id, entry) in &mut self.entries {
+            if entry.next.is_some() {
+                entry.next = Some(now);
+                self.heap.push(Reverse((now, *id)));
+            }
         }
     }
 

@@ -25,6 +25,8 @@ words! {
         Takeover = "takeover",
         /// A maintenance window skips it.
         Maintenance = "maintenance",
+        /// The clock was set back: slots were run or skipped that are now to come again.
+        ClockSetBack = "clock_set_back",
     }
 }
 
@@ -57,8 +59,10 @@ pub struct Due {
     pub next: Option<Timestamp>,
 }
 
-/// Decides about all slots up to now. A slot is dealt with once: whatever the clock does, none that
-/// is at or before [`Situation::handled`] is run again.
+/// Decides about all slots up to now. A slot is dealt with once: none that is at or before
+/// [`Situation::handled`] is run again. The exception is a clock that was set back by more than the
+/// distance of slots: the next slot by the new time is run, as nothing would be checked otherwise
+/// until that time has come again. So does Debian's cron.
 #[must_use]
 pub fn due(schedule: &Schedule, rules: &Routine, now: Situation) -> Due {
     let Situation {
@@ -66,6 +70,9 @@ pub fn due(schedule: &Schedule, rules: &Routine, now: Situation) -> Due {
         hindered,
         now,
     } = now;
+    if handled.is_some_and(|handled| handled.ms_since(now) > schedule.interval_ms(now)) {
+        return set_back(schedule, rules, now);
+    }
     let from = handled.unwrap_or_else(|| now.plus_ms(-1));
     // A slot whose delay is not over is not looked at yet. Jitter is shorter than the distance of
     // slots, so that only the last one can be.
@@ -117,6 +124,17 @@ pub fn due(schedule: &Schedule, rules: &Routine, now: Situation) -> Due {
         run,
         handled: Some(last),
         next,
+    }
+}
+
+/// The clock was set back: goes on with the next slot, and records why the last one is no run.
+fn set_back(schedule: &Schedule, rules: &Routine, now: Timestamp) -> Due {
+    let last = schedule.last_at(now).unwrap_or(now);
+    Due {
+        run: Vec::new(),
+        skipped: vec![(last, 1, SkipReason::ClockSetBack)],
+        handled: Some(last),
+        next: schedule.next_after(now).map(|slot| begin_of(rules, slot)),
     }
 }
 
@@ -172,8 +190,8 @@ mod tests {
             (P::All, Some(0), 25_000, vec![10_000, 20_000], None),
             // A new routine has missed nothing.
             (P::All, None, 55_001, vec![], None),
-            // The clock was set back.
-            (P::All, Some(90_000), 55_001, vec![], None),
+            // The clock was set back, by less than the distance of slots.
+            (P::All, Some(60_000), 55_001, vec![], None),
         ] {
             let due = due(&schedule(), &rules(policy), situation(handled, now));
             let found: Vec<i64> = due.run.iter().map(|slot| slot.0).collect();
@@ -253,8 +271,31 @@ mod tests {
         assert_eq!((late.run.len(), late.skipped), (0, vec![missed]));
     }
 
+    #[test]
+    fn a_clock_that_was_set_back_by_more_than_a_slot_stops_nothing() {
+        let rules = rules(MisfirePolicy::All);
+        let back = due(&schedule(), &rules, situation(Some(3_660_000), 55_001));
+        assert_eq!(
+            back,
+            Due {
+                run: vec![],
+                skipped: vec![(Timestamp(50_000), 1, SkipReason::ClockSetBack)],
+                handled: Some(Timestamp(50_000)),
+                next: Some(Timestamp(60_000)),
+            }
+        );
+        let then = due(&schedule(), &rules, situation(Some(50_000), 60_000));
+        assert_eq!((then.run, then.skipped), (vec![Timestamp(60_000)], vec![]));
+        // A daily one has run today, and does so once.
+        let daily = Schedule::Every(Every::spread(86_400_000, 0));
+        let once = due(&daily, &rules, situation(Some(86_400_000), 83_000_000));
+        assert_eq!((once.run, once.skipped), (vec![], vec![]));
+        assert_eq!(once.next, Some(Timestamp(2 * 86_400_000)));
+    }
+
     proptest! {
-        /// Whenever the scheduler looks, however the clock jumps: each slot at most once, in order.
+        /// Whenever the scheduler looks, however the clock jumps: each slot at most once, in order,
+        /// unless the clock is set back by more than the distance of slots.
         #[test]
         fn no_slot_runs_twice(looks in prop::collection::vec(0_i64..400_000, 1..40), policy in 0..3_usize, jitter in 0_i64..5000) {
             let rules = Routine { jitter_ms: Some(jitter), ..rules(MisfirePolicy::ALL[policy]) };
@@ -262,6 +303,11 @@ mod tests {
             let mut last = 0;
             for now in looks {
                 let due = due(&schedule(), &rules, Situation { handled, hindered: None, now: Timestamp(now) });
+                if handled.is_some_and(|handled| handled.0 - now > EVERY) {
+                    prop_assert!(due.run.is_empty() && due.handled <= Some(Timestamp(now)));
+                    (handled, last) = (due.handled, now);
+                    continue;
+                }
                 for slot in &due.run {
                     prop_assert!(slot.0 > last && begin_of(&rules, *slot).0 <= now);
                     last = slot.0;

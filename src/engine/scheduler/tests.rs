@@ -50,6 +50,37 @@ async fn a_membership_that_is_not_renewed_in_time_puts_slots_off() {
     assert_eq!(waiting, 1, "the missed slots are one run");
 }
 
+/// Without this nothing would be checked for an hour.
+#[tokio::test]
+async fn after_the_clock_was_set_back_routines_go_on_by_the_new_time() {
+    let (mut scheduler, now) = scheduler(&ping()).await;
+    scheduler.members.renewed(Instant::now());
+    let ahead = now.plus_ms(3_600_000);
+    scheduler.looked_at = ahead;
+    let entry = scheduler.entries.get_mut(&7).unwrap();
+    entry.handled = Some(ahead);
+    entry.next = Some(ahead.plus_ms(5000));
+    scheduler.heap.push(Reverse((ahead.plus_ms(5000), 7)));
+    scheduler.note_clock();
+    scheduler.start_due();
+    let entry = &scheduler.entries[&7];
+    assert!(entry.next.is_some_and(|next| next <= now.plus_ms(20_000)));
+    assert!(
+        entry
+            .handled
+            .is_some_and(|handled| handled <= now.plus_ms(10_000))
+    );
+    assert!(
+        scheduler.tasks.is_empty() && !scheduler.pending.is_empty(),
+        "a skip is recorded"
+    );
+    // By how much clocks are corrected all the time.
+    let next = entry.next;
+    scheduler.looked_at = scheduler.world.clock.now().plus_ms(misfire::SLACK_MS - 500);
+    scheduler.note_clock();
+    assert_eq!(scheduler.entries[&7].next, next);
+}
+
 /// The scheduler wakes up a little after a slot, and a new pattern has no slot that was handled.
 #[tokio::test]
 async fn the_first_slot_of_a_new_pattern_is_run_though_it_is_looked_at_late() {
