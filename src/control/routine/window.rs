@@ -72,7 +72,7 @@ pub fn maintenance_line(windows: &[WindowRow], zone: &str, now: Timestamp) -> Op
         ..=0 => format!("until {end} {zone}"),
         ms => format!("in {}, {begin} to {end} {zone}", age(ms)),
     };
-    let mode = match first.mode {
+    let does = match first.mode {
         MaintenanceMode::Mute => "mutes",
         MaintenanceMode::Skip => "skips",
     };
@@ -81,7 +81,7 @@ pub fn maintenance_line(windows: &[WindowRow], zone: &str, now: Timestamp) -> Op
         n => format!("  +{n} more"),
     };
     Some(format!(
-        "{} {when}: {mode} {}{more}",
+        "{} {when}: {does} {}{more}",
         first.name, first.scope
     ))
 }

@@ -46,6 +46,9 @@ pub fn run_result(ended: EndedRun<'_>) -> Option<CheckResult> {
         (None, _) => String::new(),
     };
     let why = ended.message.map(str::trim).filter(|why| !why.is_empty());
+    // "interrupted: its engine is gone" says the status again.
+    let again = format!("{}: ", ended.status.name());
+    let why = why.map(|why| why.strip_prefix(&*again).unwrap_or(why));
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
     let message = format!("run {} {word}{after}{why}", ended.run);
     Some(CheckResult {
