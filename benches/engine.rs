@@ -334,6 +334,7 @@ fn config() -> EngineConfig {
         sweep_ms: 5000,
         lanes: opsroom::core::run::queue::Lanes::default(),
         routines: None,
+        planner: None,
         only: None,
         adopt_ms: 0,
     }

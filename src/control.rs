@@ -33,6 +33,7 @@ use crate::core::run::plan::{Plan, is_confirmed};
 use crate::core::run::queue::{Lanes, Queued};
 use crate::core::run::summary::RunSummary;
 use crate::core::run::{AuditRow, Run, RunId, RunStatus, RunStep};
+use crate::core::runbook::for_routine::RoutineProblem;
 use crate::engine::Engine;
 pub use crate::store::{AuditFilter, Beginning, RunFilter, StoreError};
 use crate::store::{NewRun, Scope};
@@ -75,8 +76,16 @@ pub enum Refusal {
         "there is no workspace {0} in this store; `opsroom apply` creates the one its file names"
     )]
     UnknownWorkspace(String),
+    /// Routines could not run their runbooks.
+    #[error("{}", each(.0))]
+    Routines(Vec<RoutineProblem>),
     #[error("{0}")]
     Invalid(String),
+}
+
+fn each(problems: &[RoutineProblem]) -> String {
+    let each: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    each.join("\n")
 }
 
 impl Refusal {

@@ -47,7 +47,10 @@ use crate::adapter::Adapters;
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::core::run::RunId;
+use crate::core::run::plan::Plan;
 use crate::core::run::queue::{Lane, Lanes};
+use crate::core::stack::routine::Routine;
+use crate::core::stack::service::Stack;
 use crate::store::{EngineRow, Store, StoreError};
 
 /// Settings of an engine. Times in milliseconds.
@@ -63,11 +66,22 @@ pub struct EngineConfig {
     /// The workspace whose routines it runs, and the interval of service probes (0: none). `None`: it
     /// runs none until [`Engine::run_routines`].
     pub routines: Option<(i64, i64)>,
+    /// Who makes the plans of routines that run a runbook; without it these are not run.
+    pub planner: Option<Arc<dyn Planner>>,
     /// Only this run (and its chain) is claimed: `opsroom run`.
     pub only: Option<RunId>,
     /// Runs queued by a process that is gone are adopted if they were queued at most this long
     /// before this engine started, milliseconds. A console adopts nothing, whatever the value.
     pub adopt_ms: i64,
+}
+
+/// Makes the plans of routines that run a runbook. The process that starts an engine has the runbooks.
+pub trait Planner: Send + Sync + std::fmt::Debug {
+    /// The plan of a routine, as it is now.
+    ///
+    /// # Errors
+    /// Why its runbook may not be run.
+    fn plan(&self, routine: &Routine, stack: &Stack) -> Result<Plan, String>;
 }
 
 /// A running engine. Cheap to clone; dropping the last clone stops it.

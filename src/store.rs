@@ -23,8 +23,8 @@ pub use db::changes::{Changes, Glimpse};
 pub use home::HomeView;
 pub use routine::{
     Compacted, Evidence, Expired, Flush, KnownRoutine, Membership, NewRoutine, ProbeSize,
-    Retention, RoutineChange, RoutineMember, RoutinePause, RoutineRequested, RoutineState,
-    RoutineSummary, RoutineTurns, RoutineWindow,
+    Retention, RoutineBegan, RoutineChange, RoutineMember, RoutinePause, RoutineRequested,
+    RoutineRun, RoutineState, RoutineSummary, RoutineTurns, RoutineWindow, SlotOfRun,
 };
 pub use run::artifacts::NewArtifact;
 pub use run::claim::{Claimer, QueuePosition};

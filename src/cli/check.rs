@@ -11,6 +11,7 @@ use crate::control::routine::{WindowRow, windows_of};
 use crate::control::runbook::Library;
 use crate::core::base::problem::Problem;
 use crate::core::runbook;
+use crate::core::runbook::for_routine::{routine_problems, waiting_routines};
 use crate::tui::keys::Keymap;
 
 /// Find mistakes in the configuration, the keymap, runbooks and stack files
@@ -47,7 +48,10 @@ pub(super) fn perform(args: &CheckArgs, start: &Start) -> Result<Code, Stop> {
         problems.extend(of_file(file));
     }
     problems.extend(lines(&between(&args.files)));
-    for warning in args.files.iter().flat_map(|file| warnings(file)) {
+    let (wrong, waits) = of_routines(&args.files, start);
+    problems.extend(lines(&wrong));
+    let unused = args.files.iter().flat_map(|file| warnings(file));
+    for warning in unused.chain(waits) {
         print_message(&format!("warning: {warning}"));
     }
     if problems.is_empty() {
@@ -70,12 +74,50 @@ pub(super) fn perform(args: &CheckArgs, start: &Start) -> Result<Code, Stop> {
     Ok(Code::Refused)
 }
 
-/// Problems of the runbooks among the files, including conflicts between them.
-fn between(files: &[PathBuf]) -> Vec<Problem> {
+/// Routines of the stack files among these that could not run their runbooks, and those whose runs
+/// wait for people. The runbooks are those of the configuration folder and among the files.
+fn of_routines(files: &[PathBuf], start: &Start) -> (Vec<Problem>, Vec<Problem>) {
+    let (mut wrong, mut waits) = (Vec::new(), Vec::new());
+    let mut library = Library::of_files(&runbooks(files)).all().to_vec();
+    let folder = Library::load(start.runbook_dir().as_deref());
+    for runbook in folder.all() {
+        match library.iter_mut().find(|r| r.name == runbook.name) {
+            Some(built_in) if built_in.is_built_in() => *built_in = runbook.clone(),
+            Some(_) => {}
+            None => library.push(runbook.clone()),
+        }
+    }
+    let integrations = start.settings().map(|s| s.integrations.clone());
+    let integrations = integrations.unwrap_or_default();
+    for file in files {
+        let name = file.display().to_string();
+        let Ok(text) = config::read_text(file) else {
+            continue;
+        };
+        let stack = match kind(file, &text) {
+            Kind::Stack => config::stack::read(&name, &text),
+            _ => continue,
+        };
+        let Ok(stack) = stack else { continue };
+        let problems = routine_problems(&stack, &library, &integrations);
+        wrong.extend(config::stack::located(&name, &text, &problems));
+        let waiting = waiting_routines(&stack, &library, &integrations);
+        waits.extend(config::stack::located(&name, &text, &waiting));
+    }
+    (wrong, waits)
+}
+
+/// The runbooks among the files.
+fn runbooks(files: &[PathBuf]) -> Vec<PathBuf> {
     let is_runbook = |file: &&PathBuf| {
         config::read_text(file).is_ok_and(|text| kind(file, &text) == Kind::Runbook)
     };
-    let runbooks: Vec<PathBuf> = files.iter().filter(is_runbook).cloned().collect();
+    files.iter().filter(is_runbook).cloned().collect()
+}
+
+/// Problems of the runbooks among the files, including conflicts between them.
+fn between(files: &[PathBuf]) -> Vec<Problem> {
+    let runbooks = runbooks(files);
     if runbooks.is_empty() {
         Vec::new()
     } else {

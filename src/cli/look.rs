@@ -46,8 +46,7 @@ pub(super) async fn print(
         "me" => control.settings().actor.clone(),
         _ => actor,
     });
-    let mut names = parsed.services.clone();
-    names.retain(|name| name != "*");
+    let names = parsed.named_services();
     let service = names.first().cloned();
     if matches!(view, ViewCommand::Runs | ViewCommand::Audit) && names.len() > 1 {
         return Err(Stop::Usage(format!(
@@ -131,9 +130,16 @@ async fn print_rest(
             compare::print([&first, &second], json, start).await
         }
         ViewCommand::Routines => routines::print(parsed.routine.as_deref(), json, start).await,
+        ViewCommand::Chart => {
+            let name = parsed.charted().unwrap_or_default();
+            routines::print_history(&name, json, start).await
+        }
         ViewCommand::Runbooks => runbooks::print(None, json, start).await,
         ViewCommand::Runbook => runbooks::print(parsed.runbook.as_deref(), json, start).await,
-        ViewCommand::Locks => lock::list(&LocksArgs { json }, start).await,
+        ViewCommand::Locks => {
+            let of = (parsed.named_services(), parsed.env.clone());
+            lock::list(&LocksArgs { json, of }, start).await
+        }
         ViewCommand::File => {
             let all = RunQuery::new(None, None, None)?;
             let path = input("path");
@@ -152,6 +158,8 @@ async fn print_rest(
         | ViewCommand::Contacts
         | ViewCommand::Needs
         | ViewCommand::Whoami
+        | ViewCommand::EditRoutine
+        | ViewCommand::NewRoutine
         | ViewCommand::Filter
         | ViewCommand::Help
         | ViewCommand::Quit => Err(Stop::Usage(why_not(parsed))),

@@ -4,7 +4,7 @@
 mod history;
 mod write;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::out::Out;
 use super::run::act::{self, Terms};
@@ -20,6 +20,8 @@ use crate::core::stack::state::State;
 /// How long the result of a routine that was asked for is waited for.
 const WAIT: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(100);
+/// The same while a run of its runbook has not ended.
+const POLL_RUN: Duration = Duration::from_secs(1);
 
 /// List the routines, show one, run, pause, resume, create, edit or delete one
 #[derive(Debug, clap::Args)]
@@ -182,22 +184,11 @@ async fn run(
     let Acted::RoutineRequested { request, .. } = acted else {
         return Err(Stop::Usage(acted.message()));
     };
-    let found = tokio::time::timeout(WAIT, async {
-        loop {
-            match control.routine_result(request).await {
-                Ok(None) => tokio::time::sleep(POLL).await,
-                other => return other,
-            }
-        }
-    });
-    let found = found.await;
+    let found = result_of(control, name, request).await;
     control.close(false).await;
     let mut out = Out::new();
-    match found {
-        Ok(result) => {
-            let Some((state, message)) = result? else {
-                return Ok(Code::Failed);
-            };
+    match found? {
+        Some((state, message)) => {
             if json {
                 out.json(
                     &serde_json::json!({"routine": name, "state": state, "message": message}),
@@ -210,11 +201,40 @@ async fn run(
                 State::Degraded | State::Failing | State::Unknown => Code::Failed,
             })
         }
-        Err(_) => Err(Stop::Usage(format!(
+        None => Err(Stop::Usage(format!(
             "{name} was asked for, but no engine has run it within {}",
             human_ms(i64::try_from(WAIT.as_millis()).unwrap_or(i64::MAX))
         ))),
     }
+}
+
+/// Waits for the result of what was asked for; none: no engine has taken it. The run of a runbook
+/// takes its time.
+async fn result_of(
+    control: &Control,
+    name: &str,
+    request: i64,
+) -> Result<Option<(State, String)>, Stop> {
+    let mut until = Instant::now() + WAIT;
+    let mut poll = POLL;
+    loop {
+        if let Some(found) = control.routine_result(request).await? {
+            return Ok(Some(found));
+        }
+        if Instant::now() >= until {
+            let last = control.routine(name).await?.row.last_run;
+            if last.is_none_or(|last| last.status.is_terminal()) {
+                return Ok(None);
+            }
+            (until, poll) = (Instant::now() + WAIT, POLL_RUN);
+        }
+        tokio::time::sleep(poll).await;
+    }
+}
+
+/// What `opsroom routines history NAME` prints.
+pub(super) async fn print_history(name: &str, json: bool, start: &Start) -> Result<Code, Stop> {
+    history::perform(&history::HistoryArgs::of(name, json), start).await
 }
 
 pub(super) async fn print(name: Option<&str>, json: bool, start: &Start) -> Result<Code, Stop> {

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use crate::config;
 use crate::control::Refusal;
 use crate::core::base::problem::Problem;
 use crate::core::base::text;
@@ -66,6 +67,16 @@ impl From<std::io::Error> for Stop {
 }
 
 impl Stop {
+    /// A refusal of what a file says; with the lines that it is about.
+    pub(super) fn of_file(refusal: Refusal, file: &str, text: &str) -> Self {
+        match refusal {
+            Refusal::Routines(problems) => {
+                Self::Problems(config::stack::located(file, text, &problems))
+            }
+            other => Self::Refused(other),
+        }
+    }
+
     /// Prints the reason to stderr and returns the exit code.
     #[must_use]
     pub fn report(&self) -> Code {

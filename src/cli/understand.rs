@@ -97,6 +97,13 @@ fn subcommand(parsed: &Parsed) -> String {
             return format!("opsroom log {}", shell_word(path));
         }
         Some(ViewCommand::Locks) => return "opsroom locks".to_owned(),
+        Some(ViewCommand::EditRoutine) => {
+            let name = shell_word(parsed.routine.as_deref().unwrap_or("NAME"));
+            return format!("opsroom routines edit {name}");
+        }
+        Some(ViewCommand::NewRoutine) => {
+            return "opsroom routines create --file FILE".to_owned();
+        }
         _ => return "a subcommand (opsroom help)".to_owned(),
     };
     match RunRef::of(parsed, Timestamp::default()) {

@@ -39,7 +39,7 @@
 //! [[routine]]
 //! name = "web ping"
 //! service = "web"
-//! kind = "http"                        # http, webhook, tcp, dns, tls, shell, sql, promql, unit, heartbeat, manual, collect
+//! kind = "http"                        # http, webhook, tcp, dns, tls, shell, sql, promql, unit, runbook, heartbeat, manual, collect
 //! env = "prod"
 //! every = "5m"                         # or: cron = "30 2 * * *", timezone = "Europe/Berlin"
 //! request = { method = "GET", url = "https://web.acme.test/health", timeout = "8s", auth = { secret_ref = "WEB" } }
@@ -85,6 +85,7 @@ use self::names::Names;
 use super::rule;
 use crate::core::base::problem::Problem;
 use crate::core::base::toml_doc::{Report, Section, parse, shown};
+use crate::core::runbook::for_routine::RoutineProblem;
 use crate::core::stack::routine::RoutineKind;
 use crate::core::stack::service::{Contact, Environment, Stack};
 
@@ -130,6 +131,33 @@ pub fn warnings(file: &str, text: &str) -> Vec<Problem> {
         })
     };
     routines.iter().filter_map(warning).collect()
+}
+
+/// Where problems of routines are in a text that names them: at their key, else at their table.
+#[must_use]
+pub fn located(file: &str, text: &str, problems: &[RoutineProblem]) -> Vec<Problem> {
+    let (table, report) = parse(file, text);
+    let mut unread = Report::new(file, "");
+    let routines = Section::root(&table)
+        .field("routine")
+        .map(|f| f.tables(&mut unread))
+        .unwrap_or_default();
+    let mut located: Vec<Problem> = problems
+        .iter()
+        .map(|problem| {
+            let named = |s: &&Section<'_>| s.peek("name") == Some(&problem.routine);
+            let section = routines.iter().find(named);
+            let at = section.map(|s| s.get(problem.key).map_or(s.at, |field| field.at));
+            Problem {
+                file: file.to_owned(),
+                line: at.map_or(0, |at| report.line(at)),
+                key: format!("routine \"{}\".{}", shown(&problem.routine), problem.key),
+                message: problem.message.clone(),
+            }
+        })
+        .collect();
+    located.sort();
+    located
 }
 
 fn workspace(root: &mut Section<'_>, report: &mut Report) -> String {

@@ -121,6 +121,7 @@ impl Control {
             renew_ms: settings.lease_ms / 3,
             sweep_ms: settings.lease_ms / 6,
             lanes: settings.lanes,
+            planner: Some(self.planner()),
             routines: routines(only, self.workspace().map(|w| w.id), settings.pulse_ms),
             only,
             adopt_ms: settings.adopt_ms,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::routine::watch;
+use super::routine::{WindowRow, watch, windows_of};
 use super::{Control, EnginePlace, LeftOver, Refusal, RunFilter, not_listed};
 use crate::core::base::time::Timestamp;
 use crate::core::health::change::LastChange;
@@ -47,6 +47,8 @@ pub struct Overview {
     pub locks: Vec<Lockout>,
     /// Circuit breakers that are open or have counted failures.
     pub breakers: Vec<Breaker>,
+    /// The maintenance windows of the stack.
+    pub maintenance: Vec<WindowRow>,
     /// Problems of the console itself: no engine, targets that cannot be probed, runbooks that did
     /// not load …
     pub problems: Vec<String>,
@@ -86,6 +88,7 @@ impl Control {
             at: now,
             store_kind: self.0.store.kind().to_owned(),
             stack: Arc::clone(&stack),
+            maintenance: windows_of(&stack, now),
             problems: self.problems(&stack),
             ..Overview::default()
         };

@@ -2,12 +2,13 @@
 
 mod act;
 mod edit;
+pub mod runbooks;
 pub mod series;
 mod text;
 pub mod watch;
 mod window;
 
-pub use window::{WindowRow, windows_of};
+pub use window::{WindowRow, maintenance_line, windows_of};
 
 use std::collections::HashMap;
 
@@ -15,6 +16,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 pub use self::edit::next_slots;
+pub use self::runbooks::LastRunOfRoutine;
 use super::{Control, Refusal};
 use crate::core::base::suggest::nearest;
 use crate::core::base::time::Timestamp;
@@ -32,7 +34,7 @@ use crate::core::runbook;
 use crate::core::stack::routine::Routine;
 use crate::core::stack::service::Stack;
 use crate::core::stack::state::State;
-use crate::store::{RoutineChange, RoutinePause, RoutineState, RoutineSummary, Scope};
+use crate::store::{RoutineChange, RoutinePause, RoutineRun, RoutineState, RoutineSummary, Scope};
 
 /// The window of the numbers in lists, milliseconds.
 pub const WINDOW_MS: i64 = 86_400_000;
@@ -73,6 +75,8 @@ pub struct RoutineRow {
     pub numbers: Numbers,
     /// The worst outcome of each of the last 24 hours, the oldest first; none: no check.
     pub hours: Vec<Option<State>>,
+    /// The last run that it has begun, when it runs a runbook.
+    pub last_run: Option<LastRunOfRoutine>,
     /// Why it is never due.
     pub problem: Option<String>,
 }
@@ -197,6 +201,7 @@ struct Known {
     ids: HashMap<String, i64>,
     states: HashMap<i64, RoutineState>,
     last: HashMap<i64, i64>,
+    runs: HashMap<i64, RoutineRun>,
     windows: Vec<Window>,
     now: Timestamp,
 }
@@ -248,12 +253,13 @@ impl Control {
         let states = scope.routine_states().await?;
         let (windows, _) = windows(&stack, zone);
         Ok(Known {
-            stack,
             windows,
             ids: routines.into_iter().map(|r| (r.name, r.id)).collect(),
             states: states.into_iter().map(|s| (s.routine, s)).collect(),
             last: scope.last_slots().await?,
+            runs: runs(&stack, &scope).await?,
             scope,
+            stack,
             now: self.0.clock.now(),
         })
     }
@@ -328,6 +334,15 @@ async fn days(scope: &Scope, ids: &[i64], now: Timestamp) -> Result<HashMap<i64,
         .collect())
 }
 
+/// The last runs of routines; nothing is read where none has a runbook.
+async fn runs(stack: &Stack, scope: &Scope) -> Result<HashMap<i64, RoutineRun>, Refusal> {
+    if !stack.routines.iter().any(Routine::runs_runbook) {
+        return Ok(HashMap::new());
+    }
+    let runs = scope.routine_runs().await?;
+    Ok(runs.into_iter().map(|run| (run.of.routine, run)).collect())
+}
+
 fn zone(name: &str) -> Result<TimeZone, String> {
     TimeZone::get(name).map_err(|e| e.to_string())
 }
@@ -342,6 +357,11 @@ impl Known {
         let id = self.ids.get(one.name());
         let state = id.and_then(|id| self.states.get(id));
         let last = id.and_then(|id| self.last.get(id)).copied().map(Timestamp);
+        let run = id
+            .and_then(|id| self.runs.get(id))
+            .filter(|_| one.runs_runbook());
+        // The slot of a run that has not ended has no result yet.
+        let last = last.max(run.map(|run| run.of.slot));
         let numbers = id
             .and_then(|id| summaries.get(id))
             .map(|summary| Numbers::of(&summary.rollup, summary.failing_ms))
@@ -376,6 +396,7 @@ impl Known {
                 .and_then(|id| days.get(id))
                 .map(|day| day.last(24, self.now).collect())
                 .unwrap_or_default(),
+            last_run: run.map(LastRunOfRoutine::from),
             problem: schedule.err().cloned(),
         }
     }

@@ -225,6 +225,7 @@ mod tests {
 
     fn config(only: Option<RunId>) -> EngineConfig {
         EngineConfig {
+            planner: None,
             kind: "console".to_owned(),
             lease_ms: 60_000,
             renew_ms: 20_000,

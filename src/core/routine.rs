@@ -6,6 +6,7 @@ pub mod jitter;
 pub mod load;
 pub mod misfire;
 pub mod report;
+pub mod run_result;
 pub mod schedule;
 pub mod scheduled;
 pub mod scope;

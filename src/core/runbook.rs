@@ -12,6 +12,7 @@ mod expand;
 mod file;
 mod fill;
 mod find;
+pub mod for_routine;
 mod group;
 pub mod input;
 mod integrations;

@@ -784,6 +784,7 @@ mod tests {
                 sweep_ms: lease_s * 1000 / 6,
                 lanes: Lanes::default(),
                 routines: None,
+                planner: None,
                 only: None,
                 adopt_ms: 0,
             };

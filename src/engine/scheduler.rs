@@ -10,6 +10,7 @@ mod holdings;
 mod members;
 mod perform;
 mod reports;
+mod runs;
 mod windows;
 
 use std::cmp::Reverse;
@@ -28,6 +29,7 @@ use self::flush::{Conditions, Pending};
 use self::holdings::VALID_MS;
 use self::members::Members;
 use self::perform::{Done, Task};
+use self::runs::Begun;
 use self::windows::Windows;
 use super::{Mode, World};
 use crate::bus::Notice;
@@ -97,6 +99,8 @@ struct Scheduler {
     /// The next slots. An entry of the heap is stale when the routine has another `next` by now.
     heap: BinaryHeap<Reverse<(Timestamp, i64)>>,
     tasks: JoinSet<Done>,
+    /// Runs of runbooks that are about to be queued.
+    starting: JoinSet<Begun>,
     hosts: HashMap<String, usize>,
     /// Due, but not begun: too many are under way.
     waiting: VecDeque<Task>,
@@ -126,6 +130,7 @@ impl Scheduler {
             by_name: HashMap::new(),
             heap: BinaryHeap::new(),
             tasks: JoinSet::new(),
+            starting: JoinSet::new(),
             hosts: HashMap::new(),
             waiting: VecDeque::new(),
             pending: Pending::default(),
@@ -189,9 +194,20 @@ impl Scheduler {
                     // Only a check that was aborted: panics are results.
                     Err(e) => tracing::error!("a check ended without a result: {e}"),
                 },
+                Some(begun) = self.starting.join_next() => match begun {
+                    Ok(begun) => self.begun(begun),
+                    Err(e) => tracing::error!("a run of a routine was not begun: {e}"),
+                },
                 notice = notices.recv() => match notice {
                     Ok(Notice::Stack | Notice::Routines) | Err(RecvError::Lagged(_)) => {
                         sync_at = Instant::now();
+                    }
+                    Ok(Notice::Run(run, status))
+                        if status.is_terminal() && self.waits_for(run) =>
+                    {
+                        if let Err(e) = self.settle_runs().await {
+                            tracing::warn!("the result of run {run} is read later: {e}");
+                        }
                     }
                     Ok(_) => {}
                     Err(RecvError::Closed) => return,
@@ -342,8 +358,14 @@ impl Scheduler {
                 continue;
             };
             let of_host = self.hosts.get(&task.host).copied().unwrap_or(0);
-            if entry.running || of_host >= AT_ONCE_PER_HOST {
+            if entry.running || entry.open.is_some() || of_host >= AT_ONCE_PER_HOST {
                 blocked.push_back(task);
+                continue;
+            }
+            if task.scheduled.runs_runbook() {
+                entry.running = true;
+                entry.queued -= 1;
+                self.begin_run(task);
                 continue;
             }
             if self.tasks.len() >= AT_ONCE {
@@ -411,6 +433,10 @@ impl Scheduler {
                 self.take_report(id, request);
                 continue;
             }
+            if let Some(open) = entry.open {
+                self.pending.refuse_run(request.id, open);
+                continue;
+            }
             entry.queued += 1;
             self.waiting.push_front(Task {
                 routine: id,
@@ -449,11 +475,13 @@ impl Scheduler {
     /// about these slots.
     fn forget(&mut self) {
         self.tasks = JoinSet::new();
+        self.starting = JoinSet::new();
         self.waiting.clear();
         self.hosts.clear();
         self.pending = Pending::default();
         for entry in self.entries.values_mut() {
             entry.running = false;
+            entry.open = None;
             entry.queued = 0;
             entry.next = None;
         }
@@ -466,6 +494,11 @@ impl Scheduler {
         while let Ok(Some(done)) = timeout_at(until, self.tasks.join_next()).await {
             if let Ok(done) = done {
                 self.done(done);
+            }
+        }
+        while let Ok(Some(begun)) = timeout_at(until, self.starting.join_next()).await {
+            if let Ok(begun) = begun {
+                self.begun(begun);
             }
         }
         self.tasks.abort_all();

@@ -22,6 +22,7 @@ pub(super) fn config(kind: &str) -> EngineConfig {
         sweep_ms: 1000,
         lanes: Lanes::default(),
         routines: None,
+        planner: None,
         only: None,
         adopt_ms: 0,
     }

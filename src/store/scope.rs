@@ -34,8 +34,8 @@ use crate::core::stack::state::State;
 use super::{
     AuditFilter, Ballot, Beginning, Evidence, Found, Glimpse, HomeView, KnownRoutine, LeftOver,
     Listed, NewLock, NewRoutine, NewRun, Orderer, ProbeSize, Resumer, RoutineChange, RoutineMember,
-    RoutinePause, RoutineState, RoutineSummary, RoutineTurns, RoutineWindow, RunFilter, Store,
-    StoreError, Workspace,
+    RoutinePause, RoutineRun, RoutineState, RoutineSummary, RoutineTurns, RoutineWindow, RunFilter,
+    Store, StoreError, Workspace,
 };
 
 const OWN: &str = "select id from run where id = $1 and workspace_id = $2";
@@ -115,6 +115,11 @@ impl Scope {
     /// [`Store::last_slots`].
     pub async fn last_slots(&self) -> Result<HashMap<i64, i64>, StoreError> {
         self.store.last_slots(self.workspace.id).await
+    }
+
+    /// [`Store::routine_runs`].
+    pub async fn routine_runs(&self) -> Result<Vec<RoutineRun>, StoreError> {
+        self.store.routine_runs(self.workspace.id).await
     }
 
     /// [`Store::routine_summaries`].

@@ -18,8 +18,9 @@ use super::picker::{Picker, first_visible, moved};
 use super::theme::{run_symbol, run_word};
 use super::verbs;
 use super::view::canvas::{Canvas, fit, safe};
-use super::view::layout::{self, HomeAreas, THREE_COLUMNS, WIDE};
+use super::view::layout::{self, HomeAreas, HomeLines, THREE_COLUMNS, WIDE};
 use super::viewer::Viewer;
+use crate::control::routine::maintenance_line;
 use crate::core::base::time::Timestamp;
 use crate::core::health::matrix::{Matrix, MatrixData, RowOrder, RowSort, ServiceRow};
 use crate::core::run::act::Acted;
@@ -63,6 +64,8 @@ pub struct Home {
     view: HomeView,
     /// It was changed and has to be kept.
     changed: bool,
+    /// Maintenance now or soon.
+    maintenance: Option<String>,
     /// Runs opened since the console was started.
     opened: BTreeSet<RunId>,
     needs: Vec<RunNeed>,
@@ -142,7 +145,11 @@ impl Home {
     }
 
     fn areas(&self, body: Rect) -> HomeAreas {
-        layout::home(body, self.shown.len(), !self.needs.is_empty())
+        let lines = HomeLines {
+            needs: !self.needs.is_empty(),
+            maintenance: self.maintenance.is_some(),
+        };
+        layout::home(body, self.shown.len(), lines)
     }
 
     /// The focused pane fills the screen. Where the score is only a strip, its pane always does.
@@ -197,6 +204,8 @@ impl Home {
         };
         self.matrix = Matrix::new(data, self.view.sort);
         self.needs = self.open_needs(&overview.needs, now);
+        let zone = &overview.stack.timezone;
+        self.maintenance = maintenance_line(&overview.maintenance, zone, now);
         let is_known = |name: &String| overview.stack.service(name).is_some();
         self.marked.retain(is_known);
         self.show_rows();
@@ -580,6 +589,11 @@ impl View for Home {
         }
         let areas = self.areas(body);
         self.draw_needs(frame, areas.needs, canvas);
+        if let Some(said) = &self.maintenance {
+            let line = format!(" ‖ maintenance  {}", safe(said));
+            let line = Line::styled(line, canvas.theme.dim());
+            canvas.line(areas.maintenance, &fit(line, usize::from(body.width)));
+        }
         for pane in Pane::ALL {
             self.draw_pane(pane, frame, self.area(pane, body), canvas);
         }

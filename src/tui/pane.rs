@@ -38,6 +38,20 @@ use super::view::canvas::Canvas;
 use crate::core::base::time::Timestamp;
 use crate::core::run::{Run, RunId};
 
+impl Screen {
+    /// The menu of kinds for a new routine, or why there is none.
+    #[must_use]
+    pub fn new_routine(scene: Scene<'_>, read_only: bool) -> Reaction {
+        routine::form::new(scene, read_only)
+    }
+
+    /// The form for a routine of the stack, or why there is none.
+    #[must_use]
+    pub fn edit_routine(name: &str, scene: Scene<'_>, read_only: bool) -> Reaction {
+        routine::form::edit(name, scene, read_only)
+    }
+}
+
 /// Declares the views: each has a destination with its data, which opens it (`open` of its type), and
 /// is seen as a [`View`].
 macro_rules! views {

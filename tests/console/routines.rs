@@ -3,11 +3,12 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use opsroom::bus::Notice;
 use opsroom::control::routine::{
-    Numbers, RoutineResult, RoutineRow, RoutineSheet, StateChange, WindowRow,
+    LastRunOfRoutine, Numbers, RoutineResult, RoutineRow, RoutineSheet, StateChange, WindowRow,
 };
-use opsroom::core::routine::window::InMaintenance;
+use opsroom::core::routine::window::{InMaintenance, Occurrence};
 use opsroom::core::run::act::Act;
 use opsroom::core::run::lockout::LockEnd;
+use opsroom::core::run::{RunId, RunStatus};
 use opsroom::core::stack::maintenance::MaintenanceMode;
 use opsroom::core::stack::routine::{Check, Routine};
 use opsroom::core::stack::routine_edit::RoutineEdit;
@@ -55,6 +56,7 @@ pub fn rows() -> Vec<RoutineRow> {
                 _ => Some(State::Ok),
             })
             .collect(),
+        last_run: None,
         problem: None,
     };
     let never = RoutineRow {
@@ -92,6 +94,19 @@ pub fn rows() -> Vec<RoutineRow> {
         RoutineRow {
             maintenance: Some(in_maintenance(MaintenanceMode::Mute)),
             ..row("proxy", State::Failing, "HTTP 503 in 4 ms")
+        },
+        RoutineRow {
+            kind: "runbook",
+            last_run: Some(LastRunOfRoutine {
+                run: RunId(40),
+                status: RunStatus::Failed,
+                at: NOW.plus_ms(-240_000),
+            }),
+            ..row(
+                "nightly",
+                State::Failing,
+                "run #40 failed after 3.0 s: HTTP 500",
+            )
         },
     ]
 }
@@ -153,8 +168,8 @@ fn routines_are_listed_the_worst_first_and_open() {
     let mut console = Console::new(World::default());
     console
         .command("routines")
-        .shows("Routines 8")
-        .shows("✗ 2 failing")
+        .shows("Routines 9")
+        .shows("✗ 3 failing")
         .shows("▲ 1 overdue")
         .shows("unconfirmed: H");
     console
@@ -162,13 +177,35 @@ fn routines_are_listed_the_worst_first_and_open() {
         .shows("━ mail queue ━")
         .shows("Last 24 hours");
     console.press("G").shows("Last bad answer");
-    console.press("Esc").shows("Routines 8");
+    console.press("Esc").shows("Routines 9");
     console
         .press("/")
         .type_text("disk")
         .shows("overdue 5 min")
         .hides("web ping");
     console.press("Esc").shows("web ping");
+}
+
+#[test]
+fn the_last_run_of_a_runbook_opens_from_the_list_and_from_the_routine() {
+    let mut console = Console::new(World::default());
+    console
+        .command("routines")
+        .press("l")
+        .shows("mail queue has begun no run of a runbook");
+    console
+        .press("j")
+        .press("l")
+        .shows("deploy web 1.4.2 to staging");
+    console
+        .press("Esc")
+        .press("Enter")
+        .shows("last run  #40 failed, 4 min ago");
+    console.press("Enter").shows("deploy web 1.4.2 to staging");
+    console
+        .press("Esc")
+        .press("l")
+        .shows("deploy web 1.4.2 to staging");
 }
 
 #[test]
@@ -234,7 +271,43 @@ fn phrases_about_routines_act() {
         .command("pause web ping for 2h")
         .shows("web ping is paused until");
     console.command("show web ping").shows("routine web ping");
+    console.command("chart of web ping").shows("web ping");
+    console
+        .command("edit routine web ping")
+        .shows("name = \"web ping\"");
+    console
+        .press("Esc")
+        .command("new routine")
+        .shows("New routine");
     assert_eq!(console.acts().len(), 1);
+}
+
+#[test]
+fn home_says_which_maintenance_is_near_in_one_line() {
+    let at = |minutes: i64| NOW.plus_ms(minutes * 60_000);
+    let mut world = World::default();
+    world.overview.maintenance = vec![WindowRow {
+        name: "patches".to_owned(),
+        when: "tue 22:00 to 04:00 UTC".to_owned(),
+        mode: MaintenanceMode::Skip,
+        scope: "web in prod".to_owned(),
+        reason: None,
+        now: None,
+        next: Some(Occurrence {
+            begin: at(30),
+            end: at(120),
+        }),
+        stands: String::new(),
+    }];
+    let mut console = Console::new(world);
+    console.shows("‖ maintenance  patches in 30 min, ");
+    insta::assert_snapshot!("home_maintenance_80", with_styles(&console.paint()));
+    console.send_unanswered(Msg::Tick(at(31)));
+    console
+        .shows("‖ maintenance  patches until ")
+        .shows("skips web in prod");
+    console.send_unanswered(Msg::Tick(at(121)));
+    console.hides("maintenance");
 }
 
 #[test]
@@ -317,7 +390,7 @@ fn a_routine_is_created_from_the_keyboard() {
     console.shows("kind = \"tcp\"");
     assert_eq!(saved(&console), [""; 0], "Enter alone saves nothing");
     console.press("Ctrl-S").press("y Enter");
-    console.shows("saved").shows("Routines 8");
+    console.shows("saved").shows("Routines 9");
     assert_eq!(saved(&console), ["+ routine mail port"]);
     assert_eq!(console.acts(), []);
 }
@@ -347,7 +420,7 @@ fn a_refused_routine_stays_in_its_form_with_the_reason() {
         .shows("address = \"mail:25250\"")
         .shows("─ valid ─");
     console.world.refusal = None;
-    console.press("Ctrl-S").press("y Enter").shows("Routines 8");
+    console.press("Ctrl-S").press("y Enter").shows("Routines 9");
 }
 
 #[test]
@@ -357,7 +430,7 @@ fn a_form_asks_before_what_was_written_is_dropped() {
         .command("routines")
         .press("e")
         .press("Esc")
-        .shows("Routines 8");
+        .shows("Routines 9");
     console.press("e").type_text("# why: ");
     console
         .press("Esc")
@@ -372,7 +445,7 @@ fn a_form_asks_before_what_was_written_is_dropped() {
     console
         .press("Esc")
         .press("y Enter")
-        .shows("Routines 8")
+        .shows("Routines 9")
         .hides("# why");
     console.press(">").shows("# why: [[routine]]");
     assert_eq!(saved(&console), [""; 0]);
@@ -432,7 +505,7 @@ fn a_stack_that_is_read_before_the_answer_does_not_hold_the_form() {
         .shows("━ new routine ━");
     console
         .send(Msg::RoutineSaved(*ticket, *number, Ok(())))
-        .shows("Routines 8");
+        .shows("Routines 9");
     console
         .press(">")
         .shows("━ edit mail port ━")
@@ -467,7 +540,7 @@ fn a_routine_is_edited_and_deleted_from_its_menu() {
         .shows("brings it back")
         .shows("tcp, every 1m: connect to mail:25")
         .press("Enter")
-        .shows("Routines 8");
+        .shows("Routines 9");
     let delete = Effect::DeleteRoutine("mail queue".to_owned());
     assert!(
         !console.wanted.contains(&delete),
@@ -507,7 +580,7 @@ fn a_read_only_console_edits_no_routine_and_says_so_at_once() {
         console
             .press(key)
             .shows("read-only: routines cannot be changed")
-            .shows("Routines 8");
+            .shows("Routines 9");
     }
     console
         .press(".")

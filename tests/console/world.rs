@@ -96,6 +96,7 @@ impl Default for World {
                 engine: EnginePlace::Here,
                 breakers: Vec::new(),
                 locks: Vec::new(),
+                maintenance: Vec::new(),
                 problems: Vec::new(),
             },
             card: PlanCard {

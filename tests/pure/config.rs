@@ -2,6 +2,8 @@
 
 use opsroom::config;
 use opsroom::core::base::problem::Problem;
+use opsroom::core::integration::Integrations;
+use opsroom::core::runbook::for_routine::routine_problems;
 use proptest::prelude::*;
 
 mod generate;
@@ -250,6 +252,18 @@ fn mistakes_in_routines_are_reported_with_their_key() {
             "kind = \"dns\"\nhost = \"x.test\"\ncron = \"@reboot\"",
             ".cron: `@reboot` is not a cron pattern",
         ),
+        (
+            "kind = \"runbook\"\nevery = \"1m\"\nrunbook = \"backup\"\ntimeout = \"1m\"",
+            ".timeout: is not for a runbook, which says itself how long it may take; leave it out",
+        ),
+        (
+            "kind = \"runbook\"\nevery = \"1m\"\nrunbook = \"backup\"\nexpect = \"true\"",
+            ".expect: a runbook routine has no answer to check",
+        ),
+        (
+            "kind = \"runbook\"\nevery = \"1m\"\nrunbook = \"backup\"\ninputs = { keep = [7] }",
+            ".inputs.keep: must be a text, a whole number, true or false, not a list",
+        ),
     ] {
         let found = problem(keys);
         assert!(found.starts_with(message), "{found}");
@@ -264,6 +278,24 @@ fn mistakes_in_routines_are_reported_with_their_key() {
         );
         assert!(config::stack::read("stack.toml", &text).is_ok(), "{good}");
     }
+}
+
+#[test]
+fn problems_of_runbooks_are_placed_at_the_key_of_their_routine() {
+    let routine =
+        "[[routine]]\nname = \"r\"\nkind = \"runbook\"\nrunbook = \"tidi\"\nevery = \"1h\"\n";
+    let text = format!("{GOOD}{routine}");
+    let stack = config::stack::read("stack.toml", &text).unwrap();
+    let library = opsroom::core::runbook::built_in();
+    let problems = routine_problems(&stack, &library, &Integrations::default());
+    let placed = config::stack::located("stack.toml", &text, &problems);
+    let line = GOOD.lines().count() + 4;
+    assert_eq!(
+        report(&placed),
+        format!(
+            "stack.toml:{line}: routine \"r\".runbook: there is no runbook tidi; `opsroom runbooks` lists them\n"
+        )
+    );
 }
 
 #[test]

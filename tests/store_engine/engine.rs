@@ -29,6 +29,7 @@ mod queue;
 mod resume;
 mod routines;
 mod rules;
+mod runbook_routines;
 mod secrets;
 mod session;
 mod sql;

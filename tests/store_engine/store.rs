@@ -227,7 +227,8 @@ suite! {
     again: a_run_goes_on_with_what_succeeded, only_one_run_goes_on_with_a_run,
         what_cannot_be_gone_on_with_is_refused_and_nothing_is_written;
     routines: a_removed_member_writes_nothing, a_shard_has_one_holder_until_it_is_released,
-        a_routine_that_is_asked_for_is_taken_once;
+        a_routine_that_is_asked_for_is_taken_once,
+        a_run_of_a_routine_is_begun_once_and_counted_with_its_result;
     lockouts: a_locked_target_keeps_changing_runs_in_the_queue, a_locked_runbook_keeps_its_runs_in_the_queue,
         a_lock_is_audited_and_replaced_only_by_its_author, a_stopped_run_keeps_no_place_before_others,
         a_stopped_run_keeps_no_place_in_its_lane, targets_are_locked_once_in_one_order, racing_people_end_a_lock_once;

@@ -57,6 +57,21 @@ enum Format {
     Svg,
 }
 
+impl HistoryArgs {
+    /// The last days of a routine.
+    pub(super) fn of(name: &str, json: bool) -> Self {
+        Self {
+            name: name.to_owned(),
+            since: None,
+            from: None,
+            to: None,
+            step: None,
+            samples: false,
+            format: if json { Format::Json } else { Format::Table },
+        }
+    }
+}
+
 /// What JSON has of the buckets.
 #[derive(Serialize)]
 struct SeriesJson<'a> {

@@ -70,7 +70,8 @@ pub(super) async fn create(args: &CreateArgs, start: &Start) -> Result<Code, Sto
         print_message(&format!("warning: {warning}"));
     }
     let edit = RoutineEdit::Add(routines);
-    let difference = control.routine_difference(&edit).await?;
+    let difference = control.routine_difference(&edit).await;
+    let difference = difference.map_err(|refusal| Stop::of_file(refusal, &file, &text))?;
     make(&control, &difference, args.dry_run, args.json).await
 }
 
@@ -111,7 +112,8 @@ async fn replace(
         opened: Box::new(opened.clone()),
         routine: Box::new(routine),
     };
-    let difference = control.routine_difference(&edit).await?;
+    let difference = control.routine_difference(&edit).await;
+    let difference = difference.map_err(|refusal| Stop::of_file(refusal, file, text))?;
     make(control, &difference, args.dry_run, args.json).await
 }
 

@@ -44,6 +44,9 @@ pub struct LocksArgs {
     /// One JSON array
     #[arg(long)]
     pub(in crate::cli) json: bool,
+    /// Services and the environment that a phrase names.
+    #[arg(skip)]
+    pub(in crate::cli) of: (Vec<String>, Option<String>),
 }
 
 /// When a lock or a pause ends.
@@ -129,7 +132,9 @@ pub(in crate::cli) async fn unlock(args: &UnlockArgs, start: &Start) -> Result<C
 
 pub(in crate::cli) async fn list(args: &LocksArgs, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
-    let locks = control.lockouts().await?;
+    let mut locks = control.lockouts().await?;
+    let (services, env) = &args.of;
+    locks.retain(|lock| lock.of.is_of(services, env.as_deref()));
     control.close(false).await;
     let mut out = Out::new();
     if args.json {

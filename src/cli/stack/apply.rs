@@ -1,7 +1,7 @@
 //! `opsroom apply`: shows the difference between stack files and the store, then applies it. A
 //! second time there is nothing to change.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -55,7 +55,11 @@ pub(in crate::cli) async fn perform(args: &ApplyArgs, start: &Start) -> Result<C
     let mut out = Out::new();
     let mut all = Vec::new();
     for (file, stack) in &stacks {
-        let difference = control.difference(stack).await?;
+        let difference = control.difference(stack).await;
+        let difference = difference.map_err(|refusal| {
+            let text = config::read_text(Path::new(file)).unwrap_or_default();
+            Stop::of_file(refusal, file, &text)
+        })?;
         if !args.prune {
             fits_with_what_is_kept(file, &difference)?;
         }

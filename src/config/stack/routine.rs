@@ -59,13 +59,26 @@ pub(super) fn read(
         timezone,
         jitter_ms,
         expect,
-        timeout_ms: s.text_by(report, "timeout", schedule::timeout),
+        timeout_ms: timeout(&mut s, report, kind),
         ..rules(&mut s, report)
     };
     if kind.is_some() {
         s.close(report);
     }
     routine
+}
+
+/// The deadline of a check; a runbook has its own.
+fn timeout(s: &mut Section<'_>, report: &mut Report, kind: Option<RoutineKind>) -> Option<i64> {
+    let field = s.field("timeout")?;
+    if kind == Some(RoutineKind::Runbook) {
+        field.conflict(
+            report,
+            "is not for a runbook, which says itself how long it may take; leave it out",
+        );
+        return None;
+    }
+    field.text_by(report, schedule::timeout)
 }
 
 /// What happens around a check: missed slots, thresholds.

@@ -18,13 +18,16 @@ const COMMON: &str = "\
 #[must_use]
 pub fn routine_template(kind: RoutineKind) -> String {
     let (required, optional) = keys(kind);
+    // A runbook has its own deadline.
+    let fits = |line: &&str| kind != RoutineKind::Runbook || !line.starts_with("# timeout");
+    let common: String = COMMON.split_inclusive('\n').filter(fits).collect();
     let kind = kind.name();
     let required: String = required.iter().map(|line| format!("{line}\n")).collect();
     let optional: String = optional.iter().map(|line| format!("# {line}\n")).collect();
     format!(
         "[[routine]]\nname = \"\"\nkind = \"{kind}\"\n{required}every = \"1m\"\n\
          # cron = \"30 2 * * 1-5\"     # instead of every\n\
-         {optional}{COMMON}"
+         {optional}{common}"
     )
 }
 
@@ -73,6 +76,13 @@ const fn keys(kind: RoutineKind) -> (&'static [&'static str], &'static [&'static
         RoutineKind::Unit => (
             &["unit = \"\""],
             &["expect = 'response.sub == \"running\"'"],
+        ),
+        RoutineKind::Runbook => (
+            &["runbook = \"\""],
+            &[
+                "inputs = { keep = \"7\" }",
+                "unattended = true          # it may change what is protected",
+            ],
         ),
         RoutineKind::Heartbeat => (&["grace = \"5m\""], &[]),
         RoutineKind::Manual => (&["task = \"\""], &[]),

@@ -253,6 +253,11 @@ fn check(out: &mut Pairs, check: &Check) {
             out.group("auth", secret.as_deref().map(secret_ref));
         }
         Check::Unit { unit } => out.text("unit", unit),
+        Check::Runbook(check) => {
+            out.text("runbook", &check.runbook);
+            out.map("inputs", &check.inputs);
+            out.flag("unattended", check.unattended);
+        }
         Check::Heartbeat { grace_ms } => out.duration("grace", Some(*grace_ms)),
         Check::Manual { task } => out.text("task", task),
     }

@@ -118,6 +118,10 @@ impl RoutineSheet {
                 self.failure_threshold, self.success_threshold
             ),
         ];
+        lines.extend(row.last_run.as_ref().map(|last| {
+            let ago = age(now.ms_since(last.at).max(0));
+            format!("last run  {} {}, {ago} ago", last.run, last.status.name())
+        }));
         let place = [&row.service, &row.env];
         let place: Vec<&str> = place.into_iter().filter_map(|p| p.as_deref()).collect();
         if !place.is_empty() {

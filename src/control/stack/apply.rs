@@ -42,6 +42,11 @@ impl Difference {
         }
     }
 
+    /// The stack as it is in the store.
+    pub(in crate::control) const fn before(&self) -> &Stack {
+        &self.before
+    }
+
     /// The changes to make: the deletions first, if `prune`.
     pub fn wanted(&self, prune: bool) -> impl Iterator<Item = &Change> {
         let deletions = self
@@ -109,6 +114,7 @@ impl Control {
                 };
             }
         }
+        self.runbooks_fit(&difference)?;
         Ok(difference)
     }
 

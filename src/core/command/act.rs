@@ -5,7 +5,9 @@ use super::intent::Intent;
 use super::run_ref::RunRef;
 use super::{ParseOutcome, Parsed};
 use crate::base::time::Timestamp;
+use crate::routine::scheduled::probe_name;
 use crate::run::act::Act;
+use crate::run::plan::Target;
 
 /// An act as a command asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +44,10 @@ pub enum ViewCommand {
     Runbook,
     /// All routines, or one.
     Routines,
+    /// The chart of a routine, or of the probe of a service.
+    Chart,
+    EditRoutine,
+    NewRoutine,
     /// Who the person is here.
     Whoami,
     /// The lines of the log that match.
@@ -80,6 +86,22 @@ impl Parsed {
         (!self.then.is_empty() || self.only_if.is_some()).then(|| {
             format!("`{label}` only looks: it takes no condition, and nothing can follow it")
         })
+    }
+
+    /// The services it names; none: all.
+    #[must_use]
+    pub fn named_services(&self) -> Vec<String> {
+        let named = self.services.iter().filter(|name| *name != "*");
+        named.cloned().collect()
+    }
+
+    /// The routine whose chart is meant: the named one, or the probe of the named service.
+    #[must_use]
+    pub fn charted(&self) -> Option<String> {
+        let env = self.env.clone();
+        let probe = |service| probe_name(&Target { service, env });
+        let service = self.named_services().into_iter().next();
+        self.routine.clone().or_else(|| service.map(probe))
     }
 
     /// The view of an understood command; `None` if it is another kind of command.

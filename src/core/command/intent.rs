@@ -65,6 +65,9 @@ pub(super) const ALL: &[&Intent] = &[
     &views::ALERTS,
     &views::INCIDENTS,
     &views::ROUTINES,
+    &views::ROUTINE_CHART,
+    &views::EDIT_ROUTINE,
+    &views::NEW_ROUTINE,
     &views::SERVICES,
     &views::AUDIT,
     &views::LOCKS,
@@ -198,6 +201,7 @@ pub(super) enum Need {
     TwoRuns,
     EnvOrServices,
     AlertOrServices,
+    RoutineOrServices,
     Input(&'static str),
 }
 

@@ -234,6 +234,7 @@ fn missing(r: &mut Reading<'_>, intent: &Intent, mutates: bool) {
                 o.inputs.contains_key("alert") || !o.services.is_empty(),
                 "alert",
             ),
+            Need::RoutineOrServices => (o.routine.is_some() || !o.services.is_empty(), "routine"),
             Need::Input(name) => (has_input(name), *name),
         };
         if !filled {

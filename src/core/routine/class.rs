@@ -37,6 +37,8 @@ words! {
         Missing = "missing",
         /// The answer is not what the protocol allows.
         Protocol = "protocol",
+        /// The run of its runbook failed.
+        Run = "run",
     }
 }
 

@@ -87,7 +87,7 @@ pub fn due(schedule: &Schedule, rules: &Routine, now: Situation) -> Due {
         next,
         ..Due::default()
     };
-    let most = match rules.misfire.unwrap_or_default() {
+    let most = match rules.misfire_policy() {
         MisfirePolicy::All => rules.max_catch_up.unwrap_or(MAX_CATCH_UP),
         MisfirePolicy::Once | MisfirePolicy::Skip => 1,
     };
@@ -109,7 +109,7 @@ pub fn due(schedule: &Schedule, rules: &Routine, now: Situation) -> Due {
     }
     let slack = SLACK_MS.min(schedule.interval_ms(last) / 2);
     let on_time = now.ms_since(begin_of(rules, last)) <= slack;
-    let run = match rules.misfire.unwrap_or_default() {
+    let run = match rules.misfire_policy() {
         MisfirePolicy::Skip if !on_time => Vec::new(),
         _ => slots,
     };

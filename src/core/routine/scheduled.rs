@@ -10,7 +10,7 @@ use crate::routine::shard::key_of;
 use crate::run::plan::{PlanStep, Target};
 use crate::run::step::shell::Shell;
 use crate::run::step::{Call, StepSpec};
-use crate::stack::routine::{Check, Routine};
+use crate::stack::routine::{Check, Routine, RunbookCheck};
 
 /// The name of the routine that probes a target: `probe web in prod`.
 #[must_use]
@@ -119,6 +119,7 @@ impl Scheduled {
             (Work::Check, Check::Sql { database, query }) => format!("{database}: {query}"),
             (Work::Check, Check::Promql { url, query, .. }) => format!("{query} at {url}"),
             (Work::Check, Check::Unit { unit }) => format!("systemctl show {unit}"),
+            (Work::Check, Check::Runbook(check)) => runbook_call(check, &self.rules),
             (Work::Check, Check::Heartbeat { grace_ms }) => {
                 format!("a report within {}", write_duration(*grace_ms))
             }
@@ -178,11 +179,31 @@ impl Scheduled {
         self.work != Work::Check || (self.rules.kind().is_run() && !self.is_reported())
     }
 
+    /// Whether its slots begin runs of a runbook.
+    #[must_use]
+    pub fn runs_runbook(&self) -> bool {
+        self.work == Work::Check && self.rules.runs_runbook()
+    }
+
     /// Whether it waits for reports of a program or a person.
     #[must_use]
     pub fn is_reported(&self) -> bool {
         self.work == Work::Check && self.rules.kind().is_reported()
     }
+}
+
+/// `runbook backup web in prod keep=7`
+fn runbook_call(check: &RunbookCheck, rules: &Routine) -> String {
+    let mut words = vec!["runbook".to_owned(), check.runbook.clone()];
+    words.extend(rules.service.clone());
+    words.extend(rules.env.as_ref().map(|env| format!("in {env}")));
+    words.extend(
+        check
+            .inputs
+            .iter()
+            .map(|(name, value)| format!("{name}={value}")),
+    );
+    words.join(" ")
 }
 
 #[cfg(test)]

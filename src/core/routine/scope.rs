@@ -43,7 +43,9 @@ pub fn routine_types(kind: RoutineKind) -> BTreeMap<String, Type> {
             ("result", Type::Text),
             ("duration_ms", Type::Int),
         ]),
-        RoutineKind::Heartbeat | RoutineKind::Manual => return BTreeMap::new(),
+        RoutineKind::Runbook | RoutineKind::Heartbeat | RoutineKind::Manual => {
+            return BTreeMap::new();
+        }
     };
     BTreeMap::from([
         ("response".to_owned(), answer),

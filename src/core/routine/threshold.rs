@@ -25,8 +25,8 @@ pub struct Thresholds {
 
 impl From<&Routine> for Thresholds {
     fn from(rules: &Routine) -> Self {
-        // A report is no measurement that may be wrong: one counts.
-        let (failures, successes) = if rules.kind().is_reported() {
+        // A report or a whole run is no measurement that may be wrong: one counts.
+        let (failures, successes) = if rules.kind().is_reported() || rules.runs_runbook() {
             (1, 1)
         } else {
             (FAILURE_THRESHOLD, SUCCESS_THRESHOLD)

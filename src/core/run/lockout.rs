@@ -21,6 +21,21 @@ pub enum Lockable {
     Runbook(String),
 }
 
+impl Lockable {
+    /// Whether it is one of these services, in this environment; without services and environment,
+    /// everything is.
+    #[must_use]
+    pub fn is_of(&self, services: &[String], env: Option<&str>) -> bool {
+        match self {
+            Self::Target(target) => {
+                let service = services.is_empty() || services.contains(&target.service);
+                service && (env.is_none() || target.env.as_deref() == env)
+            }
+            Self::Runbook(_) => services.is_empty() && env.is_none(),
+        }
+    }
+}
+
 impl std::fmt::Display for Lockable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

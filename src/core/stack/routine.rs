@@ -21,6 +21,7 @@ words! {
         Sql = "sql",
         Promql = "promql",
         Unit = "unit",
+        Runbook = "runbook",
         Heartbeat = "heartbeat",
         Manual = "manual",
         Collect = "collect",
@@ -133,6 +134,22 @@ impl Routine {
     pub const fn kind(&self) -> RoutineKind {
         self.check.kind()
     }
+
+    /// What happens with slots that were missed: as it says, or as is usual for its kind. A runbook
+    /// is not run at another time than the one it was given, unless the routine asks for that.
+    #[must_use]
+    pub fn misfire_policy(&self) -> MisfirePolicy {
+        self.misfire.unwrap_or(match self.kind() {
+            RoutineKind::Runbook => MisfirePolicy::Skip,
+            _ => MisfirePolicy::default(),
+        })
+    }
+
+    /// Whether it runs a runbook.
+    #[must_use]
+    pub const fn runs_runbook(&self) -> bool {
+        matches!(self.check, Check::Runbook(_))
+    }
 }
 
 /// What a routine does, with the values its kind needs.
@@ -185,6 +202,8 @@ pub enum Check {
     Unit {
         unit: String,
     },
+    /// Runs a runbook and waits for the end of its run.
+    Runbook(RunbookCheck),
     /// Another program reports; a report that does not come within the grace time is a failure.
     Heartbeat {
         grace_ms: i64,
@@ -209,6 +228,7 @@ impl Check {
             Self::Sql { .. } => RoutineKind::Sql,
             Self::Promql { .. } => RoutineKind::Promql,
             Self::Unit { .. } => RoutineKind::Unit,
+            Self::Runbook(_) => RoutineKind::Runbook,
             Self::Heartbeat { .. } => RoutineKind::Heartbeat,
             Self::Manual { .. } => RoutineKind::Manual,
             Self::Collect(_) => RoutineKind::Collect,
@@ -233,6 +253,17 @@ pub struct RequestCheck {
     /// Missing only in stacks of old stores.
     #[serde(default)]
     pub request: Option<RoutineRequest>,
+}
+
+/// A runbook with its inputs; environment and service are those of the routine.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RunbookCheck {
+    pub runbook: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, String>,
+    /// It may change a protected environment with no person watching.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unattended: bool,
 }
 
 /// The request of a routine.
@@ -314,6 +345,11 @@ mod tests {
             Check::Unit {
                 unit: "nginx.service".to_owned(),
             },
+            Check::Runbook(RunbookCheck {
+                runbook: "backup".to_owned(),
+                inputs: BTreeMap::from([("keep".to_owned(), "7".to_owned())]),
+                unattended: true,
+            }),
             Check::Heartbeat { grace_ms: 1 },
             Check::Manual {
                 task: "rotate the key".to_owned(),

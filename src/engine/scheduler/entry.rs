@@ -14,9 +14,10 @@ use crate::core::routine::schedule::Schedule;
 use crate::core::routine::scheduled::Scheduled;
 use crate::core::routine::shard::{key_of, shard_of};
 use crate::core::routine::threshold::{RoutineHealth, Thresholds};
+use crate::core::run::RunId;
 use crate::core::run::step::CallKind;
 use crate::core::stack::maintenance::MaintenanceMode;
-use crate::store::RoutineState;
+use crate::store::{RoutineRun, RoutineState};
 
 pub(super) struct RoutineEntry {
     pub id: i64,
@@ -29,6 +30,8 @@ pub(super) struct RoutineEntry {
     pub host: String,
     /// A check is under way.
     pub running: bool,
+    /// The run of its runbook whose result is not there yet.
+    pub open: Option<RunId>,
     /// Checks that are due and wait.
     pub queued: usize,
     /// The last slot that was run or recorded as skipped.
@@ -77,6 +80,7 @@ impl RoutineEntry {
             interval_ms,
             host,
             running: false,
+            open: None,
             queued: 0,
             handled: None,
             first: None,
@@ -94,6 +98,7 @@ impl RoutineEntry {
         };
         Ok(Self {
             running: old.running,
+            open: old.open.filter(|_| base.scheduled.runs_runbook()),
             queued: old.queued,
             // The slots until the edit are dealt with: a new interval begins now.
             handled: old.handled.map(|handled| handled.max(now)),
@@ -122,10 +127,20 @@ impl RoutineEntry {
             .max(paused.unwrap_or(stored.since));
     }
 
+    /// Takes over the last run of its runbook, as another engine has left it.
+    pub fn take_over_run(&mut self, last: Option<&RoutineRun>) {
+        let last = last.filter(|_| self.scheduled.runs_runbook());
+        self.open = last.filter(|run| !run.counted).map(|run| run.run);
+        let of_schedule = last.filter(|run| run.of.request.is_none());
+        self.handled = self.handled.max(of_schedule.map(|run| run.of.slot));
+    }
+
     /// The slots after the last recorded one and until `until`: the last of them and how many. Their
     /// engine is gone and may have run them, so they are not run again.
     pub fn uncertain(&self, until: Timestamp) -> Option<(Timestamp, u64)> {
-        let from = self.handled.filter(|_| self.scheduled.is_active())?;
+        // A run and its slot are recorded together: nothing about them is uncertain.
+        let recorded = !self.scheduled.is_active() || self.scheduled.runs_runbook();
+        let from = self.handled.filter(|_| !recorded)?;
         let (slots, before) = self.schedule.slots(from, until, 1);
         slots.last().map(|slot| (*slot, before + 1))
     }
@@ -139,7 +154,7 @@ impl RoutineEntry {
         if window.is_some_and(|window| window.mode == MaintenanceMode::Skip) {
             return Some(SkipReason::Maintenance);
         }
-        if self.running {
+        if self.running || self.open.is_some() {
             return Some(SkipReason::Overlap);
         }
         (self.queued > 0).then_some(SkipReason::Overload)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::entry::RoutineEntry;
-use super::perform::Done;
+use super::perform::{Done, Task};
 use super::windows::Windows;
 use crate::bus::Notice;
 use crate::core::base::time::Timestamp;
@@ -16,6 +16,7 @@ use crate::core::routine::class::FailureClass;
 use crate::core::routine::jitter::begin_of;
 use crate::core::routine::misfire::SkipReason;
 use crate::core::routine::threshold::HardChange;
+use crate::core::run::RunId;
 use crate::core::stack::routine::Routine;
 use crate::core::stack::state::State;
 use crate::engine::World;
@@ -71,6 +72,8 @@ pub(super) struct Pending {
     observations: Vec<Observation>,
     /// Requests of people that were done.
     requests: Vec<(i64, State, String)>,
+    /// Runs of routines whose results are among the samples.
+    counted: Vec<(i64, RunId)>,
     /// When the state of a routine was written last.
     written: BTreeMap<i64, Timestamp>,
     observed: BTreeMap<i64, (Timestamp, State)>,
@@ -126,6 +129,25 @@ impl Pending {
             .extend(request.map(|id| (id, State::Unknown, why)));
     }
 
+    /// Notes that the result of a run is among the results of its routine.
+    pub fn counted(&mut self, routine: i64, run: RunId) {
+        self.counted.push((routine, run));
+    }
+
+    /// No second run begins while one is open.
+    pub fn not_ended(&mut self, entry: &RoutineEntry, task: &Task, run: RunId) {
+        match task.request {
+            Some(request) => self.refuse_run(request, run),
+            None => self.skip(entry.id, task.slot, 1, SkipReason::Overlap),
+        }
+    }
+
+    /// A person asked for a run while one is open.
+    pub fn refuse_run(&mut self, request: i64, open: RunId) {
+        let why = format!("no run was begun: run {open} of it has not ended");
+        self.requests.push((request, State::Unknown, why));
+    }
+
     /// Takes a result into account.
     pub fn result(&mut self, entry: &mut RoutineEntry, done: Done, conditions: Conditions) {
         let Conditions {
@@ -166,7 +188,8 @@ impl Pending {
         let written = self.written.get(&entry.id).copied();
         let stale = written.is_none_or(|at| now.ms_since(at) >= STATE_EVERY_MS);
         // Until it is confirmed, the number of results in a row has to survive a restart.
-        if differs || stale || !entry.health.is_hard() || entry.scheduled.is_reported() {
+        let rare = entry.scheduled.is_reported() || entry.scheduled.runs_runbook();
+        if differs || stale || !entry.health.is_hard() || rare {
             self.written.insert(entry.id, now);
             self.states.insert(entry.id, state(entry, &result));
         }
@@ -249,6 +272,7 @@ impl Pending {
             changes: std::mem::take(&mut self.changes),
             evidence: std::mem::take(&mut self.evidence),
             observations: std::mem::take(&mut self.observations),
+            counted: std::mem::take(&mut self.counted),
         };
         let observed = !flush.observations.is_empty();
         let Some((member, until)) = member else {
@@ -290,6 +314,7 @@ impl Pending {
         self.changes.splice(..0, flush.changes);
         self.evidence.splice(..0, flush.evidence);
         self.observations.splice(..0, flush.observations);
+        self.counted.splice(..0, flush.counted);
     }
 }
 

@@ -61,7 +61,7 @@ impl Scheduler {
         self.clean_up();
         self.hand_over().await?;
         self.begin(&taken).await?;
-        Ok(())
+        self.settle_runs().await
     }
 
     /// Compacts and expires results, by the holder of the first shard, beside everything else.
@@ -187,12 +187,14 @@ impl Scheduler {
         }
         let now = self.world.clock.now();
         let last = self.world.store.last_slots(self.workspace).await?;
+        let runs = self.last_runs().await?;
         let dead: HashMap<i64, Timestamp> = shards.iter().copied().collect();
         let of = |entry: &RoutineEntry| Some((entry.id, *dead.get(&entry.shard)?));
         let ids: Vec<(i64, Timestamp)> = self.entries.values().filter_map(of).collect();
         for (id, dead_until) in ids {
             if let Some(entry) = self.entries.get_mut(&id) {
                 entry.handled = last.get(&id).copied().map(Timestamp);
+                entry.take_over_run(runs.get(&id));
                 let uncertain = entry.uncertain(dead_until.min(now));
                 if let Some((slot, count)) = uncertain {
                     self.pending.skip(id, slot, count, SkipReason::Takeover);
@@ -222,12 +224,12 @@ impl Scheduler {
         }
         let soon = now.plus_ms(entry.spread(SPREAD_MS));
         let regular = entry.begin_after(entry.handled.unwrap_or(now));
-        if entry.scheduled.rules.cron.is_some() {
+        if entry.scheduled.rules.cron.is_some() || entry.scheduled.runs_runbook() {
             // A new one has missed nothing, but its next slot is looked at a little later than it is.
             entry.handled = entry.handled.or(Some(now));
         }
         entry.next = match (entry.handled, regular) {
-            // A first check of what has an interval; a pattern waits for its time.
+            // A first check of what has an interval; a pattern and a runbook wait for their time.
             (None, _) => {
                 let first = entry
                     .schedule

@@ -21,7 +21,7 @@ use crate::engine::World;
 const MAX_OUTPUT: usize = 16 * 1024;
 
 /// The message of a check that ended in a bug of ours.
-const PANICKED: &str = "the check ended in an error of opsroom; its log file says more";
+pub(super) const PANICKED: &str = "the check ended in an error of opsroom; its log file says more";
 
 /// A check that was made, or could not be.
 #[derive(Debug)]

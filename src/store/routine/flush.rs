@@ -2,12 +2,14 @@
 
 use super::count;
 use super::owner::{self, Membership};
+use super::runs;
 use super::states::{self, Evidence, RoutineChange, RoutineState};
 use crate::core::base::time::Timestamp;
 use crate::core::health::observation::Observation;
 use crate::core::metric::MAX_BLOCK;
 use crate::core::metric::batch;
 use crate::core::metric::sample::Probed;
+use crate::core::run::RunId;
 use crate::store::db::Tx;
 use crate::store::{Store, StoreError};
 
@@ -25,6 +27,8 @@ pub struct Flush {
     pub evidence: Vec<Evidence>,
     /// Observations of targets, by probes of services.
     pub observations: Vec<Observation>,
+    /// Runs of routines whose results are among the samples.
+    pub counted: Vec<(i64, RunId)>,
 }
 
 impl Store {
@@ -59,6 +63,7 @@ async fn write(tx: &mut Tx, workspace: i64, flush: &Flush) -> Result<(), StoreEr
     states::keep(tx, &flush.states).await?;
     states::record(tx, &flush.changes).await?;
     states::keep_answers(tx, &flush.evidence).await?;
+    runs::count(tx, &flush.counted).await?;
     crate::store::health::remember_latest(tx, workspace, &flush.observations).await
 }
 

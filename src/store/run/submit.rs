@@ -61,7 +61,8 @@ impl Store {
     }
 }
 
-async fn queue(
+/// Queues a run within a transaction.
+pub(in crate::store) async fn queue(
     tx: &mut Tx,
     new: &NewRun,
     beginning: Beginning,

@@ -15,7 +15,7 @@ use crate::core::stack::state::State;
 use crate::tui::home::Pane;
 use crate::tui::keys::Action;
 use crate::tui::msg::{AuditFilter, ChosenRun, Effect, RunFilter, Ticket};
-use crate::tui::pane::Destination;
+use crate::tui::pane::{Destination, Scene, Screen};
 
 /// Rows of the audit log shown at once; `opsroom audit --limit` shows more.
 const AUDIT_ROWS: u32 = 500;
@@ -98,6 +98,16 @@ impl App {
             (Some(ViewCommand::Whoami), _) => self.say_who(),
             (Some(ViewCommand::Compare), _) => return self.compare(parsed),
             (Some(ViewCommand::Routines), _) => self.show_routines(parsed),
+            (Some(ViewCommand::Chart), _) => self.show_chart(parsed),
+            (Some(ViewCommand::EditRoutine), _) => {
+                let name = parsed.routine.clone().unwrap_or_default();
+                let opened = Screen::edit_routine(&name, self.scene(), self.facts.read_only);
+                return self.react(opened);
+            }
+            (Some(ViewCommand::NewRoutine), _) => {
+                let opened = Screen::new_routine(self.scene(), self.facts.read_only);
+                return self.react(opened);
+            }
             (Some(ViewCommand::Runbooks), _) => self.open(Destination::Runbooks {}),
             (Some(ViewCommand::Runbook), _) => self.show_runbook(parsed),
             (Some(ViewCommand::Health), _) => self.go_home(Pane::Health),
@@ -112,6 +122,7 @@ impl App {
             (Some(ViewCommand::Locks), _) => {
                 let ticket = self.ticket();
                 self.requests.auditing = Some(ticket);
+                self.requests.locks_of = (parsed.named_services(), parsed.env.clone());
                 return vec![Effect::Locks(ticket)];
             }
             (
@@ -288,6 +299,9 @@ impl App {
         {
             return;
         }
+        let (services, env) = &self.requests.locks_of;
+        let of = |lock: &Lockout| lock.of.is_of(services, env.as_deref());
+        let locks = locks.map(|all| all.into_iter().filter(of).collect::<Vec<_>>());
         match locks {
             Ok(_) if self.bar.is_some() || !self.popups.is_empty() => {}
             Ok(locks) if locks.is_empty() => self.say("nothing is locked"),
@@ -348,6 +362,17 @@ impl App {
         match parsed.routine.clone() {
             Some(name) => self.open(Destination::Routine { name }),
             None => self.open(Destination::Routines {}),
+        }
+    }
+
+    fn scene(&self) -> Scene<'_> {
+        super::scene(self.overview.as_ref(), self.now, self.size)
+    }
+
+    fn show_chart(&mut self, parsed: &Parsed) {
+        match parsed.charted() {
+            Some(name) => self.open(Destination::Chart { name }),
+            None => self.show_error("which routine? `routines` lists them"),
         }
     }
 

@@ -59,6 +59,8 @@ pub(super) struct Requests {
     home_view: Question,
     /// Ticket of the request in flight for the audit log, or for the locks.
     pub(super) auditing: Option<Ticket>,
+    /// The services and the environment whose locks were asked for.
+    pub(super) locks_of: (Vec<String>, Option<String>),
     /// Ticket of the comparison in flight.
     pub(super) comparing: Option<Ticket>,
     /// The run search in flight, and the act on its result.

@@ -151,6 +151,7 @@ actions! {
     }
     Routine: {
         Chart "chart" "its latency and states over time",
+        LastRun "last-run" "the last run of its runbook",
         NewRoutine "new" "write a new routine: first its kind",
         EditRoutine "edit" "edit this routine",
         DeleteRoutine "delete" "delete this routine (asks first)",

@@ -14,6 +14,7 @@ use super::reader::TextReader;
 use super::{Delivery, Destination, Opening, Reaction, Scene, View};
 use crate::bus::Notice;
 use crate::core::base::text;
+use crate::core::run::RunId;
 use crate::tui::destination::lines;
 use crate::tui::frame::Frame;
 use crate::tui::keys::{Action, Context};
@@ -30,6 +31,7 @@ pub struct RoutineScreen {
     ticket: Ticket,
     name: String,
     reader: TextReader,
+    last_run: Option<RunId>,
     stale: bool,
     read_only: bool,
 }
@@ -43,9 +45,21 @@ impl RoutineScreen {
             ticket: opening.ticket,
             reader: TextReader::open(text::show(&name).into_owned(), waiting, opening),
             name,
+            last_run: None,
             stale: true,
             read_only: opening.facts.read_only,
         }
+    }
+}
+
+/// Opens the last run of a routine.
+fn last_run(name: &str, run: Option<RunId>) -> Reaction {
+    match run {
+        Some(run) => Reaction::Open(Destination::run(run)),
+        None => Reaction::Fail(format!(
+            "{} has begun no run of a runbook",
+            text::show(name)
+        )),
     }
 }
 
@@ -60,6 +74,8 @@ impl View for RoutineScreen {
             Action::Chart => Reaction::Open(Destination::Chart {
                 name: self.name.clone(),
             }),
+            Action::LastRun => last_run(&self.name, self.last_run),
+            Action::Open if self.last_run.is_some() => last_run(&self.name, self.last_run),
             Action::NewRoutine => form::new(scene, self.read_only),
             Action::EditRoutine => form::edit(&self.name, scene, self.read_only),
             Action::DeleteRoutine => form::delete(&self.name, scene, self.read_only),
@@ -88,6 +104,7 @@ impl View for RoutineScreen {
     fn receive(&mut self, msg: &Msg, delivery: Delivery<'_>) -> Reaction {
         match msg {
             Msg::Routine(ticket, Ok(sheet)) if *ticket == self.ticket => {
+                self.last_run = sheet.row.last_run.as_ref().map(|last| last.run);
                 let body = sheet.lines(delivery.now).join("\n");
                 self.reader.show(lines(&body));
             }

@@ -14,10 +14,20 @@ pub struct Parts {
     pub hint: Rect,
 }
 
-/// The line of needs and the three panes at home.
+/// The lines above the panes at home, each there only when it says something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HomeLines {
+    /// What needs the person.
+    pub needs: bool,
+    /// Maintenance now or soon.
+    pub maintenance: bool,
+}
+
+/// The lines and the three panes at home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HomeAreas {
     pub needs: Rect,
+    pub maintenance: Rect,
     pub stack: Rect,
     pub health: Rect,
     pub log: Rect,
@@ -66,12 +76,13 @@ pub const WIDE: u16 = 120;
 /// From this width on the score has a column of its own.
 pub const THREE_COLUMNS: u16 = 160;
 
-/// Panes at home with this many services shown, below a line for what needs the person. Narrow: services,
+/// Panes at home with this many services shown, below the lines that say something. Narrow: services,
 /// a strip for the score, log. Wide: log right of services and score; very wide: three columns, one
 /// cell apart.
 #[must_use]
-pub fn home(body: Rect, services: usize, needs: bool) -> HomeAreas {
-    let (needs, rest) = split_top(body, u16::from(needs));
+pub fn home(body: Rect, services: usize, lines: HomeLines) -> HomeAreas {
+    let (needs, rest) = split_top(body, u16::from(lines.needs));
+    let (maintenance, rest) = split_top(rest, u16::from(lines.maintenance));
     let table = match services {
         // Room for what to do about it.
         0 => 5,
@@ -83,6 +94,7 @@ pub fn home(body: Rect, services: usize, needs: bool) -> HomeAreas {
         let (health, log) = split_top(rest, 1);
         return HomeAreas {
             needs,
+            maintenance,
             stack,
             health,
             log,
@@ -94,6 +106,7 @@ pub fn home(body: Rect, services: usize, needs: bool) -> HomeAreas {
         let (stack, health) = split_top(left, most.max(1));
         return HomeAreas {
             needs,
+            maintenance,
             stack,
             health,
             log: right_of_gap(log),
@@ -104,6 +117,7 @@ pub fn home(body: Rect, services: usize, needs: bool) -> HomeAreas {
     let (log, health) = split_left(rest, rest.width.saturating_sub(score));
     HomeAreas {
         needs,
+        maintenance,
         stack,
         health: right_of_gap(health),
         log: right_of_gap(log),
@@ -227,18 +241,22 @@ mod tests {
                     body.area(),
                     "{width}x{height}"
                 );
-                let mut all = vec![parts];
-                for (services, needs) in [(0, false), (3, true), (300, true)] {
-                    let h = home(body, services, needs);
-                    let parts = [h.needs, h.stack, h.health, h.log];
+                let mut all = vec![parts.to_vec()];
+                for (services, needs, maintenance) in
+                    [(0, false, false), (3, true, false), (300, true, true)]
+                {
+                    let h = home(body, services, HomeLines { needs, maintenance });
+                    let lines = h.needs.height + h.maintenance.height;
+                    assert!(h.maintenance.width == width, "{width}x{height}");
+                    let parts = [h.needs, h.maintenance, h.stack, h.health, h.log];
                     let gaps = u32::from(width >= WIDE) + u32::from(width >= THREE_COLUMNS);
-                    let gaps = gaps * u32::from(body.height - h.needs.height);
+                    let gaps = gaps * u32::from(body.height - lines);
                     assert_eq!(
                         parts.iter().map(|p| p.area()).sum::<u32>() + gaps,
                         body.area(),
                         "{width}x{height} with {services} services"
                     );
-                    all.push(parts);
+                    all.push(parts.to_vec());
                 }
                 for parts in all {
                     assert!(

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use opsroom::core::stack::maintenance::{Maintenance, MaintenanceMode, MonthDay, Nth, Weekday};
-use opsroom::core::stack::routine::{Check, MisfirePolicy, RequestCheck, Routine, RoutineRequest};
+use opsroom::core::stack::routine::{
+    Check, MisfirePolicy, RequestCheck, Routine, RoutineRequest, RunbookCheck,
+};
 use opsroom::core::stack::service::{
     Action, ActionCall, ApprovalRule, Contact, Contract, Cost, Environment, HttpRequest, Seats,
     Service, Sla, Stack, Tier, Verb,
@@ -445,7 +447,9 @@ fn routine(
                     .map(|s| &s.environments)
                     .filter(|e| !e.is_empty())
                     .unwrap_or(&all);
+                let timeout = |_: &i64| !matches!(check, Check::Runbook(_));
                 Routine {
+                    timeout_ms: rules.timeout_ms.filter(timeout),
                     name: name.clone(),
                     service: service.map(|s| s.name.clone()),
                     env: places
@@ -518,6 +522,11 @@ fn check(
         Check::Unit {
             unit: text("nginx.service"),
         },
+        Check::Runbook(RunbookCheck {
+            runbook: text("backup"),
+            inputs: [(text("keep days"), text("7"))].into(),
+            unattended: true,
+        }),
         Check::Heartbeat { grace_ms: 60_000 },
         Check::Manual {
             task: text("Rotate the key\nof the vault"),

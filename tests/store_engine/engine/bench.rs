@@ -284,6 +284,7 @@ pub fn config() -> EngineConfig {
         sweep_ms: 100,
         lanes: lanes(4),
         routines: None,
+        planner: None,
         only: None,
         adopt_ms: 0,
     }

@@ -20,7 +20,7 @@ use opsroom::store::{Membership, RoutinePause};
 
 use super::bench::*;
 
-const EVERY_MS: i64 = 200;
+pub const EVERY_MS: i64 = 200;
 
 fn routine(name: &str) -> Routine {
     Routine {
@@ -37,7 +37,7 @@ fn routine(name: &str) -> Routine {
     }
 }
 
-async fn declare(bench: &Bench, routines: Vec<Routine>) {
+pub async fn declare(bench: &Bench, routines: Vec<Routine>) {
     let added = (0..).zip(routines).map(|(position, routine)| {
         Change::Routine(Delta {
             name: routine.name.clone(),
@@ -85,12 +85,12 @@ async fn change_window(bench: &Bench, before: Option<Maintenance>, after: Option
     bench.bus.publish(opsroom::bus::Notice::Stack);
 }
 
-async fn number(bench: &Bench, name: &str) -> Option<i64> {
+pub async fn number(bench: &Bench, name: &str) -> Option<i64> {
     let all = bench.store.routines(bench.workspace).await.unwrap();
     all.into_iter().find(|r| r.name == name).map(|r| r.id)
 }
 
-async fn samples(bench: &Bench, name: &str) -> Vec<Sample> {
+pub async fn samples(bench: &Bench, name: &str) -> Vec<Sample> {
     let Some(id) = number(bench, name).await else {
         return Vec::new();
     };
@@ -99,11 +99,11 @@ async fn samples(bench: &Bench, name: &str) -> Vec<Sample> {
 }
 
 /// Waits until the routine has that many results of checks.
-async fn until_checked(bench: &Bench, name: &str, times: usize) -> Vec<Sample> {
+pub async fn until_checked(bench: &Bench, name: &str, times: usize) -> Vec<Sample> {
     until_samples(bench, name, times, |s| s.outcome != ProbeOutcome::Skipped).await
 }
 
-async fn until_samples(
+pub async fn until_samples(
     bench: &Bench,
     name: &str,
     times: usize,

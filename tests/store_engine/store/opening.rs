@@ -185,6 +185,7 @@ pub async fn earlier_runs_get_what_lists_show(place: Place) {
          alter table run_step drop column taken_from;
          drop table run_note;
          drop table lockout;
+         drop table routine_run;
          drop table maintenance;
          drop table routine_member;
          drop table routine_shard;

@@ -238,7 +238,7 @@ pub async fn a_flush_is_written_whole_or_not_at_all(place: Place) {
             evidence(true, MONDAY - 1, "200 fine"),
             evidence(false, MONDAY - 5, "an older one"),
         ],
-        observations: Vec::new(),
+        ..Flush::default()
     };
     let mut wrong = flush.clone();
     wrong.states.push(state(i64::MAX, State::Ok));

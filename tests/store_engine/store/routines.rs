@@ -4,8 +4,11 @@ use opsroom::core::base::time::Timestamp;
 use opsroom::core::metric::sample::{Probed, Sample};
 use opsroom::core::routine::load::SchedulerLoad;
 use opsroom::core::routine::report::RoutineReport;
+use opsroom::core::run::plan::Plan;
+use opsroom::core::run::queue::Lane;
+use opsroom::core::run::{RunId, RunStatus};
 use opsroom::core::stack::state::State;
-use opsroom::store::{Flush, Membership, NewRoutine};
+use opsroom::store::{Beginning, Flush, Membership, NewRoutine, RoutineBegan, SlotOfRun};
 
 use super::{Place, at};
 
@@ -249,5 +252,71 @@ pub async fn a_routine_that_is_asked_for_is_taken_once(place: Place) {
             audit[0].reason.as_deref()
         ),
         ("routine.run", "routine ping", Some("after the fix"))
+    );
+}
+
+pub async fn a_run_of_a_routine_is_begun_once_and_counted_with_its_result(place: Place) {
+    let store = &place.store;
+    let workspace = place.workspace;
+    let acme = store.ensure_workspace("acme", "UTC", at(0)).await.unwrap();
+    let scope = store.scope(acme);
+    let new = ("nightly", "runbook");
+    let routine = scope.routine_number(new, at(0)).await.unwrap();
+    let term = store
+        .join_routines(workspace, "a:1", 1, at(10))
+        .await
+        .unwrap();
+    let of = |slot| SlotOfRun {
+        routine,
+        slot: at(slot),
+        request: None,
+    };
+    let begin = async |holder: &str, term: i64, slot: i64| {
+        let member = (member(&place, holder, term), at(slot + 10));
+        let new = place.new_run(Plan::default());
+        let beginning = Beginning {
+            lane: Some(Lane::Routine),
+            ..Beginning::default()
+        };
+        let began = store.begin_routine_run(member, of(slot), &new, beginning);
+        began.await.unwrap()
+    };
+    assert!(scope.routine_runs().await.unwrap().is_empty());
+    assert_eq!(begin("b:1", 1, 3).await, RoutineBegan::Lost);
+    assert!(store.routine_runs(workspace).await.unwrap().is_empty());
+    let RoutineBegan::Run(run) = begin("a:1", term, 5).await else {
+        panic!("a member begins a run");
+    };
+    assert_eq!(run.lane, Lane::Routine);
+    assert_eq!(begin("a:1", term, 6).await, RoutineBegan::Open(run.id));
+    let known = scope.routine_runs().await.unwrap();
+    assert_eq!(
+        (known[0].of, known[0].run, known[0].counted, known[0].status),
+        (of(5), run.id, false, RunStatus::Queued)
+    );
+    assert_eq!(
+        store.routine_runs(workspace + 1).await.unwrap(),
+        [],
+        "another workspace"
+    );
+    let a = member(&place, "a:1", term);
+    for (counted, wanted) in [(RunId(run.id.0 + 1), false), (run.id, true)] {
+        let flush = Flush {
+            counted: vec![(routine, counted)],
+            ..Flush::default()
+        };
+        assert!(store.flush_as_member(a, at(30), &flush).await.unwrap());
+        assert_eq!(
+            store.routine_runs(workspace).await.unwrap()[0].counted,
+            wanted
+        );
+    }
+    let RoutineBegan::Run(next) = begin("a:1", term, 7).await else {
+        panic!("the one before is counted");
+    };
+    let known = store.routine_runs(workspace).await.unwrap();
+    assert_eq!(
+        (known.len(), known[0].run, known[0].of),
+        (1, next.id, of(7))
     );
 }

@@ -1,9 +1,11 @@
 //! What a routine does: the keys of its kind.
 
+use std::collections::BTreeMap;
+
 use crate::config::rule::{self, schedule, web};
 use crate::config::stack::action::{auth, command, headers, secrets};
-use crate::core::base::toml_doc::{Report, Section};
-use crate::core::stack::routine::{Check, RequestCheck, RoutineKind, RoutineRequest};
+use crate::core::base::toml_doc::{Field, Report, Section, whole};
+use crate::core::stack::routine::{Check, RequestCheck, RoutineKind, RoutineRequest, RunbookCheck};
 
 /// A certificate that ends within this many days makes a `tls` check degraded.
 const MIN_DAYS: i64 = 14;
@@ -46,6 +48,7 @@ pub(super) fn read(s: &mut Section<'_>, report: &mut Report, kind: RoutineKind) 
         RoutineKind::Unit => Check::Unit {
             unit: required(s, report, "unit", "\"nginx.service\"", unit)?,
         },
+        RoutineKind::Runbook => Check::Runbook(runbook_check(s, report)?),
         RoutineKind::Heartbeat => Check::Heartbeat {
             grace_ms: required(s, report, "grace", "\"5m\"", schedule::timeout)?,
         },
@@ -88,6 +91,34 @@ fn shell(s: &mut Section<'_>, report: &mut Report) -> Option<Check> {
         command: command?,
         secrets,
     })
+}
+
+fn runbook_check(s: &mut Section<'_>, report: &mut Report) -> Option<RunbookCheck> {
+    let runbook = required(s, report, "runbook", "\"backup\"", rule::name);
+    let table = s.field("inputs").and_then(|f| f.table(report));
+    let mut inputs = BTreeMap::new();
+    for (name, field) in table.iter().flat_map(Section::entries) {
+        let value = input(&field, report);
+        inputs.extend(value.map(|value| (name.to_owned(), value)));
+    }
+    let unattended = s.field("unattended").map(|f| f.boolean(report));
+    Some(RunbookCheck {
+        runbook: runbook?,
+        inputs,
+        unattended: unattended.flatten().unwrap_or_default(),
+    })
+}
+
+/// The value of an input as a text; its runbook decides whether it fits.
+fn input(field: &Field<'_>, report: &mut Report) -> Option<String> {
+    let wanted = "a text, a whole number, true or false";
+    let text = field.typed(report, wanted, |value| match value.as_bool() {
+        Some(flag) => Some(flag.to_string()),
+        None => whole(value)
+            .map(|number| number.to_string())
+            .or_else(|| value.as_str().map(str::to_owned)),
+    })?;
+    field.accept(report, rule::prose(&text))
 }
 
 fn request_check(s: &mut Section<'_>, report: &mut Report, method: &str) -> Option<RequestCheck> {

@@ -285,6 +285,52 @@ fn restate_routines(p: &Parsed) -> String {
     }
 }
 
+/// The chart of a routine, or of the probe of a service.
+pub(super) const ROUTINE_CHART: Intent = Intent {
+    name: "routine_chart",
+    outcome: ParseOutcome::View,
+    form: "chart of ROUTINE",
+    needs: &[Need::RoutineOrServices],
+    takes: &[Object::Routine, Object::Env, Object::Service],
+    wants: &[Object::Routine],
+    restate: restate_routine_chart,
+    view: Some(ViewCommand::Chart),
+    ..Intent::BLANK
+};
+
+fn restate_routine_chart(p: &Parsed) -> String {
+    match &p.routine {
+        Some(routine) => format!("chart of routine {routine}"),
+        None => format!("chart of {}{}", target(p, "?"), in_env(p, " in ")),
+    }
+}
+
+/// The form of a routine.
+pub(super) const EDIT_ROUTINE: Intent = Intent {
+    name: "edit_routine",
+    outcome: ParseOutcome::View,
+    form: "edit routine ROUTINE",
+    needs: &[Need::Routine],
+    takes: &[Object::Routine],
+    restate: restate_edit_routine,
+    view: Some(ViewCommand::EditRoutine),
+    ..Intent::BLANK
+};
+
+fn restate_edit_routine(p: &Parsed) -> String {
+    format!("edit routine {}", p.routine.as_deref().unwrap_or("?"))
+}
+
+/// The form of a new routine.
+pub(super) const NEW_ROUTINE: Intent = Intent {
+    name: "new_routine",
+    outcome: ParseOutcome::View,
+    form: "new routine",
+    restate: |_| "write a new routine".to_owned(),
+    view: Some(ViewCommand::NewRoutine),
+    ..Intent::BLANK
+};
+
 /// The inventory.
 pub(super) const SERVICES: Intent = Intent {
     name: "services",
@@ -461,13 +507,17 @@ pub(super) const LOCKS: Intent = Intent {
     name: "locks",
     outcome: ParseOutcome::View,
     form: "locks",
+    takes: &[Object::Env, Object::Service],
     restate: restate_locks,
     view: Some(ViewCommand::Locks),
     ..Intent::BLANK
 };
 
-fn restate_locks(_: &Parsed) -> String {
-    "what is locked".to_owned()
+fn restate_locks(p: &Parsed) -> String {
+    match services_of(p, "") {
+        all if all.is_empty() => format!("what is locked{}", in_env(p, " in ")),
+        services => format!("locks of {services}{}", in_env(p, " in ")),
+    }
 }
 
 /// Help: how a command is typed.

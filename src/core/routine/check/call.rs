@@ -12,7 +12,7 @@ use crate::stack::shell::ShellCommand;
 /// Rows that a statement of a routine may return.
 const MAX_ROWS: u32 = 1000;
 
-/// The call of a routine; none for kinds that wait for a report.
+/// The call of a routine; none for kinds that wait for a report or for a run.
 #[must_use]
 pub fn call(routine: &Routine) -> Option<Call> {
     let kind = match &routine.check {
@@ -56,7 +56,7 @@ pub fn call(routine: &Routine) -> Option<Call> {
             query,
             secret_ref,
         } => CallKind::Http(promql::call(url, query, secret_ref.as_deref())),
-        Check::Heartbeat { .. } | Check::Manual { .. } => return None,
+        Check::Runbook(_) | Check::Heartbeat { .. } | Check::Manual { .. } => return None,
     };
     Some(Call {
         kind,

@@ -40,7 +40,7 @@ fn stack_to_change(scene: Scene<'_>, read_only: bool) -> Result<&Arc<Stack>, &'s
 }
 
 /// The menu of kinds for a new routine, or why there is none.
-pub(super) fn new(scene: Scene<'_>, read_only: bool) -> Reaction {
+pub fn new(scene: Scene<'_>, read_only: bool) -> Reaction {
     let stack = match stack_to_change(scene, read_only) {
         Ok(stack) => stack,
         Err(why) => return Reaction::Fail(why.to_owned()),
@@ -61,7 +61,7 @@ pub(super) fn new(scene: Scene<'_>, read_only: bool) -> Reaction {
 }
 
 /// The form for a routine of the stack, or why there is none.
-pub(super) fn edit(name: &str, scene: Scene<'_>, read_only: bool) -> Reaction {
+pub fn edit(name: &str, scene: Scene<'_>, read_only: bool) -> Reaction {
     let stack = match stack_to_change(scene, read_only) {
         Ok(stack) => stack,
         Err(why) => return Reaction::Fail(why.to_owned()),
@@ -105,6 +105,7 @@ const fn about(kind: RoutineKind) -> &'static str {
         RoutineKind::Sql => "a read-only statement on a declared database",
         RoutineKind::Promql => "a query of a Prometheus server",
         RoutineKind::Unit => "a unit of systemd",
+        RoutineKind::Runbook => "a run of a runbook",
         RoutineKind::Heartbeat => "a report of another program",
         RoutineKind::Manual => "a task of a person",
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{READS_EVERY, form};
+use super::{READS_EVERY, form, last_run};
 use crate::bus::Notice;
 use crate::core::base::text;
 use crate::core::base::time::{Timestamp, age};
@@ -109,6 +109,11 @@ impl View for RoutinesScreen {
             (Action::Chart, Some(name)) => Reaction::Open(Destination::Chart {
                 name: name.to_owned(),
             }),
+            (Action::LastRun, Some(name)) => {
+                let row = self.list.all().iter().find(|row| row.name == name);
+                let last = row.and_then(|row| row.last_run.as_ref());
+                last_run(name, last.map(|last| last.run))
+            }
             (Action::EditRoutine, Some(name)) => form::edit(name, scene, self.read_only),
             (Action::DeleteRoutine, Some(name)) => form::delete(name, scene, self.read_only),
             _ => self.list.act(action, scene),
