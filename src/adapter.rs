@@ -11,6 +11,7 @@ mod product;
 mod rate_limiter;
 mod script;
 mod sql;
+mod timeline;
 mod wait;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::core::base::redact::Redactor;
 use crate::core::run::artifact::{self, ArtifactDraft, NotKept};
 use crate::core::run::event::Stream;
 use crate::core::run::step::{Call, CallKind, CallRefusal, Reply};
+use crate::core::run::timing::Timing;
 
 /// A captured line, before it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +49,8 @@ pub enum CallEvent {
     Artifact(ArtifactDraft, oneshot::Sender<Result<(), NotKept>>),
     /// Something a person should know about the call: a warning of ours, not output.
     Note(String),
+    /// The phases of a request, a connection or a resolved name; before its answer.
+    Timed(Timing),
 }
 
 /// How a running call is stopped.
@@ -224,9 +228,10 @@ impl Real {
         Ok(match call.kind {
             CallKind::Http(request) => {
                 let left = self.limiter.host(&request.url, caller).await?;
-                self.client
-                    .perform(request, &context.vault, left, limits.cancel)
-                    .await
+                let answer = self
+                    .client
+                    .timed(request, &context.vault, left, limits.cancel);
+                timed(answer.await, &output)
             }
             CallKind::Shell(command) => {
                 // A command slot is free as soon as another command ends: a glance waits for that,
@@ -241,10 +246,13 @@ impl Real {
                 process::perform(&command, context, left, output, limits).await
             }
             CallKind::Connect(connection) => {
-                connect::perform(&connection, &context.policy, call.timeout_ms, limits.cancel).await
+                let (policy, timeout_ms) = (&context.policy, call.timeout_ms);
+                let answer = connect::perform(&connection, policy, timeout_ms, limits.cancel);
+                timed(answer.await, &output)
             }
             CallKind::Resolve { host } => {
-                connect::resolve(&host, call.timeout_ms, limits.cancel).await
+                let answer = connect::resolve(&host, call.timeout_ms, limits.cancel);
+                timed(answer.await, &output)
             }
             CallKind::Wait(wait) => wait::perform(wait.ms, limits.cancel).await,
             CallKind::Manual(_) | CallKind::Approve(_) | CallKind::Artifact(_) => {
@@ -273,6 +281,12 @@ impl Real {
 
 const NOT_OURS: &str =
     "questions to people and artifacts are handled by the engine, not by an adapter";
+
+/// The answer; its timing goes the way of output, if somebody listens.
+fn timed((reply, timing): (Reply, Timing), output: &mpsc::Sender<CallEvent>) -> Reply {
+    let _ = output.try_send(CallEvent::Timed(timing));
+    reply
+}
 
 /// The answer to a call that was cancelled before it had one.
 fn cancelled() -> Reply {

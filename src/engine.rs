@@ -46,6 +46,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::adapter::Adapters;
 use crate::bus::Bus;
 use crate::clock::Clock;
+use crate::core::routine::canary::Canary;
 use crate::core::run::RunId;
 use crate::core::run::queue::{Lane, Lanes};
 use crate::store::{EngineRow, Store, StoreError};
@@ -63,6 +64,8 @@ pub struct EngineConfig {
     /// The workspace whose routines it runs, and the interval of service probes (0: none). `None`: it
     /// runs none until [`Engine::run_routines`].
     pub routines: Option<(i64, i64)>,
+    /// Addresses that are up when our own network is; none: it is never doubted.
+    pub canaries: Vec<Canary>,
     /// Only this run (and its chain) is claimed: `opsroom run`.
     pub only: Option<RunId>,
     /// Runs queued by a process that is gone are adopted if they were queued at most this long

@@ -22,9 +22,9 @@ pub use access::{AuditFilter, Written};
 pub use db::changes::{Changes, Glimpse};
 pub use home::HomeView;
 pub use routine::{
-    Compacted, Evidence, Expired, Flush, KnownRoutine, Membership, NewRoutine, ProbeSize,
-    Retention, RoutineChange, RoutineMember, RoutinePause, RoutineRequested, RoutineState,
-    RoutineSummary, RoutineTurns, RoutineWindow,
+    AnswerKind, Compacted, Evidence, Expired, Flush, KnownRoutine, Membership, NewRoutine,
+    ProbeSize, Retention, RoutineChange, RoutineMember, RoutinePause, RoutineRequested,
+    RoutineState, RoutineSummary, RoutineTurns, RoutineWindow,
 };
 pub use run::artifacts::NewArtifact;
 pub use run::claim::{Claimer, QueuePosition};

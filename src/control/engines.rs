@@ -122,6 +122,7 @@ impl Control {
             sweep_ms: settings.lease_ms / 6,
             lanes: settings.lanes,
             routines: routines(only, self.workspace().map(|w| w.id), settings.pulse_ms),
+            canaries: settings.canaries.clone(),
             only,
             adopt_ms: settings.adopt_ms,
         };

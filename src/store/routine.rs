@@ -32,7 +32,7 @@ pub use read::RoutineWindow;
 pub use request::RoutineRequested;
 pub use retain::{Expired, Retention};
 pub use size::ProbeSize;
-pub use states::{Evidence, RoutineChange, RoutineState};
+pub use states::{AnswerKind, Evidence, RoutineChange, RoutineState};
 pub use summary::RoutineSummary;
 pub use window::RoutineTurns;
 

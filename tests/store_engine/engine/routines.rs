@@ -22,7 +22,7 @@ use super::bench::*;
 
 const EVERY_MS: i64 = 200;
 
-fn routine(name: &str) -> Routine {
+pub fn routine(name: &str) -> Routine {
     Routine {
         name: name.to_owned(),
         check: Check::Http(RequestCheck {
@@ -37,7 +37,7 @@ fn routine(name: &str) -> Routine {
     }
 }
 
-async fn declare(bench: &Bench, routines: Vec<Routine>) {
+pub async fn declare(bench: &Bench, routines: Vec<Routine>) {
     let added = (0..).zip(routines).map(|(position, routine)| {
         Change::Routine(Delta {
             name: routine.name.clone(),
@@ -85,7 +85,7 @@ async fn change_window(bench: &Bench, before: Option<Maintenance>, after: Option
     bench.bus.publish(opsroom::bus::Notice::Stack);
 }
 
-async fn number(bench: &Bench, name: &str) -> Option<i64> {
+pub async fn number(bench: &Bench, name: &str) -> Option<i64> {
     let all = bench.store.routines(bench.workspace).await.unwrap();
     all.into_iter().find(|r| r.name == name).map(|r| r.id)
 }
@@ -99,7 +99,7 @@ async fn samples(bench: &Bench, name: &str) -> Vec<Sample> {
 }
 
 /// Waits until the routine has that many results of checks.
-async fn until_checked(bench: &Bench, name: &str, times: usize) -> Vec<Sample> {
+pub async fn until_checked(bench: &Bench, name: &str, times: usize) -> Vec<Sample> {
     until_samples(bench, name, times, |s| s.outcome != ProbeOutcome::Skipped).await
 }
 
