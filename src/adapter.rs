@@ -6,6 +6,7 @@ mod context;
 mod http;
 mod mail;
 mod notify;
+mod ping;
 mod process;
 mod product;
 mod rate_limiter;
@@ -130,7 +131,8 @@ impl Adapters {
         };
         match &call.kind {
             CallKind::Wait(_) | CallKind::Resolve { .. } => Ok(()),
-            CallKind::Connect(connection) => connect::check(connection, &real.context.policy),
+            CallKind::Connect(to) => connect::check(&to.host, &real.context.policy),
+            CallKind::Ping { host } => connect::check(host, &real.context.policy),
             CallKind::Http(request) => {
                 let url = http::check(&request.method, &request.url, &request.headers)?;
                 http::check_address(&url, request.host, &real.context.policy)?;
@@ -248,6 +250,11 @@ impl Real {
             CallKind::Connect(connection) => {
                 let (policy, timeout_ms) = (&context.policy, call.timeout_ms);
                 let answer = connect::perform(&connection, policy, timeout_ms, limits.cancel);
+                timed(answer.await, &output)
+            }
+            CallKind::Ping { host } => {
+                let (policy, timeout_ms) = (&context.policy, call.timeout_ms);
+                let answer = ping::perform(&host, policy, timeout_ms, limits.cancel);
                 timed(answer.await, &output)
             }
             CallKind::Resolve { host } => {

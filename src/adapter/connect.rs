@@ -31,10 +31,10 @@ const MAX_NAME: usize = 300;
 
 /// Whether the outbound policy allows the host. The addresses of a name are checked when it is
 /// resolved.
-pub(super) fn check(call: &ConnectCall, policy: &Policy) -> Result<(), CallRefusal> {
-    let checked = match literal(&call.host) {
+pub(super) fn check(host: &str, policy: &Policy) -> Result<(), CallRefusal> {
+    let checked = match literal(host) {
         Some(address) => policy.check(address, Written::Literally),
-        None => policy.check_name(&call.host, Written::Literally),
+        None => policy.check_name(host, Written::Literally),
     };
     checked.map_err(CallRefusal::by_policy)
 }
@@ -77,7 +77,7 @@ pub(super) async fn resolve(
 }
 
 /// The answer, unless the deadline passes or the call is cancelled first.
-async fn within(
+pub(super) async fn within(
     timeout_ms: i64,
     cancel: CancellationToken,
     answer: impl Future<Output = Result<Reply, Reply>>,
@@ -131,18 +131,7 @@ async fn open(
     peer: &str,
     timeline: &Timeline,
 ) -> Result<(TcpStream, SocketAddr), Reply> {
-    check(call, policy)?;
-    let found = if let Some(address) = literal(&call.host) {
-        vec![SocketAddr::new(address, call.port)]
-    } else {
-        let found = lookup(&call.host, call.port, timeline).await?;
-        for address in &found {
-            policy
-                .check(address.ip(), Written::As(&call.host))
-                .map_err(CallRefusal::by_policy)?;
-        }
-        found
-    };
+    let found = addresses((&call.host, call.port), policy, timeline).await?;
     let mut last = Reply::Unreachable {
         message: format!("unknown host {}", call.host),
         cause: Cause::Dns,
@@ -158,7 +147,26 @@ async fn open(
     Err(last)
 }
 
-fn io_failure(error: &std::io::Error, peer: &str) -> Reply {
+/// The addresses of a host, all of which the outbound policy allows.
+pub(super) async fn addresses(
+    (host, port): (&str, u16),
+    policy: &Policy,
+    timeline: &Timeline,
+) -> Result<Vec<SocketAddr>, Reply> {
+    check(host, policy)?;
+    if let Some(address) = literal(host) {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let found = lookup(host, port, timeline).await?;
+    for address in &found {
+        policy
+            .check(address.ip(), Written::As(host))
+            .map_err(CallRefusal::by_policy)?;
+    }
+    Ok(found)
+}
+
+pub(super) fn io_failure(error: &std::io::Error, peer: &str) -> Reply {
     Reply::Unreachable {
         message: errors::describe_io(error, peer).unwrap_or_else(|| format!("{peer}: {error}")),
         cause: errors::io_cause(error),

@@ -131,6 +131,7 @@ fn describe(call: &Call) -> String {
         CallKind::Shell(command) => command.argv.join(" "),
         CallKind::Connect(connection) => format!("connect {}:{}", connection.host, connection.port),
         CallKind::Resolve { host } => format!("resolve {host}"),
+        CallKind::Ping { host } => format!("ping {host}"),
         CallKind::Wait(_) => "wait".to_owned(),
         CallKind::Manual(manual) => manual.prompt.clone(),
         CallKind::Approve(approve) => approve.prompt.clone(),
@@ -159,6 +160,10 @@ fn plain(call: &Call) -> ScriptedAnswer {
         },
         CallKind::Resolve { host } => Reply::Resolved {
             addresses: vec![host.clone()],
+            ms: 0,
+        },
+        CallKind::Ping { host } => Reply::Echoed {
+            address: host.clone(),
             ms: 0,
         },
         CallKind::Wait(wait) => Reply::Waited { ms: wait.ms },

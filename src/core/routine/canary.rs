@@ -130,7 +130,7 @@ fn host_of(call: &Call) -> Option<String> {
             url.host_str().map(str::to_owned)
         }
         CallKind::Connect(connection) => Some(connection.host.clone()),
-        CallKind::Resolve { host } => Some(host.clone()),
+        CallKind::Resolve { host } | CallKind::Ping { host } => Some(host.clone()),
         _ => None,
     }
 }

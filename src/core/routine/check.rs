@@ -282,6 +282,7 @@ fn plain(routine: &Routine, reply: &Reply) -> CheckResult {
         Reply::Connected { address, ms, .. } => {
             ok(format!("connected to {address} in {ms} ms"), *ms)
         }
+        Reply::Echoed { address, ms } => ok(format!("echo from {address} in {ms} ms"), *ms),
         Reply::Resolved { addresses, ms } => {
             ok(format!("{} in {ms} ms", addresses.join(", ")), *ms)
         }

@@ -20,6 +20,7 @@ pub fn routine_types(kind: RoutineKind) -> BTreeMap<String, Type> {
             ("output", Type::Text),
         ]),
         RoutineKind::Tcp => fields(&[("duration_ms", Type::Int)]),
+        RoutineKind::Icmp => fields(&[("duration_ms", Type::Int)]),
         RoutineKind::Dns => fields(&[
             ("duration_ms", Type::Int),
             ("addresses", Type::List(Box::new(Type::Text))),
@@ -66,7 +67,7 @@ fn timing_types(kind: RoutineKind) -> Vec<(String, Type)> {
         }
         RoutineKind::Tls => &[Dns, Connect, Tls],
         RoutineKind::Tcp => &[Dns, Connect],
-        RoutineKind::Dns => &[Dns],
+        RoutineKind::Dns | RoutineKind::Icmp => &[Dns],
         _ => return Vec::new(),
     };
     let field = |phase: &CallPhase| (phase.field().to_owned(), Type::Double);

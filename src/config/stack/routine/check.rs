@@ -25,6 +25,9 @@ pub(super) fn read(s: &mut Section<'_>, report: &mut Report, kind: RoutineKind) 
         RoutineKind::Dns => Check::Dns {
             host: required(s, report, "host", "\"acme.test\"", host)?,
         },
+        RoutineKind::Icmp => Check::Icmp {
+            host: required(s, report, "host", "\"router.acme.test\"", host)?,
+        },
         RoutineKind::Tls => tls(s, report)?,
         RoutineKind::Shell => shell(s, report)?,
         RoutineKind::Sql => {

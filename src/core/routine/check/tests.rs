@@ -126,6 +126,21 @@ fn each_answer_has_a_state_a_class_and_a_message() {
             "no answer within 2.0 s",
         ),
         (
+            routine(
+                Check::Icmp {
+                    host: "web.test".to_owned(),
+                },
+                &["response.duration_ms < 5 && response.address == \"192.0.2.7\""],
+            ),
+            CheckAnswer::from(Reply::Echoed {
+                address: "192.0.2.7".to_owned(),
+                ms: 4,
+            }),
+            State::Ok,
+            None,
+            "echo from 192.0.2.7 in 4 ms",
+        ),
+        (
             http(&[]),
             CheckAnswer {
                 timing: Timing {

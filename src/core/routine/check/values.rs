@@ -74,6 +74,10 @@ fn reply_value(routine: &Routine, answer: &CheckAnswer, now: Timestamp) -> Value
             fields
         }
         (_, Reply::Connected { .. }) => connected(&answer.reply, now),
+        (_, Reply::Echoed { address, ms }) => vec![
+            ("duration_ms", Value::Int(*ms)),
+            ("address", Value::Text(address.clone())),
+        ],
         (_, Reply::Resolved { addresses, ms }) => {
             let addresses = addresses.iter().cloned().map(Value::Text).collect();
             vec![
