@@ -333,6 +333,7 @@ fn config() -> EngineConfig {
         renew_ms: 10_000,
         sweep_ms: 5000,
         lanes: opsroom::core::run::queue::Lanes::default(),
+        canaries: Vec::new(),
         routines: None,
         planner: None,
         only: None,

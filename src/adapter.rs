@@ -6,11 +6,13 @@ mod context;
 mod http;
 mod mail;
 mod notify;
+mod ping;
 mod process;
 mod product;
 mod rate_limiter;
 mod script;
 mod sql;
+mod timeline;
 mod wait;
 
 use std::sync::Arc;
@@ -27,6 +29,7 @@ use crate::core::base::redact::Redactor;
 use crate::core::run::artifact::{self, ArtifactDraft, NotKept};
 use crate::core::run::event::Stream;
 use crate::core::run::step::{Call, CallKind, CallRefusal, Reply};
+use crate::core::run::timing::Timing;
 
 /// A captured line, before it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +50,8 @@ pub enum CallEvent {
     Artifact(ArtifactDraft, oneshot::Sender<Result<(), NotKept>>),
     /// Something a person should know about the call: a warning of ours, not output.
     Note(String),
+    /// The phases of a request, a connection or a resolved name; before its answer.
+    Timed(Timing),
 }
 
 /// How a running call is stopped.
@@ -126,7 +131,8 @@ impl Adapters {
         };
         match &call.kind {
             CallKind::Wait(_) | CallKind::Resolve { .. } => Ok(()),
-            CallKind::Connect(connection) => connect::check(connection, &real.context.policy),
+            CallKind::Connect(to) => connect::check(&to.host, &real.context.policy),
+            CallKind::Ping { host } => connect::check(host, &real.context.policy),
             CallKind::Http(request) => {
                 let url = http::check(&request.method, &request.url, &request.headers)?;
                 http::check_address(&url, request.host, &real.context.policy)?;
@@ -224,9 +230,10 @@ impl Real {
         Ok(match call.kind {
             CallKind::Http(request) => {
                 let left = self.limiter.host(&request.url, caller).await?;
-                self.client
-                    .perform(request, &context.vault, left, limits.cancel)
-                    .await
+                let answer = self
+                    .client
+                    .timed(request, &context.vault, left, limits.cancel);
+                timed(answer.await, &output)
             }
             CallKind::Shell(command) => {
                 // A command slot is free as soon as another command ends: a glance waits for that,
@@ -241,10 +248,18 @@ impl Real {
                 process::perform(&command, context, left, output, limits).await
             }
             CallKind::Connect(connection) => {
-                connect::perform(&connection, &context.policy, call.timeout_ms, limits.cancel).await
+                let (policy, timeout_ms) = (&context.policy, call.timeout_ms);
+                let answer = connect::perform(&connection, policy, timeout_ms, limits.cancel);
+                timed(answer.await, &output)
+            }
+            CallKind::Ping { host } => {
+                let (policy, timeout_ms) = (&context.policy, call.timeout_ms);
+                let answer = ping::perform(&host, policy, timeout_ms, limits.cancel);
+                timed(answer.await, &output)
             }
             CallKind::Resolve { host } => {
-                connect::resolve(&host, call.timeout_ms, limits.cancel).await
+                let answer = connect::resolve(&host, call.timeout_ms, limits.cancel);
+                timed(answer.await, &output)
             }
             CallKind::Wait(wait) => wait::perform(wait.ms, limits.cancel).await,
             CallKind::Manual(_) | CallKind::Approve(_) | CallKind::Artifact(_) => {
@@ -273,6 +288,12 @@ impl Real {
 
 const NOT_OURS: &str =
     "questions to people and artifacts are handled by the engine, not by an adapter";
+
+/// The answer; its timing goes the way of output, if somebody listens.
+fn timed((reply, timing): (Reply, Timing), output: &mpsc::Sender<CallEvent>) -> Reply {
+    let _ = output.try_send(CallEvent::Timed(timing));
+    reply
+}
 
 /// The answer to a call that was cancelled before it had one.
 fn cancelled() -> Reply {

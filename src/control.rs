@@ -25,6 +25,7 @@ pub use crate::adapter::AdapterContext;
 use crate::bus::{Bus, Notice};
 use crate::clock::Clock;
 use crate::core::command::Parsed;
+use crate::core::routine::canary::Canary;
 use crate::core::run::artifact::Artifact;
 use crate::core::run::event::Entry;
 use crate::core::run::lockout;
@@ -125,6 +126,8 @@ pub struct Settings {
     pub adopt_ms: i64,
     /// How many runs of each lane the engine of this process drives at once.
     pub lanes: Lanes,
+    /// Addresses that are up when the network of this machine is.
+    pub canaries: Vec<Canary>,
     pub runbook_dir: Option<std::path::PathBuf>,
     pub door: ProcessKind,
     /// The secrets calls may use, and where they may go.

@@ -46,6 +46,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::adapter::Adapters;
 use crate::bus::Bus;
 use crate::clock::Clock;
+use crate::core::routine::canary::Canary;
 use crate::core::run::RunId;
 use crate::core::run::plan::Plan;
 use crate::core::run::queue::{Lane, Lanes};
@@ -68,6 +69,8 @@ pub struct EngineConfig {
     pub routines: Option<(i64, i64)>,
     /// Who makes the plans of routines that run a runbook; without it these are not run.
     pub planner: Option<Arc<dyn Planner>>,
+    /// Addresses that are up when our own network is; none: it is never doubted.
+    pub canaries: Vec<Canary>,
     /// Only this run (and its chain) is claimed: `opsroom run`.
     pub only: Option<RunId>,
     /// Runs queued by a process that is gone are adopted if they were queued at most this long

@@ -22,9 +22,10 @@ pub use access::{AuditFilter, Written};
 pub use db::changes::{Changes, Glimpse};
 pub use home::HomeView;
 pub use routine::{
-    Compacted, Evidence, Expired, Flush, KnownRoutine, Membership, NewRoutine, ProbeSize,
-    Retention, RoutineBegan, RoutineChange, RoutineMember, RoutinePause, RoutineRequested,
-    RoutineRun, RoutineState, RoutineSummary, RoutineTurns, RoutineWindow, SlotOfRun,
+    AnswerKind, Compacted, Evidence, Expired, Flush, KnownRoutine, Membership, NewRoutine,
+    ProbeSize, Retention, RoutineBegan, RoutineChange, RoutineMember, RoutinePause,
+    RoutineRequested, RoutineRun, RoutineState, RoutineSummary, RoutineTurns, RoutineWindow,
+    SlotOfRun,
 };
 pub use run::artifacts::NewArtifact;
 pub use run::claim::{Claimer, QueuePosition};

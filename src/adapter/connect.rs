@@ -16,11 +16,13 @@ use tokio_util::sync::CancellationToken;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::http::{errors, tls};
+use super::timeline::Timeline;
 use super::{cancelled, deadline, elapsed_ms};
 use crate::core::base::outbound::{Policy, Written};
 use crate::core::base::text::cut;
 use crate::core::base::time::Timestamp;
 use crate::core::run::step::{CallRefusal, Cause, Certificate, ConnectCall, Reply};
+use crate::core::run::timing::Timing;
 
 /// Certificates of one chain that are read; servers send two to four.
 const MAX_CERTIFICATES: usize = 20;
@@ -29,10 +31,10 @@ const MAX_NAME: usize = 300;
 
 /// Whether the outbound policy allows the host. The addresses of a name are checked when it is
 /// resolved.
-pub(super) fn check(call: &ConnectCall, policy: &Policy) -> Result<(), CallRefusal> {
-    let checked = match literal(&call.host) {
+pub(super) fn check(host: &str, policy: &Policy) -> Result<(), CallRefusal> {
+    let checked = match literal(host) {
         Some(address) => policy.check(address, Written::Literally),
-        None => policy.check_name(&call.host, Written::Literally),
+        None => policy.check_name(host, Written::Literally),
     };
     checked.map_err(CallRefusal::by_policy)
 }
@@ -43,32 +45,46 @@ pub(super) async fn perform(
     policy: &Policy,
     timeout_ms: i64,
     cancel: CancellationToken,
-) -> Reply {
-    let start = Instant::now();
-    within(timeout_ms, cancel, connect(call, policy, start)).await
+) -> (Reply, Timing) {
+    let timeline = Timeline::default();
+    within(
+        timeout_ms,
+        cancel,
+        connect(call, policy, &timeline),
+        &timeline,
+    )
+    .await
 }
 
 /// Resolves a name with the system's resolver.
-pub(super) async fn resolve(host: &str, timeout_ms: i64, cancel: CancellationToken) -> Reply {
+pub(super) async fn resolve(
+    host: &str,
+    timeout_ms: i64,
+    cancel: CancellationToken,
+) -> (Reply, Timing) {
     let start = Instant::now();
+    let timeline = Timeline::default();
     let answer = async {
-        let found = lookup(host, 0).await?;
+        timeline.begin(None);
+        let found = lookup(host, 0, &timeline).await?;
+        timeline.end();
         Ok(Reply::Resolved {
             addresses: found.iter().map(|a| a.ip().to_string()).collect(),
             ms: elapsed_ms(start),
         })
     };
-    within(timeout_ms, cancel, answer).await
+    within(timeout_ms, cancel, answer, &timeline).await
 }
 
 /// The answer, unless the deadline passes or the call is cancelled first.
-async fn within(
+pub(super) async fn within(
     timeout_ms: i64,
     cancel: CancellationToken,
     answer: impl Future<Output = Result<Reply, Reply>>,
-) -> Reply {
+    timeline: &Timeline,
+) -> (Reply, Timing) {
     let start = Instant::now();
-    tokio::select! {
+    let reply = tokio::select! {
         biased;
         () = cancel.cancelled() => cancelled(),
         answer = timeout(deadline(timeout_ms), answer) => match answer {
@@ -77,13 +93,18 @@ async fn within(
                 after_ms: elapsed_ms(start),
             },
         },
-    }
+    };
+    (reply, timeline.timing())
 }
 
-async fn connect(call: &ConnectCall, policy: &Policy, start: Instant) -> Result<Reply, Reply> {
+async fn connect(call: &ConnectCall, policy: &Policy, timeline: &Timeline) -> Result<Reply, Reply> {
+    let start = Instant::now();
+    timeline.begin(Some(call.port));
     let peer = format!("{}:{}", call.host, call.port);
-    let (stream, address) = open(call, policy, &peer).await?;
+    let (stream, address) = open(call, policy, &peer, timeline).await?;
     let Some(name) = &call.tls_name else {
+        timeline.connected();
+        timeline.end();
         return Ok(Reply::Connected {
             address: address.to_string(),
             certificates: Vec::new(),
@@ -91,7 +112,10 @@ async fn connect(call: &ConnectCall, policy: &Policy, start: Instant) -> Result<
             ms: elapsed_ms(start),
         });
     };
+    timeline.handshake();
     let (certificates, distrust) = handshake(stream, name, &peer).await?;
+    timeline.connected();
+    timeline.end();
     Ok(Reply::Connected {
         address: address.to_string(),
         certificates,
@@ -105,24 +129,16 @@ async fn open(
     call: &ConnectCall,
     policy: &Policy,
     peer: &str,
+    timeline: &Timeline,
 ) -> Result<(TcpStream, SocketAddr), Reply> {
-    check(call, policy)?;
-    let found = if let Some(address) = literal(&call.host) {
-        vec![SocketAddr::new(address, call.port)]
-    } else {
-        let found = lookup(&call.host, call.port).await?;
-        for address in &found {
-            policy
-                .check(address.ip(), Written::As(&call.host))
-                .map_err(CallRefusal::by_policy)?;
-        }
-        found
-    };
+    let found = addresses((&call.host, call.port), policy, timeline).await?;
     let mut last = Reply::Unreachable {
         message: format!("unknown host {}", call.host),
         cause: Cause::Dns,
     };
+    timeline.connecting();
     for address in found {
+        timeline.goes_to(address);
         match TcpStream::connect(address).await {
             Ok(stream) => return Ok((stream, address)),
             Err(e) => last = io_failure(&e, peer),
@@ -131,18 +147,38 @@ async fn open(
     Err(last)
 }
 
-fn io_failure(error: &std::io::Error, peer: &str) -> Reply {
+/// The addresses of a host, all of which the outbound policy allows.
+pub(super) async fn addresses(
+    (host, port): (&str, u16),
+    policy: &Policy,
+    timeline: &Timeline,
+) -> Result<Vec<SocketAddr>, Reply> {
+    check(host, policy)?;
+    if let Some(address) = literal(host) {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let found = lookup(host, port, timeline).await?;
+    for address in &found {
+        policy
+            .check(address.ip(), Written::As(host))
+            .map_err(CallRefusal::by_policy)?;
+    }
+    Ok(found)
+}
+
+pub(super) fn io_failure(error: &std::io::Error, peer: &str) -> Reply {
     Reply::Unreachable {
         message: errors::describe_io(error, peer).unwrap_or_else(|| format!("{peer}: {error}")),
         cause: errors::io_cause(error),
     }
 }
 
-async fn lookup(host: &str, port: u16) -> Result<Vec<SocketAddr>, Reply> {
+async fn lookup(host: &str, port: u16, timeline: &Timeline) -> Result<Vec<SocketAddr>, Reply> {
     let unknown = |why: String| Reply::Unreachable {
         message: format!("unknown host {host}{why}"),
         cause: Cause::Dns,
     };
+    timeline.resolving();
     let host_only = host.trim_matches(['[', ']']);
     let found: Vec<SocketAddr> = tokio::net::lookup_host((host_only, port))
         .await
@@ -151,6 +187,7 @@ async fn lookup(host: &str, port: u16) -> Result<Vec<SocketAddr>, Reply> {
     if found.is_empty() {
         return Err(unknown(String::new()));
     }
+    timeline.resolved(&found);
     Ok(found)
 }
 

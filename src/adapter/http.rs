@@ -5,16 +5,18 @@ mod resolver;
 pub(super) mod tls;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::timeline::{TimedConnections, Timeline};
 use super::{cancelled, deadline, elapsed_ms};
 use crate::core::base::header;
 use crate::core::base::outbound::{HostFrom, Policy, is_localhost};
 use crate::core::run::step::{CallRefusal, Cause, HttpCall, Reply};
+use crate::core::run::timing::Timing;
 use crate::vault::{Value, Vault};
 
 /// Longer bodies are cut here.
@@ -59,6 +61,18 @@ impl Client {
         timeout_ms: i64,
         cancel: CancellationToken,
     ) -> Reply {
+        self.timed(request, vault, timeout_ms, cancel).await.0
+    }
+
+    /// The same with the time of each phase, also of a request without an answer.
+    pub(super) async fn timed(
+        &self,
+        request: HttpCall,
+        vault: &Vault,
+        timeout_ms: i64,
+        cancel: CancellationToken,
+    ) -> (Reply, Timing) {
+        let timeline = Timeline::default();
         let sent = async {
             let (url, secrets) = self
                 .permit(&request, vault)
@@ -67,7 +81,7 @@ impl Client {
             let start = Instant::now();
             match timeout(
                 deadline(timeout_ms),
-                self.exchange(&request, &url, &secrets, start),
+                self.exchange(&request, &url, &secrets, (start, &timeline)),
             )
             .await
             {
@@ -77,7 +91,7 @@ impl Client {
                 }),
             }
         };
-        tokio::select! {
+        let reply = tokio::select! {
             biased;
             () = cancel.cancelled() => cancelled(),
             answer = sent => match answer {
@@ -85,7 +99,8 @@ impl Client {
                 Err(Failure::Unreachable(message, cause)) => Reply::Unreachable { message, cause },
                 Err(Failure::Refused(refusal)) => refusal.into(),
             },
-        }
+        };
+        (reply, timeline.timing())
     }
 
     /// The address and the headers with secrets, when the request may be sent at all.
@@ -112,7 +127,7 @@ impl Client {
         request: &HttpCall,
         url: &reqwest::Url,
         secrets: &[(String, Value)],
-        start: Instant,
+        (start, timeline): (Instant, &Timeline),
     ) -> Result<Reply, Failure> {
         let pair = self
             .built
@@ -130,21 +145,28 @@ impl Client {
             Some(refusal) => Failure::Refused(CallRefusal::by_policy(refusal)),
             None => Failure::Unreachable(errors::describe(e, url), errors::cause(e)),
         };
-        let mut response =
-            client
-                .execute(request)
-                .await
-                .map_err(|e| match (failed(&e), proxy_in_use(url)) {
-                    (Failure::Unreachable(message, cause), Some(name)) if e.is_connect() => {
-                        let message =
-                            format!("{message} (or the proxy in ${name} did not let us through)");
-                        Failure::Unreachable(message, cause)
-                    }
-                    (failure, _) => failure,
-                })?;
+        let proxy = proxy_in_use(url);
+        let port = url.port_or_known_default().filter(|_| proxy.is_none());
+        timeline.begin(port);
+        if let (Some(address), Some(port)) = (address(url), port) {
+            timeline.goes_to(SocketAddr::new(address, port));
+        }
+        let answer = timeline.follow(client.execute(request)).await;
+        let mut response = answer.map_err(|e| match (failed(&e), proxy) {
+            (Failure::Unreachable(message, cause), Some(name)) if e.is_connect() => {
+                let message = format!("{message} (or the proxy in ${name} did not let us through)");
+                Failure::Unreachable(message, cause)
+            }
+            (failure, _) => failure,
+        })?;
+        timeline.answered();
+        if let Some(address) = response.remote_addr() {
+            timeline.goes_to(address);
+        }
         let status = response.status().as_u16();
         let headers = readable(response.headers());
         let (body, truncated) = read_body(&mut response).await.map_err(|e| failed(&e))?;
+        timeline.end();
         Ok(Reply::Http {
             status,
             headers,
@@ -167,6 +189,7 @@ impl Pair {
                 .tls_backend_preconfigured(tls.clone())
                 .redirect(reqwest::redirect::Policy::none())
                 .retry(reqwest::retry::never())
+                .connector_layer(TimedConnections)
                 .dns_resolver(Arc::new(resolver::Checked::new(policy.clone(), proxied)))
                 .user_agent(concat!("opsroom/", env!("CARGO_PKG_VERSION")));
             let builder = if proxied { builder } else { builder.no_proxy() };

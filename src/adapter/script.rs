@@ -8,11 +8,12 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::{CallEvent, OutputLine, cancelled, deadline};
+use super::{CallEvent, OutputLine, cancelled, deadline, timed};
 use crate::core::integration::product;
 use crate::core::run::step::adapter::Progress;
 use crate::core::run::step::sql::Rows;
 use crate::core::run::step::{Call, CallKind, Reply};
+use crate::core::run::timing::Timing;
 
 /// The answers, and the calls made so far.
 #[derive(Debug, Default)]
@@ -36,6 +37,8 @@ pub struct ScriptedAnswer {
 #[derive(Debug, Clone)]
 pub enum Act {
     Reply(Reply),
+    /// An answer with the phases of its call.
+    Timed(Reply, Timing),
     /// Never, until its deadline or a cancellation.
     Hang,
     /// The adapter itself breaks.
@@ -94,6 +97,7 @@ impl Script {
             }
             match answer.act {
                 Act::Reply(reply) => reply,
+                Act::Timed(reply, timing) => timed((reply, timing), &output),
                 Act::Hang => std::future::pending().await,
                 Act::Panic(message) => std::panic::panic_any(message),
             }
@@ -127,6 +131,7 @@ fn describe(call: &Call) -> String {
         CallKind::Shell(command) => command.argv.join(" "),
         CallKind::Connect(connection) => format!("connect {}:{}", connection.host, connection.port),
         CallKind::Resolve { host } => format!("resolve {host}"),
+        CallKind::Ping { host } => format!("ping {host}"),
         CallKind::Wait(_) => "wait".to_owned(),
         CallKind::Manual(manual) => manual.prompt.clone(),
         CallKind::Approve(approve) => approve.prompt.clone(),
@@ -155,6 +160,10 @@ fn plain(call: &Call) -> ScriptedAnswer {
         },
         CallKind::Resolve { host } => Reply::Resolved {
             addresses: vec![host.clone()],
+            ms: 0,
+        },
+        CallKind::Ping { host } => Reply::Echoed {
+            address: host.clone(),
             ms: 0,
         },
         CallKind::Wait(wait) => Reply::Waited { ms: wait.ms },

@@ -200,6 +200,10 @@ fn settings(report: &mut Report, start: &Start) {
                 report.fact(row.key, format!("{} ({})", row.value, row.origin));
             }
             report.fact("lanes", format!("{} at once", settings.lanes));
+            let canaries: Vec<_> = settings.canaries.iter().map(ToString::to_string).collect();
+            if !canaries.is_empty() {
+                report.fact("canary", canaries.join(", "));
+            }
             let file = settings
                 .file
                 .as_ref()

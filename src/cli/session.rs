@@ -126,6 +126,7 @@ impl Start {
             pulse_ms: settings.pulse_ms,
             lease_ms: settings.lease_ms,
             lanes: settings.lanes,
+            canaries: settings.canaries.clone(),
             adopt_ms: settings.adopt_ms,
             runbook_dir: Some(settings.runbook_dir.clone()),
             door,

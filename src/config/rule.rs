@@ -1,6 +1,7 @@
 //! Rules for single values: each turns a text into a value, or into a message about what to write
 //! instead.
 
+pub(super) mod address;
 pub(super) mod header;
 pub(super) mod schedule;
 pub(super) mod web;

@@ -19,6 +19,7 @@ use crate::core::base::rate::Limits;
 use crate::core::base::secret::Secret;
 use crate::core::base::toml_doc::{Section, parse};
 use crate::core::integration::Integrations;
+use crate::core::routine::canary::Canary;
 use crate::core::run::artifact;
 use crate::core::run::queue::Lanes;
 
@@ -66,6 +67,8 @@ pub struct Settings {
     pub artifacts: artifact::Limits,
     /// How many runs of each lane an engine drives at once.
     pub lanes: Lanes,
+    /// Addresses that are up when the network of this machine is.
+    pub canaries: Vec<Canary>,
     /// A server adopts runs of a process that is gone if they were queued at most this long before
     /// the server started, milliseconds.
     pub adopt_ms: i64,
@@ -148,6 +151,7 @@ struct Sources {
     limits: Limits,
     artifacts: artifact::Limits,
     lanes: Lanes,
+    canaries: Vec<Canary>,
     adopt_ms: Option<i64>,
     problems: Vec<Problem>,
 }
@@ -243,6 +247,7 @@ impl Sources {
         self.artifacts = policy::artifacts(&mut root, &mut report);
         let engine = policy::engine(&mut root, &mut report);
         (self.lanes, self.adopt_ms) = (engine.lanes, Some(engine.adopt_ms));
+        self.canaries = engine.canaries;
         self.integrations =
             integrations::integrations(&mut root, &mut report, &self.secrets, folder);
         root.close(&mut report);
@@ -346,6 +351,7 @@ impl Sources {
             limits: self.limits,
             artifacts: self.artifacts,
             lanes: self.lanes,
+            canaries: self.canaries,
             adopt_ms: self.adopt_ms.unwrap_or(policy::ADOPT_MS),
             rows: rows.iter().map(|(row, _)| row.clone()).collect(),
             paths,

@@ -123,6 +123,7 @@ impl Control {
             lanes: settings.lanes,
             planner: Some(self.planner()),
             routines: routines(only, self.workspace().map(|w| w.id), settings.pulse_ms),
+            canaries: settings.canaries.clone(),
             only,
             adopt_ms: settings.adopt_ms,
         };

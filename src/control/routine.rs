@@ -23,6 +23,7 @@ use crate::core::base::time::Timestamp;
 use crate::core::health::day::Day;
 use crate::core::metric::rollup::{Rollup, WindowLength};
 use crate::core::metric::sample::{ProbeOutcome, Sample, Trigger};
+use crate::core::routine::check::{KeptAnswer, read_kept};
 use crate::core::routine::class::FailureClass;
 use crate::core::routine::misfire::{SLACK_MS, SkipReason};
 use crate::core::routine::report::due_after;
@@ -34,7 +35,9 @@ use crate::core::runbook;
 use crate::core::stack::routine::Routine;
 use crate::core::stack::service::Stack;
 use crate::core::stack::state::State;
-use crate::store::{RoutineChange, RoutinePause, RoutineRun, RoutineState, RoutineSummary, Scope};
+use crate::store::{
+    AnswerKind, RoutineChange, RoutinePause, RoutineRun, RoutineState, RoutineSummary, Scope,
+};
 
 /// The window of the numbers in lists, milliseconds.
 pub const WINDOW_MS: i64 = 86_400_000;
@@ -189,9 +192,12 @@ pub struct RoutineSheet {
     pub manual: usize,
     /// Newest first.
     pub changes: Vec<StateChange>,
-    /// The last good and the last bad answer, with their times.
-    pub good: Option<(Timestamp, String)>,
-    pub bad: Option<(Timestamp, String)>,
+    /// The last result, as it was when the state was written: at each change, and each minute. Only
+    /// of calls over the network.
+    pub last: Option<KeptAnswer>,
+    /// The last good and the last bad answer.
+    pub good: Option<KeptAnswer>,
+    pub bad: Option<KeptAnswer>,
 }
 
 /// What is known about the routines of a workspace.
@@ -292,11 +298,11 @@ impl Control {
             let changes = known.scope.routine_changes(id, CHANGES).await?;
             sheet.changes = changes.into_iter().map(StateChange::from).collect();
             for answer in known.scope.probe_evidence(id).await? {
-                let kept = Some((answer.at, answer.answer));
-                if answer.good {
-                    sheet.good = kept;
-                } else {
-                    sheet.bad = kept;
+                let kept = Some(read_kept(answer.at, answer.answer));
+                match answer.kind {
+                    AnswerKind::Last => sheet.last = kept,
+                    AnswerKind::Good => sheet.good = kept,
+                    AnswerKind::Bad => sheet.bad = kept,
                 }
             }
         }
@@ -457,6 +463,7 @@ fn sheet(known: &Known, one: &Scheduled, row: RoutineRow) -> RoutineSheet {
         results: Vec::new(),
         manual: 0,
         changes: Vec::new(),
+        last: None,
         good: None,
         bad: None,
     }

@@ -17,6 +17,7 @@ pub(super) async fn empty(door: ProcessKind) -> Control {
         lease_ms: 60_000,
         adopt_ms: 0,
         lanes: Lanes::default(),
+        canaries: Vec::new(),
         runbook_dir: None,
         door,
         context: AdapterContext::default(),

@@ -231,6 +231,7 @@ mod tests {
             renew_ms: 20_000,
             sweep_ms: 60_000,
             lanes: Lanes::default(),
+            canaries: Vec::new(),
             routines: None,
             only,
             adopt_ms: 0,

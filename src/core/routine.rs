@@ -1,5 +1,6 @@
 //! Routines: what is run on a schedule, and what its results mean.
 
+pub mod canary;
 pub mod check;
 pub mod class;
 pub mod jitter;

@@ -22,6 +22,7 @@ pub mod response;
 pub mod resume;
 pub mod step;
 pub mod summary;
+pub mod timing;
 
 use serde::{Deserialize, Serialize};
 

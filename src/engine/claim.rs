@@ -783,6 +783,7 @@ mod tests {
                 renew_ms: lease_s * 333,
                 sweep_ms: lease_s * 1000 / 6,
                 lanes: Lanes::default(),
+                canaries: Vec::new(),
                 routines: None,
                 planner: None,
                 only: None,

@@ -69,8 +69,9 @@ pub(super) async fn pump(
                 // An error: the receiver was cancelled; the file is kept all the same.
                 let _ = answer.send(kept);
             }
+            // The record of a run has the duration of its steps only.
+            Some(None | Some(CallEvent::Timed(_))) => {}
             Some(Some(CallEvent::Note(message))) => batch.note(rec, Level::Warn, message, origin),
-            Some(None) => {}
         }
         if batch.is_due() {
             rec.append(&std::mem::take(&mut batch).entries).await?;

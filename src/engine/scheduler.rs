@@ -4,6 +4,7 @@
 //! is due and sleeps until then. A check is a task of its own (`perform.rs`), so that a slow one
 //! delays no other. Results are written together, at most once a second (`flush.rs`).
 
+mod canary;
 mod entry;
 mod flush;
 mod holdings;
@@ -24,6 +25,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
+use self::canary::Canaries;
 use self::entry::RoutineEntry;
 use self::flush::{Conditions, Pending};
 use self::holdings::VALID_MS;
@@ -101,6 +103,9 @@ struct Scheduler {
     tasks: JoinSet<Done>,
     /// Runs of runbooks that are about to be queued.
     starting: JoinSet<Begun>,
+    /// Results that wait for what the canaries say.
+    in_doubt: JoinSet<Done>,
+    canaries: Canaries,
     hosts: HashMap<String, usize>,
     /// Due, but not begun: too many are under way.
     waiting: VecDeque<Task>,
@@ -114,6 +119,8 @@ struct Scheduler {
     load: LoadCounter,
     clean_at: Instant,
     cleaning: Option<AbortOnDropHandle<()>>,
+    /// Asks the canaries again after they were offline.
+    asking: Option<AbortOnDropHandle<()>>,
 }
 
 impl Scheduler {
@@ -131,6 +138,8 @@ impl Scheduler {
             heap: BinaryHeap::new(),
             tasks: JoinSet::new(),
             starting: JoinSet::new(),
+            in_doubt: JoinSet::new(),
+            canaries: Canaries::default(),
             hosts: HashMap::new(),
             waiting: VecDeque::new(),
             pending: Pending::default(),
@@ -141,6 +150,7 @@ impl Scheduler {
             load,
             clean_at: Instant::now(),
             cleaning: None,
+            asking: None,
         }
     }
 
@@ -190,7 +200,7 @@ impl Scheduler {
             tokio::select! {
                 () = sleep_until(wake_at) => self.note_starvation(wake_at),
                 Some(done) = self.tasks.join_next() => match done {
-                    Ok(done) => self.done(done),
+                    Ok(done) => self.ended(done),
                     // Only a check that was aborted: panics are results.
                     Err(e) => tracing::error!("a check ended without a result: {e}"),
                 },
@@ -198,6 +208,7 @@ impl Scheduler {
                     Ok(begun) => self.begun(begun),
                     Err(e) => tracing::error!("a run of a routine was not begun: {e}"),
                 },
+                Some(Ok(done)) = self.in_doubt.join_next() => self.done(&done),
                 notice = notices.recv() => match notice {
                     Ok(Notice::Stack | Notice::Routines) | Err(RecvError::Lagged(_)) => {
                         sync_at = Instant::now();
@@ -382,14 +393,24 @@ impl Scheduler {
         self.waiting = blocked;
     }
 
-    /// Takes the result of a check.
-    fn done(&mut self, done: Done) {
+    /// A check has ended: others may begin. Its result is taken now, or when the canaries were asked.
+    fn ended(&mut self, done: Done) {
         if let Some(count) = self.hosts.get_mut(&done.host) {
             *count = count.saturating_sub(1);
             if *count == 0 {
                 self.hosts.remove(&done.host);
             }
         }
+        if done.in_doubt {
+            let judged = self.canaries.clone().judge(self.world.clone(), done);
+            self.in_doubt.spawn(judged);
+        } else {
+            self.done(&done);
+        }
+    }
+
+    /// Takes the result of a check.
+    fn done(&mut self, done: &Done) {
         let Some(entry) = self.entries.get_mut(&done.routine) else {
             return self.pending.removed(done.request);
         };
@@ -476,6 +497,7 @@ impl Scheduler {
     fn forget(&mut self) {
         self.tasks = JoinSet::new();
         self.starting = JoinSet::new();
+        self.in_doubt = JoinSet::new();
         self.waiting.clear();
         self.hosts.clear();
         self.pending = Pending::default();
@@ -493,7 +515,12 @@ impl Scheduler {
         let until = Instant::now() + GRACE;
         while let Ok(Some(done)) = timeout_at(until, self.tasks.join_next()).await {
             if let Ok(done) = done {
-                self.done(done);
+                self.ended(done);
+            }
+        }
+        while let Ok(Some(done)) = timeout_at(until, self.in_doubt.join_next()).await {
+            if let Ok(done) = done {
+                self.done(&done);
             }
         }
         while let Ok(Some(begun)) = timeout_at(until, self.starting.join_next()).await {
@@ -502,6 +529,7 @@ impl Scheduler {
             }
         }
         self.tasks.abort_all();
+        self.in_doubt.abort_all();
         if !self.pending.is_empty() {
             self.flush().await;
         }

@@ -21,6 +21,7 @@ pub(super) fn config(kind: &str) -> EngineConfig {
         renew_ms: 1000,
         sweep_ms: 1000,
         lanes: Lanes::default(),
+        canaries: Vec::new(),
         routines: None,
         planner: None,
         only: None,

@@ -34,7 +34,7 @@ pub use request::RoutineRequested;
 pub use retain::{Expired, Retention};
 pub use runs::{RoutineBegan, RoutineRun, SlotOfRun};
 pub use size::ProbeSize;
-pub use states::{Evidence, RoutineChange, RoutineState};
+pub use states::{AnswerKind, Evidence, RoutineChange, RoutineState};
 pub use summary::RoutineSummary;
 pub use window::RoutineTurns;
 

@@ -5,9 +5,11 @@ use opsroom::bus::Notice;
 use opsroom::control::routine::{
     LastRunOfRoutine, Numbers, RoutineResult, RoutineRow, RoutineSheet, StateChange, WindowRow,
 };
+use opsroom::core::routine::check::KeptAnswer;
 use opsroom::core::routine::window::{InMaintenance, Occurrence};
 use opsroom::core::run::act::Act;
 use opsroom::core::run::lockout::LockEnd;
+use opsroom::core::run::timing::{Phases, Timing};
 use opsroom::core::run::{RunId, RunStatus};
 use opsroom::core::stack::maintenance::MaintenanceMode;
 use opsroom::core::stack::routine::{Check, Routine};
@@ -158,9 +160,26 @@ pub fn sheet(name: &str) -> Result<RoutineSheet, String> {
             message: "HTTP 500 in 196 ms".to_owned(),
             muted_by: Some("patches".to_owned()),
         }],
-        good: Some((NOW.plus_ms(-2 * HOUR_MS), "HTTP 200\n\nfine".to_owned())),
-        bad: Some((NOW.plus_ms(-10_000), "HTTP 500\n\nqueue full".to_owned())),
+        last: None,
+        good: Some(kept(-2 * HOUR_MS, "HTTP 200\n\nfine", 41.26)),
+        bad: Some(kept(-10_000, "HTTP 500\n\nqueue full", 196.0)),
     })
+}
+
+/// An answer that came over a connection that was open already.
+fn kept(ago_ms: i64, text: &str, first_byte_ms: f64) -> KeptAnswer {
+    KeptAnswer {
+        at: NOW.plus_ms(ago_ms),
+        timing: Timing {
+            address: Some("192.0.2.7:443".to_owned()),
+            phases: Phases {
+                first_byte_ms: Some(first_byte_ms),
+                ..Phases::default()
+            },
+            ended_in: None,
+        },
+        text: text.to_owned(),
+    }
 }
 
 #[test]
@@ -176,7 +195,13 @@ fn routines_are_listed_the_worst_first_and_open() {
         .press("Enter")
         .shows("━ mail queue ━")
         .shows("Last 24 hours");
-    console.press("G").shows("Last bad answer");
+    console
+        .press("G")
+        .shows("              last good      last bad")
+        .shows("  first byte  41.3 ms        196 ms")
+        .hides("  connect")
+        .shows("  address     192.0.2.7:443  192.0.2.7:443")
+        .shows("Last bad answer");
     console.press("Esc").shows("Routines 9");
     console
         .press("/")

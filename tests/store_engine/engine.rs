@@ -14,6 +14,7 @@ mod bench;
 mod again;
 mod artifacts;
 mod breaker;
+mod canary;
 mod control;
 mod crash;
 mod left_over;

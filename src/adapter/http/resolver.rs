@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
+use crate::adapter::timeline::Timeline;
 use crate::core::base::outbound::{Policy, Written};
 
 /// The system's resolver behind the policy.
@@ -37,8 +38,15 @@ impl Resolve for Checked {
         let name = name.as_str().to_owned();
         let policy = (!self.proxies.contains(&name)).then(|| self.policy.clone());
         Box::pin(async move {
+            let timeline = Timeline::current();
+            if let Some(timeline) = &timeline {
+                timeline.resolving();
+            }
             let found: Vec<SocketAddr> =
                 tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            if let Some(timeline) = &timeline {
+                timeline.resolved(&found);
+            }
             if let Some(policy) = policy {
                 admit(&policy, &name, found.iter().map(SocketAddr::ip))?;
             }

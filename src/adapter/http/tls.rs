@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
+use rustls::client::Resumption;
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
+
+use crate::adapter::timeline::TimedSessions;
 
 /// The one TLS configuration all clients share.
 pub(in crate::adapter) fn config() -> Result<ClientConfig, String> {
@@ -12,6 +15,7 @@ pub(in crate::adapter) fn config() -> Result<ClientConfig, String> {
         .map_err(|e| format!("cannot set up TLS: {e}"))?
         .with_root_certificates(roots())
         .with_no_client_auth();
+    config.resumption = Resumption::store(Arc::new(TimedSessions::new()));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }

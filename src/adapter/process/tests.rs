@@ -45,7 +45,7 @@ pub(super) async fn run(
             match event {
                 CallEvent::Lines(more) => lines.extend(more),
                 CallEvent::Note(note) => notes.push(note),
-                CallEvent::Ready(..) | CallEvent::Artifact(..) => {}
+                CallEvent::Ready(..) | CallEvent::Artifact(..) | CallEvent::Timed(_) => {}
             }
         }
         (lines, notes)
@@ -288,7 +288,7 @@ async fn a_slow_reader_slows_the_child_and_loses_nothing() {
         while let Some(event) = rx.recv().await {
             let more = match event {
                 CallEvent::Lines(more) => more,
-                CallEvent::Ready(..) | CallEvent::Artifact(..) => continue,
+                CallEvent::Ready(..) | CallEvent::Artifact(..) | CallEvent::Timed(_) => continue,
                 CallEvent::Note(note) => panic!("no notes expected: {note}"),
             };
             lines += more.len();
@@ -368,7 +368,9 @@ async fn secrets_reach_only_the_commands_that_name_them_and_never_the_command_li
             while let Some(event) = rx.recv().await {
                 let more = match event {
                     CallEvent::Lines(more) => more,
-                    CallEvent::Ready(..) | CallEvent::Artifact(..) => continue,
+                    CallEvent::Ready(..) | CallEvent::Artifact(..) | CallEvent::Timed(_) => {
+                        continue;
+                    }
                     CallEvent::Note(note) => panic!("no notes expected: {note}"),
                 };
                 lines.extend(more.into_iter().map(|l| l.text));

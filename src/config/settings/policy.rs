@@ -4,13 +4,17 @@
 use super::integrations::MOST_PER_MINUTE;
 use super::value;
 use crate::config::rule;
+use crate::config::rule::address::address;
 use crate::core::base::outbound::{Allowed, Policy};
 use crate::core::base::rate::Limits;
 use crate::core::base::secret::{HostPattern, Secret, Source, variable};
 use crate::core::base::toml_doc::{Field, Report, Section};
+use crate::core::routine::canary::Canary;
 use crate::core::run::artifact;
 use crate::core::run::queue::Lanes;
 
+/// The longest list of canaries: all of them are asked at once.
+const MOST_CANARIES: usize = 8;
 /// Maximum of every setting for parallel commands or runs.
 const MOST_AT_ONCE: i64 = 1_000;
 
@@ -127,10 +131,11 @@ pub(super) fn artifacts(root: &mut Section<'_>, report: &mut Report) -> artifact
 }
 
 /// Values of the `[engine]` table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Engine {
     pub lanes: Lanes,
     pub adopt_ms: i64,
+    pub canaries: Vec<Canary>,
 }
 
 /// Default of `adopt_within`.
@@ -143,11 +148,13 @@ pub(super) fn engine(root: &mut Section<'_>, report: &mut Report) -> Engine {
         return Engine {
             lanes: usual,
             adopt_ms: ADOPT_MS,
+            canaries: Vec::new(),
         };
     };
     let adopt = engine
         .field("adopt_within")
         .and_then(|field| field.text_by(report, value::adopt_within));
+    let canaries = canaries(&mut engine, report);
     let table = engine.field("lanes").and_then(|field| field.table(report));
     let lanes = table.map_or(usual, |mut table| {
         let mut width = |key, usual| {
@@ -172,7 +179,36 @@ pub(super) fn engine(root: &mut Section<'_>, report: &mut Report) -> Engine {
     Engine {
         lanes,
         adopt_ms: adopt.unwrap_or(ADOPT_MS),
+        canaries,
     }
+}
+
+/// `canary`: up to [`MOST_CANARIES`] addresses.
+fn canaries(engine: &mut Section<'_>, report: &mut Report) -> Vec<Canary> {
+    let Some(field) = engine.field("canary") else {
+        return Vec::new();
+    };
+    let read = |text: &str| address(text).and_then(|text| Canary::new(&text));
+    let elements = field.list(report);
+    match elements.as_deref() {
+        Some([]) => {
+            field.wrong(
+                report,
+                "is empty; leave the key out, or name addresses: [\"1.1.1.1:443\"]",
+            );
+        }
+        Some(all) if all.len() > MOST_CANARIES => {
+            let (count, most) = (all.len(), MOST_CANARIES);
+            field.wrong(
+                report,
+                format!("has {count} addresses; at most {most} are asked"),
+            );
+        }
+        _ => {}
+    }
+    let elements = elements.unwrap_or_default();
+    let canaries = elements.iter().filter_map(|one| one.text_by(report, read));
+    canaries.collect()
 }
 
 fn list<T>(
@@ -358,11 +394,19 @@ mod tests {
                         interactive,
                         routine
                     },
-                    adopt_ms
+                    adopt_ms,
+                    canaries: Vec::new(),
                 }),
                 "{text}"
             );
         }
+        let canaries = ["1.1.1.1:443", "[2606:4700::1111]:443", "gw.acme.test:22"];
+        let text = format!("[engine]\ncanary = {canaries:?}");
+        let found = read(&text).unwrap().canaries;
+        assert_eq!(
+            found.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            canaries
+        );
         for (line, problem) in [
             (
                 "lanes = { interactive = 0 }",
@@ -383,6 +427,22 @@ mod tests {
             (
                 "adopt_within = \"2d\"",
                 "engine.adopt_within: `2d` is too long; the most is 1d",
+            ),
+            (
+                "canary = [\"1.1.1.1\"]",
+                "engine.canary: `1.1.1.1` is not an address; write host:port, like db.acme.test:5432",
+            ),
+            (
+                "canary = []",
+                "engine.canary: is empty; leave the key out, or name addresses: [\"1.1.1.1:443\"]",
+            ),
+            (
+                "canary = [\"1.1.1.1:443\", \"localhost:80\"]",
+                "engine.canary: localhost:80 is this machine, which answers without a network; name an address outside",
+            ),
+            (
+                "canary = 443",
+                "engine.canary: must be a list like [\"a\", \"b\"], not a whole number",
             ),
             (
                 "lane = { routine = 4 }",

@@ -29,7 +29,7 @@ pub(super) fn read(
     let kinds = RoutineKind::ALL.map(|kind| (kind.name(), kind));
     let kind = s
         .required(report, "kind", "\"http\"")
-        .and_then(|f| f.text_by(report, |t| rule::one_of(t, &kinds)));
+        .and_then(|f| f.text_by(report, |t| kind_named(t, &kinds)));
     let service = s
         .field("service")
         .and_then(|f| services.resolve(report, &f));
@@ -111,6 +111,11 @@ fn number(s: &mut Section<'_>, report: &mut Report, key: &'static str, most: i64
     s.field(key)
         .and_then(|f| f.whole(report, 1, most))
         .and_then(|n| u32::try_from(n).ok())
+}
+
+/// The kind of that name; `ping` is what people call `icmp`.
+fn kind_named(text: &str, kinds: &[(&str, RoutineKind)]) -> Result<RoutineKind, String> {
+    rule::one_of(if text == "ping" { "icmp" } else { text }, kinds)
 }
 
 /// `expect`: one condition over the answer, or a list of them.

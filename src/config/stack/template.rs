@@ -47,7 +47,7 @@ const fn keys(kind: RoutineKind) -> (&'static [&'static str], &'static [&'static
             &["address = \"\""],
             &["expect = \"response.duration_ms < 100\""],
         ),
-        RoutineKind::Dns => (
+        RoutineKind::Dns | RoutineKind::Icmp => (
             &["host = \"\""],
             &["expect = \"response.duration_ms < 100\""],
         ),

@@ -225,7 +225,7 @@ fn check(out: &mut Pairs, check: &Check) {
             out.group("request", check.request().map(request));
         }
         Check::Tcp { address } => out.text("address", address),
-        Check::Dns { host } => out.text("host", host),
+        Check::Dns { host } | Check::Icmp { host } => out.text("host", host),
         Check::Tls {
             address,
             server_name,

@@ -3,6 +3,8 @@
 use super::{Numbers, RoutineResult, RoutineRow, RoutineSheet};
 use crate::core::base::time::{Timestamp, age, human_ms};
 use crate::core::metric::sample::Trigger;
+use crate::core::routine::check::KeptAnswer;
+use crate::core::run::timing::{CallPhase, milliseconds};
 use crate::core::stack::maintenance::MaintenanceMode;
 use crate::core::stack::state::State;
 
@@ -189,14 +191,62 @@ impl RoutineSheet {
         }));
         lines.extend([String::new(), "Results, the newest first".to_owned()]);
         lines.extend(self.results.iter().map(|r| format!("  {}", r.describe())));
+        self.phases(lines);
         for (title, kept) in [
             ("Last good answer", &self.good),
             ("Last bad answer", &self.bad),
         ] {
-            if let Some((at, answer)) = kept {
-                lines.extend([String::new(), format!("{title}, {}", at.rfc3339())]);
-                lines.extend(answer.lines().map(|line| format!("  {line}")));
+            if let Some(kept) = kept {
+                lines.extend([String::new(), format!("{title}, {}", kept.at.rfc3339())]);
+                lines.extend(kept.text.lines().map(|line| format!("  {line}")));
             }
+        }
+    }
+
+    /// The phases of the last call, of the last good and of the last bad one, side by side.
+    fn phases(&self, lines: &mut Vec<String>) {
+        let all = [
+            ("last", &self.last),
+            ("last good", &self.good),
+            ("last bad", &self.bad),
+        ];
+        let measured =
+            |kept: &Option<KeptAnswer>| kept.clone().filter(|kept| !kept.timing.is_empty());
+        let columns: Vec<(&str, KeptAnswer)> = all
+            .into_iter()
+            .filter_map(|(title, kept)| Some((title, measured(kept)?)))
+            .collect();
+        if columns.is_empty() {
+            return;
+        }
+        let row = |name: &str, cell: &dyn Fn(&str, &KeptAnswer) -> String| {
+            let cells = columns.iter().map(|(title, kept)| {
+                let address = kept.timing.address.as_ref().map_or(0, String::len);
+                format!("  {:<width$}", cell(title, kept), width = address.max(10))
+            });
+            let line = format!("  {name:<10}{}", cells.collect::<String>());
+            line.trim_end().to_owned()
+        };
+        let dash = || "–".to_owned();
+        lines.extend([String::new(), "Phases of the call".to_owned()]);
+        lines.push(row("", &|title, _| title.to_owned()));
+        for phase in CallPhase::ALL {
+            if columns
+                .iter()
+                .any(|(_, kept)| kept.timing.phases.of(phase).is_some())
+            {
+                lines.push(row(phase.name(), &|_, kept| {
+                    kept.timing.phases.of(phase).map_or_else(dash, milliseconds)
+                }));
+            }
+        }
+        if columns
+            .iter()
+            .any(|(_, kept)| kept.timing.address.is_some())
+        {
+            lines.push(row("address", &|_, kept| {
+                kept.timing.address.clone().unwrap_or_else(dash)
+            }));
         }
     }
 }

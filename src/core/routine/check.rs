@@ -2,11 +2,13 @@
 
 mod call;
 mod evidence;
+mod kept;
 mod promql;
 mod values;
 
 pub use call::{call, timeout_ms};
 pub use evidence::evidence;
+pub use kept::{KeptAnswer, read_kept, write_kept};
 
 use crate::base::text::cut;
 use crate::base::time::{Timestamp, human_ms};
@@ -15,6 +17,7 @@ use crate::routine::class::FailureClass;
 use crate::run::plan::PlanStep;
 use crate::run::step::shell::Shell;
 use crate::run::step::{Cause, Reply, StepSpec, Verdict};
+use crate::run::timing::Timing;
 use crate::stack::routine::{Check, Routine};
 use crate::stack::shell::ShellCommand;
 use crate::stack::state::State;
@@ -30,6 +33,8 @@ pub struct CheckAnswer {
     pub reply: Reply,
     /// Output of a command, the end of it where there was more.
     pub output: String,
+    /// Of a call over the network.
+    pub timing: Timing,
 }
 
 impl From<Reply> for CheckAnswer {
@@ -37,6 +42,7 @@ impl From<Reply> for CheckAnswer {
         Self {
             reply,
             output: String::new(),
+            timing: Timing::default(),
         }
     }
 }
@@ -78,7 +84,7 @@ impl CheckResult {
 /// Evaluates an answer: first the answer itself, then the conditions of the routine.
 #[must_use]
 pub fn result(routine: &Routine, answer: &CheckAnswer, now: Timestamp) -> CheckResult {
-    if let Some(found) = without_answer(&routine.check, &answer.reply) {
+    if let Some(found) = without_answer(&routine.check, answer) {
         return found;
     }
     let mut found = match &routine.check {
@@ -120,7 +126,7 @@ pub fn probe_result(step: &PlanStep, answer: &CheckAnswer) -> CheckResult {
     CheckResult {
         state,
         class: class.filter(|_| state != State::Ok),
-        message: cut(&outcome.message, MAX_MESSAGE),
+        message: cut(&with_phase(outcome.message, answer), MAX_MESSAGE),
         latency_ms: outcome.latency_ms,
         code: code_of(&answer.reply),
     }
@@ -136,7 +142,7 @@ fn code_of(reply: &Reply) -> u16 {
 }
 
 /// The result when the call was not answered.
-fn without_answer(check: &Check, reply: &Reply) -> Option<CheckResult> {
+fn without_answer(check: &Check, answer: &CheckAnswer) -> Option<CheckResult> {
     let failing = |class, message: &str, latency_ms| CheckResult {
         state: State::Failing,
         class: Some(class),
@@ -146,7 +152,7 @@ fn without_answer(check: &Check, reply: &Reply) -> Option<CheckResult> {
     };
     // A command that cannot be started says nothing about the other side.
     let local = matches!(check, Check::Shell { .. } | Check::Unit { .. });
-    Some(match reply {
+    Some(match &answer.reply {
         Reply::Refused { message, by } => CheckResult::unknown(FailureClass::refused(*by), message),
         Reply::Unreachable { message, .. } if local => {
             CheckResult::unknown(FailureClass::Ours, message)
@@ -154,11 +160,20 @@ fn without_answer(check: &Check, reply: &Reply) -> Option<CheckResult> {
         Reply::Unreachable { message, cause } => failing(class_of(*cause), message, None),
         Reply::TimedOut { after_ms } => {
             let message = format!("no answer within {}", human_ms(*after_ms));
+            let message = with_phase(message, answer);
             failing(FailureClass::Timeout, &message, None)
         }
         Reply::Declined { message, .. } => failing(FailureClass::Condition, message, None),
         _ => return None,
     })
+}
+
+/// The message of a timeout with the phase in which the call ended.
+fn with_phase(message: String, answer: &CheckAnswer) -> String {
+    match (&answer.reply, answer.timing.ended_in) {
+        (Reply::TimedOut { .. }, Some(phase)) => format!("{message}: {}", phase.doing()),
+        _ => message,
+    }
 }
 
 const fn class_of(cause: Cause) -> FailureClass {
@@ -267,6 +282,7 @@ fn plain(routine: &Routine, reply: &Reply) -> CheckResult {
         Reply::Connected { address, ms, .. } => {
             ok(format!("connected to {address} in {ms} ms"), *ms)
         }
+        Reply::Echoed { address, ms } => ok(format!("echo from {address} in {ms} ms"), *ms),
         Reply::Resolved { addresses, ms } => {
             ok(format!("{} in {ms} ms", addresses.join(", ")), *ms)
         }

@@ -22,6 +22,9 @@ pub struct SchedulerLoad {
     pub overload: u64,
     /// Checks that are due and not begun now.
     pub waiting: u64,
+    /// No canary answers: our own network is down.
+    #[serde(default)]
+    pub offline: bool,
 }
 
 impl SchedulerLoad {
@@ -35,6 +38,11 @@ impl SchedulerLoad {
     /// What is wrong with it, as the end of a sentence; none: it keeps up.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
+        if self.offline {
+            let what =
+                "our own network is down: no canary answers, and what cannot be reached is unknown";
+            return Some(what.to_owned());
+        }
         if self.overload > 0 {
             return Some(format!(
                 "{} slots were skipped and {} checks wait: it is asked for more than it can do",
@@ -135,6 +143,16 @@ mod tests {
             ..SchedulerLoad::default()
         };
         assert_eq!(load(1999, 0).problem(), None);
+        let offline = SchedulerLoad {
+            offline: true,
+            ..load(12_000, 3)
+        };
+        assert_eq!(
+            offline.problem().as_deref(),
+            Some(
+                "our own network is down: no canary answers, and what cannot be reached is unknown"
+            )
+        );
         assert_eq!(
             load(12_000, 0).problem().as_deref(),
             Some("checks begin 12.0 s late")

@@ -112,6 +112,7 @@ impl Scheduled {
             }
             (Work::Check, Check::Tcp { address }) => format!("connect to {address}"),
             (Work::Check, Check::Dns { host }) => format!("resolve {host}"),
+            (Work::Check, Check::Icmp { host }) => format!("ping {host}"),
             (Work::Check, Check::Tls { address, .. }) => format!("certificates of {address}"),
             (Work::Check, Check::Shell { command, .. }) => {
                 StepSpec::Shell(Shell::new(command.clone())).describe()

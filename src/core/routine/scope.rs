@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::expr::Type;
 use crate::run::response;
+use crate::run::timing::CallPhase;
 use crate::stack::routine::RoutineKind;
 
 /// What `expect` may use: the answer, the place, and the time. Empty for kinds without an answer.
 #[must_use]
 pub fn routine_types(kind: RoutineKind) -> BTreeMap<String, Type> {
-    let answer = match kind {
+    let mut answer = match kind {
         RoutineKind::Http | RoutineKind::Webhook | RoutineKind::Collect => response::http(),
         RoutineKind::Sql => response::sql(),
         RoutineKind::Shell => fields(&[
@@ -18,7 +19,8 @@ pub fn routine_types(kind: RoutineKind) -> BTreeMap<String, Type> {
             ("outputs", Type::Open(Box::new(Type::Text))),
             ("output", Type::Text),
         ]),
-        RoutineKind::Tcp => fields(&[("duration_ms", Type::Int), ("address", Type::Text)]),
+        RoutineKind::Tcp => fields(&[("duration_ms", Type::Int)]),
+        RoutineKind::Icmp => fields(&[("duration_ms", Type::Int)]),
         RoutineKind::Dns => fields(&[
             ("duration_ms", Type::Int),
             ("addresses", Type::List(Box::new(Type::Text))),
@@ -47,12 +49,36 @@ pub fn routine_types(kind: RoutineKind) -> BTreeMap<String, Type> {
             return BTreeMap::new();
         }
     };
+    if let Type::Map(fields) = &mut answer {
+        fields.extend(timing_types(kind));
+    }
     BTreeMap::from([
         ("response".to_owned(), answer),
         ("env".to_owned(), Type::Text),
         ("service".to_owned(), Type::Text),
         ("now".to_owned(), Type::Time),
     ])
+}
+
+/// The address, and the phases that calls of this kind may have.
+fn timing_types(kind: RoutineKind) -> Vec<(String, Type)> {
+    use CallPhase::{Connect, Dns, FirstByte, Tls, Transfer};
+    let phases: &[CallPhase] = match kind {
+        RoutineKind::Http | RoutineKind::Webhook | RoutineKind::Collect | RoutineKind::Promql => {
+            &[Dns, Connect, Tls, FirstByte, Transfer]
+        }
+        RoutineKind::Tls => &[Dns, Connect, Tls],
+        RoutineKind::Tcp => &[Dns, Connect],
+        RoutineKind::Dns | RoutineKind::Icmp => &[Dns],
+        _ => return Vec::new(),
+    };
+    let field = |phase: &CallPhase| (phase.field().to_owned(), Type::Double);
+    let phases = Type::Map(phases.iter().map(field).collect());
+    let mut types = vec![("phases".to_owned(), phases)];
+    if kind != RoutineKind::Dns {
+        types.push(("address".to_owned(), Type::Text));
+    }
+    types
 }
 
 fn fields(of: &[(&str, Type)]) -> Type {

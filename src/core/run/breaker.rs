@@ -63,7 +63,7 @@ impl BreakerKey {
             CallKind::Sql(sql) if sql.mutates => format!("database.{}", sql.database),
             CallKind::Notify { to, .. } => format!("notify.{to}"),
             CallKind::Sql(_) | CallKind::Shell(_) | CallKind::Wait(_) => return None,
-            CallKind::Connect(_) | CallKind::Resolve { .. } => return None,
+            CallKind::Connect(_) | CallKind::Resolve { .. } | CallKind::Ping { .. } => return None,
             CallKind::Manual(_) | CallKind::Approve(_) | CallKind::Artifact(_) => return None,
         };
         Some(Self {

@@ -121,6 +121,7 @@ pub fn value(reply: &Reply) -> Value {
         Reply::Waited { .. }
         | Reply::Connected { .. }
         | Reply::Resolved { .. }
+        | Reply::Echoed { .. }
         | Reply::Stored
         | Reply::Mailed { .. }
         | Reply::Declined { .. }

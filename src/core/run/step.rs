@@ -169,6 +169,12 @@ pub enum Reply {
         addresses: Vec<String>,
         ms: i64,
     },
+    /// The host has sent an ICMP echo request back.
+    Echoed {
+        /// Its IP address.
+        address: String,
+        ms: i64,
+    },
     /// The server took the mail.
     Mailed {
         ms: i64,

@@ -17,6 +17,7 @@ words! {
         Tcp = "tcp",
         Dns = "dns",
         Tls = "tls",
+        Icmp = "icmp",
         Shell = "shell",
         Sql = "sql",
         Promql = "promql",
@@ -178,6 +179,10 @@ pub enum Check {
         /// Degraded when a certificate is valid for fewer days than this.
         min_days: i64,
     },
+    /// Sends an ICMP echo request.
+    Icmp {
+        host: String,
+    },
     Shell {
         command: ShellCommand,
         /// Names of secrets the command finds in `OPSROOM_SECRET_<NAME>`.
@@ -224,6 +229,7 @@ impl Check {
             Self::Tcp { .. } => RoutineKind::Tcp,
             Self::Dns { .. } => RoutineKind::Dns,
             Self::Tls { .. } => RoutineKind::Tls,
+            Self::Icmp { .. } => RoutineKind::Icmp,
             Self::Shell { .. } => RoutineKind::Shell,
             Self::Sql { .. } => RoutineKind::Sql,
             Self::Promql { .. } => RoutineKind::Promql,

@@ -190,6 +190,7 @@ fn host(call: &CallKind) -> String {
     match call {
         CallKind::Http(request) => host_of(&request.url).unwrap_or_default(),
         CallKind::Connect(connection) => format!("{}:{}", connection.host, connection.port),
+        CallKind::Ping { host } => host.clone(),
         CallKind::Sql(sql) => format!("database.{}", sql.database),
         _ => String::new(),
     }

@@ -11,16 +11,19 @@ use crate::bus::Notice;
 use crate::core::base::time::Timestamp;
 use crate::core::health::observation::Observation;
 use crate::core::metric::sample::{ProbeOutcome, Probed, Sample, Trigger};
-use crate::core::routine::check::CheckResult;
+use crate::core::routine::check::{CheckResult, write_kept};
 use crate::core::routine::class::FailureClass;
 use crate::core::routine::jitter::begin_of;
 use crate::core::routine::misfire::SkipReason;
 use crate::core::routine::threshold::HardChange;
 use crate::core::run::RunId;
+use crate::core::run::timing::Timing;
 use crate::core::stack::routine::Routine;
 use crate::core::stack::state::State;
 use crate::engine::World;
-use crate::store::{Evidence, Flush, Membership, RoutineChange, RoutineState, StoreError};
+use crate::store::{
+    AnswerKind, Evidence, Flush, Membership, RoutineChange, RoutineState, StoreError,
+};
 
 /// The longest time that results are not written.
 const LINGER: Duration = Duration::from_millis(900);
@@ -149,7 +152,7 @@ impl Pending {
     }
 
     /// Takes a result into account.
-    pub fn result(&mut self, entry: &mut RoutineEntry, done: Done, conditions: Conditions) {
+    pub fn result(&mut self, entry: &mut RoutineEntry, done: &Done, conditions: Conditions) {
         let Conditions {
             starved,
             muted_by,
@@ -167,7 +170,7 @@ impl Pending {
         };
         self.push(Probed {
             routine: entry.id,
-            sample: sample(entry, &done, &result),
+            sample: sample(entry, done, &result),
         });
         let soft = entry.health.soft;
         let flapping = entry.health.flapping;
@@ -192,9 +195,17 @@ impl Pending {
         if differs || stale || !entry.health.is_hard() || rare {
             self.written.insert(entry.id, now);
             self.states.insert(entry.id, state(entry, &result));
+            if !done.timing.is_empty() {
+                self.evidence.push(Evidence {
+                    routine: entry.id,
+                    kind: AnswerKind::Last,
+                    at: now,
+                    answer: write_kept(&done.timing, &result.message),
+                });
+            }
         }
-        if let Some(answer) = done.answer {
-            self.keep_answer(entry, &result, &answer, now);
+        if !done.answer.is_empty() || !done.timing.is_empty() {
+            self.keep_answer(entry, &result, (&done.timing, &done.answer), now);
         }
         self.observe(entry, &result, now);
         self.requests
@@ -211,26 +222,25 @@ impl Pending {
         &mut self,
         entry: &mut RoutineEntry,
         result: &CheckResult,
-        answer: &str,
+        (timing, answer): (&Timing, &str),
         now: Timestamp,
     ) {
-        let good = match result.state {
-            State::Ok => true,
-            State::Degraded | State::Failing => false,
+        let (kind, at) = match result.state {
+            State::Ok => (AnswerKind::Good, 0),
+            State::Degraded | State::Failing => (AnswerKind::Bad, 1),
             State::Unknown => return,
         };
-        let at = usize::from(!good);
         let began = entry.health.streak <= 1;
         let recent = entry.kept_at[at].is_some_and(|kept| now.ms_since(kept) < KEEP_EVERY_MS[at]);
-        if recent && (good || !began) {
+        if recent && (kind == AnswerKind::Good || !began) {
             return;
         }
         entry.kept_at[at] = Some(now);
         self.evidence.push(Evidence {
             routine: entry.id,
-            good,
+            kind,
             at: now,
-            answer: format!("{}\n{answer}", result.message),
+            answer: write_kept(timing, &format!("{}\n{answer}", result.message)),
         });
     }
 

@@ -37,6 +37,24 @@ impl Scheduler {
         }
     }
 
+    /// Whether no canary answered when they were asked last. They are asked again: checks that
+    /// succeed would not ask them.
+    fn is_offline(&mut self) -> bool {
+        let offline = self.canaries.were_offline();
+        let idle = self
+            .asking
+            .as_ref()
+            .is_none_or(AbortOnDropHandle::is_finished);
+        if offline && idle {
+            let (canaries, world) = (self.canaries.clone(), self.world.clone());
+            let asking = tokio::spawn(async move {
+                canaries.are_offline(&world).await;
+            });
+            self.asking = Some(AbortOnDropHandle::new(asking));
+        }
+        offline
+    }
+
     async fn sync(&mut self) -> Result<(), StoreError> {
         self.reload().await?;
         let shortest = self.entries.values().map(|e| e.interval_ms).min();
@@ -47,6 +65,7 @@ impl Scheduler {
         let load = SchedulerLoad {
             routines: self.entries.values().filter(held).count() as u64,
             waiting: self.waiting.len() as u64,
+            offline: self.is_offline(),
             ..self.load.read(self.world.clock.now())
         };
         let Moved {

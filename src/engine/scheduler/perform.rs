@@ -10,11 +10,14 @@ use tokio::time::Instant;
 use crate::adapter::CallEvent;
 use crate::core::base::time::Timestamp;
 use crate::core::metric::sample::Trigger;
+use crate::core::routine::canary::is_in_doubt;
 use crate::core::routine::check::{self, CheckAnswer, CheckResult};
 use crate::core::routine::class::FailureClass;
 use crate::core::routine::misfire::SkipReason;
 use crate::core::routine::scheduled::Scheduled;
 use crate::core::run::step::CallRefusal;
+use crate::core::run::timing::Timing;
+use crate::core::stack::state::State;
 use crate::engine::World;
 
 /// The end of a command's output that is kept, bytes.
@@ -34,8 +37,12 @@ pub(super) struct Done {
     pub result: Result<CheckResult, SkipReason>,
     /// Microseconds until the answer; none without one.
     pub latency_us: Option<u32>,
-    /// The beginning of the answer, redacted.
-    pub answer: Option<String>,
+    /// The beginning of the answer, redacted; empty when there is none.
+    pub answer: String,
+    /// The phases of the call.
+    pub timing: Timing,
+    /// An outage of our own network could be the reason of the result.
+    pub in_doubt: bool,
     pub trigger: Trigger,
     /// The request of a person that asked for it.
     pub request: Option<i64>,
@@ -67,14 +74,21 @@ pub(super) async fn perform(world: World, task: Task) -> Done {
     let measured = start.elapsed().as_micros();
     let now = world.clock.now();
     let redactor = world.adapters.redactor();
-    let (mut result, answer) = match answered {
+    let (mut result, answer, timing) = match answered {
         Ok(Some(answer)) => {
             let kept = redactor.redact(&check::evidence(&answer));
-            (Ok(task.scheduled.result(&answer, now)), Some(kept))
+            let result = task.scheduled.result(&answer, now);
+            (Ok(result), kept, answer.timing)
         }
-        Ok(None) => (Err(SkipReason::RateLimit), None),
-        Err(result) => (Ok(result), None),
+        Ok(None) => (Err(SkipReason::RateLimit), String::new(), Timing::default()),
+        Err(result) => (Ok(result), String::new(), Timing::default()),
     };
+    let canaries = &world.config.canaries;
+    let failed = result.as_ref().ok().filter(|r| r.state == State::Failing);
+    let in_doubt = !canaries.is_empty()
+        && failed
+            .zip(task.scheduled.call().ok())
+            .is_some_and(|(result, call)| is_in_doubt(canaries, &call, &timing, result));
     if let Ok(result) = &mut result {
         result.message = redactor.redact(&result.message);
     }
@@ -91,7 +105,9 @@ pub(super) async fn perform(world: World, task: Task) -> Done {
         begun,
         result,
         latency_us,
-        answer: answer.filter(|text| !text.is_empty()),
+        answer,
+        timing,
+        in_doubt,
         trigger: task.trigger,
         request: task.request,
     }
@@ -107,13 +123,18 @@ async fn answer(world: &World, scheduled: &Scheduled) -> Result<Option<CheckAnsw
     world.adapters.check(&call).map_err(refused)?;
     let (sender, receiver) = mpsc::channel(16);
     let call = world.adapters.glance(call, sender);
-    let (reply, output) = tokio::join!(call, collect(receiver));
-    Ok(reply.map(|reply| CheckAnswer { reply, output }))
+    let (reply, (output, timing)) = tokio::join!(call, collect(receiver));
+    Ok(reply.map(|reply| CheckAnswer {
+        reply,
+        output,
+        timing,
+    }))
 }
 
-/// The end of the output of a command; a routine keeps no artifacts.
-async fn collect(mut events: mpsc::Receiver<CallEvent>) -> String {
+/// The end of the output of a command, or the timing of a call; a routine keeps no artifacts.
+async fn collect(mut events: mpsc::Receiver<CallEvent>) -> (String, Timing) {
     let mut output = String::new();
+    let mut timing = Timing::default();
     while let Some(event) = events.recv().await {
         match event {
             CallEvent::Ready(_, go) => {
@@ -129,9 +150,10 @@ async fn collect(mut events: mpsc::Receiver<CallEvent>) -> String {
             }
             CallEvent::Artifact(_, kept) => drop(kept),
             CallEvent::Note(note) => tracing::debug!("{note}"),
+            CallEvent::Timed(measured) => timing = measured,
         }
     }
-    output
+    (output, timing)
 }
 
 fn cut_front(output: &mut String) {

@@ -11,6 +11,7 @@ use crate::core::base::time::Timestamp;
 use crate::core::metric::sample::Trigger;
 use crate::core::routine::check::CheckResult;
 use crate::core::routine::report::{due_after, grace_ms, missing, missing_at};
+use crate::core::run::timing::Timing;
 use crate::core::stack::routine::Check;
 use crate::core::stack::state::State;
 use crate::store::RoutineRequested;
@@ -57,7 +58,7 @@ impl Scheduler {
                 let found = missing(rules, last, due);
                 let done = reported(entry, due, (found, Trigger::Schedule), None);
                 let conditions = Conditions::of(&entry.scheduled.rules, &self.windows, now);
-                self.pending.result(entry, done, conditions);
+                self.pending.result(entry, &done, conditions);
                 entry.reported_at = due;
             }
         }
@@ -77,7 +78,7 @@ impl Scheduler {
         let found = report.result(&request.actor);
         let done = reported(entry, request.at, (found, trigger), Some(request.id));
         let conditions = Conditions::of(&entry.scheduled.rules, &self.windows, request.at);
-        self.pending.result(entry, done, conditions);
+        self.pending.result(entry, &done, conditions);
         entry.reported_at = entry.reported_at.max(request.at);
         self.plan_report(id);
     }
@@ -90,7 +91,10 @@ fn reported(
     (result, trigger): (CheckResult, Trigger),
     request: Option<i64>,
 ) -> Done {
-    let answer = (result.state != State::Unknown).then(|| result.message.clone());
+    let answer = match result.state {
+        State::Unknown => String::new(),
+        _ => result.message.clone(),
+    };
     Done {
         routine: entry.id,
         host: String::new(),
@@ -99,6 +103,8 @@ fn reported(
         result: Ok(result),
         latency_us: None,
         answer,
+        timing: Timing::default(),
+        in_doubt: false,
         trigger,
         request,
     }

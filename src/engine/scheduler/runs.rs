@@ -17,6 +17,7 @@ use crate::core::routine::check::CheckResult;
 use crate::core::routine::class::FailureClass;
 use crate::core::routine::run_result::{EndedRun, run_result};
 use crate::core::run::RunId;
+use crate::core::run::timing::Timing;
 use crate::core::run::lockout;
 use crate::core::run::queue::Lane;
 use crate::core::runbook::for_routine::routine_actor;
@@ -87,7 +88,7 @@ impl Scheduler {
                 let done = ended((task.routine, slot), at, result, (trigger, task.request));
                 let now = self.world.clock.now();
                 let conditions = Conditions::of(&entry.scheduled.rules, &self.windows, now);
-                self.pending.result(entry, done, conditions);
+                self.pending.result(entry, &done, conditions);
             }
         }
     }
@@ -135,7 +136,7 @@ impl Scheduler {
         let done = ended(slot, run.requested_at, result, (trigger, run.of.request));
         let now = self.world.clock.now();
         let conditions = Conditions::of(&entry.scheduled.rules, &self.windows, now);
-        self.pending.result(entry, done, conditions);
+        self.pending.result(entry, &done, conditions);
         self.pending.counted(run.of.routine, run.run);
     }
 
@@ -213,7 +214,13 @@ fn ended(
         slot,
         begun,
         latency_us: latency,
-        answer: says_something.then(|| result.message.clone()),
+        answer: if says_something {
+            result.message.clone()
+        } else {
+            String::new()
+        },
+        timing: Timing::default(),
+        in_doubt: false,
         result: Ok(result),
         trigger,
         request,

@@ -7,6 +7,7 @@ use sqlx::QueryBuilder;
 use super::pause::RoutinePause;
 use crate::core::base::time::Timestamp;
 use crate::core::stack::state::State;
+use crate::core::words;
 use crate::store::db::{self, Tx, dialect, text};
 use crate::store::{Store, StoreError};
 
@@ -24,13 +25,11 @@ const CHANGE: &str = "insert into routine_change (routine_id, at, from_state, to
 const CHANGES: &str = "select c.routine_id, c.at, c.from_state, c.to_state, c.reason, c.class, c.message, c.maintenance \
      from routine_change c join probe_routine r on r.id = c.routine_id \
      where r.workspace_id = $1 and c.routine_id = $2 order by c.at desc, c.id desc limit $3";
-const ANSWER: &str = "insert into probe_evidence (routine_id, kind, at, answer) values ($1, $2, $3, $4) \
-     on conflict (routine_id, kind) do update set at = excluded.at, answer = excluded.answer \
+const ANSWER: &str = "insert into probe_evidence (routine_id, kind, at, answer) ";
+const REPLACE_ANSWER: &str = " on conflict (routine_id, kind) do update set at = excluded.at, answer = excluded.answer \
      where excluded.at >= probe_evidence.at";
 const ANSWERS: &str = "select e.routine_id, e.kind, e.at, e.answer from probe_evidence e join probe_routine r on r.id = e.routine_id \
      where r.workspace_id = $1 and e.routine_id = $2 order by e.kind";
-const GOOD: &str = "good";
-const BAD: &str = "bad";
 
 /// The state of a routine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,12 +65,23 @@ pub struct RoutineChange {
     pub muted_by: Option<String>,
 }
 
-/// An answer that is kept, good or bad. The caller has redacted it; it is cut to the length of a
+words! {
+    /// Which answer of a routine is kept.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum AnswerKind {
+        Good = "good",
+        Bad = "bad",
+        /// That of the stored state.
+        Last = "last",
+    }
+}
+
+/// An answer that is kept. The caller has redacted it; it is cut to the length of a
 /// message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
     pub routine: i64,
-    pub good: bool,
+    pub kind: AnswerKind,
     pub at: Timestamp,
     pub answer: String,
 }
@@ -113,7 +123,7 @@ impl Store {
         rows.into_iter().map(change).collect()
     }
 
-    /// The last bad and the last good answer of a routine, as far as there are any.
+    /// The last, the last bad and the last good answer of a routine, as far as there are any.
     pub async fn probe_evidence(
         &self,
         workspace: i64,
@@ -122,13 +132,15 @@ impl Store {
         type Row = (i64, String, i64, String);
         let mut db = self.db.read().await?;
         let rows = fetch_all!(db, Row, ANSWERS, workspace, routine)?;
-        let evidence = |(routine, kind, at, answer): Row| Evidence {
-            routine,
-            good: kind == GOOD,
-            at: Timestamp(at),
-            answer,
+        let evidence = |(routine, kind, at, answer): Row| {
+            Some(Evidence {
+                routine,
+                kind: AnswerKind::from_name(&kind)?,
+                at: Timestamp(at),
+                answer,
+            })
         };
-        Ok(rows.into_iter().map(evidence).collect())
+        Ok(rows.into_iter().filter_map(evidence).collect())
     }
 }
 
@@ -225,13 +237,29 @@ pub(super) async fn record(tx: &mut Tx, changes: &[RoutineChange]) -> Result<(),
     Ok(())
 }
 
-/// An answer that arrives late does not replace a newer one.
+/// An answer that arrives late does not replace a newer one. As with states, no statement names a
+/// row twice.
 pub(super) async fn keep_answers(tx: &mut Tx, evidence: &[Evidence]) -> Result<(), StoreError> {
-    let mut ordered: Vec<&Evidence> = evidence.iter().collect();
-    ordered.sort_by_key(|e| (e.routine, e.good, e.at));
-    for e in ordered {
-        let kind = if e.good { GOOD } else { BAD };
-        execute!(tx, ANSWER, e.routine, kind, e.at.0, db::message(&e.answer))?;
+    let mut newest = BTreeMap::<(i64, AnswerKind), &Evidence>::new();
+    for e in evidence {
+        let kept = newest.entry((e.routine, e.kind)).or_insert(e);
+        if e.at >= kept.at {
+            *kept = e;
+        }
+    }
+    let newest: Vec<&Evidence> = newest.into_values().collect();
+    for part in newest.chunks(dialect::ROWS_PER_INSERT) {
+        on!(tx, conn: D => {
+            let mut query = QueryBuilder::<D>::new(ANSWER);
+            query.push_values(part, |mut row, e| {
+                row.push_bind(e.routine)
+                    .push_bind(e.kind.name())
+                    .push_bind(e.at.0)
+                    .push_bind(db::message(&e.answer));
+            });
+            query.push(REPLACE_ANSWER);
+            query.build().persistent(false).execute(&mut **conn).await.map(drop)
+        })?;
     }
     Ok(())
 }

@@ -75,6 +75,7 @@ async fn interrupted(home: &std::path::Path) -> (Control, RunId) {
         pulse_ms: 0,
         lease_ms: 3000,
         lanes: crate::core::run::queue::Lanes::default(),
+        canaries: Vec::new(),
         adopt_ms: 900_000,
         runbook_dir: None,
         door: ProcessKind::Console,

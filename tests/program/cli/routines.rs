@@ -366,7 +366,7 @@ fn a_server_runs_a_routine_that_is_asked_for() {
     }
     assert_eq!(disk["manual"], 2);
     assert_eq!(
-        disk["bad"][1].as_str().map(|a| a.contains("full")),
+        disk["bad"]["text"].as_str().map(|a| a.contains("full")),
         Some(true)
     );
     home.run(&["routines", "web ping"]).expect(0).prints(&[

@@ -497,6 +497,9 @@ fn check(
         Check::Dns {
             host: text("acme.test"),
         },
+        Check::Icmp {
+            host: text("[::1]"),
+        },
         Check::Tls {
             address: text("acme.test:443"),
             server_name: Some(text("www.acme.test")),

@@ -283,6 +283,7 @@ pub fn config() -> EngineConfig {
         renew_ms: 100,
         sweep_ms: 100,
         lanes: lanes(4),
+        canaries: Vec::new(),
         routines: None,
         planner: None,
         only: None,

@@ -22,7 +22,7 @@ use super::bench::*;
 
 pub const EVERY_MS: i64 = 200;
 
-fn routine(name: &str) -> Routine {
+pub fn routine(name: &str) -> Routine {
     Routine {
         name: name.to_owned(),
         check: Check::Http(RequestCheck {

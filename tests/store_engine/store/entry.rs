@@ -53,6 +53,7 @@ pub fn settings(place: &Place) -> Settings {
         pulse_ms: 0,
         lease_ms: 30_000,
         lanes: opsroom::core::run::queue::Lanes::default(),
+        canaries: Vec::new(),
         runbook_dir: None,
         adopt_ms: 0,
         door: ProcessKind::Cli,

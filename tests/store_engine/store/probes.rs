@@ -8,8 +8,8 @@ use opsroom::core::metric::sample::{ProbeOutcome, Probed, Sample};
 use opsroom::core::metric::{DAY_MS, HOUR_MS, MINUTE_MS};
 use opsroom::core::stack::state::State;
 use opsroom::store::{
-    Compacted, Evidence, Expired, Flush, NewRoutine, Retention, RoutineChange, RoutinePause,
-    RoutineState, StoreError,
+    AnswerKind, Compacted, Evidence, Expired, Flush, NewRoutine, Retention, RoutineChange,
+    RoutinePause, RoutineState, StoreError,
 };
 
 use super::opening::sql;
@@ -222,9 +222,9 @@ pub async fn a_flush_is_written_whole_or_not_at_all(place: Place) {
     let ids = routines(&place, 2).await;
     let workspace = place.workspace;
     let failing = state(ids[0], State::Failing);
-    let evidence = |good, when, answer: &str| Evidence {
+    let evidence = |kind, when, answer: &str| Evidence {
         routine: ids[0],
-        good,
+        kind,
         at: Timestamp(when),
         answer: answer.into(),
     };
@@ -234,9 +234,10 @@ pub async fn a_flush_is_written_whole_or_not_at_all(place: Place) {
         states: vec![state(ids[0], State::Degraded), failing.clone()],
         changes: vec![change(ids[0], MONDAY, State::Ok, State::Failing)],
         evidence: vec![
-            evidence(false, MONDAY, "503 down"),
-            evidence(true, MONDAY - 1, "200 fine"),
-            evidence(false, MONDAY - 5, "an older one"),
+            evidence(AnswerKind::Bad, MONDAY, "503 down"),
+            evidence(AnswerKind::Good, MONDAY - 1, "200 fine"),
+            evidence(AnswerKind::Last, MONDAY, "503"),
+            evidence(AnswerKind::Bad, MONDAY - 5, "an older one"),
         ],
         ..Flush::default()
     };
@@ -277,7 +278,7 @@ pub async fn a_flush_is_written_whole_or_not_at_all(place: Place) {
         .unwrap();
     assert_eq!(changes, flush.changes);
     let answers = place.store.probe_evidence(workspace, ids[0]).await.unwrap();
-    assert_eq!(answers, flush.evidence[..2]);
+    assert_eq!(answers, flush.evidence[..3]);
     flush.samples[0].sample.slot = -1;
     let refused = place.store.flush_probes(workspace, &flush).await;
     assert!(refused.unwrap_err().to_string().contains("before 1970"));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::rule::address::{address, host};
 use crate::config::rule::{self, schedule, web};
 use crate::config::stack::action::{auth, command, headers, secrets};
 use crate::core::base::toml_doc::{Field, Report, Section, whole};
@@ -25,6 +26,9 @@ pub(super) fn read(s: &mut Section<'_>, report: &mut Report, kind: RoutineKind) 
         },
         RoutineKind::Dns => Check::Dns {
             host: required(s, report, "host", "\"acme.test\"", host)?,
+        },
+        RoutineKind::Icmp => Check::Icmp {
+            host: required(s, report, "host", "\"router.acme.test\"", host)?,
         },
         RoutineKind::Tls => tls(s, report)?,
         RoutineKind::Shell => shell(s, report)?,
@@ -173,29 +177,6 @@ fn query(text: &str) -> Result<String, String> {
     rule::prose(text)
 }
 
-/// `host:port`; an IPv6 address stands in brackets.
-fn address(text: &str) -> Result<String, String> {
-    let complain =
-        || format!("`{text}` is not an address; write host:port, like db.acme.test:5432");
-    let (name, port) = text.rsplit_once(':').ok_or_else(complain)?;
-    match port.parse::<u16>() {
-        Ok(port) if port > 0 => {}
-        _ => return Err(complain()),
-    }
-    host(name).map_err(|_| complain())?;
-    Ok(text.to_owned())
-}
-
-/// A host name or an address, by the rules of URLs.
-fn host(text: &str) -> Result<String, String> {
-    let plain = !text.is_empty() && !text.contains(['/', '@', '?', '#', ' ', '{', '}']);
-    let parsed = plain.then(|| url::Host::parse(text));
-    match parsed {
-        Some(Ok(_)) if !text.contains(':') || text.starts_with('[') => Ok(text.to_owned()),
-        _ => Err(format!("`{text}` is not a host name")),
-    }
-}
-
 /// A unit of systemd; without a suffix it is a service.
 fn unit(text: &str) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
@@ -211,26 +192,6 @@ fn unit(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_has_a_host_and_a_port() {
-        for good in ["db:5432", "10.0.0.1:80", "[::1]:443", "a.b-c.test:1"] {
-            assert_eq!(address(good), Ok(good.to_owned()));
-        }
-        for bad in [
-            "db",
-            "db:0",
-            "db:70000",
-            ":80",
-            "a b:80",
-            "::1:80",
-            "http://x:80",
-            "u@h:22",
-        ] {
-            let why = address(bad).unwrap_err();
-            assert!(why.contains("write host:port"), "{bad}: {why}");
-        }
-    }
 
     #[test]
     fn a_unit_without_a_suffix_is_a_service() {

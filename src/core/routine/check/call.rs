@@ -29,6 +29,7 @@ pub fn call(routine: &Routine) -> Option<Call> {
             let name = server_name.as_deref().unwrap_or(own);
             CallKind::Connect(connection(address, Some(name)))
         }
+        Check::Icmp { host } => CallKind::Ping { host: host.clone() },
         Check::Dns { host } => CallKind::Resolve { host: host.clone() },
         Check::Shell { command, secrets } => shell_call(command.clone(), secrets.clone()),
         Check::Unit { unit } => {

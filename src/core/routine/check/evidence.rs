@@ -47,6 +47,7 @@ pub fn evidence(answer: &CheckAnswer) -> String {
             });
             format!("{address}\n{}", lines.collect::<String>())
         }
+        Reply::Echoed { address, .. } => address.clone(),
         Reply::Resolved { addresses, .. } => addresses.join("\n"),
         Reply::Rows(rows) => {
             let lines = rows.rows.iter().take(20).map(|row| {

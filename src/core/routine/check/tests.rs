@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::run::step::{CallKind, CallRefusal, Certificate};
+use crate::run::timing::{CallPhase, Phases};
 use crate::stack::routine::{RequestCheck, RoutineRequest};
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -123,6 +124,34 @@ fn each_answer_has_a_state_a_class_and_a_message() {
             State::Failing,
             Some(C::Timeout),
             "no answer within 2.0 s",
+        ),
+        (
+            routine(
+                Check::Icmp {
+                    host: "web.test".to_owned(),
+                },
+                &["response.duration_ms < 5 && response.address == \"192.0.2.7\""],
+            ),
+            CheckAnswer::from(Reply::Echoed {
+                address: "192.0.2.7".to_owned(),
+                ms: 4,
+            }),
+            State::Ok,
+            None,
+            "echo from 192.0.2.7 in 4 ms",
+        ),
+        (
+            http(&[]),
+            CheckAnswer {
+                timing: Timing {
+                    ended_in: Some(CallPhase::FirstByte),
+                    ..Timing::default()
+                },
+                ..CheckAnswer::from(Reply::TimedOut { after_ms: 4000 })
+            },
+            State::Failing,
+            Some(C::Timeout),
+            "no answer within 4.0 s: waiting for the first byte",
         ),
         (
             http(&[]),
@@ -346,6 +375,7 @@ fn a_unit_is_what_systemd_says() {
                 ms: 5,
             },
             output: output.to_owned(),
+            timing: Timing::default(),
         };
         assert_eq!(result(&unit, &answer, NOW).state, state, "{output}");
     }
@@ -360,4 +390,41 @@ fn the_kept_part_of_an_answer_lacks_headers_that_may_hold_secrets() {
     let kept = evidence(&answer);
     assert!(kept.starts_with("HTTP 200\nlocation: "), "{kept}");
     assert!(!kept.contains("abc") && kept.chars().count() <= 2000);
+}
+
+#[test]
+fn conditions_see_the_phases_of_the_call_and_never_a_phase_it_did_not_have() {
+    let answer = CheckAnswer {
+        timing: Timing {
+            address: Some("192.0.2.7:443".to_owned()),
+            phases: Phases {
+                connect_ms: Some(0.25),
+                first_byte_ms: Some(41.5),
+                ..Phases::default()
+            },
+            ended_in: None,
+        },
+        ..http_answer(200, "")
+    };
+    let found = |expect: &str| {
+        let routine = routine(http_check(), &[expect]);
+        let types = crate::routine::scope::routine_types(routine.kind());
+        Expr::condition(expect, &types).unwrap();
+        let found = result(&routine, &answer, NOW);
+        (found.state, found.message)
+    };
+    let good = "HTTP 200 in 12 ms";
+    for expect in [
+        "response.phases.connect_ms < 1",
+        "response.phases.first_byte_ms + response.phases.connect_ms == 41.75",
+        "response.address == \"192.0.2.7:443\"",
+    ] {
+        assert_eq!(found(expect), (State::Ok, good.to_owned()), "{expect}");
+    }
+    let (state, message) = found("response.phases.tls_ms < 100");
+    assert_eq!(state, State::Failing);
+    assert!(
+        message.contains("cannot be decided") && message.contains("field `tls_ms` is missing"),
+        "{message}"
+    );
 }

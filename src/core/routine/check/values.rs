@@ -8,6 +8,7 @@ use crate::expr::Value;
 use crate::routine::class::FailureClass;
 use crate::run::response;
 use crate::run::step::{Certificate, Reply};
+use crate::run::timing::Timing;
 use crate::stack::routine::{Check, Routine};
 use crate::stack::state::State;
 
@@ -43,6 +44,26 @@ pub(super) fn scope(
 }
 
 fn answer_value(routine: &Routine, answer: &CheckAnswer, now: Timestamp) -> Value {
+    let mut value = reply_value(routine, answer, now);
+    if let Value::Map(fields) = &mut value
+        && !answer.timing.is_empty()
+    {
+        add_timing(fields, &answer.timing);
+    }
+    value
+}
+
+/// Phases that did not take place are missing: a condition that needs one cannot be decided.
+fn add_timing(fields: &mut BTreeMap<String, Value>, timing: &Timing) {
+    if let Some(address) = &timing.address {
+        fields.insert("address".to_owned(), Value::Text(address.clone()));
+    }
+    let phases = timing.phases.completed();
+    let phases = phases.map(|(phase, ms)| (phase.field().to_owned(), Value::Double(ms)));
+    fields.insert("phases".to_owned(), Value::Map(phases.collect()));
+}
+
+fn reply_value(routine: &Routine, answer: &CheckAnswer, now: Timestamp) -> Value {
     let fields = match (&routine.check, &answer.reply) {
         (Check::Promql { .. }, Reply::Http { ms, .. }) => promql::Samples::read(&answer.reply)
             .map(|samples| samples.fields(*ms))
@@ -53,6 +74,10 @@ fn answer_value(routine: &Routine, answer: &CheckAnswer, now: Timestamp) -> Valu
             fields
         }
         (_, Reply::Connected { .. }) => connected(&answer.reply, now),
+        (_, Reply::Echoed { address, ms }) => vec![
+            ("duration_ms", Value::Int(*ms)),
+            ("address", Value::Text(address.clone())),
+        ],
         (_, Reply::Resolved { addresses, ms }) => {
             let addresses = addresses.iter().cloned().map(Value::Text).collect();
             vec![

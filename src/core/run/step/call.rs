@@ -45,6 +45,10 @@ pub enum CallKind {
     Resolve {
         host: String,
     },
+    /// Send an ICMP echo request and wait for the reply; only routines do.
+    Ping {
+        host: String,
+    },
     /// No call: the step only produces this artifact.
     Artifact(ArtifactDraft),
 }

@@ -100,6 +100,7 @@ const fn about(kind: RoutineKind) -> &'static str {
         RoutineKind::Collect => "a request whose answer is kept",
         RoutineKind::Tcp => "a port that takes connections",
         RoutineKind::Dns => "a name that resolves",
+        RoutineKind::Icmp => "a host that answers pings",
         RoutineKind::Tls => "certificates, and how long they last",
         RoutineKind::Shell => "a command",
         RoutineKind::Sql => "a read-only statement on a declared database",
