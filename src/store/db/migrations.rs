@@ -31,7 +31,7 @@ macro_rules! version {
     };
 }
 
-const VERSIONS: [Version; 14] = [
+const VERSIONS: [Version; 15] = [
     version!(1, "0001_start"),
     version!(2, "0002_locks"),
     version!(3, "0003_told"),
@@ -46,6 +46,7 @@ const VERSIONS: [Version; 14] = [
     version!(12, "0012_probes"),
     version!(13, "0013_routine_owner"),
     version!(14, "0014_maintenance"),
+    version!(16, "0016_size"),
 ];
 
 const APPLIED: &str = "select version, checksum from _sqlx_migrations order by version";

@@ -2,16 +2,16 @@
 //! and days that are over become one chunk a routine.
 //!
 //! Bounded memory: at most [`MAX_SAMPLES`] of the journal at a time, whatever was written in an hour,
-//! and one bundle of routines of a day.
+//! and one shelf of routines of a day.
 
 use std::collections::BTreeMap;
 
-use super::bundles::Bundles;
-use super::{HOUR, OfRoutine, apart, delete_rows, insert_chunks};
+use super::bundles::{Bundles, PackedBundles};
+use super::{HOUR, OfRoutine, apart, delete_rows, insert_chunks, keep_newest};
 use crate::core::base::time::Timestamp;
 use crate::core::metric::rollup::WindowLength;
 use crate::core::metric::sample::{Probed, Sample};
-use crate::core::metric::{batch, chunk};
+use crate::core::metric::{batch, bundle, chunk};
 use crate::store::{Store, StoreError};
 
 /// Samples taken from the journal in one transaction: about 10 MiB as values.
@@ -28,7 +28,7 @@ pub struct Compacted {
     /// Rows of the journal that were moved, and the samples in them.
     pub batches: usize,
     pub samples: usize,
-    /// Chunks of days that were written.
+    /// Rows of days that were written, of up to 16 routines each.
     pub days: usize,
     /// Rows that cannot be read; they stay where they are.
     pub damaged: usize,
@@ -43,7 +43,9 @@ struct Packed {
     seqs: Vec<i64>,
     samples: usize,
     chunks: Vec<OfRoutine>,
-    bundles: Bundles,
+    /// The last slot of each routine.
+    newest: BTreeMap<i64, i64>,
+    bundles: PackedBundles,
     damaged: usize,
 }
 
@@ -81,12 +83,14 @@ impl Store {
     }
 
     async fn move_rows(&self, packed: Packed, done: &mut Compacted) -> Result<(), StoreError> {
+        packed.bundles.make_months(&self.db).await?;
         let mut tx = self.db.begin().await?;
         if delete_rows(&mut tx, DELETE, &packed.seqs).await? < packed.seqs.len() {
             // Another process compacted some of them.
             return tx.rollback().await;
         }
         insert_chunks(&mut tx, HOUR, &packed.chunks).await?;
+        keep_newest(&mut tx, &packed.newest).await?;
         packed.bundles.write(&mut tx, &self.db).await?;
         tx.commit().await?;
         done.batches += packed.seqs.len();
@@ -97,7 +101,7 @@ impl Store {
 
 fn pack(rows: &[Row]) -> Packed {
     let mut packed = Packed::default();
-    let mut by_day: BTreeMap<(i64, i64), Vec<Sample>> = BTreeMap::new();
+    let mut by_routine: BTreeMap<(i64, i64), Vec<Sample>> = BTreeMap::new();
     for (seq, workspace, bytes) in rows {
         let Ok(probed) = batch::unpack(bytes) else {
             packed.damaged += 1;
@@ -105,19 +109,40 @@ fn pack(rows: &[Row]) -> Packed {
         };
         packed.seqs.push(*seq);
         packed.samples += probed.len();
-        for one in probed {
-            let Probed { routine, sample } = one;
-            packed.bundles.add(*workspace, &one);
-            let day = WindowLength::Day.begin(sample.slot);
-            by_day.entry((routine, day)).or_default().push(sample);
+        for Probed { routine, sample } in probed {
+            let of_routine = by_routine.entry((*workspace, routine)).or_default();
+            of_routine.push(sample);
         }
     }
-    packed.bundles.add_days();
-    for ((routine, _), samples) in by_day {
-        let chunks = chunk::pack(samples).into_iter();
-        packed
-            .chunks
-            .extend(chunks.map(|chunk| OfRoutine { routine, chunk }));
+    // Rollups as values are large: those of one bundle at a time.
+    let (mut bundles, mut of) = (Bundles::default(), None);
+    for ((workspace, routine), samples) in by_routine {
+        let bundle = Some((workspace, bundle::of(routine)));
+        if of != bundle {
+            packed.bundles.take(std::mem::take(&mut bundles));
+            of = bundle;
+        }
+        for sample in &samples {
+            let sample = *sample;
+            bundles.add(workspace, &Probed { routine, sample });
+        }
+        packed.pack_days(routine, samples);
     }
+    packed.bundles.take(bundles);
     packed
+}
+
+impl Packed {
+    /// The samples of a routine as chunks, each of one day.
+    fn pack_days(&mut self, routine: i64, mut samples: Vec<Sample>) {
+        samples.sort_by_key(|sample| sample.slot);
+        let day = |sample: &Sample| WindowLength::Day.begin(sample.slot);
+        for samples in samples.chunk_by(|one, next| day(one) == day(next)) {
+            for chunk in chunk::pack(samples.to_vec()) {
+                let newest = self.newest.entry(routine).or_default();
+                *newest = chunk.until_ms.max(*newest);
+                self.chunks.push(OfRoutine { routine, chunk });
+            }
+        }
+    }
 }
