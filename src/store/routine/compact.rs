@@ -14,8 +14,10 @@ use crate::core::metric::sample::{Probed, Sample};
 use crate::core::metric::{batch, bundle, chunk};
 use crate::store::{Store, StoreError};
 
-/// Samples taken from the journal in one transaction: about 10 MiB as values.
+/// Samples taken from the journal in one transaction.
 const MAX_SAMPLES: i64 = 250_000;
+/// Parts that the routines are packed in.
+const PARTS: i64 = 8;
 const DUE: &str =
     "select seq, n from probe_batch where seq > $1 and until_ms < $2 order by seq limit 4096";
 const READ: &str = "select seq, workspace_id, bytes from probe_batch \
@@ -99,40 +101,54 @@ impl Store {
     }
 }
 
+/// The routines are packed in parts: as values their samples and rollups take many times the room
+/// of the rows, which are quickly unpacked again for each part.
 fn pack(rows: &[Row]) -> Packed {
     let mut packed = Packed::default();
-    let mut by_routine: BTreeMap<(i64, i64), Vec<Sample>> = BTreeMap::new();
-    for (seq, workspace, bytes) in rows {
-        let Ok(probed) = batch::unpack(bytes) else {
-            packed.damaged += 1;
-            continue;
-        };
-        packed.seqs.push(*seq);
-        packed.samples += probed.len();
-        for Probed { routine, sample } in probed {
-            let of_routine = by_routine.entry((*workspace, routine)).or_default();
-            of_routine.push(sample);
+    for (seq, _, bytes) in rows {
+        match batch::unpack(bytes) {
+            Ok(probed) => {
+                packed.seqs.push(*seq);
+                packed.samples += probed.len();
+            }
+            Err(_) => packed.damaged += 1,
         }
     }
-    // Rollups as values are large: those of one bundle at a time.
-    let (mut bundles, mut of) = (Bundles::default(), None);
-    for ((workspace, routine), samples) in by_routine {
-        let bundle = Some((workspace, bundle::of(routine)));
-        if of != bundle {
-            packed.bundles.take(std::mem::take(&mut bundles));
-            of = bundle;
-        }
-        for sample in &samples {
-            let sample = *sample;
-            bundles.add(workspace, &Probed { routine, sample });
-        }
-        packed.pack_days(routine, samples);
+    for part in 0..PARTS {
+        packed.pack_part(rows, part);
     }
-    packed.bundles.take(bundles);
     packed
 }
 
 impl Packed {
+    /// Packs the samples of the routines whose bundles are in that part.
+    fn pack_part(&mut self, rows: &[Row], part: i64) {
+        let mut by_routine: BTreeMap<(i64, i64), Vec<Sample>> = BTreeMap::new();
+        for (_, workspace, bytes) in rows {
+            let probed = batch::unpack(bytes).unwrap_or_default().into_iter();
+            for Probed { routine, sample } in probed {
+                if bundle::of(routine).rem_euclid(PARTS) == part {
+                    let of_routine = by_routine.entry((*workspace, routine)).or_default();
+                    of_routine.push(sample);
+                }
+            }
+        }
+        let (mut bundles, mut of) = (Bundles::default(), None);
+        for ((workspace, routine), samples) in by_routine {
+            let bundle = Some((workspace, bundle::of(routine)));
+            if of != bundle {
+                self.bundles.take(std::mem::take(&mut bundles));
+                of = bundle;
+            }
+            for sample in &samples {
+                let sample = *sample;
+                bundles.add(workspace, &Probed { routine, sample });
+            }
+            self.pack_days(routine, samples);
+        }
+        self.bundles.take(bundles);
+    }
+
     /// The samples of a routine as chunks, each of one day.
     fn pack_days(&mut self, routine: i64, mut samples: Vec<Sample>) {
         samples.sort_by_key(|sample| sample.slot);
