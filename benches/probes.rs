@@ -1,5 +1,18 @@
-//! What results of probes cost in an SQLite store, and how fast they are written and summarized.
-//! `cargo bench --bench probes` prints one line per figure.
+//! What results of probes cost in a store, and how fast they are written and summarized. `cargo bench
+//! --bench probes -- [postgres] [FIGURE …]` prints one line per figure (`rate`, `size`, `summaries`,
+//! `kill`; all without one), on an `SQLite` file or on a throw-away `PostgreSQL`.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench prints its figures"
+)]
+
+#[path = "probes/kill.rs"]
+mod kill;
+#[expect(dead_code, reason = "it restarts no server")]
+#[path = "../tests/support/postgres.rs"]
+mod postgres;
 
 use std::error::Error;
 use std::path::Path;
@@ -9,21 +22,62 @@ use opsroom::core::base::time::Timestamp;
 use opsroom::core::metric::sample::{ProbeOutcome, Probed, Sample};
 use opsroom::core::metric::{DAY_MS, HOUR_MS};
 use opsroom::store::{Flush, NewRoutine, Store, StoreError};
+use sqlx::{Connection, PgConnection};
 
 type Failure = Box<dyn Error>;
 
 /// The begin of a day, milliseconds.
 const BEGIN: i64 = 20_776 * DAY_MS;
 /// Samples of a flush.
-const FLUSH: usize = 4096;
+const FLUSH: usize = 8192;
+/// Bytes of all tables and indexes of a schema.
+const RELATIONS: &str = "select cast(sum(pg_total_relation_size(c.oid)) as bigint) from pg_class c \
+     where c.relnamespace = current_schema()::regnamespace and c.relkind = 'r'";
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let folder = tempfile::tempdir()?;
-    rate(&folder.path().join("rate.db")).await?;
-    size(&folder.path().join("size.db")).await?;
-    summaries(&folder.path().join("summaries.db")).await?;
+    // `cargo bench` adds a flag of its own.
+    let mut figures: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with("--"))
+        .collect();
+    let on_server = figures.iter().any(|name| name == "postgres");
+    figures.retain(|name| name != "postgres");
+    for figure in ["rate", "size", "summaries", "kill"] {
+        if !figures.is_empty() && !figures.iter().any(|name| name == figure) {
+            continue;
+        }
+        let folder = tempfile::tempdir()?;
+        let schema = if on_server {
+            let schema = postgres::schema().await;
+            Some(schema.ok_or("no PostgreSQL is installed")?)
+        } else {
+            None
+        };
+        let file = || format!("sqlite:{}", folder.path().join("probes.db").display());
+        let url = schema
+            .as_ref()
+            .map_or_else(file, |schema| schema.url.clone());
+        match figure {
+            "rate" => rate(&url).await?,
+            "size" => size(&url).await?,
+            "summaries" => summaries(&url).await?,
+            _ => kill::measure(&url, folder.path()).await?,
+        }
+        if let Some(schema) = schema {
+            schema.remove().await;
+        }
+    }
     Ok(())
+}
+
+/// The bytes of a store that is closed.
+async fn bytes_of(url: &str) -> Result<i64, Failure> {
+    if let Some(file) = url.strip_prefix("sqlite:") {
+        return Ok(i64::try_from(std::fs::metadata(Path::new(file))?.len())?);
+    }
+    let mut conn = PgConnection::connect(url).await?;
+    Ok(sqlx::query_scalar(RELATIONS).fetch_one(&mut conn).await?)
 }
 
 /// A store with `n` routines in a workspace.
@@ -35,8 +89,8 @@ struct Bench {
 }
 
 impl Bench {
-    async fn new(file: &Path, n: usize) -> Result<Self, StoreError> {
-        let store = Store::open(&format!("sqlite:{}", file.display())).await?;
+    async fn new(url: &str, n: usize) -> Result<Self, StoreError> {
+        let store = Store::open(url).await?;
         let at = Timestamp(BEGIN);
         let workspace = store.ensure_workspace("bench", "UTC", at).await?.id;
         let new: Vec<NewRoutine> = (0..n)
@@ -137,8 +191,8 @@ impl Bench {
 }
 
 /// Flushes of half a second at 10,000 results a second.
-async fn rate(file: &Path) -> Result<(), Failure> {
-    let mut bench = Bench::new(file, 5000).await?;
+async fn rate(url: &str) -> Result<(), Failure> {
+    let mut bench = Bench::new(url, 5000).await?;
     let mut took = Vec::new();
     for flush in 0..120 {
         let slot = BEGIN + flush * 500;
@@ -155,6 +209,11 @@ async fn rate(file: &Path) -> Result<(), Failure> {
         bench.flush(samples).await?;
         took.push(start.elapsed());
     }
+    let busy: Duration = took.iter().sum();
+    println!(
+        "10,000 results a second in 2 transactions a second: {:.1} % of the time is spent in them",
+        busy.as_secs_f64() * 100.0 / 60.0
+    );
     report("flush of 5,000 results", &mut took);
     let start = Instant::now();
     let done = bench
@@ -171,8 +230,8 @@ async fn rate(file: &Path) -> Result<(), Failure> {
 }
 
 /// The file of ten days of a probe every 30 s, compacted each hour.
-async fn size(file: &Path) -> Result<(), Failure> {
-    let mut bench = Bench::new(file, 192).await?;
+async fn size(url: &str) -> Result<(), Failure> {
+    let mut bench = Bench::new(url, 192).await?;
     let start = Instant::now();
     let n = bench.write(10, 30_000, HOUR_MS).await?;
     let seconds = start.elapsed().as_secs_f64();
@@ -185,7 +244,7 @@ async fn size(file: &Path) -> Result<(), Failure> {
         start.elapsed().as_secs_f64() * 1000.0
     );
     bench.store.close().await;
-    let bytes = u32::try_from(std::fs::metadata(file)?.len())?;
+    let bytes = u32::try_from(bytes_of(url).await?)?;
     println!(
         "{n} probes in {bytes} bytes: {:.2} bytes a probe, all in; written and compacted in {seconds:.0} s",
         f64::from(bytes) / f64::from(u32::try_from(n)?)
@@ -194,8 +253,8 @@ async fn size(file: &Path) -> Result<(), Failure> {
 }
 
 /// 30 days of 5,000 targets, 7 days of 2,000.
-async fn summaries(file: &Path) -> Result<(), Failure> {
-    let mut bench = Bench::new(file, 5000).await?;
+async fn summaries(url: &str) -> Result<(), Failure> {
+    let mut bench = Bench::new(url, 5000).await?;
     bench.write(30, 600_000, DAY_MS).await?;
     let now = BEGIN + 30 * DAY_MS;
     for (days, n, offset) in [(30, 5000, 0), (7, 2000, 0), (7, 2000, 9 * HOUR_MS)] {

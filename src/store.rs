@@ -38,6 +38,7 @@ pub use run::resume::Resumer;
 pub use run::submit::Beginning;
 pub use run::votes::{Ballot, open_question};
 pub use scope::Scope;
+pub use stack::RevisedStack;
 
 use crate::core::base::time::Timestamp;
 use crate::core::run::approval::VoteError;

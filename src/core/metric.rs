@@ -2,8 +2,9 @@
 //! they are old. Pure: bytes in, values out.
 //!
 //! A flush of the engine becomes one [`batch`] (samples of many routines), compaction turns batches
-//! into [`chunk`]s (samples of one routine) and [`rollup`]s (counts and a [`sketch`] of latencies of
-//! one routine in one window), which are stored as a [`bundle`] of many routines.
+//! into [`chunk`]s (samples of one routine; whole days of several lie on a [`shelf`]) and [`rollup`]s
+//! (counts and a [`sketch`] of latencies of one routine in one window), which are stored as a
+//! [`bundle`] of many routines.
 
 pub mod axis;
 pub mod batch;
@@ -16,6 +17,7 @@ pub mod downtime;
 pub mod rollup;
 pub mod sample;
 pub mod series;
+pub mod shelf;
 pub mod sketch;
 
 /// One minute, milliseconds.

@@ -95,6 +95,8 @@ struct Scheduler {
     /// The interval of service probes, milliseconds; 0: none.
     probe_ms: i64,
     members: Members,
+    /// The revision of the stack that `entries` were made of.
+    revision: Option<i64>,
     /// All routines of the workspace, also those of other engines.
     entries: HashMap<i64, RoutineEntry>,
     by_name: HashMap<String, i64>,
@@ -133,6 +135,7 @@ impl Scheduler {
             workspace,
             probe_ms,
             members,
+            revision: None,
             entries: HashMap::new(),
             by_name: HashMap::new(),
             heap: BinaryHeap::new(),

@@ -12,6 +12,7 @@ mod compact;
 mod flush;
 mod last;
 mod merge;
+mod months;
 mod names;
 mod owner;
 mod pause;
@@ -38,6 +39,8 @@ pub use states::{AnswerKind, Evidence, RoutineChange, RoutineState};
 pub use summary::RoutineSummary;
 pub use window::RoutineTurns;
 
+use std::collections::BTreeMap;
+
 use sqlx::QueryBuilder;
 
 use super::StoreError;
@@ -48,9 +51,13 @@ use crate::core::metric::chunk::Chunk;
 const INSERT_CHUNKS: &str = "insert into probe_chunk (routine_id, level, from_ms, until_ms, ok, degraded, failing, \
      unknown, skipped, timed, min_us, max_us, sum_us, bytes) ";
 
-/// Levels of chunks: of one compaction, and of a whole day.
+/// Levels of chunks: of one compaction, and those of several routines of a whole day. Stores of
+/// earlier versions have days of single routines, `day`.
 const HOUR: &str = "hour";
-const DAY: &str = "day";
+const SHELF: &str = "shelf";
+
+/// A statement is as large in memory as what it inserts.
+const CHUNKS_PER_INSERT: usize = 250;
 
 /// A count as both databases keep it.
 fn count(n: u64) -> i64 {
@@ -72,7 +79,7 @@ async fn apart<T: Send + 'static>(
     done.map_err(|e| StoreError::Database(e.to_string()))
 }
 
-/// A chunk of a routine.
+/// A chunk of a routine, or the shelf whose first routine it is.
 struct OfRoutine {
     routine: i64,
     chunk: Chunk,
@@ -83,7 +90,7 @@ async fn insert_chunks(
     level: &'static str,
     chunks: &[OfRoutine],
 ) -> Result<(), StoreError> {
-    for part in chunks.chunks(dialect::ROWS_PER_INSERT) {
+    for part in chunks.chunks(CHUNKS_PER_INSERT) {
         on!(tx, conn: D => {
             let mut query = QueryBuilder::<D>::new(INSERT_CHUNKS);
             query.push_values(part, |mut row, one| {
@@ -103,6 +110,22 @@ async fn insert_chunks(
                     .push_bind(count(totals.sum_us))
                     .push_bind(one.chunk.bytes.as_slice());
             });
+            query.build().persistent(false).execute(&mut **conn).await.map(drop)
+        })?;
+    }
+    Ok(())
+}
+
+/// Keeps the newest slot of routines in the rows of chunks.
+async fn keep_newest(tx: &mut Tx, newest: &BTreeMap<i64, i64>) -> Result<(), StoreError> {
+    let newest: Vec<(i64, i64)> = newest.iter().map(|(id, slot)| (*id, *slot)).collect();
+    for part in newest.chunks(dialect::ROWS_PER_INSERT) {
+        on!(tx, conn: D => {
+            let mut query = QueryBuilder::<D>::new("update probe_routine set newest_ms = seen.column2 from (");
+            query.push_values(part, |mut row, (id, slot)| {
+                row.push_bind(*id).push_bind(*slot);
+            });
+            query.push(") as seen where id = seen.column1 and (newest_ms is null or newest_ms < seen.column2)");
             query.build().persistent(false).execute(&mut **conn).await.map(drop)
         })?;
     }

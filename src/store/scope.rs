@@ -33,9 +33,9 @@ use crate::core::stack::state::State;
 
 use super::{
     AuditFilter, Ballot, Beginning, Evidence, Found, Glimpse, HomeView, KnownRoutine, LeftOver,
-    Listed, NewLock, NewRoutine, NewRun, Orderer, ProbeSize, Resumer, RoutineChange, RoutineMember,
-    RoutinePause, RoutineRun, RoutineState, RoutineSummary, RoutineTurns, RoutineWindow, RunFilter,
-    Store, StoreError, Workspace,
+    Listed, NewLock, NewRoutine, NewRun, Orderer, ProbeSize, Resumer, RevisedStack, RoutineChange,
+    RoutineMember, RoutinePause, RoutineRun, RoutineState, RoutineSummary, RoutineTurns,
+    RoutineWindow, RunFilter, Store, StoreError, Workspace,
 };
 
 const OWN: &str = "select id from run where id = $1 and workspace_id = $2";
@@ -509,6 +509,14 @@ impl Scope {
     /// [`Store::stack`].
     pub async fn stack(&self) -> Result<Stack, StoreError> {
         self.store.stack(self.workspace.id).await
+    }
+
+    /// [`Store::changed_stack`].
+    pub async fn changed_stack(
+        &self,
+        known: Option<i64>,
+    ) -> Result<Option<RevisedStack>, StoreError> {
+        self.store.changed_stack(self.workspace.id, known).await
     }
 
     /// [`Store::apply`].

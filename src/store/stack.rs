@@ -18,16 +18,17 @@ use super::{Store, StoreError, Workspace};
 const WORKSPACES: &str = "select id, name, timezone from workspace order by id";
 const BY_NAME: &str = "select id, name, timezone from workspace where name = $1";
 const CREATE: &str = "insert into workspace (name, timezone, created_at) values ($1, $2, $3) on conflict (name) do nothing";
-/// One statement sees one moment: a stack is never read half applied.
-const STACK: &str = "select 'workspace' as kind, name, timezone as body, 0 as position from workspace where id = $1 \
+const REVISION: &str = "select stack_revision from workspace where id = $1";
+/// One statement sees one moment: a stack is never read half applied. The position of the workspace is the revision.
+const STACK: &str = "select 'workspace' as kind, name, timezone as body, stack_revision as position from workspace where id = $1 \
      union all select 'environment', name, body, position from environment where workspace_id = $1 \
      union all select 'service', name, body, position from service where workspace_id = $1 \
      union all select 'routine', name, body, position from routine where workspace_id = $1 \
      union all select 'maintenance', name, body, position from maintenance where workspace_id = $1 \
      union all select 'contact', name, body, position from contact where workspace_id = $1 \
      order by 4, 2";
-/// Changes nothing, but makes other appliers wait.
-const LOCK: &str = "update workspace set name = name where id = $1 returning id, name, timezone";
+/// Makes other appliers wait.
+const REVISE: &str = "update workspace set stack_revision = stack_revision + 1 where id = $1 returning id, name, timezone";
 const SET_TIMEZONE: &str = "update workspace set timezone = $2 where id = $1 and timezone = $3";
 
 /// The statements for one kind of object.
@@ -73,6 +74,13 @@ const ROUTINE: Table = table!("routine");
 const MAINTENANCE: Table = table!("maintenance");
 const CONTACT: Table = table!("contact");
 
+/// A stack with the number of its revision, which grows with every change of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RevisedStack {
+    pub revision: i64,
+    pub stack: Stack,
+}
+
 impl Store {
     /// All workspaces, oldest first.
     pub async fn workspaces(&self) -> Result<Vec<Workspace>, StoreError> {
@@ -103,14 +111,36 @@ impl Store {
 
     /// The declared stack of the workspace, in the order of its file.
     pub async fn stack(&self, workspace: i64) -> Result<Stack, StoreError> {
+        Ok(self.whole_stack(workspace).await?.stack)
+    }
+
+    /// The declared stack, if its revision is another than `known`. While it is the same, this
+    /// reads one number.
+    pub async fn changed_stack(
+        &self,
+        workspace: i64,
+        known: Option<i64>,
+    ) -> Result<Option<RevisedStack>, StoreError> {
+        if known.is_some() {
+            let mut db = self.db.read().await?;
+            let row = fetch_optional!(db, (i64,), REVISION, workspace)?;
+            if row.map(|(revision,)| revision) == known {
+                return Ok(None);
+            }
+        }
+        self.whole_stack(workspace).await.map(Some)
+    }
+
+    async fn whole_stack(&self, workspace: i64) -> Result<RevisedStack, StoreError> {
         let mut db = self.db.read().await?;
-        let rows = fetch_all!(db, (String, String, String), STACK, workspace)?;
+        let rows = fetch_all!(db, (String, String, String, i64), STACK, workspace)?;
+        drop(db);
         let mut stack = Stack::default();
-        let mut found = false;
-        for (kind, name, body) in rows {
+        let mut found = None;
+        for (kind, name, body, position) in rows {
             match kind.as_str() {
                 "workspace" => {
-                    found = true;
+                    found = Some(position);
                     stack.workspace = name;
                     stack.timezone = body;
                 }
@@ -121,11 +151,8 @@ impl Store {
                 _ => stack.contacts.push(read(&kind, &name, &body)?),
             }
         }
-        if found {
-            Ok(stack)
-        } else {
-            Err(no_workspace(workspace))
-        }
+        let revision = found.ok_or_else(|| no_workspace(workspace))?;
+        Ok(RevisedStack { revision, stack })
     }
 
     /// Applies all changes and their audit rows in one transaction. Each object must still equal
@@ -138,7 +165,7 @@ impl Store {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
-        let locked = fetch_optional!(tx, WorkspaceRow, LOCK, workspace)?;
+        let locked = fetch_optional!(tx, WorkspaceRow, REVISE, workspace)?;
         locked.ok_or_else(|| no_workspace(workspace))?;
         for change in changes {
             let (object, before, after) = match change {

@@ -261,12 +261,14 @@ suite! {
         of_the_runs_that_wait_the_oldest_are_found, observations_of_earlier_versions_become_samples, each_person_has_a_home;
     windows: a_window_has_a_state_before_it, a_service_changes_by_runs_and_edits, a_routine_is_counted_in_buckets,
         a_window_that_cannot_be_answered_is_refused, where_results_are_gone_longer_buckets_are_read;
-    stack: an_applied_stack_reads_the_same, a_stack_that_changed_meanwhile_is_refused_whole, racing_appliers,
+    stack: an_applied_stack_reads_the_same, a_stack_is_read_again_only_when_it_changed,
+        a_stack_that_changed_meanwhile_is_refused_whole, racing_appliers,
         workspaces_are_made_once, dependents_of_an_object_are_counted;
     probes: routines_keep_their_numbers, a_flush_is_written_whole_or_not_at_all, compaction_changes_no_answer,
         racing_compactors_move_every_sample_once, a_compaction_that_is_stopped_loses_nothing,
         a_damaged_row_is_reported_and_stops_no_other, downtime_is_the_time_in_failing, nothing_goes_before_it_is_counted,
-        old_changes_of_state_go, a_pause_is_audited_and_outlives_flushes;
+        old_changes_of_state_go, a_pause_is_audited_and_outlives_flushes, what_is_old_goes_with_its_month,
+        results_of_earlier_versions_are_moved;
     rest: a_workspace_has_its_own_observations, an_unreachable_target_is_unknown_and_keeps_when_it_was_seen,
         an_observation_is_the_newest_and_a_sample, racing_observers, the_command_bar_remembers, engines_come_and_go, audit_is_newest_first,
         audit_rows_are_filtered, a_long_message_is_cut_wherever_it_is_stored;

@@ -14,6 +14,8 @@ use crate::store::Workspace;
 pub(in crate::control) struct Known {
     pub workspace: Option<Workspace>,
     pub stack: Arc<Stack>,
+    /// The revision of `stack`; none: it was never read.
+    revision: Option<i64>,
     pub catalogue: Option<Arc<Catalogue>>,
 }
 
@@ -53,17 +55,23 @@ impl Control {
         Ok(self.scope().await?.stack().await?)
     }
 
-    /// Rereads workspace and stack; drops the catalogue when the stack changed.
+    /// Rereads the stack if it has another revision, and drops the catalogue then.
     pub(in crate::control) async fn refresh(&self) -> Result<Arc<Stack>, Refusal> {
         let Some(workspace) = self.resolve_workspace().await? else {
             return Ok(Arc::clone(&self.known().stack));
         };
-        let stack = self.0.store.scope(workspace.clone()).stack().await?;
+        let scope = self.0.store.scope(workspace.clone());
+        let revision = self.known().revision;
+        let changed = scope.changed_stack(revision).await?;
         let mut known = self.known();
         let appeared = known.workspace.is_none();
-        if *known.stack != stack {
-            known.stack = Arc::new(stack);
-            known.catalogue = None;
+        // Another read may have found a newer one meanwhile.
+        if let Some(found) = changed.filter(|found| known.revision < Some(found.revision)) {
+            known.revision = Some(found.revision);
+            if *known.stack != found.stack {
+                known.stack = Arc::new(found.stack);
+                known.catalogue = None;
+            }
         }
         let workspace = known.workspace.insert(workspace).id;
         let stack = Arc::clone(&known.stack);

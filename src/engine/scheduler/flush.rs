@@ -29,8 +29,8 @@ use crate::store::{
 const LINGER: Duration = Duration::from_millis(900);
 /// The same for a change of state: people wait for it.
 const LINGER_CHANGED: Duration = Duration::from_millis(50);
-/// Results that are written without waiting for more.
-const MANY: usize = 4096;
+/// Results that are written without waiting for more: 10,000 a second are two transactions.
+const MANY: usize = 8192;
 /// Results kept while the store cannot be written; the oldest are dropped beyond that.
 const MOST: usize = 200_000;
 /// How often an unchanged state is written, milliseconds: so old is `last ok` after a crash.

@@ -1,7 +1,7 @@
 //! What a scheduler runs: the routines of the stack, as far as this engine holds them.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,8 +13,10 @@ use super::{AGAIN, Scheduler};
 use crate::core::base::time::Timestamp;
 use crate::core::routine::load::SchedulerLoad;
 use crate::core::routine::misfire::SkipReason;
+use crate::core::routine::scheduled::Scheduled;
 use crate::core::runbook;
-use crate::store::{NewRoutine, Retention, StoreError};
+use crate::core::stack::service::Stack;
+use crate::store::{NewRoutine, Retention, RevisedStack, RoutineState, StoreError};
 
 /// Validity of a membership, milliseconds: at least, and at most. In between it is the shortest
 /// interval of the routines, so that a takeover misses at most one slot.
@@ -106,27 +108,33 @@ impl Scheduler {
         })));
     }
 
-    /// Reads the stack, the pauses, and gives new routines a number.
+    /// Reads the stack if it has another revision, and the pauses.
     async fn reload(&mut self) -> Result<(), StoreError> {
-        let stack = self.world.store.stack(self.workspace).await?;
-        self.windows.read(&stack);
-        let scheduled = runbook::scheduled(&stack, self.probe_ms);
-        let names: Vec<NewRoutine> = scheduled
-            .iter()
-            .filter(|s| !self.by_name.contains_key(s.name()))
-            .map(|s| NewRoutine {
-                name: s.name().to_owned(),
-                kind: s.kind().to_owned(),
-            })
-            .collect();
-        let now = self.world.clock.now();
-        if !names.is_empty() {
-            let known = self
-                .world
-                .store
-                .ensure_routines(self.workspace, &names, now);
-            self.by_name = known.await?;
+        let store = &self.world.store;
+        let found = store.changed_stack(self.workspace, self.revision).await?;
+        let pauses = store.routine_pauses(self.workspace).await?;
+        let mut changed = Vec::new();
+        if let Some(RevisedStack { revision, stack }) = found {
+            changed = self.take_stack(&stack).await?;
+            self.revision = Some(revision);
         }
+        for entry in self.entries.values_mut() {
+            entry.paused_until = pauses.get(&entry.id).map(|pause| pause.until);
+        }
+        let now = self.world.clock.now();
+        for id in changed {
+            self.plan(id, now);
+        }
+        Ok(())
+    }
+
+    /// Takes over the routines of a stack; returns those that are new or have changed. After an error
+    /// nothing has changed but in the store, where it can be done again.
+    async fn take_stack(&mut self, stack: &Stack) -> Result<Vec<i64>, StoreError> {
+        let scheduled = runbook::scheduled(stack, self.probe_ms);
+        let now = self.world.clock.now();
+        self.keep_names(&scheduled, now).await?;
+        self.windows.read(stack);
         let mut kept = HashMap::with_capacity(scheduled.len());
         let mut changed = Vec::new();
         for one in scheduled {
@@ -148,37 +156,40 @@ impl Scheduler {
             };
             kept.insert(id, entry);
         }
-        // What is left was removed from the stack. Its results are kept.
-        let gone: Vec<String> = self
-            .entries
-            .drain()
-            .map(|(_, entry)| entry.scheduled.name().to_owned())
-            .collect();
         self.entries = kept;
-        if !gone.is_empty() {
-            for name in &gone {
-                self.by_name.remove(name);
-            }
-            self.world
-                .store
-                .remove_routines(self.workspace, &gone, now)
-                .await?;
-        }
-        self.read_pauses().await?;
-        for id in changed {
-            self.plan(id, now);
-        }
-        Ok(())
+        Ok(changed)
     }
 
-    async fn read_pauses(&mut self) -> Result<(), StoreError> {
-        for state in self.world.store.routine_states(self.workspace).await? {
-            if let Some(entry) = self.entries.get_mut(&state.routine) {
-                entry.paused_until = state.pause.as_ref().map(|pause| pause.until);
-                if !self.members.held.contains(&entry.shard) {
-                    entry.restore(&state);
-                }
-            }
+    /// Gives new routines a number, and notes which were removed from the stack. Their results are
+    /// kept.
+    async fn keep_names(
+        &mut self,
+        scheduled: &[Scheduled],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let store = &self.world.store;
+        let new: Vec<NewRoutine> = scheduled
+            .iter()
+            .filter(|s| !self.by_name.contains_key(s.name()))
+            .map(|s| NewRoutine {
+                name: s.name().to_owned(),
+                kind: s.kind().to_owned(),
+            })
+            .collect();
+        if !new.is_empty() {
+            self.by_name = store.ensure_routines(self.workspace, &new, now).await?;
+        }
+        let declared: HashSet<&str> = scheduled.iter().map(Scheduled::name).collect();
+        let names = self.entries.values().map(|entry| entry.scheduled.name());
+        let gone: Vec<String> = names
+            .filter(|name| !declared.contains(name))
+            .map(str::to_owned)
+            .collect();
+        if !gone.is_empty() {
+            store.remove_routines(self.workspace, &gone, now).await?;
+        }
+        for name in gone {
+            self.by_name.remove(&name);
         }
         Ok(())
     }
@@ -198,8 +209,8 @@ impl Scheduler {
         self.members.release(&self.world, &free).await
     }
 
-    /// Begins with the routines of shards that were taken: what was recorded by their last holder
-    /// decides which slots are left.
+    /// Begins with the routines of shards that were taken: they have the state that their last holder
+    /// wrote, and what it recorded decides which slots are left.
     async fn begin(&mut self, shards: &[(i64, Timestamp)]) -> Result<(), StoreError> {
         if shards.is_empty() {
             return Ok(());
@@ -207,11 +218,17 @@ impl Scheduler {
         let now = self.world.clock.now();
         let last = self.world.store.last_slots(self.workspace).await?;
         let runs = self.last_runs().await?;
+        let states = self.world.store.routine_states(self.workspace).await?;
+        let states: HashMap<i64, RoutineState> =
+            states.into_iter().map(|s| (s.routine, s)).collect();
         let dead: HashMap<i64, Timestamp> = shards.iter().copied().collect();
         let of = |entry: &RoutineEntry| Some((entry.id, *dead.get(&entry.shard)?));
         let ids: Vec<(i64, Timestamp)> = self.entries.values().filter_map(of).collect();
         for (id, dead_until) in ids {
             if let Some(entry) = self.entries.get_mut(&id) {
+                if let Some(state) = states.get(&id) {
+                    entry.restore(state);
+                }
                 entry.handled = last.get(&id).copied().map(Timestamp);
                 entry.take_over_run(runs.get(&id));
                 let uncertain = entry.uncertain(dead_until.min(now));

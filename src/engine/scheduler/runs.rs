@@ -17,9 +17,9 @@ use crate::core::routine::check::CheckResult;
 use crate::core::routine::class::FailureClass;
 use crate::core::routine::run_result::{EndedRun, run_result};
 use crate::core::run::RunId;
-use crate::core::run::timing::Timing;
 use crate::core::run::lockout;
 use crate::core::run::queue::Lane;
+use crate::core::run::timing::Timing;
 use crate::core::runbook::for_routine::routine_actor;
 use crate::engine::World;
 use crate::store::{

@@ -6,6 +6,7 @@ use crate::core::routine::report::RoutineReport;
 use crate::core::routine::scheduled::Scheduled;
 use crate::core::stack::routine::{Check, Routine};
 use crate::core::stack::state::State;
+use crate::core::stack::{Change, Delta};
 use crate::engine::testing::{config, world};
 use crate::store::{RoutinePause, RoutineRequested, RoutineState};
 
@@ -26,6 +27,56 @@ fn ping() -> Routine {
         every_ms: Some(10_000),
         ..Routine::default()
     }
+}
+
+/// An entry that is taken away is made again only from a stack that is read again.
+#[tokio::test]
+async fn a_stack_is_read_when_it_changed_and_at_no_other_time() {
+    let mut scheduler = Scheduler::new(world(config("serve")).await, 1, 0);
+    let store = scheduler.world.store.clone();
+    let now = scheduler.world.clock.now();
+    let made = store.ensure_workspace("acme", "UTC", now).await;
+    let workspace = made.unwrap().id;
+    scheduler.workspace = workspace;
+    let declare = async |name: &str| {
+        let added = Change::Routine(Delta {
+            name: name.to_owned(),
+            before: None,
+            after: Some(Routine {
+                name: name.to_owned(),
+                ..ping()
+            }),
+            position: 0,
+        });
+        store.apply(workspace, &[added], "ana", now).await.unwrap();
+    };
+    declare("one").await;
+    scheduler.sync_or_wait().await;
+    assert_eq!(scheduler.entries.len(), 1);
+    let one = scheduler.by_name["one"];
+    scheduler.entries.remove(&one);
+    scheduler.sync_or_wait().await;
+    assert!(scheduler.entries.is_empty(), "nothing has changed");
+    declare("two").await;
+    scheduler.sync_or_wait().await;
+    assert_eq!(scheduler.entries.len(), 2);
+    let planned = |name: &str| {
+        let entry = &scheduler.entries[&scheduler.by_name[name]];
+        (entry.next.is_some(), entry.paused_until)
+    };
+    assert_eq!(planned("two"), (true, None));
+    let pause = RoutinePause {
+        until: now.plus_ms(60_000),
+        by: "ana".to_owned(),
+        reason: "moving racks".to_owned(),
+    };
+    store
+        .pause_routine(workspace, one, &pause, now)
+        .await
+        .unwrap();
+    scheduler.sync_or_wait().await;
+    let entry = &scheduler.entries[&one];
+    assert_eq!(entry.paused_until, Some(pause.until));
 }
 
 /// Without this a store that does not answer for a while would end a routine for good.

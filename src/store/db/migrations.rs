@@ -31,7 +31,7 @@ macro_rules! version {
     };
 }
 
-const VERSIONS: [Version; 15] = [
+const VERSIONS: [Version; 16] = [
     version!(1, "0001_start"),
     version!(2, "0002_locks"),
     version!(3, "0003_told"),
@@ -47,6 +47,7 @@ const VERSIONS: [Version; 15] = [
     version!(13, "0013_routine_owner"),
     version!(14, "0014_maintenance"),
     version!(15, "0015_routine_run"),
+    version!(16, "0016_size"),
 ];
 
 const APPLIED: &str = "select version, checksum from _sqlx_migrations order by version";

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{count, damaged};
+use super::{count, damaged, months};
 use crate::core::metric::bundle;
 use crate::core::metric::rollup::{Rollup, WindowLength};
 use crate::core::metric::sample::{Probed, Sample};
@@ -27,7 +27,7 @@ pub(super) struct BundleKey {
     pub bundle: i64,
 }
 
-/// Rollups that are to be merged into the stored ones.
+/// Rollups of a few routines.
 #[derive(Debug, Default)]
 pub(super) struct Bundles(BTreeMap<BundleKey, BTreeMap<i64, Rollup>>);
 
@@ -53,7 +53,7 @@ impl Bundles {
     }
 
     /// The days of the hours that were counted.
-    pub(super) fn add_days(&mut self) {
+    fn add_days(&mut self) {
         let mut days = Self::default();
         for (key, rollups) in &self.0 {
             for (routine, rollup) in rollups {
@@ -71,11 +71,37 @@ impl Bundles {
         }
         self.0.extend(days.0);
     }
+}
+
+/// Rollups of many routines that are to be merged into the stored ones, as bytes: a twentieth of
+/// their size as values.
+#[derive(Debug, Default)]
+pub(super) struct PackedBundles(BTreeMap<BundleKey, Vec<u8>>);
+
+impl PackedBundles {
+    /// Takes the hours that were counted, and their days. Each bundle comes once.
+    pub(super) fn take(&mut self, mut bundles: Bundles) {
+        bundles.add_days();
+        let packed = bundles.0.into_iter();
+        let packed = packed.map(|(key, rollups)| (key, bundle::pack(&rollups)));
+        self.0.extend(packed);
+    }
+
+    /// Makes the partitions of all.
+    pub(super) async fn make_months(&self, db: &Db) -> Result<(), StoreError> {
+        for length in [WindowLength::Hour, WindowLength::Day] {
+            let of_length = self.0.keys().filter(|key| key.length == length);
+            let times = of_length.map(|key| key.from_ms);
+            months::make(db, months::of_rollups(length), times).await?;
+        }
+        Ok(())
+    }
 
     /// Merges all into the stored bundles.
     pub(super) async fn write(self, tx: &mut Tx, db: &Db) -> Result<(), StoreError> {
         let mut held = None;
-        for (key, mut rollups) in self.0 {
+        for (key, bytes) in self.0 {
+            let mut rollups = bundle::unpack(&bytes).map_err(|e| damaged(db, e))?;
             if held != Some(key.workspace) {
                 execute!(tx, HOLD, key.workspace)?;
                 held = Some(key.workspace);

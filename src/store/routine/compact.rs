@@ -2,20 +2,22 @@
 //! and days that are over become one chunk a routine.
 //!
 //! Bounded memory: at most [`MAX_SAMPLES`] of the journal at a time, whatever was written in an hour,
-//! and one bundle of routines of a day.
+//! and one shelf of routines of a day.
 
 use std::collections::BTreeMap;
 
-use super::bundles::Bundles;
-use super::{HOUR, OfRoutine, apart, delete_rows, insert_chunks};
+use super::bundles::{Bundles, PackedBundles};
+use super::{HOUR, OfRoutine, apart, delete_rows, insert_chunks, keep_newest};
 use crate::core::base::time::Timestamp;
 use crate::core::metric::rollup::WindowLength;
 use crate::core::metric::sample::{Probed, Sample};
-use crate::core::metric::{batch, chunk};
+use crate::core::metric::{batch, bundle, chunk};
 use crate::store::{Store, StoreError};
 
-/// Samples taken from the journal in one transaction: about 10 MiB as values.
+/// Samples taken from the journal in one transaction.
 const MAX_SAMPLES: i64 = 250_000;
+/// Parts that the routines are packed in.
+const PARTS: i64 = 8;
 const DUE: &str =
     "select seq, n from probe_batch where seq > $1 and until_ms < $2 order by seq limit 4096";
 const READ: &str = "select seq, workspace_id, bytes from probe_batch \
@@ -28,7 +30,7 @@ pub struct Compacted {
     /// Rows of the journal that were moved, and the samples in them.
     pub batches: usize,
     pub samples: usize,
-    /// Chunks of days that were written.
+    /// Rows of days that were written, of up to 16 routines each.
     pub days: usize,
     /// Rows that cannot be read; they stay where they are.
     pub damaged: usize,
@@ -43,7 +45,9 @@ struct Packed {
     seqs: Vec<i64>,
     samples: usize,
     chunks: Vec<OfRoutine>,
-    bundles: Bundles,
+    /// The last slot of each routine.
+    newest: BTreeMap<i64, i64>,
+    bundles: PackedBundles,
     damaged: usize,
 }
 
@@ -81,12 +85,14 @@ impl Store {
     }
 
     async fn move_rows(&self, packed: Packed, done: &mut Compacted) -> Result<(), StoreError> {
+        packed.bundles.make_months(&self.db).await?;
         let mut tx = self.db.begin().await?;
         if delete_rows(&mut tx, DELETE, &packed.seqs).await? < packed.seqs.len() {
             // Another process compacted some of them.
             return tx.rollback().await;
         }
         insert_chunks(&mut tx, HOUR, &packed.chunks).await?;
+        keep_newest(&mut tx, &packed.newest).await?;
         packed.bundles.write(&mut tx, &self.db).await?;
         tx.commit().await?;
         done.batches += packed.seqs.len();
@@ -95,29 +101,64 @@ impl Store {
     }
 }
 
+/// The routines are packed in parts: as values their samples and rollups take many times the room
+/// of the rows, which are quickly unpacked again for each part.
 fn pack(rows: &[Row]) -> Packed {
     let mut packed = Packed::default();
-    let mut by_day: BTreeMap<(i64, i64), Vec<Sample>> = BTreeMap::new();
-    for (seq, workspace, bytes) in rows {
-        let Ok(probed) = batch::unpack(bytes) else {
-            packed.damaged += 1;
-            continue;
-        };
-        packed.seqs.push(*seq);
-        packed.samples += probed.len();
-        for one in probed {
-            let Probed { routine, sample } = one;
-            packed.bundles.add(*workspace, &one);
-            let day = WindowLength::Day.begin(sample.slot);
-            by_day.entry((routine, day)).or_default().push(sample);
+    for (seq, _, bytes) in rows {
+        match batch::unpack(bytes) {
+            Ok(probed) => {
+                packed.seqs.push(*seq);
+                packed.samples += probed.len();
+            }
+            Err(_) => packed.damaged += 1,
         }
     }
-    packed.bundles.add_days();
-    for ((routine, _), samples) in by_day {
-        let chunks = chunk::pack(samples).into_iter();
-        packed
-            .chunks
-            .extend(chunks.map(|chunk| OfRoutine { routine, chunk }));
+    for part in 0..PARTS {
+        packed.pack_part(rows, part);
     }
     packed
+}
+
+impl Packed {
+    /// Packs the samples of the routines whose bundles are in that part.
+    fn pack_part(&mut self, rows: &[Row], part: i64) {
+        let mut by_routine: BTreeMap<(i64, i64), Vec<Sample>> = BTreeMap::new();
+        for (_, workspace, bytes) in rows {
+            let probed = batch::unpack(bytes).unwrap_or_default().into_iter();
+            for Probed { routine, sample } in probed {
+                if bundle::of(routine).rem_euclid(PARTS) == part {
+                    let of_routine = by_routine.entry((*workspace, routine)).or_default();
+                    of_routine.push(sample);
+                }
+            }
+        }
+        let (mut bundles, mut of) = (Bundles::default(), None);
+        for ((workspace, routine), samples) in by_routine {
+            let bundle = Some((workspace, bundle::of(routine)));
+            if of != bundle {
+                self.bundles.take(std::mem::take(&mut bundles));
+                of = bundle;
+            }
+            for sample in &samples {
+                let sample = *sample;
+                bundles.add(workspace, &Probed { routine, sample });
+            }
+            self.pack_days(routine, samples);
+        }
+        self.bundles.take(bundles);
+    }
+
+    /// The samples of a routine as chunks, each of one day.
+    fn pack_days(&mut self, routine: i64, mut samples: Vec<Sample>) {
+        samples.sort_by_key(|sample| sample.slot);
+        let day = |sample: &Sample| WindowLength::Day.begin(sample.slot);
+        for samples in samples.chunk_by(|one, next| day(one) == day(next)) {
+            for chunk in chunk::pack(samples.to_vec()) {
+                let newest = self.newest.entry(routine).or_default();
+                *newest = chunk.until_ms.max(*newest);
+                self.chunks.push(OfRoutine { routine, chunk });
+            }
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! A person pauses a routine for a time, with a reason, and resumes it.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use crate::core::base::time::Timestamp;
@@ -15,6 +17,9 @@ const PAUSE: &str = "insert into routine_state (routine_id, state, confirmed, si
      pause_reason = excluded.pause_reason";
 const RESUME: &str = "update routine_state set paused_until = null, paused_by = null, pause_reason = null \
      where routine_id = $1 and paused_until is not null";
+/// The first condition is that of the index.
+const PAUSES: &str = "select s.routine_id, s.paused_until, s.paused_by, s.pause_reason from routine_state s \
+     join probe_routine r on r.id = s.routine_id where s.paused_until is not null and r.workspace_id = $1";
 
 /// Until when a routine makes no probes, and why. It ends by its time; nothing has to remove it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,6 +30,26 @@ pub struct RoutinePause {
 }
 
 impl Store {
+    /// The pauses of a workspace by the numbers of their routines, also those that are over but were
+    /// not ended by a person.
+    pub async fn routine_pauses(
+        &self,
+        workspace: i64,
+    ) -> Result<HashMap<i64, RoutinePause>, StoreError> {
+        type Row = (i64, i64, Option<String>, Option<String>);
+        let mut db = self.db.read().await?;
+        let rows = fetch_all!(db, Row, PAUSES, workspace)?;
+        let pause = |(routine, until, by, reason): Row| {
+            let pause = RoutinePause {
+                until: Timestamp(until),
+                by: by.unwrap_or_default(),
+                reason: reason.unwrap_or_default(),
+            };
+            (routine, pause)
+        };
+        Ok(rows.into_iter().map(pause).collect())
+    }
+
     /// Pauses a routine, or changes its pause.
     pub async fn pause_routine(
         &self,

@@ -4,17 +4,20 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
-use super::damaged;
+use super::{SHELF, damaged};
 use crate::core::base::time::Timestamp;
 use crate::core::metric::rollup::{Rollup, WindowLength};
 use crate::core::metric::sample::Sample;
-use crate::core::metric::{DAY_MS, Damaged, batch, bundle, chunk};
+use crate::core::metric::{DAY_MS, Damaged, batch, bundle, chunk, shelf};
 use crate::store::{Store, StoreError};
 
-/// A chunk begins at most a day before its last sample.
-const SAMPLES: &str = "select routine_id as routine, bytes from probe_chunk \
-     where routine_id = $1 and from_ms >= $2 and from_ms < $4 and until_ms >= $3 \
-     union all select 0 as routine, bytes from probe_batch \
+/// A row begins at most a day before its last sample. Shelves are found by an index over `routine_id / 16`
+/// ([`shelf::ROUTINES`]).
+const SAMPLES: &str = "select level as place, bytes from probe_chunk \
+     where routine_id = $1 and level <> 'shelf' and from_ms >= $2 and from_ms < $4 and until_ms >= $3 \
+     union all select 'shelf' as place, bytes from probe_chunk \
+     where level = 'shelf' and routine_id / 16 = $5 and from_ms >= $2 and from_ms < $4 and until_ms >= $3 \
+     union all select 'journal' as place, bytes from probe_batch \
      where workspace_id = (select workspace_id from probe_routine where id = $1) and until_ms >= $3 and from_ms < $4";
 /// Windows that begin before $4; samples that are not compacted until the end of the last, $7.
 const WINDOWS: &str = "select from_ms, bytes, 0 as journal from probe_rollup \
@@ -33,7 +36,7 @@ pub struct RoutineWindow {
 
 row! {
     struct SampleRow {
-        routine: i64,
+        place: String,
         bytes: Vec<u8>,
     }
 }
@@ -63,17 +66,15 @@ impl Store {
     ) -> Result<Vec<Sample>, StoreError> {
         let mut db = self.db.read().await?;
         let chunk_from = from.0.saturating_sub(DAY_MS);
-        let rows = fetch_all!(db, SampleRow, SAMPLES, routine, chunk_from, from.0, to.0)?;
+        let shelf = shelf::of(routine);
+        let rows = fetch_all!(
+            db, SampleRow, SAMPLES, routine, chunk_from, from.0, to.0, shelf
+        )?;
         drop(db);
         let mut samples = Vec::new();
         for row in rows {
-            if row.routine == routine {
-                samples.extend(chunk::unpack(&row.bytes).map_err(|e| damaged(&self.db, e))?);
-            } else {
-                let probed = batch::unpack(&row.bytes).map_err(|e| damaged(&self.db, e))?;
-                let own = probed.into_iter().filter(|p| p.routine == routine);
-                samples.extend(own.map(|p| p.sample));
-            }
+            let found = samples_of(routine, &row);
+            samples.extend(found.map_err(|e| damaged(&self.db, e))?);
         }
         samples.retain(|sample| (from.0..to.0).contains(&sample.slot));
         samples.sort_by_key(|sample| sample.slot);
@@ -135,6 +136,27 @@ impl Store {
             }
         }
         Ok(())
+    }
+}
+
+/// The samples of a routine in a row.
+fn samples_of(routine: i64, row: &SampleRow) -> Result<Vec<Sample>, Damaged> {
+    match row.place.as_str() {
+        "journal" => {
+            let own = batch::unpack(&row.bytes)?.into_iter();
+            let own = own.filter(|p| p.routine == routine);
+            Ok(own.map(|p| p.sample).collect())
+        }
+        SHELF => {
+            let mut samples = Vec::new();
+            for one in shelf::unpack(&row.bytes)? {
+                if one.routine == routine {
+                    samples.extend(chunk::unpack(one.bytes)?);
+                }
+            }
+            Ok(samples)
+        }
+        _ => chunk::unpack(&row.bytes),
     }
 }
 

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::bundles::{self, BundleKey};
-use super::{count, delete_rows};
+use super::{SHELF, count, delete_rows, months};
 use crate::core::base::time::Timestamp;
-use crate::core::metric::bundle;
 use crate::core::metric::rollup::{Rollup, WindowLength};
+use crate::core::metric::{bundle, shelf};
 use crate::store::db::{Db, Tx};
 use crate::store::{Store, StoreError};
 
@@ -15,9 +15,10 @@ use crate::store::{Store, StoreError};
 const PERCENT: i64 = 15;
 /// Chunks of days with their counts: those of a part of a day are not merged yet and stay.
 const CHUNKS: &str = "select c.id, r.workspace_id, c.from_ms, c.routine_id, \
-     c.ok + c.degraded + c.failing + c.unknown + c.skipped from probe_chunk c \
-     join probe_routine r on r.id = c.routine_id where c.level = 'day' and c.until_ms < $1 \
+     c.ok + c.degraded + c.failing + c.unknown + c.skipped, c.level from probe_chunk c \
+     join probe_routine r on r.id = c.routine_id where c.level in ('day', 'shelf') and c.until_ms < $1 \
      order by c.from_ms / 86400000, c.routine_id, c.id";
+const SHELF_BYTES: &str = "select bytes from probe_chunk where id = $1";
 const HOUR_BUNDLES: &str = "select id, workspace_id, from_ms, bundle from probe_rollup \
      where level = 'hour' and from_ms < $1 order by from_ms, id";
 const DAY_BUNDLES: &str =
@@ -127,6 +128,16 @@ impl Store {
         let hours = delete(tx, &HOURS, old, keep).await?;
         let days = self.expire(&DAYS, before(keep.days_ms), keep).await?;
         let changes = self.expire(&CHANGED, before(keep.changes_ms), keep).await?;
+        if !keep.dry_run {
+            let (hour, day) = (WindowLength::Hour, WindowLength::Day);
+            for (table, before) in [
+                (months::DAYS_OF_SAMPLES, before(keep.samples_ms)),
+                (months::of_rollups(hour), before(keep.hours_ms)),
+                (months::of_rollups(day), before(keep.days_ms)),
+            ] {
+                months::drop_empty(&self.db, table, before).await?;
+            }
+        }
         Ok(vec![samples, hours, days, changes])
     }
 
@@ -182,22 +193,45 @@ async fn delete(
 
 /// Chunks whose samples are counted in the rollup of their day.
 async fn old_chunks(tx: &mut Tx, db: &Db, before: i64, limit: usize) -> Result<Old, StoreError> {
-    type Row = (i64, i64, i64, i64, i64);
+    type Row = (i64, i64, i64, i64, i64, String);
     let (mut old, mut days) = (Old::default(), Days::default());
-    for (id, workspace, from_ms, routine, n) in fetch_all!(tx, Row, SAMPLES.old, before)? {
+    for (id, workspace, from_ms, routine, n, level) in fetch_all!(tx, Row, SAMPLES.old, before)? {
         if old.ids.len() >= limit {
             old.postponed += 1;
             continue;
         }
         let key = day(workspace, from_ms, bundle::of(routine));
-        let counted = days.get(tx, db, key).await?.get(&routine);
-        if counted.is_some_and(|day| count(day.totals.n()) >= n) {
+        let samples = if level == SHELF {
+            shelved(tx, id).await?
+        } else {
+            Some(BTreeMap::from([(routine, n)]))
+        };
+        let day = days.get(tx, db, key).await?;
+        let counted = |(routine, n): (&i64, &i64)| {
+            day.get(routine).is_some_and(|d| count(d.totals.n()) >= *n)
+        };
+        if samples.is_some_and(|all| all.iter().all(counted)) {
             old.ids.push(id);
         } else {
             old.uncounted += 1;
         }
     }
     Ok(old)
+}
+
+/// How many samples a shelf has of each routine; none: it cannot be read.
+async fn shelved(tx: &mut Tx, id: i64) -> Result<Option<BTreeMap<i64, i64>>, StoreError> {
+    let Some((bytes,)) = fetch_optional!(tx, (Vec<u8>,), SHELF_BYTES, id)? else {
+        return Ok(None);
+    };
+    let mut samples = BTreeMap::new();
+    let Ok(chunks) = shelf::unpack(&bytes) else {
+        return Ok(None);
+    };
+    for one in chunks {
+        *samples.entry(one.routine).or_default() += count(one.n);
+    }
+    Ok(Some(samples))
 }
 
 /// Bundles of hours whose routines are all counted in the rollup of their day.

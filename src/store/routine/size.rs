@@ -1,11 +1,11 @@
 //! How many results of routines are kept, and how much room they take.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::damaged;
 use crate::core::base::time::Timestamp;
 use crate::core::metric::rollup::WindowLength;
-use crate::core::metric::{DAY_MS, batch};
+use crate::core::metric::{DAY_MS, batch, shelf};
 use crate::store::{Store, StoreError};
 
 const CHUNKS: &str = "select cast(coalesce(sum(c.ok + c.degraded + c.failing + c.unknown + c.skipped), 0) as bigint), \
@@ -16,7 +16,9 @@ const JOURNAL: &str = "select cast(coalesce(sum(n), 0) as bigint), cast(coalesce
 const ROLLUPS: &str = "select cast(coalesce(sum(length(bytes)), 0) as bigint) from probe_rollup where workspace_id = $1";
 
 const OF_ROUTINE: &str = "select cast(coalesce(sum(ok + degraded + failing + unknown + skipped), 0) as bigint) \
-     from probe_chunk where routine_id = $1";
+     from probe_chunk where routine_id = $1 and level <> 'shelf'";
+const SHELVES: &str =
+    "select bytes from probe_chunk where level = 'shelf' and routine_id / 16 = $1";
 const BATCHES: &str = "select bytes from probe_batch where workspace_id = $1";
 
 /// The results that are kept, and the bytes of their columns, without the overhead of the database.
@@ -56,8 +58,8 @@ impl Store {
         })
     }
 
-    /// How many results of these routines are kept. Reads the whole journal: for the rare case of a
-    /// deletion.
+    /// How many results of these routines are kept. Reads the whole journal and all days of the
+    /// routines: for the rare case of a deletion.
     pub async fn result_count(&self, workspace: i64, names: &[String]) -> Result<i64, StoreError> {
         let known = self.routines(workspace).await?.into_iter();
         let wanted = known.filter(|routine| names.contains(&routine.name));
@@ -69,6 +71,15 @@ impl Store {
         for number in &numbers {
             let compacted = fetch_optional!(db, (i64,), OF_ROUTINE, *number)?;
             count += compacted.unwrap_or_default().0;
+        }
+        let shelves: BTreeSet<i64> = numbers.iter().map(|number| shelf::of(*number)).collect();
+        for shelf in shelves {
+            for (bytes,) in fetch_all!(db, (Vec<u8>,), SHELVES, shelf)? {
+                let days = shelf::unpack(&bytes).map_err(|e| damaged(&self.db, e))?;
+                let own = days.iter().filter(|day| numbers.contains(&day.routine));
+                let n: u64 = own.map(|day| day.n).sum();
+                count += i64::try_from(n).unwrap_or(i64::MAX);
+            }
         }
         drop(db);
         for (bytes,) in batches {

@@ -1,23 +1,27 @@
 //! Each routine over a window, in one answer: counts, percentiles, downtime.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+
+use futures_util::future::try_join_all;
 
 use super::read::bundles;
-use super::{damaged, states};
+use super::{apart, damaged, states};
 use crate::core::base::time::Timestamp;
 use crate::core::metric::downtime::{Turn, failing_ms};
 use crate::core::metric::rollup::{Rollup, WindowLength};
-use crate::core::metric::{DAY_MS, batch, bundle};
+use crate::core::metric::{DAY_MS, Damaged, batch, bundle};
 use crate::core::stack::state::State;
 use crate::store::db::Session;
 use crate::store::{Store, StoreError};
 
-/// Days from $2, hours from $3 until there, and everything that is not compacted yet.
-const PIECES: &str = "select bytes, 0 as journal from probe_rollup \
+/// Tasks that merge rollups at once.
+const PARTS: usize = 4;
+/// Days from $2, hours from $3 until there, and everything that is not compacted yet, as bundle -1.
+const PIECES: &str = "select bytes, bundle from probe_rollup \
      where workspace_id = $1 and level = 'day' and from_ms >= $2 and bundle >= $4 and bundle <= $5 \
-     union all select bytes, 0 as journal from probe_rollup \
+     union all select bytes, bundle from probe_rollup \
      where workspace_id = $1 and level = 'hour' and from_ms >= $3 and from_ms < $2 and bundle >= $4 and bundle <= $5 \
-     union all select bytes, 1 as journal from probe_batch where workspace_id = $1 and until_ms >= $3";
+     union all select bytes, -1 as bundle from probe_batch where workspace_id = $1 and until_ms >= $3";
 const TURNS: &str = "select c.routine_id, c.at, c.from_state, c.to_state from routine_change c \
      join probe_routine r on r.id = c.routine_id where r.workspace_id = $1 and c.at >= $2 \
      order by c.routine_id, c.at, c.id";
@@ -36,7 +40,7 @@ pub struct RoutineSummary {
 row! {
     struct Piece {
         bytes: Vec<u8>,
-        journal: i32,
+        bundle: i64,
     }
 }
 
@@ -91,15 +95,12 @@ impl Store {
         let mut db = self.db.read().await?;
         let pieces = fetch_all!(db, Piece, PIECES, workspace, days, from, first, last)?;
         drop(db);
-        let mut wanted: HashMap<i64, Rollup> = routines
-            .iter()
-            .map(|routine| (*routine, Rollup::default()))
-            .collect();
-        for piece in pieces {
-            if piece.journal == 0 {
-                bundle::merge_into(&piece.bytes, &mut wanted).map_err(|e| damaged(&self.db, e))?;
-                continue;
-            }
+        let (journal, pieces): (Vec<Piece>, Vec<Piece>) =
+            pieces.into_iter().partition(|piece| piece.bundle < 0);
+        let mut wanted = merge_bundles(routines, pieces)
+            .await?
+            .map_err(|e| damaged(&self.db, e))?;
+        for piece in journal {
             let probed = batch::unpack(&piece.bytes).map_err(|e| damaged(&self.db, e))?;
             for one in probed.iter().filter(|p| p.sample.slot >= from) {
                 if let Some(rollup) = wanted.get_mut(&one.routine) {
@@ -109,6 +110,53 @@ impl Store {
         }
         Ok(wanted)
     }
+}
+
+/// The rollups of these routines, merged on several processors: those of a bundle depend on no other.
+async fn merge_bundles(
+    routines: &[i64],
+    pieces: Vec<Piece>,
+) -> Result<Result<HashMap<i64, Rollup>, Damaged>, StoreError> {
+    let mut bundles: BTreeMap<i64, (HashMap<i64, Rollup>, Vec<Piece>)> = BTreeMap::new();
+    for routine in routines {
+        let (wanted, _) = bundles.entry(bundle::of(*routine)).or_default();
+        wanted.insert(*routine, Rollup::default());
+    }
+    for piece in pieces {
+        if let Some((_, pieces)) = bundles.get_mut(&piece.bundle) {
+            pieces.push(piece);
+        }
+    }
+    let mut parts: Vec<Vec<_>> = (0..PARTS).map(|_| Vec::new()).collect();
+    for (n, bundle) in bundles.into_values().enumerate() {
+        parts[n % PARTS].push(bundle);
+    }
+    let merged = parts
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .map(|part| apart(move || merge_part(part)));
+    let mut all = HashMap::new();
+    for part in try_join_all(merged).await? {
+        match part {
+            Ok(rollups) => all.extend(rollups),
+            Err(damaged) => return Ok(Err(damaged)),
+        }
+    }
+    Ok(Ok(all))
+}
+
+/// Merges the pieces of bundles into the rollups that are wanted of each.
+fn merge_part(
+    part: Vec<(HashMap<i64, Rollup>, Vec<Piece>)>,
+) -> Result<HashMap<i64, Rollup>, Damaged> {
+    let mut all = HashMap::new();
+    for (mut wanted, pieces) in part {
+        for piece in pieces {
+            bundle::merge_into(&piece.bytes, &mut wanted)?;
+        }
+        all.extend(wanted);
+    }
+    Ok(all)
 }
 
 /// The changes of a routine in the window, and whether it is failing now.

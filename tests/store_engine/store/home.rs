@@ -130,6 +130,7 @@ pub async fn earlier_states_get_their_beginning(place: Place) {
          drop table lockout;
          drop table routine_run;
          drop table maintenance;
+         alter table workspace drop column stack_revision;
          drop table routine_member;
          drop table routine_shard;
          drop table routine_request;

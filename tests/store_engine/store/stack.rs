@@ -14,6 +14,7 @@ use opsroom::core::stack::state::State;
 use opsroom::core::stack::{Attached, Change, Delta, Owner};
 use opsroom::store::{Store, StoreError};
 
+use super::opening::sql;
 use super::{Place, at};
 
 fn new<T>(name: &str, object: T, position: u32) -> Delta<T> {
@@ -91,6 +92,35 @@ async fn changed_meanwhile(store: &Store, workspace: i64, changes: &[Change]) {
         }
         other => panic!("{other:?}"),
     }
+}
+
+/// A row that cannot be read shows what is read.
+pub async fn a_stack_is_read_again_only_when_it_changed(place: Place) {
+    let (store, workspace) = (&place.store, place.workspace);
+    let first = store.changed_stack(workspace, None).await.unwrap().unwrap();
+    let added = [Change::Service(new("web", service("web"), 0))];
+    store.apply(workspace, &added, "ana", at(5)).await.unwrap();
+    let known = Some(first.revision);
+    let second = store.changed_stack(workspace, known).await.unwrap();
+    let second = second.unwrap();
+    assert!(second.revision > first.revision);
+    assert_eq!(second.stack.services, [service("web")]);
+    sql(&place.url, "update service set body = 'damaged'").await;
+    let known = Some(second.revision);
+    assert_eq!(store.changed_stack(workspace, known).await.unwrap(), None);
+    // A change that is refused is none.
+    let ana = || Change::Contact(new("Ana", contact("Ana"), 0));
+    let twice = [ana(), ana()];
+    changed_meanwhile(store, workspace, &twice).await;
+    assert_eq!(store.changed_stack(workspace, known).await.unwrap(), None);
+    store
+        .apply(workspace, &[ana()], "ana", at(6))
+        .await
+        .unwrap();
+    let read = store.changed_stack(workspace, known).await;
+    assert!(matches!(read, Err(StoreError::Database(_))), "{read:?}");
+    let nowhere = store.changed_stack(99, known).await;
+    assert!(matches!(nowhere, Err(StoreError::NotFound(_))));
 }
 
 pub async fn an_applied_stack_reads_the_same(place: Place) {
