@@ -37,6 +37,7 @@ pub use run::resume::Resumer;
 pub use run::submit::Beginning;
 pub use run::votes::{Ballot, open_question};
 pub use scope::Scope;
+pub use stack::version::StackVersion;
 
 use crate::core::base::time::Timestamp;
 use crate::core::run::approval::VoteError;

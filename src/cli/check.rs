@@ -41,7 +41,7 @@ pub(super) fn perform(args: &CheckArgs, start: &Start) -> Result<Code, Stop> {
     }
     problems.extend(start.keymap().problems);
     problems.extend(lines(
-        &Library::load(start.runbook_dir().as_deref()).problems,
+        &Library::load(start.runbook_dir().as_deref(), None).problems,
     ));
     for file in &args.files {
         problems.extend(of_file(file));

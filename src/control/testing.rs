@@ -18,6 +18,7 @@ pub(super) async fn empty(door: ProcessKind) -> Control {
         adopt_ms: 0,
         lanes: Lanes::default(),
         runbook_dir: None,
+        cache_dir: None,
         door,
         context: AdapterContext::default(),
     };

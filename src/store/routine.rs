@@ -21,6 +21,7 @@ mod retain;
 mod size;
 mod states;
 mod summary;
+mod totals;
 mod window;
 
 pub use compact::Compacted;

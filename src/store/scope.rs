@@ -11,7 +11,7 @@ use std::ops::Range;
 use crate::core::base::time::Timestamp;
 use crate::core::health::change::LastChange;
 use crate::core::health::observation::TargetSummary;
-use crate::core::metric::rollup::WindowLength;
+use crate::core::metric::rollup::{Totals, WindowLength};
 use crate::core::metric::sample::Sample;
 use crate::core::routine::report::RoutineReport;
 use crate::core::run::approval::{Tally, Vote};
@@ -34,8 +34,8 @@ use crate::core::stack::state::State;
 use super::{
     AuditFilter, Ballot, Beginning, Evidence, Found, Glimpse, HomeView, KnownRoutine, LeftOver,
     Listed, NewLock, NewRoutine, NewRun, Orderer, ProbeSize, Resumer, RoutineChange, RoutineMember,
-    RoutinePause, RoutineState, RoutineSummary, RoutineTurns, RoutineWindow, RunFilter, Store,
-    StoreError, Workspace,
+    RoutinePause, RoutineState, RoutineSummary, RoutineTurns, RoutineWindow, RunFilter,
+    StackVersion, Store, StoreError, Workspace,
 };
 
 const OWN: &str = "select id from run where id = $1 and workspace_id = $2";
@@ -115,6 +115,16 @@ impl Scope {
     /// [`Store::last_slots`].
     pub async fn last_slots(&self) -> Result<HashMap<i64, i64>, StoreError> {
         self.store.last_slots(self.workspace.id).await
+    }
+
+    /// [`Store::routine_totals`].
+    pub async fn routine_totals(
+        &self,
+        routines: &[i64],
+        within: &Range<Timestamp>,
+    ) -> Result<HashMap<i64, Totals>, StoreError> {
+        let workspace = self.workspace.id;
+        self.store.routine_totals(workspace, routines, within).await
     }
 
     /// [`Store::routine_summaries`].
@@ -504,6 +514,19 @@ impl Scope {
     /// [`Store::stack`].
     pub async fn stack(&self) -> Result<Stack, StoreError> {
         self.store.stack(self.workspace.id).await
+    }
+
+    /// [`Store::stack_names`].
+    pub async fn stack_names(&self) -> Result<Stack, StoreError> {
+        self.store.stack_names(self.workspace.id).await
+    }
+
+    /// [`Store::stack_after`].
+    pub async fn stack_after(
+        &self,
+        seen: Option<StackVersion>,
+    ) -> Result<(StackVersion, Option<Stack>), StoreError> {
+        self.store.stack_after(self.workspace.id, seen).await
     }
 
     /// [`Store::apply`].

@@ -2,6 +2,8 @@
 //! transaction.
 
 pub(super) mod attached;
+mod names;
+pub(super) mod version;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

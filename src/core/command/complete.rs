@@ -256,9 +256,9 @@ impl Slot {
                     let whole = |e: &Entry| {
                         entries().any(|o| o.key == prefix && o.canonical == e.canonical)
                     };
-                    for entry in entries()
-                        .filter(|e| e.shown != e.canonical && !prefix.is_empty() && !whole(e))
-                    {
+                    let begun = |e: &&Entry| e.shown != e.canonical && e.key.starts_with(prefix);
+                    let aliases = entries().filter(|_| !prefix.is_empty()).filter(begun);
+                    for entry in aliases.filter(|e| !whole(e)) {
                         offer_phrase(&entry.key, &entry.shown, prefix, start, entry.kind, out);
                     }
                 }

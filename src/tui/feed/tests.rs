@@ -77,6 +77,7 @@ async fn interrupted(home: &std::path::Path) -> (Control, RunId) {
         lanes: crate::core::run::queue::Lanes::default(),
         adopt_ms: 900_000,
         runbook_dir: None,
+        cache_dir: None,
         door: ProcessKind::Console,
         context: AdapterContext::default(),
     };

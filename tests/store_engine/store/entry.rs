@@ -54,6 +54,7 @@ pub fn settings(place: &Place) -> Settings {
         lease_ms: 30_000,
         lanes: opsroom::core::run::queue::Lanes::default(),
         runbook_dir: None,
+        cache_dir: None,
         adopt_ms: 0,
         door: ProcessKind::Cli,
         context: AdapterContext::default(),
@@ -1698,6 +1699,7 @@ pub async fn a_runbook_that_grew_too_large_is_shown_without_its_text(place: Plac
     std::fs::write(&file, text).unwrap();
     let control = open(Settings {
         runbook_dir: Some(folder.path().to_owned()),
+        cache_dir: None,
         ..settings(&place)
     })
     .await;

@@ -50,6 +50,7 @@ const ABOUT_A_WORKSPACE: &[&str] = &[
     "lockouts",
     "maintenance",
     "catalogue",
+    "day_totals",
     "days",
     "delete_routine",
     "difference",
@@ -71,6 +72,8 @@ const ABOUT_A_WORKSPACE: &[&str] = &[
     "routine_series",
     "routines",
     "schedulers",
+    "stack",
+    "stack_names",
     "runs",
     "runbook",
     "runbooks",
@@ -106,6 +109,7 @@ async fn open(place: &Place, workspace: &str) -> Control {
         lease_ms: 30_000,
         lanes: opsroom::core::run::queue::Lanes::default(),
         runbook_dir: None,
+        cache_dir: None,
         adopt_ms: 0,
         door: ProcessKind::Cli,
         context: AdapterContext::default(),
@@ -534,6 +538,7 @@ pub async fn another_workspace_is_empty(place: Place) {
             .contains("no breaker of web")
     );
     assert!(other.days().await.unwrap().is_empty());
+    assert!(other.day_totals().await.unwrap().is_empty());
     let looked = HomeView {
         looked_at: Some(at(7)),
         ..HomeView::default()
@@ -553,6 +558,8 @@ pub async fn another_workspace_is_empty(place: Place) {
     assert!(other.remembered().await.unwrap().is_empty());
     other.remember("hello").await.unwrap();
     assert!(other.export().await.unwrap().services.is_empty());
+    assert!(other.stack().await.unwrap().services.is_empty());
+    assert!(other.stack_names().await.unwrap().services.is_empty());
     assert!(
         other.blockers(&plan("deploy")).await.unwrap().is_empty(),
         "their queue is not ours"
