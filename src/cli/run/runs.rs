@@ -69,7 +69,8 @@ pub(in crate::cli) async fn perform(args: &RunsArgs, start: &Start) -> Result<Co
         unreadable,
         ..
     } = control.runs(&filter).await?;
-    if runs.is_empty() && unreadable.is_empty() {
+    let is_named = args.env.is_some() || args.service.is_some() || args.runbook.is_some();
+    if is_named && runs.is_empty() && unreadable.is_empty() {
         let stack = control.stack().await?;
         let library = control.library();
         for (option, requested, known) in [

@@ -56,22 +56,34 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Counter {
         let Some(span) = context.lookup_current() else {
             return;
         };
-        let mut rows = Rows(0);
-        event.record(&mut rows);
+        let mut statement = Statement::default();
+        event.record(&mut statement);
+        // Those of a connection that is opened: how many there are is a matter of chance.
+        if statement.is_setting {
+            return;
+        }
         let mut counted = COUNTED.lock().unwrap();
         let counts = counted.entry(span.id().into_u64()).or_default();
         counts.statements += 1;
-        counts.rows += rows.0;
+        counts.rows += statement.rows;
     }
 }
 
-struct Rows(u64);
+#[derive(Default)]
+struct Statement {
+    rows: u64,
+    is_setting: bool,
+}
 
-impl Visit for Rows {
+impl Visit for Statement {
     fn record_u64(&mut self, field: &Field, value: u64) {
         if field.name() == "rows_returned" {
-            self.0 = value;
+            self.rows = value;
         }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.is_setting |= field.name() == "summary" && value.starts_with("PRAGMA");
     }
 
     fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
