@@ -139,7 +139,7 @@ impl Library {
     /// What was found when the same files were loaded before.
     fn of_index(index: Index, texts: Vec<ReadText>) -> Self {
         let mut sources = sources(texts);
-        let book = |known: index::Entry| Book {
+        let book = |known: index::IndexedBook| Book {
             name: known.name,
             file: known.file.and_then(|file| sources.remove(&file)),
             parsed: OnceLock::new(),
@@ -476,7 +476,7 @@ mod tests {
         write(&books, "open.md", "# Open\n\n```sh\nls\n");
         let load = || Library::load(Some(&books), Some(&cache));
         let first = load();
-        assert_eq!(parsed(&first), 21, "nothing was kept yet");
+        assert_eq!(parsed(&first), 22, "nothing was kept yet");
         let again = load();
         assert_eq!(parsed(&again), 0, "their names are known");
         assert_eq!(again.problems, first.problems);

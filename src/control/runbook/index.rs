@@ -59,12 +59,12 @@ fn program() -> Option<String> {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Index {
     key: String,
-    pub books: Vec<Entry>,
+    pub books: Vec<IndexedBook>,
     pub problems: Vec<Problem>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct IndexedBook {
     pub name: RunbookName,
     /// Absent: it ships with opsroom.
     pub file: Option<String>,
@@ -73,7 +73,7 @@ pub(super) struct Entry {
 impl Index {
     /// The index of a library that was just loaded.
     pub fn of(library: &Library) -> Self {
-        let entry = |book: &super::Book| Entry {
+        let entry = |book: &super::Book| IndexedBook {
             name: book.name.clone(),
             file: book.file.as_ref().map(|source| source.file.clone()),
         };
