@@ -473,7 +473,7 @@ mod tests {
             write(&books, &format!("{n}.toml"), &text);
         }
         write(&books, "page.md", "# Free the disk\n\n```sh\nls\n```\n");
-        write(&books, "open.md", "# Open\n\n```sh\nls\n");
+        write(&books, "unclosed.md", "# Unclosed\n\n```sh\nls\n");
         let load = || Library::load(Some(&books), Some(&cache));
         let first = load();
         assert_eq!(parsed(&first), 22, "nothing was kept yet");
