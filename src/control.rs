@@ -16,7 +16,7 @@ mod stores;
 mod testing;
 mod watch;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::broadcast;
 use tokio_util::sync::DropGuard;
@@ -129,6 +129,8 @@ pub struct Settings {
     /// Addresses that are up when the network of this machine is.
     pub canaries: Vec<Canary>,
     pub runbook_dir: Option<std::path::PathBuf>,
+    /// Where what can be derived again may be kept; `None`: nowhere.
+    pub cache_dir: Option<std::path::PathBuf>,
     pub door: ProcessKind,
     /// The secrets calls may use, and where they may go.
     pub context: AdapterContext,
@@ -198,8 +200,10 @@ struct Inner {
     store: Stores,
     bus: Bus,
     clock: Clock,
-    library: Mutex<Arc<Library>>,
+    /// `None`: not loaded yet.
+    library: Mutex<Option<Arc<Library>>>,
     known: Mutex<Known>,
+    refreshing: tokio::sync::Mutex<()>,
     engine: Mutex<Option<Engine>>,
     stop_watch: Mutex<Option<DropGuard>>,
 }
@@ -212,18 +216,21 @@ impl Control {
             return Err(Refusal::ReadOnly);
         }
         let store = Stores::open(&settings.store_url, &crate::engine::identity()).await?;
-        let library = Library::load(settings.runbook_dir.as_deref());
         let control = Self(Arc::new(Inner {
             settings,
             store,
             bus: Bus::default(),
             clock,
-            library: Mutex::new(Arc::new(library)),
+            library: Mutex::default(),
             known: Mutex::default(),
+            refreshing: tokio::sync::Mutex::default(),
             engine: Mutex::default(),
             stop_watch: Mutex::default(),
         }));
-        control.refresh().await?;
+        control.find_workspace().await?;
+        if control.0.settings.door != ProcessKind::Cli {
+            drop(control.library());
+        }
         match control.0.settings.door {
             ProcessKind::Console | ProcessKind::Serve if control.0.settings.read_only => {
                 control.start_watch();
@@ -257,18 +264,6 @@ impl Control {
     #[must_use]
     pub fn clock(&self) -> Clock {
         self.0.clock
-    }
-
-    /// The loaded runbooks and the problems of the others.
-    #[must_use]
-    pub fn library(&self) -> Arc<Library> {
-        Arc::clone(
-            &self
-                .0
-                .library
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
     }
 
     /// Subscribes to changes from now on.
@@ -340,6 +335,7 @@ impl Control {
         beginning: Beginning,
     ) -> Result<Run, Refusal> {
         let scope = self.scope().await?;
+        self.refresh().await?;
         self.admit(&plan, typed)?;
         self.not_locked(&plan).await?;
         self.holds_no_secret(&plan)?;

@@ -346,6 +346,8 @@ impl<M: Model, P: FnMut(Effect)> Console<M, P> {
                 self.apply(msg).await?;
             }
         }
+        // A person waits for the first data as for the answer to a key.
+        self.pressed = Some(Instant::now());
         self.draw()
     }
 

@@ -42,7 +42,7 @@ pub(super) fn perform(args: &CheckArgs, start: &Start) -> Result<Code, Stop> {
     }
     problems.extend(start.keymap().problems);
     problems.extend(lines(
-        &Library::load(start.runbook_dir().as_deref()).problems,
+        &Library::load(start.runbook_dir().as_deref(), None).problems,
     ));
     for file in &args.files {
         problems.extend(of_file(file));
@@ -78,8 +78,11 @@ pub(super) fn perform(args: &CheckArgs, start: &Start) -> Result<Code, Stop> {
 /// wait for people. The runbooks are those of the configuration folder and among the files.
 fn of_routines(files: &[PathBuf], start: &Start) -> (Vec<Problem>, Vec<Problem>) {
     let (mut wrong, mut waits) = (Vec::new(), Vec::new());
-    let mut library = Library::of_files(&runbooks(files)).all().to_vec();
-    let folder = Library::load(start.runbook_dir().as_deref());
+    let mut library = Library::of_files(&runbooks(files))
+        .all()
+        .cloned()
+        .collect::<Vec<_>>();
+    let folder = Library::load(start.runbook_dir().as_deref(), start.cache_dir().as_deref());
     for runbook in folder.all() {
         match library.iter_mut().find(|r| r.name == runbook.name) {
             Some(built_in) if built_in.is_built_in() => *built_in = runbook.clone(),

@@ -347,8 +347,7 @@ async fn contents(report: &mut Report, control: &Control, start: &Start) {
         "runbooks",
         control
             .library()
-            .all()
-            .iter()
+            .names()
             .map(|r| r.name.as_str())
             .collect::<Vec<_>>()
             .join(", "),

@@ -30,13 +30,15 @@ pub struct ParseArgs {
 
 pub(super) async fn perform(args: &ParseArgs, start: &Start) -> Result<Code, Stop> {
     let text = args.text.join(" ");
-    let library = Library::load(start.runbook_dir().as_deref());
+    let (dir, cache) = (start.runbook_dir(), start.cache_dir());
+    let library = Library::load(dir.as_deref(), cache.as_deref());
     let stack = match &args.stack {
         Some(file) => read(file)?,
         None if start.has_store()? => stored(start).await?,
         None => Stack::default(),
     };
-    let catalogue = Catalogue::new(&stack, &library.names());
+    let runbooks: Vec<_> = library.names().cloned().collect();
+    let catalogue = Catalogue::new(&stack, &runbooks);
     let parsed = command::parse_with(&text, &args.inputs, &catalogue);
     let mut out = Out::new();
     if args.json {
@@ -62,9 +64,9 @@ fn read(file: &std::path::Path) -> Result<Stack, Stop> {
 
 async fn stored(start: &Start) -> Result<Stack, Stop> {
     let control = start.open_cli().await?;
-    let stack = control.overview().await?.stack;
+    let names = control.stack_names().await?;
     control.close(false).await;
-    Ok(stack.as_ref().clone())
+    Ok(names)
 }
 
 fn show(out: &mut Out, parsed: &Parsed) -> Result<(), Stop> {

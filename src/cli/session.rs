@@ -88,6 +88,12 @@ impl Start {
         }
     }
 
+    /// The folder of what can be derived again.
+    pub(super) fn cache_dir(&self) -> Option<PathBuf> {
+        let settings = self.settings.as_ref().ok()?;
+        Some(settings.paths.cache.clone())
+    }
+
     /// The configuration folder, even when the settings in it are wrong.
     fn config_folder(&self) -> Option<PathBuf> {
         match &self.settings {
@@ -129,6 +135,7 @@ impl Start {
             canaries: settings.canaries.clone(),
             adopt_ms: settings.adopt_ms,
             runbook_dir: Some(settings.runbook_dir.clone()),
+            cache_dir: Some(settings.paths.cache.clone()),
             door,
             context: self.context(settings),
         })

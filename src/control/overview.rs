@@ -9,13 +9,13 @@ use crate::core::base::time::Timestamp;
 use crate::core::health::change::LastChange;
 use crate::core::health::check::score::{self, Score};
 use crate::core::health::day::Day;
-use crate::core::health::observation::{TargetState, TargetSummary, current_state};
+use crate::core::health::observation::{TargetState, TargetStates, TargetSummary, current_state};
 use crate::core::run::breaker::Breaker;
 use crate::core::run::lockout::Lockout;
 use crate::core::run::need::RunNeed;
 use crate::core::run::plan::{Target, targets_of};
 use crate::core::run::summary::RunSummary;
-use crate::core::stack::service::{Stack, Verb};
+use crate::core::stack::service::{Service, Stack, Verb};
 use crate::core::stack::state::State;
 
 /// The data of the home screen, read in one go.
@@ -27,7 +27,7 @@ pub struct Overview {
     pub store_kind: String,
     pub stack: Arc<Stack>,
     /// Newest observation per target; a target without one is `unknown`.
-    pub states: Vec<(Target, TargetSummary)>,
+    pub states: TargetStates,
     /// The last 24 hours of each target. Read apart, by [`Control::days`]; empty until then.
     pub days: Arc<HashMap<Target, Day>>,
     pub score: Option<Score>,
@@ -63,12 +63,7 @@ impl Overview {
     /// The state of a target at this time, which may be later than it was read.
     #[must_use]
     pub fn current_state(&self, target: &Target, now: Timestamp) -> TargetState {
-        let summary = self
-            .states
-            .iter()
-            .find(|(t, _)| t == target)
-            .map(|(_, summary)| summary);
-        current_state(summary, now, self.stale_ms)
+        current_state(self.states.get(target), now, self.stale_ms)
     }
 
     /// Updates the score for this time, which may be later than the data was read, so that it has
@@ -101,7 +96,7 @@ impl Control {
         }
         overview.engine = engine;
         if let Some(scope) = self.known_scope() {
-            overview.states = scope.summaries().await?;
+            overview.states = scope.summaries().await?.into();
             let filter = RunFilter {
                 limit: 50,
                 ..RunFilter::default()
@@ -164,21 +159,22 @@ fn longest_probe_ms(stack: &Stack) -> i64 {
 
 /// Targets that have a probe but could not be probed in their last slot, with the reason.
 fn not_probed(stack: &Stack, states: &[(Target, TargetSummary)]) -> Vec<String> {
+    let services = stack.services.iter().map(|s| (s.name.as_str(), s));
+    let services: HashMap<&str, &Service> = services.collect();
     let probed = |target: &Target| {
-        let service = stack.service(&target.service);
-        service.is_some_and(|s| {
+        services.get(target.service.as_str()).is_some_and(|s| {
             targets_of(s).contains(target) && s.action(Verb::Probe, target.env.as_deref()).is_some()
         })
     };
-    let unknown = states
+    let mut unknown = states
         .iter()
         .filter(|(target, s)| s.latest.state == State::Unknown && probed(target));
-    let mut problems: Vec<_> = unknown
-        .map(|(target, s)| format!("{target} cannot be probed: {}", s.latest.message))
-        .collect();
-    let more = problems.len().saturating_sub(NAMED);
+    let describe = |(target, s): &(Target, TargetSummary)| {
+        format!("{target} cannot be probed: {}", s.latest.message)
+    };
+    let mut problems: Vec<_> = unknown.by_ref().take(NAMED).map(describe).collect();
+    let more = unknown.count();
     if more > 0 {
-        problems.truncate(NAMED);
         problems.push(format!(
             "{more} more targets cannot be probed; opsroom health lists them"
         ));
@@ -190,7 +186,7 @@ fn not_probed(stack: &Stack, states: &[(Target, TargetSummary)]) -> Vec<String> 
 mod tests {
     use super::*;
     use crate::core::health::observation::Observation;
-    use crate::core::stack::service::{Action, ActionCall, HttpRequest, Service};
+    use crate::core::stack::service::{Action, ActionCall, HttpRequest};
 
     fn action(verb: Verb, timeout_ms: i64) -> Action {
         Action {
@@ -255,7 +251,8 @@ mod tests {
             states: vec![
                 seen("web", 1000, State::Failing),
                 seen("api", 2000, State::Ok),
-            ],
+            ]
+            .into(),
             stale_ms: 500,
             ..Overview::default()
         };

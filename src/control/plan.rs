@@ -72,7 +72,8 @@ fn link(
     })?;
     let mut request = request(parsed, raw_text);
     request.inputs.extend(inputs.iter().cloned());
-    let mut plan = runbook::plan_in(runbook, &request, stack, library.all(), integrations);
+    let called = library.with_called(runbook);
+    let mut plan = runbook::plan_in(runbook, &request, stack, &called, integrations);
     if let Some(condition) = &parsed.only_if {
         let request = Request {
             raw_text: describe_condition(condition),
@@ -182,7 +183,7 @@ mod tests {
     }
 
     fn planned_with(parsed: &Parsed, inputs: &[(String, String)]) -> Result<Plan, String> {
-        let library = Library::load(None);
+        let library = Library::load(None, None);
         plan(
             &library,
             &stack(),

@@ -11,6 +11,7 @@ mod window;
 pub use window::{WindowRow, maintenance_line, windows_of};
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -21,7 +22,7 @@ use super::{Control, Refusal};
 use crate::core::base::suggest::nearest;
 use crate::core::base::time::Timestamp;
 use crate::core::health::day::Day;
-use crate::core::metric::rollup::{Rollup, WindowLength};
+use crate::core::metric::rollup::{Rollup, Totals, WindowLength};
 use crate::core::metric::sample::{ProbeOutcome, Sample, Trigger};
 use crate::core::routine::check::{KeptAnswer, read_kept};
 use crate::core::routine::class::FailureClass;
@@ -233,19 +234,36 @@ impl Control {
         let Some(scope) = self.known_scope() else {
             return Ok(HashMap::new());
         };
-        let stack = self.refresh().await?;
-        let numbers = scope.routines().await?;
-        let numbers: HashMap<String, i64> = numbers.into_iter().map(|r| (r.name, r.id)).collect();
-        let targets: HashMap<i64, Target> = stack
-            .services
-            .iter()
-            .flat_map(targets_of)
-            .filter_map(|target| Some((*numbers.get(&probe_name(&target))?, target)))
-            .collect();
+        let targets = self.probed_targets(&scope).await?;
         let ids: Vec<i64> = targets.keys().copied().collect();
         let mut days = days(&scope, &ids, self.0.clock.now()).await?;
         let day = |(id, target)| Some((target, days.remove(&id)?));
         Ok(targets.into_iter().filter_map(day).collect())
+    }
+
+    /// How the probes of the last 24 hours ended, of each target of the stack that was probed: the
+    /// counts of [`Control::days`] for a fraction of the work.
+    pub async fn day_totals(&self) -> Result<HashMap<Target, Totals>, Refusal> {
+        let Some(scope) = self.known_scope() else {
+            return Ok(HashMap::new());
+        };
+        let targets = self.probed_targets(&scope).await?;
+        let ids: Vec<i64> = targets.keys().copied().collect();
+        let within = last_day(self.0.clock.now());
+        let mut totals = scope.routine_totals(&ids, &within).await?;
+        let of_target = |(id, target)| Some((target, totals.remove(&id)?));
+        Ok(targets.into_iter().filter_map(of_target).collect())
+    }
+
+    /// The targets of the stack that were probed, by the numbers of their routines.
+    async fn probed_targets(&self, scope: &Scope) -> Result<HashMap<i64, Target>, Refusal> {
+        let stack = self.refresh().await?;
+        let numbers = scope.routines().await?;
+        let numbers: HashMap<String, i64> = numbers.into_iter().map(|r| (r.name, r.id)).collect();
+        let targets = stack.services.iter().flat_map(targets_of);
+        let numbered =
+            targets.filter_map(|target| Some((*numbers.get(&probe_name(&target))?, target)));
+        Ok(numbered.collect())
     }
 
     fn scheduled(&self, stack: &Stack) -> Vec<Scheduled> {
@@ -326,10 +344,14 @@ impl Control {
     }
 }
 
+fn last_day(now: Timestamp) -> Range<Timestamp> {
+    Timestamp(WindowLength::Hour.begin(now.0 - WINDOW_MS))..now
+}
+
 /// The last 24 hours of these routines, and the rest of the hour in which they begin.
 async fn days(scope: &Scope, ids: &[i64], now: Timestamp) -> Result<HashMap<i64, Day>, Refusal> {
-    let from = Timestamp(WindowLength::Hour.begin(now.0 - WINDOW_MS));
-    let windows = scope.rollups(ids, WindowLength::Hour, &(from..now)).await?;
+    let within = last_day(now);
+    let windows = scope.rollups(ids, WindowLength::Hour, &within).await?;
     let of_routine = windows.chunk_by(|one, other| one.routine == other.routine);
     Ok(of_routine
         .map(|hours| {

@@ -19,6 +19,7 @@ pub(super) async fn empty(door: ProcessKind) -> Control {
         lanes: Lanes::default(),
         canaries: Vec::new(),
         runbook_dir: None,
+        cache_dir: None,
         door,
         context: AdapterContext::default(),
     };

@@ -44,8 +44,9 @@ mod when;
 mod worth;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use self::fuzzy::NearIndex;
 use self::lexer::Text;
@@ -129,7 +130,7 @@ pub struct Why {
 }
 
 /// A runbook as the language sees it.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct RunbookName {
     pub name: String,
     /// Other names it is called by: a page's title, its path.
@@ -167,7 +168,15 @@ impl Default for Catalogue {
     }
 }
 
+/// Indexed once: it does not change while the program runs.
+static BARE: LazyLock<Catalogue> = LazyLock::new(Catalogue::default);
+
 impl Catalogue {
+    /// The language without any stack or runbook.
+    pub(crate) fn bare() -> &'static Self {
+        &BARE
+    }
+
     /// Indexes a stack and the loaded runbooks (built-in ones included).
     #[must_use]
     pub fn new(stack: &Stack, runbooks: &[RunbookName]) -> Self {

@@ -119,6 +119,12 @@ pub fn built_in() -> Vec<Runbook> {
     built_in::all().to_vec()
 }
 
+/// The runbook of that name that ships with opsroom.
+#[must_use]
+pub fn built_in_named(name: &str) -> Option<&'static Runbook> {
+    built_in::all().iter().find(|runbook| runbook.name == name)
+}
+
 /// Makes the plan. Never fails: every obstacle becomes a block risk that says how to remove it.
 #[must_use]
 pub fn plan(runbook: &Runbook, request: &Request, stack: &Stack) -> Plan {

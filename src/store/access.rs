@@ -18,7 +18,7 @@ const ROWS: &str =
     "select id, at, actor, action, object, before, after, reason from audit where workspace_id = ";
 /// The newest row; the newest after $2, and the newest of those that is of an applied stack, or of a
 /// lock. Each reads the end of an index.
-const NEWEST_ID: &str = "select coalesce(max(id), 0) from audit where workspace_id = $1";
+pub(super) const NEWEST_ID: &str = "select coalesce(max(id), 0) from audit where workspace_id = $1";
 const AFTER: &str = "select coalesce(max(id), $2), coalesce(max(case when action = $3 then id end), 0), \
      coalesce(max(case when action in ($4, $5) then id end), 0) from audit where workspace_id = $1 and id > $2";
 /// The action of the rows of an applied stack.

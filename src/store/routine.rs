@@ -23,6 +23,7 @@ mod runs;
 mod size;
 mod states;
 mod summary;
+mod totals;
 mod window;
 
 pub use compact::Compacted;

@@ -11,7 +11,7 @@ use std::ops::Range;
 use crate::core::base::time::Timestamp;
 use crate::core::health::change::LastChange;
 use crate::core::health::observation::TargetSummary;
-use crate::core::metric::rollup::WindowLength;
+use crate::core::metric::rollup::{Totals, WindowLength};
 use crate::core::metric::sample::Sample;
 use crate::core::routine::report::RoutineReport;
 use crate::core::run::approval::{Tally, Vote};
@@ -120,6 +120,16 @@ impl Scope {
     /// [`Store::routine_runs`].
     pub async fn routine_runs(&self) -> Result<Vec<RoutineRun>, StoreError> {
         self.store.routine_runs(self.workspace.id).await
+    }
+
+    /// [`Store::routine_totals`].
+    pub async fn routine_totals(
+        &self,
+        routines: &[i64],
+        within: &Range<Timestamp>,
+    ) -> Result<HashMap<i64, Totals>, StoreError> {
+        let workspace = self.workspace.id;
+        self.store.routine_totals(workspace, routines, within).await
     }
 
     /// [`Store::routine_summaries`].
@@ -509,6 +519,11 @@ impl Scope {
     /// [`Store::stack`].
     pub async fn stack(&self) -> Result<Stack, StoreError> {
         self.store.stack(self.workspace.id).await
+    }
+
+    /// [`Store::stack_names`].
+    pub async fn stack_names(&self) -> Result<Stack, StoreError> {
+        self.store.stack_names(self.workspace.id).await
     }
 
     /// [`Store::changed_stack`].

@@ -2,6 +2,7 @@
 //! transaction.
 
 pub(super) mod attached;
+mod names;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -257,6 +257,13 @@ impl App {
         })
     }
 
+    /// How many problems of the console itself there are.
+    #[must_use]
+    pub fn problem_count(&self) -> usize {
+        let reported = self.overview.as_ref().map_or(0, |o| o.problems.len());
+        usize::from(self.trouble.is_some()) + reported + self.keys.problems.len()
+    }
+
     /// All problems of the console itself.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! Home: the services, the health score and a live log; any of them on the whole screen. The view
 //! under all others.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
@@ -28,7 +28,6 @@ use crate::core::run::need::{Looked, NeedReason, RunNeed, open_needs};
 use crate::core::run::plan::Target;
 use crate::core::run::summary::RunSummary;
 use crate::core::run::{RunId, RunStatus};
-use crate::core::stack::state::State;
 
 /// The panes at home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -60,6 +59,8 @@ pub struct Home {
     matrix: Matrix,
     /// Indices of the rows that pass the filter.
     shown: Vec<usize>,
+    /// What the filter searches in each row; made with the first letter of a filter.
+    search: Option<Vec<String>>,
     /// How the person has set home; kept in the store.
     view: HomeView,
     /// It was changed and has to be kept.
@@ -92,15 +93,14 @@ impl Home {
 
     /// Number of services that fail where it counts most.
     #[must_use]
-    pub fn failing_protected(&self) -> usize {
+    pub const fn failing_protected(&self) -> usize {
         self.matrix.failing_protected()
     }
 
     /// Number of services that fail anywhere.
     #[must_use]
-    pub fn failing(&self) -> usize {
-        let fails = |row: &&ServiceRow| row.worst().now.state == State::Failing;
-        self.matrix.rows.iter().filter(fails).count()
+    pub const fn failing(&self) -> usize {
+        self.matrix.failing()
     }
 
     /// The requests to send now.
@@ -203,23 +203,32 @@ impl Home {
             max_age_ms: overview.stale_ms,
         };
         self.matrix = Matrix::new(data, self.view.sort);
+        self.search = None;
         self.needs = self.open_needs(&overview.needs, now);
         let zone = &overview.stack.timezone;
         self.maintenance = maintenance_line(&overview.maintenance, zone, now);
-        let is_known = |name: &String| overview.stack.service(name).is_some();
-        self.marked.retain(is_known);
+        if !self.marked.is_empty() {
+            let known = overview.stack.services.iter().map(|s| s.name.as_str());
+            let known: HashSet<&str> = known.collect();
+            self.marked.retain(|name| known.contains(name.as_str()));
+        }
         self.show_rows();
     }
 
     /// Applies the filter and keeps the selection on its service.
     fn show_rows(&mut self) {
-        let wanted = self.filter.text().to_lowercase();
-        let rows = self.matrix.rows.iter().enumerate();
-        self.shown = rows
-            .filter(|(_, row)| wanted.is_empty() || search_text(row).contains(&wanted))
-            .map(|(index, _)| index)
-            .collect();
-        self.stack.sync(&self.services());
+        let (wanted, rows) = (self.filter.text().to_lowercase(), &self.matrix.rows);
+        self.shown = if wanted.is_empty() {
+            (0..rows.len()).collect()
+        } else {
+            let texts = || rows.iter().map(search_text).collect();
+            let texts = self.search.get_or_insert_with(texts).iter().enumerate();
+            let found = texts.filter(|(_, text)| text.contains(&wanted));
+            found.map(|(index, _)| index).collect()
+        };
+        let shown = &self.shown;
+        self.stack
+            .sync_with(shown.len(), |at| name_at(rows, shown, at));
     }
 
     /// The services shown, in their order.
@@ -289,22 +298,28 @@ impl Home {
             (Action::CopyLine, Some(target)) => {
                 return Reaction::Ask(Effect::Copy(target.to_string()));
             }
-            _ if self.stack.act(action, &self.services(), page) => {}
+            _ if self.move_selection(action, page) => {}
             _ => return Reaction::Ignored,
         }
         Reaction::Done
     }
 
+    /// Moves the selection; false if the action is not a movement.
+    fn move_selection(&mut self, action: Action, page: usize) -> bool {
+        let (rows, shown) = (&self.matrix.rows, &self.shown);
+        let name = |at| name_at(rows, shown, at);
+        self.stack.act_with(action, shown.len(), page, name)
+    }
+
     /// Marks or unmarks the selected service and goes on to the next.
     fn mark(&mut self, page: usize) {
-        let services = self.services();
-        let Some(service) = services.get(self.stack.index()) else {
+        let Some(service) = self.selected().map(|row| row.service.clone()) else {
             return;
         };
-        if !self.marked.remove(service) {
-            self.marked.insert(service.clone());
+        if !self.marked.remove(&service) {
+            self.marked.insert(service);
         }
-        self.stack.act(Action::Down, &services, page);
+        self.move_selection(Action::Down, page);
     }
 
     /// Marks all services shown; unmarks all if they are.
@@ -319,12 +334,14 @@ impl Home {
 
     /// The menu of the marked services that are shown, or else of the selected one.
     fn verbs(&self, scene: Scene<'_>) -> Reaction {
-        let mut names = self.services();
-        if self.marked.is_empty() {
-            names = names.into_iter().skip(self.stack.index()).take(1).collect();
+        let names: Vec<String> = if self.marked.is_empty() {
+            let selected = self.selected().map(|row| row.service.clone());
+            selected.into_iter().collect()
         } else {
+            let mut names = self.services();
             names.retain(|name| self.marked.contains(name));
-        }
+            names
+        };
         let menu = scene
             .overview
             .and_then(|overview| verbs::of_services(&names, overview, scene.now));
@@ -424,6 +441,11 @@ fn open(target: Target) -> Reaction {
         name: target.service,
         env: target.env,
     })
+}
+
+/// The name of the service in this row of the list.
+fn name_at<'r>(rows: &'r [ServiceRow], shown: &[usize], at: usize) -> Option<&'r String> {
+    Some(&rows.get(*shown.get(at)?)?.service)
 }
 
 /// What the filter searches: names, owner, environments and states.

@@ -27,15 +27,21 @@ impl<K> Default for Picker<K> {
 impl<K: Clone + PartialEq> Picker<K> {
     /// Selects the object again, or the one at its index if it is gone.
     pub fn sync(&mut self, keys: &[K]) {
-        let place = |key: &Option<K>| {
-            key.as_ref()
-                .and_then(|key| keys.iter().position(|k| k == key))
+        self.sync_with(keys.len(), |index| keys.get(index));
+    }
+
+    /// [`Picker::sync`] for a list of `len` objects that is not one of keys.
+    pub fn sync_with<'k>(&mut self, len: usize, key: impl Fn(usize) -> Option<&'k K>)
+    where
+        K: 'k,
+    {
+        let place = |wanted: &Option<K>| {
+            let wanted = wanted.as_ref()?;
+            (0..len).find(|index| key(*index) == Some(wanted))
         };
         let found = place(&self.chosen).or_else(|| place(&self.key));
-        self.index = found
-            .unwrap_or(self.index)
-            .min(keys.len().saturating_sub(1));
-        self.key = keys.get(self.index).cloned();
+        self.index = found.unwrap_or(self.index).min(len.saturating_sub(1));
+        self.key = key(self.index).cloned();
         if self.chosen.is_none() {
             self.chosen.clone_from(&self.key);
         }
@@ -63,14 +69,32 @@ impl<K: Clone + PartialEq> Picker<K> {
 
     /// Moves the selection; false if the action is not a movement. `page`: number of visible rows.
     pub fn act(&mut self, action: Action, keys: &[K], page: usize) -> bool {
-        let last = keys.len().saturating_sub(1);
+        self.act_with(action, keys.len(), page, |index| keys.get(index))
+    }
+
+    /// [`Picker::act`] for a list of `len` objects that is not one of keys.
+    pub fn act_with<'k>(
+        &mut self,
+        action: Action,
+        len: usize,
+        page: usize,
+        key: impl Fn(usize) -> Option<&'k K>,
+    ) -> bool
+    where
+        K: 'k,
+    {
+        let last = len.saturating_sub(1);
         let Some(index) = moved(action, self.index, last, page) else {
             return false;
         };
-        self.index = index;
-        self.key = keys.get(index).cloned();
-        self.chosen.clone_from(&self.key);
+        self.choose(index, key(index));
         true
+    }
+
+    fn choose(&mut self, index: usize, key: Option<&K>) {
+        self.index = index;
+        self.key = key.cloned();
+        self.chosen.clone_from(&self.key);
     }
 }
 
@@ -82,9 +106,7 @@ impl<K: Clone + PartialEq> Picker<K> {
         if y < area.y || y >= area.bottom() || index >= keys.len() {
             return false;
         }
-        self.index = index;
-        self.key = keys.get(index).cloned();
-        self.chosen.clone_from(&self.key);
+        self.choose(index, keys.get(index));
         true
     }
 }
@@ -136,6 +158,28 @@ mod tests {
         assert_eq!(picker.key(), Some(&"b"), "back again");
         picker.sync(&[]);
         assert_eq!(picker.key(), None);
+    }
+
+    #[test]
+    fn a_movement_looks_at_one_object_however_long_the_list_is() {
+        let keys: Vec<String> = (0..10_000).map(|n| format!("web-{n}")).collect();
+        let mut picker = Picker::default();
+        picker.sync(&keys);
+        for (action, index) in [
+            (Action::Down, 1),
+            (Action::Bottom, 9999),
+            (Action::Up, 9998),
+            (Action::PageUp, 9959),
+        ] {
+            let looked = std::cell::Cell::new(0);
+            let key = |at: usize| {
+                looked.set(looked.get() + 1);
+                keys.get(at)
+            };
+            assert!(picker.act_with(action, keys.len(), 40, key), "{action:?}");
+            assert_eq!((picker.index(), looked.get()), (index, 1), "{action:?}");
+            assert_eq!(picker.key(), keys.get(index));
+        }
     }
 
     #[test]

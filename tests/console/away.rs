@@ -1,5 +1,6 @@
 //! For a person who is elsewhere: the title of the terminal, and notifications.
 
+use opsroom::core::health::observation::TargetStates;
 use opsroom::core::run::need::{NeedReason, RunNeed};
 use opsroom::core::run::{RunId, RunStatus};
 use opsroom::tui::facts::Facts;
@@ -50,7 +51,7 @@ fn the_title_counts_what_fails_and_runs() {
         "opsroom acme: 1 failing, 1 for you, 1 running"
     );
     console.world.overview.needs.clear();
-    console.world.overview.states.clear();
+    console.world.overview.states = TargetStates::default();
     end(&mut console, RunStatus::Succeeded);
     changed(&mut console, 0);
     assert_eq!(title(&console), "opsroom acme");

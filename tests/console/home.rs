@@ -90,7 +90,7 @@ fn the_header_drops_its_last_fact_first() {
         ..Contact::default()
     }];
     world.overview.stack = std::sync::Arc::new(stack);
-    for (target, summary) in &mut world.overview.states {
+    for (target, summary) in world.overview.states.iter_mut() {
         if target.env.as_deref() == Some("prod") {
             summary.latest.state = State::Failing;
             summary.latest.at = NOW;

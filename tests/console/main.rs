@@ -22,6 +22,7 @@ use opsroom::bus::Notice;
 use opsroom::core::base::time::Timestamp;
 use opsroom::core::command::run_ref::{Newest, RunRef};
 use opsroom::core::health::matrix::RowOrder;
+use opsroom::core::health::observation::TargetStates;
 use opsroom::core::run::act::Act;
 use opsroom::core::run::again::Again;
 use opsroom::core::run::approval::Vote;
@@ -1702,7 +1703,7 @@ fn empty_world() -> World {
         world.overview.runs,
         world.overview.states,
         world.overview.score,
-    ) = (Vec::new(), Vec::new(), None);
+    ) = (Vec::new(), TargetStates::default(), None);
     world
 }
 

@@ -219,7 +219,7 @@ fn home() -> Console {
 fn demo_world() -> World {
     let mut world = World::at_rest();
     let stack = demo_stack();
-    world.overview.states = states(&stack);
+    world.overview.states = states(&stack).into();
     world.overview.days = Arc::new(days(&world.overview.states));
     world.overview.stack = Arc::new(stack);
     world.overview.update_score(NOW);

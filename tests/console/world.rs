@@ -85,7 +85,7 @@ impl Default for World {
                 workspace: "acme".to_owned(),
                 store_kind: "sqlite".to_owned(),
                 stack: Arc::new(stack()),
-                states: states(),
+                states: states().into(),
                 days: Arc::new(days()),
                 score: Some(score()),
                 stale_ms: 15 * 60_000,

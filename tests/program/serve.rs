@@ -52,7 +52,9 @@ impl Home {
             lease_ms: 3000,
             lanes: opsroom::core::run::queue::Lanes::default(),
             adopt_ms: 900_000,
+            canaries: Vec::new(),
             runbook_dir: Some(dir.path().join("runbooks")),
+            cache_dir: Some(dir.path().join("cache")),
             door: ProcessKind::Console,
             context: AdapterContext::default(),
         };
@@ -199,7 +201,7 @@ async fn runbooks_written_meanwhile_are_loaded_by_a_reload() {
     let folder = home.dir.path().join("runbooks");
     std::fs::create_dir(&folder).unwrap();
     std::fs::write(folder.join("tidy.md"), "# Tidy\n\n```sh\nls\n```\n").unwrap();
-    let before = home.control.library().all().len();
+    let before = home.control.library().count();
     assert!(home.control.library().get("tidy").is_none());
     let mut news = home.control.subscribe();
     assert_eq!(home.control.reload().await.unwrap(), before + 1);

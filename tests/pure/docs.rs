@@ -281,7 +281,13 @@ fn the_routines_of_the_manual_are_read_and_run() {
 fn the_manuals_phrases_are_understood() {
     let page = page("phrases");
     let stack = config::stack::read("acme.toml", include_str!("../fixtures/acme.toml")).unwrap();
-    let catalogue = command::Catalogue::new(&stack, &Library::load(None).names());
+    let catalogue = command::Catalogue::new(
+        &stack,
+        &Library::load(None, None)
+            .names()
+            .cloned()
+            .collect::<Vec<_>>(),
+    );
     let rows = page.lines().filter(|line| line.starts_with("| `"));
     let phrases: Vec<_> = rows
         .flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2))

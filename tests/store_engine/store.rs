@@ -11,6 +11,7 @@ mod artifacts;
 mod changes;
 mod control;
 mod entry;
+mod growth;
 mod history;
 mod home;
 mod journal;
@@ -291,6 +292,8 @@ suite! {
         twenty_runs_that_wait_are_shown_whole_and_the_rest_by_number, a_run_that_waits_is_started_or_dropped_by_a_person,
         the_overview_is_what_the_store_has, a_process_waits_for_its_runs_and_stops_with_or_without_them,
         a_run_of_a_dead_engine_is_found_within_its_lease, an_empty_store_shows_nothing;
+    growth: a_start_asks_as_often_and_reads_no_more_than_it_shows, an_unchanged_stack_is_read_once,
+        a_letter_in_the_bar_reads_no_stack, the_names_of_a_stack_are_enough_to_read_a_phrase;
     opening: a_closed_store_refuses, reopening_finds_everything, racing_openers, a_newer_schema_is_refused,
         another_builds_schema_is_refused, earlier_runs_get_what_lists_show;
 }

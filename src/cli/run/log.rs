@@ -219,7 +219,7 @@ async fn view(
         follow |= live;
     }
     let timezone = match &control {
-        Some(control) => Some(control.overview().await?.stack.timezone.clone()),
+        Some(control) => Some(control.stack().await?.timezone.clone()),
         None => None,
     };
     Ok(Next::View(Box::new(View {

@@ -69,8 +69,9 @@ pub(in crate::cli) async fn perform(args: &RunsArgs, start: &Start) -> Result<Co
         unreadable,
         ..
     } = control.runs(&filter).await?;
-    if runs.is_empty() && unreadable.is_empty() {
-        let stack = control.overview().await?.stack;
+    let is_named = args.env.is_some() || args.service.is_some() || args.runbook.is_some();
+    if is_named && runs.is_empty() && unreadable.is_empty() {
+        let stack = control.stack().await?;
         let library = control.library();
         for (option, requested, known) in [
             (
@@ -90,7 +91,7 @@ pub(in crate::cli) async fn perform(args: &RunsArgs, start: &Start) -> Result<Co
             (
                 "--runbook",
                 &args.runbook,
-                library.all().iter().map(|r| &*r.name).collect(),
+                library.names().map(|r| &*r.name).collect(),
             ),
         ] {
             known_name(option, requested.as_deref(), &known)?;

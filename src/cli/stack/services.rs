@@ -1,6 +1,6 @@
 //! `opsroom services`: the inventory with the latest state of every target.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 
 use serde::Serialize;
 
@@ -11,6 +11,7 @@ use crate::control::{EnginePlace, Overview};
 use crate::core::base::suggest::nearest;
 use crate::core::base::time::{Timestamp, human_ms};
 use crate::core::health::observation::TargetSummary;
+use crate::core::metric::rollup::Totals;
 use crate::core::run::plan::Target;
 use crate::core::stack::service::{Service, Stack};
 use crate::core::stack::state::State;
@@ -60,24 +61,22 @@ struct Looked<'a> {
 
 pub(in crate::cli) async fn perform(args: &ServicesArgs, start: &Start) -> Result<Code, Stop> {
     let control = start.open_cli().await?;
-    let mut overview = control.overview().await?;
-    overview.days = Arc::new(control.days().await?);
-    let (simulated, read_only) = (control.settings().simulated, control.settings().read_only);
+    let overview = control.overview().await?;
+    let known = Known {
+        days: control.day_totals().await?,
+        simulated: control.settings().simulated,
+        overview,
+    };
+    let (overview, read_only) = (&known.overview, control.settings().read_only);
     control.close(false).await;
     let services = chosen(args, &overview.stack)?;
     let env = args.env.as_deref();
     let mut out = Out::new();
     if args.json {
-        let listed: Vec<_> = services
-            .iter()
-            .map(|s| listed(s, env, (&overview, simulated)))
-            .collect();
+        let listed: Vec<_> = services.iter().map(|s| listed(s, env, &known)).collect();
         out.json(&listed)?;
     } else {
-        let rows: Vec<_> = services
-            .iter()
-            .flat_map(|s| rows(s, env, &overview))
-            .collect();
+        let rows: Vec<_> = services.iter().flat_map(|s| rows(s, env, &known)).collect();
         out.table(
             [
                 "SERVICE",
@@ -131,16 +130,21 @@ fn chosen<'a>(args: &ServicesArgs, stack: &'a Stack) -> Result<Vec<&'a Service>,
         .collect())
 }
 
-fn listed<'a>(
-    service: &'a Service,
-    only: Option<&str>,
-    (overview, simulated): (&'a Overview, bool),
-) -> Listed<'a> {
+/// What the list is made of.
+struct Known {
+    overview: Overview,
+    /// How the probes of the last 24 hours ended.
+    days: HashMap<Target, Totals>,
+    simulated: bool,
+}
+
+fn listed<'a>(service: &'a Service, only: Option<&str>, known: &'a Known) -> Listed<'a> {
+    let overview = &known.overview;
     let targets = environments(service)
         .filter(|env| only.is_none() || *env == only)
         .map(|env| {
             let summary = summary(overview, service, env);
-            let day = overview.days.get(&target(service, env));
+            let day = known.days.get(&target(service, env));
             let current_state = overview.current_state(&target(service, env), overview.at);
             Looked {
                 env,
@@ -150,8 +154,8 @@ fn listed<'a>(
                     .seen_at
                     .map(|at| overview.at.ms_since(at).max(0)),
                 detail: current_state.detail,
-                uptime_pct: day.and_then(|day| day.uptime_pct),
-                samples: day.map_or(0, |day| day.samples),
+                uptime_pct: day.and_then(Totals::uptime_pct),
+                samples: day.map_or(0, Totals::answered),
                 summary,
             }
         })
@@ -161,17 +165,18 @@ fn listed<'a>(
         targets,
         engine: overview.engine.name(),
         derived_at: overview.at,
-        simulated,
+        simulated: known.simulated,
     }
 }
 
-fn rows(service: &Service, only: Option<&str>, overview: &Overview) -> Vec<[String; 6]> {
+fn rows(service: &Service, only: Option<&str>, known: &Known) -> Vec<[String; 6]> {
+    let overview = &known.overview;
     let row = |env: Option<&str>| {
         let summary = summary(overview, service, env);
         let current_state = overview.current_state(&target(service, env), overview.at);
         let state = current_state.state;
-        let day = overview.days.get(&target(service, env));
-        let uptime = day.and_then(|day| day.uptime_pct);
+        let day = known.days.get(&target(service, env));
+        let uptime = day.and_then(Totals::uptime_pct);
         let seen = summary.map(|s| match state {
             State::Unknown => current_state.detail,
             _ => format!(
@@ -217,10 +222,5 @@ fn summary<'a>(
     service: &Service,
     env: Option<&str>,
 ) -> Option<&'a TargetSummary> {
-    let wanted = target(service, env);
-    overview
-        .states
-        .iter()
-        .find(|(target, _)| *target == wanted)
-        .map(|(_, summary)| summary)
+    overview.states.get(&target(service, env))
 }

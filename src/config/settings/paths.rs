@@ -15,11 +15,13 @@ pub struct Paths {
     pub data: PathBuf,
     /// Logs.
     pub state: PathBuf,
+    /// What can be derived again, and may be deleted at any time.
+    pub cache: PathBuf,
 }
 
 impl Paths {
-    /// `$XDG_CONFIG_HOME`, `$XDG_DATA_HOME` and `$XDG_STATE_HOME`, with the usual defaults below
-    /// the home folder.
+    /// `$XDG_CONFIG_HOME`, `$XDG_DATA_HOME`, `$XDG_STATE_HOME` and `$XDG_CACHE_HOME`, with the usual
+    /// defaults below the home folder.
     ///
     /// The `etcetera` crate finds the home folder when `HOME` is not set. It cannot read variables
     /// from another environment than the process's, so that part is here.
@@ -52,6 +54,7 @@ impl Paths {
             config: base("XDG_CONFIG_HOME", ".config"),
             data: base("XDG_DATA_HOME", ".local/share"),
             state: base("XDG_STATE_HOME", ".local/state"),
+            cache: base("XDG_CACHE_HOME", ".cache"),
             home,
         })
     }

@@ -44,7 +44,8 @@ impl Planner for RunbookPlanner {
         let inner = self.0.upgrade().ok_or("opsroom is about to end")?;
         let control = Control(inner);
         let integrations = &control.0.settings.context.integrations;
-        let plan = routine_plan(routine, stack, control.library().all(), integrations)
+        let library = control.library().of_routines([routine]);
+        let plan = routine_plan(routine, stack, &library, integrations)
             .ok_or_else(|| format!("{} runs no runbook", routine.name))?
             .map_err(|problems| lines(&problems))?;
         let kept = control.holds_no_secret(&plan);
@@ -61,7 +62,8 @@ impl Control {
     /// What stands against the runbooks of the routines of a stack.
     fn routine_problems(&self, stack: &Stack) -> Vec<RoutineProblem> {
         let integrations = &self.0.settings.context.integrations;
-        routine_problems(stack, self.library().all(), integrations)
+        let library = self.library().of_routines(&stack.routines);
+        routine_problems(stack, &library, integrations)
     }
 
     /// Refuses a change after which a routine could not run its runbook. What stood against it before

@@ -96,9 +96,8 @@ impl Control {
             match of {
                 Lockable::Runbook(name) => {
                     let library = self.library();
-                    if library.get(name).is_none() {
-                        let names: Vec<&str> =
-                            library.all().iter().map(|r| r.name.as_str()).collect();
+                    if !library.has(name) {
+                        let names: Vec<&str> = library.names().map(|r| r.name.as_str()).collect();
                         return Err(unknown("runbook", name, &names));
                     }
                     found.push(of.clone());

@@ -101,7 +101,7 @@ impl Control {
         let library = self.library();
         let last = match self.known_scope() {
             Some(scope) => {
-                let names: Vec<&str> = library.all().iter().map(|r| r.name.as_str()).collect();
+                let names: Vec<&str> = library.names().map(|r| r.name.as_str()).collect();
                 scope.last_runs(&names).await?
             }
             None => std::collections::HashMap::new(),
@@ -110,7 +110,7 @@ impl Control {
             entry: runbook.entry(),
             last: last.get(&runbook.name).map(LastRun::from),
         };
-        Ok(library.all().iter().map(row).collect())
+        Ok(library.all().map(row).collect())
     }
 
     /// A runbook, by its name in any case.
@@ -118,11 +118,12 @@ impl Control {
         let library = self.library();
         let exact = library.get(name);
         let alike = || {
-            let mut all = library.all().iter();
-            all.find(|runbook| runbook.name.eq_ignore_ascii_case(name))
+            let mut all = library.names();
+            let alike = all.find(|known| known.name.eq_ignore_ascii_case(name))?;
+            library.get(&alike.name)
         };
         let Some(runbook) = exact.or_else(alike) else {
-            let names: Vec<&str> = library.all().iter().map(|r| r.name.as_str()).collect();
+            let names: Vec<&str> = library.names().map(|r| r.name.as_str()).collect();
             let hint = nearest(name, &names).map_or_else(
                 || "`opsroom runbooks` lists them".to_owned(),
                 |near| format!("did you mean {near}?"),

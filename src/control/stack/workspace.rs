@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use crate::bus::Notice;
 use crate::control::runbook::Library;
-use crate::control::{Control, ProcessKind, Refusal};
+use crate::control::{Control, ProcessKind, Refusal, Settings};
 use crate::core::command::Catalogue;
 use crate::core::stack::service::Stack;
 use crate::store::Workspace;
@@ -19,32 +19,39 @@ pub(in crate::control) struct Known {
     pub catalogue: Option<Arc<Catalogue>>,
 }
 
+fn load(settings: &Settings) -> Library {
+    let (dir, cache) = (&settings.runbook_dir, &settings.cache_dir);
+    Library::load(dir.as_deref(), cache.as_deref())
+}
+
 impl Control {
     /// The catalogue of the command language for the present stack and runbooks.
     pub async fn catalogue(&self) -> Result<Arc<Catalogue>, Refusal> {
         let stack = self.refresh().await?;
+        if let Some(catalogue) = &self.known().catalogue {
+            return Ok(Arc::clone(catalogue));
+        }
+        let names: Vec<_> = self.library().names().cloned().collect();
+        let catalogue = Arc::new(Catalogue::new(&stack, &names));
         let mut known = self.known();
-        let catalogue = known
-            .catalogue
-            .get_or_insert_with(|| Arc::new(Catalogue::new(&stack, &self.library().names())));
-        Ok(Arc::clone(catalogue))
+        // Another one may have been applied meanwhile.
+        if Arc::ptr_eq(&known.stack, &stack) {
+            known.catalogue = Some(Arc::clone(&catalogue));
+        }
+        Ok(catalogue)
     }
 
     /// Reads the runbooks again, and publishes that as a stack change. Returns how many there are
     /// now.
     pub async fn reload(&self) -> Result<usize, Refusal> {
-        let dir = self.0.settings.runbook_dir.clone();
-        let library = tokio::task::spawn_blocking(move || Library::load(dir.as_deref()))
+        let settings = self.0.settings.clone();
+        let library = tokio::task::spawn_blocking(move || load(&settings))
             .await
             .map_err(|error| {
                 Refusal::Invalid(format!("the runbooks were not read again: {error}"))
             })?;
-        let count = library.all().len();
-        *self
-            .0
-            .library
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(library);
+        let count = library.count();
+        *self.loaded() = Some(Arc::new(library));
         self.known().catalogue = None;
         self.0.bus.publish(Notice::Stack);
         Ok(count)
@@ -55,31 +62,50 @@ impl Control {
         Ok(self.scope().await?.stack().await?)
     }
 
-    /// Rereads the stack if it has another revision, and drops the catalogue then.
+    /// The stack as the store has it now.
+    pub async fn stack(&self) -> Result<Arc<Stack>, Refusal> {
+        self.refresh().await
+    }
+
+    /// The stack of the store with nothing but what a phrase can name.
+    pub async fn stack_names(&self) -> Result<Stack, Refusal> {
+        match self.find_workspace().await? {
+            Some(workspace) => Ok(self.0.store.scope(workspace).stack_names().await?),
+            None => Ok(Stack::default()),
+        }
+    }
+
+    /// The stack as the store has it now, which is read when it has changed; then the catalogue is
+    /// dropped.
     pub(in crate::control) async fn refresh(&self) -> Result<Arc<Stack>, Refusal> {
-        let Some(workspace) = self.resolve_workspace().await? else {
+        let Some(workspace) = self.find_workspace().await? else {
             return Ok(Arc::clone(&self.known().stack));
         };
-        let scope = self.0.store.scope(workspace.clone());
-        let revision = self.known().revision;
-        let changed = scope.changed_stack(revision).await?;
+        // One at a time: a slow one never brings an older stack back, and those that wait read nothing.
+        let _alone = self.0.refreshing.lock().await;
+        let seen = self.known().revision;
+        let changed = self.0.store.scope(workspace).changed_stack(seen).await?;
         let mut known = self.known();
-        let appeared = known.workspace.is_none();
-        // Another read may have found a newer one meanwhile.
-        if let Some(found) = changed.filter(|found| known.revision < Some(found.revision)) {
+        if let Some(found) = changed {
             known.revision = Some(found.revision);
             if *known.stack != found.stack {
                 known.stack = Arc::new(found.stack);
                 known.catalogue = None;
             }
         }
-        let workspace = known.workspace.insert(workspace).id;
-        let stack = Arc::clone(&known.stack);
-        drop(known);
+        Ok(Arc::clone(&known.stack))
+    }
+
+    /// The workspace this process works in, as soon as there is one. Its routines run from then on.
+    pub(in crate::control) async fn find_workspace(&self) -> Result<Option<Workspace>, Refusal> {
+        let Some(workspace) = self.resolve_workspace().await? else {
+            return Ok(None);
+        };
+        let appeared = self.known().workspace.replace(workspace.clone()).is_none();
         if appeared && let Some(engine) = self.engine() {
-            engine.run_routines(workspace, self.0.settings.pulse_ms);
+            engine.run_routines(workspace.id, self.0.settings.pulse_ms);
         }
-        Ok(stack)
+        Ok(Some(workspace))
     }
 
     pub(in crate::control) async fn resolve_workspace(&self) -> Result<Option<Workspace>, Refusal> {
@@ -118,6 +144,21 @@ impl Control {
 
     pub(in crate::control) fn workspace(&self) -> Option<Workspace> {
         self.known().workspace.clone()
+    }
+
+    /// The runbooks and the problems of files that did not load. A subcommand loads them when it asks
+    /// for them first.
+    #[must_use]
+    pub fn library(&self) -> Arc<Library> {
+        let mut loaded = self.loaded();
+        Arc::clone(loaded.get_or_insert_with(|| Arc::new(load(&self.0.settings))))
+    }
+
+    fn loaded(&self) -> std::sync::MutexGuard<'_, Option<Arc<Library>>> {
+        self.0
+            .library
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(in crate::control) fn known(&self) -> std::sync::MutexGuard<'_, Known> {

@@ -1,7 +1,9 @@
 //! A mistake in a file that people write.
 
+use serde::{Deserialize, Serialize};
+
 /// A problem in a file: its place and how to fix it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Problem {
     pub file: String,
     /// From 1; 0 when it is about the whole file.

@@ -120,12 +120,12 @@ fn is_whole(r: &Reading<'_>, hit: &Hit) -> bool {
 
 /// See [`super::begins_like`]. Checks every alternative of the phrase.
 pub(super) fn begins_like(phrase: &str) -> Option<(String, &'static str)> {
-    let catalogue = Catalogue::default();
+    let catalogue = Catalogue::bare();
     lexicon().pattern(phrase).iter().find_map(|pattern| {
         let sample = example(pattern);
         let text = Text::new(&sample, lexicon());
-        let spans = Spans::new(&text, &catalogue);
-        let reading = Reading::new(&text, &catalogue, lexicon(), &spans, 0..text.words.len());
+        let spans = Spans::new(&text, catalogue);
+        let reading = Reading::new(&text, catalogue, lexicon(), &spans, 0..text.words.len());
         let (_, hit) = verb::opening(&reading, 0).filter(|(_, hit)| !hit.noun)?;
         let words: Vec<&str> = hit.found.used.iter().map(|&i| reading.word(i)).collect();
         Some((words.join(" "), hit.intents.first()?.name))

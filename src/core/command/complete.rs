@@ -110,6 +110,10 @@ struct List<'a> {
 }
 
 impl List<'_> {
+    const fn is_full(&self) -> bool {
+        self.found.len() >= self.limit
+    }
+
     fn add(&mut self, start: usize, word: &str, kind: &'static str) {
         let line = format!("{}{word}", &self.text[..start]);
         if self.found.len() < self.limit
@@ -249,16 +253,25 @@ impl Slot {
                         }
                     }
                     // Canonical names first; an alias only once its first letters are typed.
-                    for entry in entries().filter(|e| e.shown == e.canonical) {
+                    let begun = || entries().filter(|e| e.key.starts_with(prefix));
+                    for entry in begun().filter(|e| e.shown == e.canonical) {
+                        if out.is_full() {
+                            return;
+                        }
                         offer_phrase(&entry.key, &entry.shown, prefix, start, entry.kind, out);
                     }
                     // A complete name is not extended: "prod" does not become "production".
                     let whole = |e: &Entry| {
                         entries().any(|o| o.key == prefix && o.canonical == e.canonical)
                     };
-                    for entry in entries()
-                        .filter(|e| e.shown != e.canonical && !prefix.is_empty() && !whole(e))
-                    {
+                    let aliases = begun().filter(|e| e.shown != e.canonical && !prefix.is_empty());
+                    for entry in aliases {
+                        if out.is_full() {
+                            return;
+                        }
+                        if whole(entry) {
+                            continue;
+                        }
                         offer_phrase(&entry.key, &entry.shown, prefix, start, entry.kind, out);
                     }
                 }

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
+use crate::base::text;
 use crate::base::time::Timestamp;
 use crate::health::change::LastChange;
 use crate::health::check::score::is_protected;
@@ -184,6 +185,9 @@ pub struct Matrix {
     /// In the order of the stack, protected ones last.
     pub columns: Vec<Column>,
     pub rows: Vec<ServiceRow>,
+    failing: usize,
+    failing_protected: usize,
+    longest_name: usize,
 }
 
 impl Matrix {
@@ -201,7 +205,7 @@ impl Matrix {
         }
         let mut matrix = Self {
             columns: columns(data.stack),
-            rows: Vec::new(),
+            ..Self::default()
         };
         for service in &data.stack.services {
             let cells: Vec<Cell> = targets_of(service)
@@ -219,7 +223,33 @@ impl Matrix {
             });
         }
         matrix.sort(sort);
+        matrix.count();
         matrix
+    }
+
+    /// Counted once, because every frame shows it.
+    fn count(&mut self) {
+        let rows = || self.rows.iter();
+        let fails = |row: &&ServiceRow| row.worst().now.state == State::Failing;
+        let protected = |row: &&ServiceRow| row.worst().rank() == Rank::FailingProtected;
+        let longest = rows().map(|row| text::width(&row.service)).max();
+        (self.failing, self.failing_protected, self.longest_name) = (
+            rows().filter(fails).count(),
+            rows().filter(protected).count(),
+            longest.unwrap_or(0),
+        );
+    }
+
+    /// Number of services that fail anywhere.
+    #[must_use]
+    pub const fn failing(&self) -> usize {
+        self.failing
+    }
+
+    /// The width of the longest name of a service, cells.
+    #[must_use]
+    pub const fn longest_name(&self) -> usize {
+        self.longest_name
     }
 
     /// Sorts the rows; equal ones keep the order of the stack.
@@ -252,9 +282,8 @@ impl Matrix {
 
     /// Number of services that fail where it counts most.
     #[must_use]
-    pub fn failing_protected(&self) -> usize {
-        let fails = |row: &&ServiceRow| row.worst().rank() == Rank::FailingProtected;
-        self.rows.iter().filter(fails).count()
+    pub const fn failing_protected(&self) -> usize {
+        self.failing_protected
     }
 }
 

@@ -1,5 +1,7 @@
 //! Observations: the result of a probe of a service in an environment, with its time and run.
 
+use std::ops::Deref;
+
 use serde::{Deserialize, Serialize};
 
 use crate::base::time::{self, Timestamp};
@@ -29,6 +31,39 @@ pub struct TargetSummary {
     pub seen: Option<Seen>,
     /// The first observation of the unbroken row of observations in the state of `latest`.
     pub since: Timestamp,
+}
+
+/// The stored states of targets, each found by its target.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TargetStates(Vec<(Target, TargetSummary)>);
+
+impl TargetStates {
+    /// The stored state of a target.
+    #[must_use]
+    pub fn get(&self, target: &Target) -> Option<&TargetSummary> {
+        let at = self.0.binary_search_by(|(known, _)| known.cmp(target));
+        Some(&self.0.get(at.ok()?)?.1)
+    }
+
+    /// Each state, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&Target, &mut TargetSummary)> {
+        self.0.iter_mut().map(|(target, state)| (&*target, state))
+    }
+}
+
+impl From<Vec<(Target, TargetSummary)>> for TargetStates {
+    fn from(mut states: Vec<(Target, TargetSummary)>) -> Self {
+        states.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Self(states)
+    }
+}
+
+impl Deref for TargetStates {
+    type Target = [(Target, TargetSummary)];
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
 }
 
 /// Time and state of the last answered probe of a target.

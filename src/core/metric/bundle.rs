@@ -10,7 +10,7 @@ use std::hash::BuildHasher;
 
 use super::Damaged;
 use super::bytes::{self, put, unzigzag, zigzag};
-use super::rollup::Rollup;
+use super::rollup::{Rollup, Totals};
 
 /// Routines a bundle: their numbers divided by this are the same.
 pub const ROUTINES: i64 = 64;
@@ -51,6 +51,25 @@ pub fn merge_into<S: BuildHasher>(
         let mut part = reader.part(length)?;
         if let Some(rollup) = wanted.get_mut(&routine) {
             rollup.merge_from(&mut part)?;
+        }
+    }
+    reader.finished()
+}
+
+/// Merges the counts of a bundle into those of `wanted`, without reading latencies and sketches. After
+/// an error some may have been merged.
+pub fn totals_into<S: BuildHasher>(
+    block: &[u8],
+    wanted: &mut HashMap<i64, Totals, S>,
+) -> Result<(), Damaged> {
+    let mut reader = bytes::open(block)?;
+    let (n, mut routine) = (reader.number()?, 0_i64);
+    for _ in 0..n {
+        routine = routine.wrapping_add(unzigzag(reader.number()?));
+        let length = reader.narrow()?;
+        let mut part = reader.part(length)?;
+        if let Some(totals) = wanted.get_mut(&routine) {
+            totals.merge(&Totals::read(&mut part)?);
         }
     }
     reader.finished()
@@ -105,6 +124,15 @@ mod tests {
                 expected.merge(bundle.get(&routine).unwrap_or(&Rollup::default()));
             }
             prop_assert_eq!(wanted, HashMap::from([(routine, expected)]));
+        }
+
+        #[test]
+        fn counts_are_those_of_the_rollups(bundle in any_bundle()) {
+            let mut wanted: HashMap<i64, Totals> =
+                bundle.keys().skip(1).map(|routine| (*routine, Totals::default())).collect();
+            totals_into(&pack(&bundle), &mut wanted).unwrap();
+            let expected = bundle.iter().skip(1).map(|(routine, rollup)| (*routine, rollup.totals));
+            prop_assert_eq!(wanted, expected.collect::<HashMap<_, _>>());
         }
 
         #[test]

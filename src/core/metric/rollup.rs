@@ -157,7 +157,7 @@ impl Totals {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, Damaged> {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Damaged> {
         let mut totals = Self {
             ok: reader.number()?,
             degraded: reader.number()?,

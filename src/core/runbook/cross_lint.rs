@@ -7,7 +7,6 @@ use super::definition::Origin;
 use super::{Runbook, built_in, call};
 use crate::base::problem::Problem;
 use crate::command::{Catalogue, ParseOutcome, begins_like, parse};
-use crate::stack::service::Stack;
 
 /// Checks runbooks against each other; those that ship with opsroom are taken as right.
 #[must_use]
@@ -59,7 +58,7 @@ fn problem(runbook: &Runbook, line: usize, key: &str, message: String) -> Proble
 }
 
 fn phrases(runbooks: &[Runbook], problems: &mut Vec<Problem>) {
-    let bare = Catalogue::new(&Stack::default(), &[]);
+    let bare = Catalogue::bare();
     let mut seen: BTreeMap<String, &Runbook> = BTreeMap::new();
     let (ours, theirs): (Vec<&Runbook>, Vec<&Runbook>) =
         runbooks.iter().partition(|r| is_built_in(r));
@@ -84,7 +83,7 @@ fn phrases(runbooks: &[Runbook], problems: &mut Vec<Problem>) {
                     seen.insert(folded, runbook);
                     // The phrase of a page is its title, which was checked when it got it.
                     let own = !is_built_in(runbook) && runbook.definition.origin == Origin::Runbook;
-                    if let Some(message) = taken(phrase, &bare).filter(|_| own) {
+                    if let Some(message) = taken(phrase, bare).filter(|_| own) {
                         problems.push(problem(runbook, line, "phrases", message));
                     }
                 }
@@ -191,6 +190,7 @@ mod tests {
     use crate::integration::Integrations;
     use crate::run::plan::RiskLevel;
     use crate::runbook::{Request, plan_in};
+    use crate::stack::service::Stack;
 
     fn book(name: &str, phrases: &[&str], calls: &[&str]) -> Runbook {
         let mut text = format!(

@@ -11,7 +11,6 @@ use super::page_name::{self, path_and_stem};
 use crate::base::problem::Problem;
 use crate::base::text::show;
 use crate::command::Catalogue;
-use crate::stack::service::Stack;
 
 /// Gives each page a name of its own, independent of the order of the files. `folder`: where they
 /// were loaded from. A shadowed name is a problem of its page.
@@ -131,7 +130,7 @@ fn own_word(runbook: &Runbook, name: &str) -> Problem {
 /// A title only one page has, and no runbook as its name, is a name too, and one of several words a
 /// phrase. Other names that several pages share are dropped.
 fn titles(runbooks: &mut [Runbook], used: &BTreeSet<String>, problems: &mut Vec<Problem>) {
-    let bare = Catalogue::new(&Stack::default(), &[]);
+    let bare = Catalogue::bare();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for runbook in runbooks.iter() {
         for name in runbook.also.iter().chain([&runbook.title]) {
@@ -153,7 +152,7 @@ fn titles(runbooks: &mut [Runbook], used: &BTreeSet<String>, problems: &mut Vec<
             let taken = if title.is_none() && own != runbook.name.to_lowercase() {
                 Some("is also the title or name of another runbook".to_owned())
             } else {
-                meaning(&own, &bare).map(|intent| format!("already means {intent}"))
+                meaning(&own, bare).map(|intent| format!("already means {intent}"))
             };
             match taken {
                 Some(why) => problems.push(no_phrase(runbook, &why)),

@@ -78,6 +78,7 @@ async fn interrupted(home: &std::path::Path) -> (Control, RunId) {
         canaries: Vec::new(),
         adopt_ms: 900_000,
         runbook_dir: None,
+        cache_dir: None,
         door: ProcessKind::Console,
         context: AdapterContext::default(),
     };

@@ -41,11 +41,7 @@ const STRIP: (usize, usize) = (8, 24);
 /// The summary of a target.
 #[must_use]
 pub fn summary<'a>(overview: &'a Overview, target: &Target) -> Option<&'a TargetSummary> {
-    overview
-        .states
-        .iter()
-        .find(|(t, _)| t == target)
-        .map(|(_, summary)| summary)
+    overview.states.get(target)
 }
 
 /// `99.98`, or `–` without observations.
@@ -165,8 +161,7 @@ impl Widths {
                 (column.clone(), head, used)
             })
             .collect();
-        let longest = matrix.rows.iter().map(|r| text::width(&r.service)).max();
-        let name = longest.unwrap_or(0).clamp(NAME.0, NAME.1) + 1;
+        let name = matrix.longest_name().clamp(NAME.0, NAME.1) + 1;
         let room = width.saturating_sub(LEAD + NAME.0 + 1 + SINCE);
         let used = |envs: &[(Column, String, usize)]| envs.iter().map(|e| e.2).sum::<usize>();
         let all = envs.len();

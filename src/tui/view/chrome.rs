@@ -50,7 +50,7 @@ pub fn title(app: &App, area: Rect, canvas: &mut Canvas<'_>) {
     } else {
         format!("{}Z ", &clock[..5])
     };
-    let problems = app.problems().len();
+    let problems = app.problem_count();
     let mark = if problems == 0 {
         String::new()
     } else {

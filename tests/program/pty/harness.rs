@@ -81,11 +81,12 @@ pub const OFF: [&str; 12] = [
 ];
 
 /// The folders of a console: environment variable, and folder in its home.
-pub const FOLDERS: [(&str, &str); 4] = [
+pub const FOLDERS: [(&str, &str); 5] = [
     ("HOME", ""),
     ("XDG_CONFIG_HOME", "config"),
     ("XDG_DATA_HOME", "data"),
     ("XDG_STATE_HOME", "state"),
+    ("XDG_CACHE_HOME", "cache"),
 ];
 
 /// Timeout of every wait.

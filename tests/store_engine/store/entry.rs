@@ -55,6 +55,7 @@ pub fn settings(place: &Place) -> Settings {
         lanes: opsroom::core::run::queue::Lanes::default(),
         canaries: Vec::new(),
         runbook_dir: None,
+        cache_dir: None,
         adopt_ms: 0,
         door: ProcessKind::Cli,
         context: AdapterContext::default(),
@@ -1699,6 +1700,7 @@ pub async fn a_runbook_that_grew_too_large_is_shown_without_its_text(place: Plac
     std::fs::write(&file, text).unwrap();
     let control = open(Settings {
         runbook_dir: Some(folder.path().to_owned()),
+        cache_dir: None,
         ..settings(&place)
     })
     .await;

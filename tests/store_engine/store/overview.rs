@@ -440,6 +440,12 @@ pub async fn the_overview_is_what_the_store_has(place: Place) {
         "of the last 24 hours"
     );
     assert_eq!(day.p95_ms, Some(5));
+    let totals = control.day_totals().await.unwrap();
+    let counted = &totals[&target];
+    assert_eq!(
+        (totals.len(), counted.answered(), counted.uptime_pct()),
+        (1, day.samples, day.uptime_pct)
+    );
     let now = Clock::System.now();
     let hours: Vec<_> = day.last(24, now).flatten().collect();
     assert_eq!(hours, [State::Failing, State::Ok]);

@@ -1,9 +1,9 @@
 //! Results of probes: written by flushes, moved by compaction, read as one, deleted when old.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use opsroom::core::base::time::Timestamp;
-use opsroom::core::metric::rollup::{Rollup, WindowLength};
+use opsroom::core::metric::rollup::{Rollup, Totals, WindowLength};
 use opsroom::core::metric::sample::{ProbeOutcome, Probed, Sample};
 use opsroom::core::metric::{DAY_MS, HOUR_MS, MINUTE_MS};
 use opsroom::core::stack::state::State;
@@ -143,6 +143,22 @@ async fn check(place: &Place, probed: &[Probed]) {
 /// A window that begins before the end of what was asked for is whole.
 async fn whole_windows(place: &Place, of: &BTreeMap<i64, Vec<Sample>>) {
     let ids: Vec<i64> = of.keys().copied().collect();
+    for within in [MONDAY..MONDAY + HOUR_MS + 1, 0..i64::MAX] {
+        let within = Timestamp(within.start)..Timestamp(within.end);
+        let found = place
+            .store
+            .routine_totals(place.workspace, &ids, &within)
+            .await
+            .unwrap();
+        let mut expected: HashMap<i64, Totals> = HashMap::new();
+        for (routine, samples) in of {
+            let hour = |s: &&Sample| Timestamp(WindowLength::Hour.begin(s.slot));
+            for sample in samples.iter().filter(|s| within.contains(&hour(s))) {
+                expected.entry(*routine).or_default().add(sample);
+            }
+        }
+        assert_eq!(found, expected);
+    }
     for length in WindowLength::ALL {
         let within = Timestamp(MONDAY)..Timestamp(MONDAY + HOUR_MS + 1);
         let found = place

@@ -50,6 +50,7 @@ const ABOUT_A_WORKSPACE: &[&str] = &[
     "lockouts",
     "maintenance",
     "catalogue",
+    "day_totals",
     "days",
     "delete_routine",
     "difference",
@@ -71,6 +72,8 @@ const ABOUT_A_WORKSPACE: &[&str] = &[
     "routine_series",
     "routines",
     "schedulers",
+    "stack",
+    "stack_names",
     "runs",
     "runbook",
     "runbooks",
@@ -107,6 +110,7 @@ async fn open(place: &Place, workspace: &str) -> Control {
         lanes: opsroom::core::run::queue::Lanes::default(),
         canaries: Vec::new(),
         runbook_dir: None,
+        cache_dir: None,
         adopt_ms: 0,
         door: ProcessKind::Cli,
         context: AdapterContext::default(),
@@ -535,6 +539,7 @@ pub async fn another_workspace_is_empty(place: Place) {
             .contains("no breaker of web")
     );
     assert!(other.days().await.unwrap().is_empty());
+    assert!(other.day_totals().await.unwrap().is_empty());
     let looked = HomeView {
         looked_at: Some(at(7)),
         ..HomeView::default()
@@ -554,6 +559,8 @@ pub async fn another_workspace_is_empty(place: Place) {
     assert!(other.remembered().await.unwrap().is_empty());
     other.remember("hello").await.unwrap();
     assert!(other.export().await.unwrap().services.is_empty());
+    assert!(other.stack().await.unwrap().services.is_empty());
+    assert!(other.stack_names().await.unwrap().services.is_empty());
     assert!(
         other.blockers(&plan("deploy")).await.unwrap().is_empty(),
         "their queue is not ours"
