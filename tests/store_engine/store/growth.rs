@@ -154,6 +154,7 @@ async fn open(place: &Place) -> Control {
         runbook_dir: None,
         cache_dir: None,
         adopt_ms: 0,
+        canaries: Vec::new(),
         door: ProcessKind::Cli,
         context: AdapterContext::default(),
     };
