@@ -10,7 +10,7 @@ use std::sync::mpsc::{
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use self::pace::Pace;
+use self::pace::Pacing;
 use super::log_view::{Answer, LogRequest, LogView, Shown};
 use super::watch::Watch;
 
@@ -111,7 +111,7 @@ fn run(
     waker: &WeakWaker,
     mut send: impl FnMut(LogUpdate) -> bool,
 ) {
-    let mut pace = Pace::default();
+    let mut pace = Pacing::default();
     let mut checked = Instant::now();
     let mut growth = Growth::new();
     let mut idle = false;

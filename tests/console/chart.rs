@@ -154,7 +154,7 @@ fn it_opens_from_a_routine_and_from_its_menu() {
         .press("Esc")
         .press(". v")
         .shows("web ping  last 24 h");
-    console.press("Esc").press("g j j j Enter v");
+    console.press("Esc").press("g j j j j Enter v");
     console.shows("there is no routine `thirtieth");
 }
 

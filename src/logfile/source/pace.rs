@@ -1,4 +1,4 @@
-//! When a screen that nobody asked for is sent: lines that pass faster than they can be read are
+//! When a screen is sent without a request: lines that pass faster than they can be read are
 //! sent together.
 
 use std::time::{Duration, Instant};
@@ -13,13 +13,13 @@ const INTERVAL_RUSH: Duration = Duration::from_millis(300);
 /// The last screen, and how many lines may be shown at once after it: a screen full, refilled within
 /// a second.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct Pacing {
     at: Option<Instant>,
     lines: u64,
     credit: f64,
 }
 
-impl Pace {
+impl Pacing {
     /// A screen has been sent.
     pub(super) const fn has_shown(&self) -> bool {
         self.at.is_some()
@@ -78,7 +78,7 @@ mod tests {
 
     /// Screens sent in 10 seconds in which `rate` lines a second arrive evenly, on 50 rows.
     fn screens(rate: u64) -> usize {
-        let (mut pace, mut shown_ms, mut screens) = (Pace::default(), 0, 0);
+        let (mut pace, mut shown_ms, mut screens) = (Pacing::default(), 0, 0);
         pace.spend(Duration::MAX, (0, 50));
         for ms in 1..10_000 {
             let extent = (rate * ms / 1000, 50);

@@ -117,7 +117,7 @@ pub(super) async fn drop_empty(
         if some(&holds).fetch_one(pool).await.map_err(failed)? {
             continue;
         }
-        // Nobody can write to it once it is detached: it is looked at again, and dropped only then.
+        // Nothing can write to it once it is detached: it is looked at again, and dropped only then.
         let mut tx = pool.begin().await.map_err(failed)?;
         let detach = format!("alter table {table} detach partition {name}");
         let detached = sqlx::query(AssertSqlSafe(detach)).execute(&mut *tx).await;

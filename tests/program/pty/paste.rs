@@ -61,6 +61,11 @@ fn at_home() -> Console {
     let console = Setup::empty().start_in(world::home());
     console.home_screen();
     console.wait_for("web");
+    // The names of the stack are read beside the first screen.
+    console.send(":services");
+    console.wait_for("→ services");
+    console.send("\x1b");
+    console.wait_for("type a command");
     console
 }
 
