@@ -127,7 +127,7 @@ struct Scheduler {
 
 impl Scheduler {
     fn new(world: World, workspace: i64, probe_ms: i64) -> Self {
-        let members = Members::new(&world, workspace, VALID_MS.1);
+        let members = Members::new(workspace, VALID_MS.1);
         let looked_at = world.clock.now();
         let load = LoadCounter::new(looked_at);
         Self {

@@ -230,6 +230,7 @@ impl RoutineSheet {
         let dash = || "–".to_owned();
         lines.extend([String::new(), "Phases of the call".to_owned()]);
         lines.push(row("", &|title, _| title.to_owned()));
+        lines.push(row("at (UTC)", &|_, kept| kept.at.clock_utc()));
         for phase in CallPhase::ALL {
             if columns
                 .iter()

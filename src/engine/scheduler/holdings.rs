@@ -276,6 +276,8 @@ impl Scheduler {
                 Some(first)
             }
             (_, Some(next)) if next <= now => Some(soon),
+            // By a clock that was ahead; what to do about that is decided when it is looked at.
+            (Some(handled), _) if handled.ms_since(now) > entry.interval_ms => Some(soon),
             (_, next) => next,
         };
         if let Some(next) = entry.next {

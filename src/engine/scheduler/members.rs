@@ -2,17 +2,17 @@
 //!
 //! A membership is valid here until a deadline on the steady clock that is earlier than the one in
 //! the store, so that this engine stops before another one may take its shards, whatever happens to
-//! the wall clock. Another member is gone when its process is, or when its time in the store is over
-//! and the clock was steady.
+//! the wall clock. Another member is gone when its process is, or when it has not renewed its
+//! membership for as long as that holds, by the steady clock of this engine: clocks of two machines
+//! are never compared.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use tokio::time::{Duration, Instant};
 
 use crate::core::base::time::Timestamp;
 use crate::core::routine::load::SchedulerLoad;
 use crate::core::routine::shard::{SHARDS, owner};
-use crate::engine::sweep::Steadiness;
 use crate::engine::{World, identity};
 use crate::store::{Membership, RoutineMember, StoreError};
 
@@ -27,7 +27,8 @@ pub(super) struct Members {
     term: Option<i64>,
     valid_until: Instant,
     pub held: BTreeSet<i64>,
-    steadiness: Steadiness,
+    /// The last renewal of each member, as its term and end, and when it was first seen.
+    renewals: HashMap<String, (i64, Timestamp, Instant)>,
 }
 
 /// What changed about the shards this engine holds.
@@ -42,14 +43,14 @@ pub(super) struct Moved {
 }
 
 impl Members {
-    pub fn new(world: &World, workspace: i64, valid_ms: i64) -> Self {
+    pub fn new(workspace: i64, valid_ms: i64) -> Self {
         Self {
             workspace,
             valid_ms,
             term: None,
             valid_until: Instant::now(),
             held: BTreeSet::new(),
-            steadiness: Steadiness::new(world.clock),
+            renewals: HashMap::new(),
         }
     }
 
@@ -97,11 +98,14 @@ impl Members {
         rank: i64,
         load: &SchedulerLoad,
     ) -> Result<Moved, StoreError> {
-        let steady = self.steadiness.is_steady(world.clock, self.valid_ms / 3);
         let lost = self.stay_or_join(world, rank, load).await?;
         let mut members = world.store.routine_members(self.workspace).await?;
-        let gone = |m: &RoutineMember| m.holder != *world.holder && is_gone(world, m, steady);
-        for member in members.iter().filter(|m| gone(m)) {
+        self.note_renewals(&members);
+        let others = |m: &&RoutineMember| m.holder != *world.holder;
+        let gone = |m: &&RoutineMember| self.is_silent(m) || identity::is_gone(&m.holder);
+        let gone = members.iter().filter(others).filter(gone);
+        let gone: BTreeSet<String> = gone.map(|m| m.holder.clone()).collect();
+        for member in members.iter().filter(|m| gone.contains(&m.holder)) {
             let removed = world
                 .store
                 .remove_routine_member(self.workspace, member)
@@ -110,7 +114,7 @@ impl Members {
                 tracing::info!("routines of {} are taken over", member.holder);
             }
         }
-        members.retain(|m| !gone(m));
+        members.retain(|m| !gone.contains(&m.holder));
         let best = members.iter().map(|m| m.rank).max().unwrap_or(rank);
         let holders: Vec<&str> = members
             .iter()
@@ -129,6 +133,24 @@ impl Members {
             leaving,
             lost,
         })
+    }
+
+    fn note_renewals(&mut self, members: &[RoutineMember]) {
+        let now = Instant::now();
+        let seen = |m: &RoutineMember| {
+            let known = self.renewals.get(&m.holder);
+            let known = known.filter(|(term, until, _)| (*term, *until) == (m.term, m.alive_until));
+            let first = known.map_or(now, |(.., first)| *first);
+            (m.holder.clone(), (m.term, m.alive_until, first))
+        };
+        self.renewals = members.iter().map(seen).collect();
+    }
+
+    /// Whether a member has let its membership run out.
+    fn is_silent(&self, member: &RoutineMember) -> bool {
+        let valid = Duration::from_millis(u64::try_from(self.valid_ms).unwrap_or(0));
+        let renewal = self.renewals.get(&member.holder);
+        renewal.is_some_and(|(.., first)| first.elapsed() > valid)
     }
 
     /// Whether the membership was removed meanwhile.
@@ -197,8 +219,4 @@ impl Members {
         }
         self.lost();
     }
-}
-
-fn is_gone(world: &World, member: &RoutineMember, steady: bool) -> bool {
-    identity::is_gone(&member.holder) || (steady && member.alive_until < world.clock.now())
 }

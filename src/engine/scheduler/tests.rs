@@ -132,6 +132,20 @@ async fn after_the_clock_was_set_back_routines_go_on_by_the_new_time() {
     assert_eq!(scheduler.entries[&7].next, next);
 }
 
+/// An engine whose clock was an hour ahead has recorded slots, and is gone.
+#[tokio::test]
+async fn a_routine_whose_last_slot_is_far_ahead_is_looked_at_soon() {
+    let (mut scheduler, now) = scheduler(&ping()).await;
+    scheduler.members.renewed(Instant::now());
+    scheduler.entries.get_mut(&7).unwrap().handled = Some(now.plus_ms(3_600_000));
+    scheduler.plan(7, now);
+    let next = scheduler.entries[&7].next;
+    assert!(
+        next.is_some_and(|next| next <= now.plus_ms(10_000)),
+        "{next:?}"
+    );
+}
+
 /// The scheduler wakes up a little after a slot, and a new pattern has no slot that was handled.
 #[tokio::test]
 async fn the_first_slot_of_a_new_pattern_is_run_though_it_is_looked_at_late() {
