@@ -75,15 +75,14 @@ impl Library {
         let files = dir.map(|dir| files(dir, &mut problems)).unwrap_or_default();
         let texts = texts(&files);
         let place = cache.and_then(|cache| index::Place::of(cache, dir, &texts));
-        let mut library = match place.as_ref().and_then(Index::read) {
-            Some(index) => Self::of_index(index, texts),
-            None => {
-                let library = Self::of_texts(dir, texts);
-                if let Some(place) = &place {
-                    Index::of(&library).write(place);
-                }
-                library
+        let mut library = if let Some(index) = place.as_ref().and_then(Index::read) {
+            Self::of_index(index, texts)
+        } else {
+            let library = Self::of_texts(dir, texts);
+            if let Some(place) = &place {
+                Index::of(&library).write(place);
             }
+            library
         };
         library.problems.append(&mut problems);
         library.problems.sort();

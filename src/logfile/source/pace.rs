@@ -48,7 +48,7 @@ impl Pacing {
     }
 
     fn interval(&self, elapsed: Duration, (lines, rows): (u64, usize)) -> Duration {
-        if self.new(lines) <= self.credit_after(elapsed, rows) {
+        if self.since(lines) <= self.credit_after(elapsed, rows) {
             INTERVAL
         } else {
             INTERVAL_RUSH
@@ -56,12 +56,12 @@ impl Pacing {
     }
 
     fn spend(&mut self, elapsed: Duration, (lines, rows): (u64, usize)) {
-        self.credit = (self.credit_after(elapsed, rows) - self.new(lines)).max(0.0);
+        self.credit = (self.credit_after(elapsed, rows) - self.since(lines)).max(0.0);
         self.lines = lines;
     }
 
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-    const fn new(&self, lines: u64) -> f64 {
+    const fn since(&self, lines: u64) -> f64 {
         lines.saturating_sub(self.lines) as f64
     }
 

@@ -45,8 +45,8 @@ impl Store {
         let mut db = self.db.read().await?;
         let unmerged = fetch_all!(db, (i64, i64), UNMERGED, over, DAY_MS, shelf::ROUTINES)?;
         drop(db);
-        for (day, shelf) in unmerged {
-            self.merge_day(day * DAY_MS, shelf, done).await?;
+        for (day, row) in unmerged {
+            self.merge_day(day * DAY_MS, row, done).await?;
         }
         Ok(())
     }
@@ -54,10 +54,10 @@ impl Store {
     async fn merge_day(
         &self,
         from_ms: i64,
-        shelf: i64,
+        row: i64,
         done: &mut Compacted,
     ) -> Result<(), StoreError> {
-        let first = shelf * shelf::ROUTINES;
+        let first = row * shelf::ROUTINES;
         let (after, until) = (first + shelf::ROUTINES, from_ms + DAY_MS);
         let mut db = self.db.read().await?;
         let rows = fetch_all!(db, Row, CHUNKS, first, after, from_ms, until)?;

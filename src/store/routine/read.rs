@@ -66,9 +66,9 @@ impl Store {
     ) -> Result<Vec<Sample>, StoreError> {
         let mut db = self.db.read().await?;
         let chunk_from = from.0.saturating_sub(DAY_MS);
-        let shelf = shelf::of(routine);
+        let days = shelf::of(routine);
         let rows = fetch_all!(
-            db, SampleRow, SAMPLES, routine, chunk_from, from.0, to.0, shelf
+            db, SampleRow, SAMPLES, routine, chunk_from, from.0, to.0, days
         )?;
         drop(db);
         let mut samples = Vec::new();

@@ -58,13 +58,13 @@ fn nightly() -> Routine {
 }
 
 /// A plan with one step that asks for `NAME.test`.
-fn asks(name: &str) -> Result<Plan, String> {
-    Ok(plan(vec![get(Phase::Action, name)]))
+fn asks(name: &str) -> Plan {
+    plan(vec![get(Phase::Action, name)])
 }
 
 /// A plan that waits for a person.
-fn waits() -> Result<Plan, String> {
-    Ok(plan(vec![manual(Phase::Action, "sign")]))
+fn waits() -> Plan {
+    plan(vec![manual(Phase::Action, "sign")])
 }
 
 fn start(bench: &Bench, given: &Given, config: EngineConfig) -> Engine {
@@ -119,11 +119,11 @@ async fn a_slot_is_a_run_in_the_lane_of_routines_and_its_end_is_the_result() {
         let script = Script::default().on("broken", status(500));
         let bench = Bench::scripted_on(url, script).await;
         declare(&bench, vec![nightly()]).await;
-        let given = Given::new(asks("fine"));
+        let given = Given::new(Ok(asks("fine")));
         let engine = start(&bench, &given, config());
         let ok = |s: &Sample| s.outcome == ProbeOutcome::Ok;
         until_samples(&bench, "nightly", 2, ok).await;
-        given.set(asks("broken"));
+        given.set(Ok(asks("broken")));
         let failing = |s: &Sample| s.outcome == ProbeOutcome::Failing;
         let found = until_samples(&bench, "nightly", 1, failing).await;
         engine.stop(true).await;
@@ -154,7 +154,7 @@ async fn a_slot_is_a_run_in_the_lane_of_routines_and_its_end_is_the_result() {
 async fn no_second_run_begins_while_one_is_open_and_a_cancelled_one_says_nothing() {
     let bench = Bench::scripted(Script::default()).await;
     declare(&bench, vec![nightly()]).await;
-    let given = Given::new(waits());
+    let given = Given::new(Ok(waits()));
     let engine = start(&bench, &given, config());
     let run = until_run(&bench, |run| run.status == RunStatus::Waiting).await;
     until_samples(&bench, "nightly", 3, overlaps).await;
@@ -204,7 +204,7 @@ async fn a_run_survives_the_engine_of_its_routine_and_is_counted_once() {
     on_both(async |url| {
         let bench = Bench::scripted_on(url, Script::default()).await;
         declare(&bench, vec![nightly()]).await;
-        let given = Given::new(waits());
+        let given = Given::new(Ok(waits()));
         let first = scheduler(&bench, &given);
         let worker = bench.engine();
         let run = until_run(&bench, |run| run.status == RunStatus::Waiting).await;
@@ -287,7 +287,7 @@ async fn a_run_that_is_asked_for_is_one_of_the_routine_and_moves_no_slot() {
         ..nightly()
     };
     declare(&bench, vec![daily]).await;
-    let given = Given::new(asks("fine"));
+    let given = Given::new(Ok(asks("fine")));
     let engine = start(&bench, &given, config());
     let (workspace, now) = (bench.workspace, Clock::System.now());
     let asked = bench
