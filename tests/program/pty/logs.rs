@@ -192,11 +192,8 @@ fn a_packed_log_is_read_as_its_text_and_a_cut_one_says_so() {
     assert_eq!(console.exit_restored(), 0);
     let mut console = view(home(&whole[..whole.len() / 2]));
     console.wait_for("ends in the middle; shown is what could be read");
-    assert!(
-        console.contents().contains("line number 1,"),
-        "{}",
-        console.contents()
-    );
+    // The message may come with a screen of its own.
+    console.wait_for("line number 1,");
     console.send("q");
     assert_eq!(console.exit_restored(), 0);
 }
