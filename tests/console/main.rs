@@ -4,6 +4,7 @@
 mod activity;
 mod away;
 mod chart;
+mod early;
 mod features;
 mod home;
 mod links;

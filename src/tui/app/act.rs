@@ -151,7 +151,7 @@ impl App {
         self.act_bar(Action::Accept)
     }
 
-    fn act_bar(&mut self, action: Action) -> Vec<Effect> {
+    pub(super) fn act_bar(&mut self, action: Action) -> Vec<Effect> {
         let world = bar::BarContext::of(
             self.catalogue.as_ref(),
             self.overview.as_ref(),

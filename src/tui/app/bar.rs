@@ -31,6 +31,8 @@ pub struct Bar {
     pub preview: Preview,
     /// Enter was pressed on a plan: the request for its card.
     pub waiting: Option<Ticket>,
+    /// Enter was pressed before the names of the stack were read.
+    early: bool,
     past: Past,
 }
 
@@ -158,6 +160,11 @@ impl Bar {
         open
     }
 
+    /// Whether Enter was pressed for this line before it could be read, and now it can; only once.
+    pub fn take_early(&mut self) -> bool {
+        self.parsed.is_some() && std::mem::take(&mut self.early)
+    }
+
     /// Enter. A picked choice goes into the line and is not run.
     pub fn accept(&mut self, world: BarContext<'_>) -> Taken {
         if let Some(choice) = self.choices.get(self.picked).cloned() {
@@ -172,10 +179,8 @@ impl Bar {
         }
         let text = self.line.text().to_owned();
         let Some(parsed) = self.parsed.clone() else {
-            self.message = Some(
-                "the names of the stack are still being read; press Enter again in a moment"
-                    .to_owned(),
-            );
+            self.message = Some("the names of the stack are being read".to_owned());
+            self.early = true;
             return Taken::Stay;
         };
         self.message = None;
@@ -247,6 +252,7 @@ impl Bar {
     fn changed(&mut self, world: BarContext<'_>) {
         self.choices.clear();
         (self.message, self.waiting, self.past) = (None, None, Past::default());
+        self.early = false;
         self.read(world);
     }
 

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::bar::BarContext;
+use super::bar::{Bar, BarContext};
 use super::views::top_view_mut;
 use super::{App, MINUTE_MS};
 use crate::bus::Notice;
@@ -16,6 +16,7 @@ use crate::core::run::plan::Target;
 use crate::core::run::{Run, RunId};
 use crate::logfile::source::LogUpdate;
 use crate::tui::home::Pane;
+use crate::tui::keys::Action;
 use crate::tui::msg::{Effect, Msg, Overview, PlanCard, Ticket};
 use crate::tui::popup::Popup;
 
@@ -172,6 +173,9 @@ impl App {
                     }
                 }
                 self.read_bar_again();
+                if self.popups.is_empty() && self.bar.as_mut().is_some_and(Bar::take_early) {
+                    return self.act_bar(Action::Accept);
+                }
             }
             Msg::Reloaded(Ok(count)) => self.say(format!("read again, with {count} runbooks")),
             Msg::Reloaded(Err(why)) => self.show_error(why),
