@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::Failure;
 
-const ROUTINES: usize = 500;
+const ROUTINES: usize = 5000;
 const OPSROOM: &str = env!("CARGO_BIN_EXE_opsroom");
 
 /// The server that is checked, and when it answered which path.
@@ -27,8 +27,8 @@ struct Judge {
     answered: Mutex<BTreeMap<String, Vec<Instant>>>,
 }
 
-/// 500 routines each second; the server fails from the sixth second on, and the engine is killed in
-/// the twelfth.
+/// 5,000 routines each ten seconds; the server fails after fourteen seconds, and the engine is killed
+/// twelve seconds later.
 pub async fn measure(url: &str, folder: &Path) -> Result<(), Failure> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let port = listener.local_addr()?.port();
@@ -37,7 +37,7 @@ pub async fn measure(url: &str, folder: &Path) -> Result<(), Failure> {
     let stack = folder.join("stack.toml");
     let routine = |i| {
         format!(
-            "[[routine]]\nname = \"r{i}\"\nkind = \"http\"\nevery = \"1s\"\n\
+            "[[routine]]\nname = \"r{i}\"\nkind = \"http\"\nevery = \"10s\"\nfailure_threshold = 1\n\
              request = {{ method = \"GET\", url = \"http://127.0.0.1:{port}/r{i}\" }}\n"
         )
     };
@@ -59,9 +59,9 @@ pub async fn measure(url: &str, folder: &Path) -> Result<(), Failure> {
         return Err("the stack was not applied".into());
     }
     let mut engine = opsroom().arg("serve").stderr(Stdio::null()).spawn()?;
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    tokio::time::sleep(Duration::from_secs(14)).await;
     judge.down.store(true, Ordering::Relaxed);
-    tokio::time::sleep(Duration::from_millis(6450)).await;
+    tokio::time::sleep(Duration::from_millis(12_450)).await;
     engine.kill()?;
     let killed = Instant::now();
     engine.wait()?;
@@ -87,12 +87,12 @@ async fn report(url: &str, judge: &Judge, killed: Instant) -> Result<(), Failure
             lost += 1;
             oldest = oldest.max(killed.saturating_duration_since(*at));
         }
-        // Three failures in a row are a change of state.
+        // A failure is a change of state.
         let failed = samples
             .iter()
             .rev()
             .take_while(|s| s.outcome == ProbeOutcome::Failing);
-        if failed.count() >= 3 {
+        if failed.count() >= 1 {
             turned += 1;
             let changes = store.routine_changes(workspace, routine.id, 9).await?;
             unrecorded += usize::from(changes.first().is_none_or(|c| c.to != State::Failing));
