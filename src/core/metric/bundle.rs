@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 
 use super::Damaged;
-use super::bytes::{self, put, unzigzag, zigzag};
+use super::bytes::{self, Reader, put, unzigzag, zigzag};
 use super::rollup::{Rollup, Totals};
 
 /// Routines a bundle: their numbers divided by this are the same.
@@ -37,23 +37,31 @@ pub fn pack(rollups: &BTreeMap<i64, Rollup>) -> Vec<u8> {
     bytes::finish(out)
 }
 
-/// Merges the rollups of a bundle into those of `wanted`, whose keys are the routines asked for. After
-/// an error some may have been merged.
-pub fn merge_into<S: BuildHasher>(
+/// Passes on each routine of a bundle with the bytes of its rollup, which need not be read.
+fn each(
     block: &[u8],
-    wanted: &mut HashMap<i64, Rollup, S>,
+    mut take: impl FnMut(i64, &mut Reader<'_>) -> Result<(), Damaged>,
 ) -> Result<(), Damaged> {
     let mut reader = bytes::open(block)?;
     let (n, mut routine) = (reader.number()?, 0_i64);
     for _ in 0..n {
         routine = routine.wrapping_add(unzigzag(reader.number()?));
         let length = reader.narrow()?;
-        let mut part = reader.part(length)?;
-        if let Some(rollup) = wanted.get_mut(&routine) {
-            rollup.merge_from(&mut part)?;
-        }
+        take(routine, &mut reader.part(length)?)?;
     }
     reader.finished()
+}
+
+/// Merges the rollups of a bundle into those of `wanted`, whose keys are the routines asked for. After
+/// an error some may have been merged.
+pub fn merge_into<S: BuildHasher>(
+    block: &[u8],
+    wanted: &mut HashMap<i64, Rollup, S>,
+) -> Result<(), Damaged> {
+    each(block, |routine, part| match wanted.get_mut(&routine) {
+        Some(rollup) => rollup.merge_from(part),
+        None => Ok(()),
+    })
 }
 
 /// Merges the counts of a bundle into those of `wanted`, without reading latencies and sketches. After
@@ -62,31 +70,20 @@ pub fn totals_into<S: BuildHasher>(
     block: &[u8],
     wanted: &mut HashMap<i64, Totals, S>,
 ) -> Result<(), Damaged> {
-    let mut reader = bytes::open(block)?;
-    let (n, mut routine) = (reader.number()?, 0_i64);
-    for _ in 0..n {
-        routine = routine.wrapping_add(unzigzag(reader.number()?));
-        let length = reader.narrow()?;
-        let mut part = reader.part(length)?;
+    each(block, |routine, part| {
         if let Some(totals) = wanted.get_mut(&routine) {
-            totals.merge(&Totals::read(&mut part)?);
+            totals.merge(&Totals::read(part)?);
         }
-    }
-    reader.finished()
+        Ok(())
+    })
 }
 
 /// All rollups of a bundle.
 pub fn unpack(block: &[u8]) -> Result<BTreeMap<i64, Rollup>, Damaged> {
-    let mut reader = bytes::open(block)?;
-    let (n, mut routine) = (reader.number()?, 0_i64);
     let mut rollups: BTreeMap<i64, Rollup> = BTreeMap::new();
-    for _ in 0..n {
-        routine = routine.wrapping_add(unzigzag(reader.number()?));
-        let length = reader.narrow()?;
-        let mut part = reader.part(length)?;
-        rollups.entry(routine).or_default().merge_from(&mut part)?;
-    }
-    reader.finished()?;
+    each(block, |routine, part| {
+        rollups.entry(routine).or_default().merge_from(part)
+    })?;
     Ok(rollups)
 }
 

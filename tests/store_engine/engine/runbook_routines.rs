@@ -104,6 +104,22 @@ async fn until_run(bench: &Bench, so: impl Fn(&Run) -> bool) -> Run {
     bench.until(run, so).await
 }
 
+/// Asks for a run of the routine now, and waits for what comes of it.
+async fn run_now(bench: &Bench, engine: &Engine) -> (State, String) {
+    let (store, workspace) = (&bench.store, bench.workspace);
+    let asked = store.request_routine(workspace, "nightly", ("ana", None), Clock::System.now());
+    let asked = asked.await.unwrap();
+    engine.wake();
+    let result = async || {
+        store
+            .routine_request_result(workspace, asked)
+            .await
+            .unwrap()
+    };
+    until(async || result().await.is_some()).await;
+    result().await.unwrap()
+}
+
 async fn confirmed(bench: &Bench) -> (State, String) {
     let states = bench.store.routine_states(bench.workspace).await.unwrap();
     (states[0].confirmed, states[0].message.clone())
@@ -158,18 +174,7 @@ async fn no_second_run_begins_while_one_is_open_and_a_cancelled_one_says_nothing
     let engine = start(&bench, &given, config());
     let run = until_run(&bench, |run| run.status == RunStatus::Waiting).await;
     until_samples(&bench, "nightly", 3, overlaps).await;
-    let (workspace, now) = (bench.workspace, Clock::System.now());
-    let asked = bench
-        .store
-        .request_routine(workspace, "nightly", ("ana", None), now);
-    let asked = asked.await.unwrap();
-    engine.wake();
-    let refused = async || {
-        let result = bench.store.routine_request_result(workspace, asked).await;
-        result.unwrap()
-    };
-    until(async || refused().await.is_some()).await;
-    let (state, why) = refused().await.unwrap();
+    let (state, why) = run_now(&bench, &engine).await;
     assert_eq!(state, State::Unknown);
     assert_eq!(
         why,
@@ -183,6 +188,7 @@ async fn no_second_run_begins_while_one_is_open_and_a_cancelled_one_says_nothing
         reason: None,
     };
     let order = Order::End(Ending::Cancel);
+    let now = Clock::System.now();
     bench.store.order(run.id, order, by, now).await.unwrap();
     engine.wake();
     let found = until_checked(&bench, "nightly", 1).await;
@@ -289,18 +295,7 @@ async fn a_run_that_is_asked_for_is_one_of_the_routine_and_moves_no_slot() {
     declare(&bench, vec![daily]).await;
     let given = Given::new(Ok(asks("fine")));
     let engine = start(&bench, &given, config());
-    let (workspace, now) = (bench.workspace, Clock::System.now());
-    let asked = bench
-        .store
-        .request_routine(workspace, "nightly", ("ana", None), now);
-    let asked = asked.await.unwrap();
-    engine.wake();
-    let result = async || {
-        let result = bench.store.routine_request_result(workspace, asked).await;
-        result.unwrap()
-    };
-    until(async || result().await.is_some()).await;
-    let (state, message) = result().await.unwrap();
+    let (state, message) = run_now(&bench, &engine).await;
     assert_eq!(state, State::Ok);
     assert!(message.starts_with("run #1 succeeded"), "{message}");
     engine.stop(true).await;
