@@ -108,15 +108,20 @@ pub fn read(file: &str, text: &str) -> Result<Stack, Vec<Problem>> {
     report.finish(stack)
 }
 
+/// The `[[routine]]` tables of a file whose mistakes are reported elsewhere.
+fn routine_tables<'a>(root: &mut Section<'a>, file: &str) -> Vec<Section<'a>> {
+    let field = root.field("routine");
+    field
+        .map(|field| field.tables(&mut Report::new(file, "")))
+        .unwrap_or_default()
+}
+
 /// Warnings about parts of a valid stack file that this version keeps but does not use yet.
 #[must_use]
 pub fn warnings(file: &str, text: &str) -> Vec<Problem> {
     let (table, report) = parse(file, text);
-    let mut unread = Report::new(file, "");
-    let routines = Section::root(&table)
-        .field("routine")
-        .map(|f| f.tables(&mut unread))
-        .unwrap_or_default();
+    let mut root = Section::root(&table);
+    let routines = routine_tables(&mut root, file);
     let warning = |routine: &Section<'_>| {
         let kind = RoutineKind::from_name(routine.peek("kind")?)?;
         let name = shown(routine.peek("name")?);
@@ -137,11 +142,8 @@ pub fn warnings(file: &str, text: &str) -> Vec<Problem> {
 #[must_use]
 pub fn located(file: &str, text: &str, problems: &[RoutineProblem]) -> Vec<Problem> {
     let (table, report) = parse(file, text);
-    let mut unread = Report::new(file, "");
-    let routines = Section::root(&table)
-        .field("routine")
-        .map(|f| f.tables(&mut unread))
-        .unwrap_or_default();
+    let mut root = Section::root(&table);
+    let routines = routine_tables(&mut root, file);
     let mut located: Vec<Problem> = problems
         .iter()
         .map(|problem| {

@@ -220,3 +220,35 @@ impl Members {
         self.lost();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn renewed(until: i64) -> [RoutineMember; 1] {
+        [RoutineMember {
+            holder: "far:1:1:b:1:1".to_owned(),
+            term: 1,
+            rank: 0,
+            alive_until: Timestamp(until),
+            load: None,
+        }]
+    }
+
+    /// Engines whose clocks differ would take over from each other again and again.
+    #[tokio::test(start_paused = true)]
+    async fn a_member_is_judged_by_its_renewals_and_not_by_its_clock() {
+        let mut members = Members::new(1, 6000);
+        // Its clock is years behind.
+        for until in 0..5 {
+            members.note_renewals(&renewed(until));
+            assert!(!members.is_silent(&renewed(until)[0]), "{until}");
+            tokio::time::advance(Duration::from_millis(5000)).await;
+        }
+        members.note_renewals(&renewed(4));
+        assert!(!members.is_silent(&renewed(4)[0]), "the last is 5 s old");
+        tokio::time::advance(Duration::from_millis(1001)).await;
+        members.note_renewals(&renewed(4));
+        assert!(members.is_silent(&renewed(4)[0]));
+    }
+}
