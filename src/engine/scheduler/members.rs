@@ -243,7 +243,7 @@ mod tests {
         for until in 0..5 {
             members.note_renewals(&renewed(until));
             assert!(!members.is_silent(&renewed(until)[0]), "{until}");
-            tokio::time::advance(Duration::from_millis(5000)).await;
+            tokio::time::advance(Duration::from_secs(5)).await;
         }
         members.note_renewals(&renewed(4));
         assert!(!members.is_silent(&renewed(4)[0]), "the last is 5 s old");
